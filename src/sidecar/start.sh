@@ -1,0 +1,3 @@
+# placeholder until the real script
+set -eu
+exec dockerd-entrypoint.sh dockerd "$@"
