@@ -5,6 +5,9 @@
 //! decide (`policy`), plan and patch (`sidecar`), respond (`admission`). These
 //! rooms are pure; everything that touches a network, a file or a clock depends on them.
 
+pub mod admission;
+pub mod engine;
 pub mod names;
 pub mod pod;
+pub mod policy;
 pub mod sidecar;

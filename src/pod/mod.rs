@@ -4,6 +4,7 @@
 
 pub mod daemon;
 pub mod detect;
+pub mod docker_host;
 pub mod expand;
 pub mod path;
 pub mod sockets;
