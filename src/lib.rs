@@ -1,1 +1,3 @@
 //! dind-injector
+
+pub mod manifest;
