@@ -58,7 +58,4 @@ pub enum Problem {
     /// Aliases that multiply the document beyond what any object may be.
     #[error("the aliases of this document expand to more than {0} MiB; write the values out")]
     Expansion(usize),
-    /// A text so long that its positions cannot be counted.
-    #[error("the text is longer than {0} MiB; split it")]
-    TooLong(usize),
 }

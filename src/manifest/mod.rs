@@ -5,11 +5,13 @@
 //! `kubectl` would silently guess at, two equal keys in one mapping, is an error. Input may be
 //! hostile: depth and alias expansion are bounded, and every error says line and column.
 
+mod anchors;
 mod error;
 mod json;
 mod position;
 mod quote;
 mod resolve;
+mod source;
 mod workload;
 mod write;
 mod yaml;

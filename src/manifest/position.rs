@@ -100,6 +100,10 @@ impl Pointer {
         self.0.truncate(mark);
     }
 
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -21,7 +21,7 @@ pub(super) enum Scalar<'t> {
     Text(Cow<'t, str>),
 }
 
-/// A tag that the reader knows; every other tag leaves the scalar a string, as in goyaml.
+/// What a scalar's tag makes of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tag {
     Bool,
@@ -31,12 +31,7 @@ pub(super) enum Tag {
     Text,
     Timestamp,
     Binary,
-    Other,
 }
-
-/// The text cannot be what its tag says, as in `!!int abc`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct TagMismatch;
 
 impl<'t> Scalar<'t> {
     /// The meaning of a plain scalar without a tag.
@@ -44,48 +39,53 @@ impl<'t> Scalar<'t> {
         typed(&text).unwrap_or(Self::Text(text))
     }
 
-    /// The meaning of a scalar with a tag; its quotes play no part.
-    pub fn tagged(tag: Tag, text: Cow<'t, str>) -> Result<Self, TagMismatch> {
-        match tag {
-            Tag::Text | Tag::Other => Ok(Self::Text(text)),
-            Tag::Timestamp if is_date_like(&text) => Ok(Self::Text(text)),
+    /// The meaning of a scalar with a tag; its quotes play no part. The text comes back where it is
+    /// not what the tag says, as in `!!int abc`.
+    pub fn tagged(tag: Tag, text: Cow<'t, str>) -> Result<Self, String> {
+        let found = match tag {
+            Tag::Text => return Ok(Self::Text(text)),
+            Tag::Timestamp if is_date_like(&text) => return Ok(Self::Text(text)),
             Tag::Binary => decode_base64(&text).map(|text| Self::Text(text.into())),
-            Tag::Bool | Tag::Int | Tag::Float | Tag::Null | Tag::Timestamp => {
-                match (tag, typed(&text)) {
-                    (Tag::Bool, Some(found @ Self::Bool(_)))
-                    | (Tag::Int, Some(found @ (Self::Int(_) | Self::Unsigned(_))))
-                    | (Tag::Float, Some(found @ Self::Float(_)))
-                    | (Tag::Null, Some(found @ Self::Null)) => Ok(found),
-                    #[expect(clippy::cast_precision_loss, reason = "goyaml casts likewise")]
-                    (Tag::Float, Some(Self::Int(int))) => Ok(Self::Float(int as f64)),
-                    _ => Err(TagMismatch),
-                }
-            }
+            Tag::Bool | Tag::Int | Tag::Float | Tag::Null | Tag::Timestamp => typed(&text),
+        };
+        match (tag, found) {
+            (Tag::Bool, Some(found @ Self::Bool(_)))
+            | (Tag::Int, Some(found @ (Self::Int(_) | Self::Unsigned(_))))
+            | (Tag::Float, Some(found @ Self::Float(_)))
+            | (Tag::Null, Some(found @ Self::Null))
+            | (Tag::Binary, Some(found @ Self::Text(_))) => Ok(found),
+            #[expect(clippy::cast_precision_loss, reason = "goyaml casts likewise")]
+            (Tag::Float, Some(Self::Int(int))) => Ok(Self::Float(int as f64)),
+            _ => Err(text.into_owned()),
         }
     }
 
-    /// The JSON value, or `None` for an infinity or NaN, which JSON cannot hold.
+    /// The JSON value. An infinity or NaN, which JSON cannot hold, comes back as its YAML text.
     ///
     /// A whole float becomes an integer (`1e3` is 1000), because Go prints it as one.
-    pub fn into_value(self) -> Option<Value> {
-        Some(match self {
+    pub fn into_value(self) -> Result<Value, String> {
+        Ok(match self {
             Self::Null => Value::Null,
             Self::Bool(bool) => Value::Bool(bool),
             Self::Int(int) => int.into(),
             Self::Unsigned(int) => int.into(),
-            Self::Float(float) => Value::Number(go_number(float)?),
+            Self::Float(float) => match go_number(float) {
+                Some(number) => Value::Number(number),
+                None => return Err(go_float_key(float)),
+            },
             Self::Text(text) => Value::String(text.into_owned()),
         })
     }
 
-    /// The scalar as a key of a JSON object, or `None` for what sigs.k8s.io/yaml refuses as a key.
-    pub fn into_key(self) -> Option<String> {
+    /// The scalar as a key of a JSON object; what sigs.k8s.io/yaml refuses as one comes back by name.
+    pub fn into_key(self) -> Result<String, &'static str> {
         match self {
-            Self::Text(text) => Some(text.into_owned()),
-            Self::Bool(bool) => Some(bool.to_string()),
-            Self::Int(int) => Some(int.to_string()),
-            Self::Float(float) => Some(go_float_key(float)),
-            Self::Null | Self::Unsigned(_) => None,
+            Self::Text(text) => Ok(text.into_owned()),
+            Self::Bool(bool) => Ok(bool.to_string()),
+            Self::Int(int) => Ok(int.to_string()),
+            Self::Float(float) => Ok(go_float_key(float)),
+            Self::Null => Err("null"),
+            Self::Unsigned(_) => Err("an integer above 2^63"),
         }
     }
 }
@@ -312,11 +312,9 @@ fn is_base_sixty(text: &str) -> bool {
     parts.next().is_some_and(digits) && unsigned.contains(':') && parts.all(digits)
 }
 
-fn decode_base64(text: &str) -> Result<String, TagMismatch> {
+fn decode_base64(text: &str) -> Option<String> {
     use base64::Engine as _;
     let packed: String = text.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
-    let bytes = base64::engine::general_purpose::STANDARD
-        .decode(packed)
-        .map_err(|_| TagMismatch)?;
-    String::from_utf8(bytes).map_err(|_| TagMismatch)
+    let decoded = base64::engine::general_purpose::STANDARD.decode(packed);
+    String::from_utf8(decoded.ok()?).ok()
 }

@@ -1,26 +1,22 @@
-//! YAML documents, from saphyr-parser's events to values.
+//! YAML documents, from the parser's events to values.
 //!
 //! Structure follows goyaml's `decode.go`, as [`super::resolve`] does for scalars: tags on mappings
-//! and lists mean nothing, `<<` overrides what stands above it and is overridden by what stands
-//! below. Recursion is bounded by [`MAX_DEPTH`] and aliases by [`MAX_EXPANSION`].
+//! and lists mean nothing; `<<` overrides what stands above it and is overridden by what stands
+//! below. Recursion is bounded by [`MAX_DEPTH`] and aliases as [`super::anchors`] says.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
-use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInput};
+use granit_parser::{
+    ErrorKind, Event, Options, Parser, ScalarStyle, ScanError, Span, StrInput, StructureStyle,
+};
 use serde_json::{Map, Value};
 
+use super::anchors::Anchors;
 use super::position::{Origin, Pointer, Position, Positions};
 use super::resolve::{Scalar, Tag};
+use super::source::Source;
 use super::{Document, MAX_DEPTH, Problem, ReadError};
-
-/// How many MiB of values the aliases of one text may add. The API server takes objects up to 3 MiB.
-const MAX_EXPANSION: usize = 16;
-
-/// The longest text with positions: they are kept as 32-bit numbers while reading.
-const MAX_TEXT: usize = 1024;
-
-const MIB: usize = 1024 * 1024;
 
 /// Reads YAML documents from byte `start` on, into `documents`. Empty documents come out as null.
 pub(super) fn read(
@@ -29,12 +25,14 @@ pub(super) fn read(
     positions: bool,
     documents: &mut Vec<Document>,
 ) -> Result<(), ReadError> {
-    let map = SourceMap::new(text, start, positions)?;
+    let source = Source::new(text, start);
+    // Another crate of the build may have turned comments on.
+    let mut options = Options::default();
+    options.set_emit_comments(false);
     let mut reader = Reader {
-        parser: Parser::new_from_str(&text[start..]),
-        map,
-        anchors: HashMap::new(),
-        budget: MAX_EXPANSION * MIB,
+        parser: Parser::new_from_str_with_options(source.rest(), options),
+        source,
+        anchors: Anchors::new(),
         pointer: Pointer::default(),
         positions: None,
         muted: false,
@@ -45,38 +43,31 @@ pub(super) fn read(
         let (event, span) = reader.next()?;
         match event {
             Event::StreamEnd => return Ok(()),
-            Event::DocumentStart(_) => {
+            Event::DocumentStart(..) => {
                 reader.positions = positions.then(Positions::default);
-                let (event, span) = reader.next()?;
-                let value = reader.node(event, span, None, 0)?;
-                let line = reader.map.place(span.start).0;
-                // An alias reaches back only within its document, as in kubectl, which splits
-                // the stream before it reads it.
+                let node = reader.next()?;
+                let line = reader.source.place(node.1.start).0;
+                let value = reader.node(node, None, 0)?;
                 reader.anchors.clear();
+                let positions = reader.positions.take();
                 documents.push(Document {
                     value,
                     line,
-                    positions: reader.positions.take(),
+                    positions,
                 });
             }
-            Event::StreamStart | Event::DocumentEnd | Event::Nothing => {}
-            Event::Alias(_)
-            | Event::Scalar(..)
-            | Event::SequenceStart(..)
-            | Event::SequenceEnd
-            | Event::MappingStart(..)
-            | Event::MappingEnd => return Err(reader.unexpected(span)),
+            Event::StreamStart | Event::DocumentEnd => {}
+            _ => return Err(reader.unexpected(span)),
         }
     }
 }
 
+type Step<'t> = (Event<'t>, Span);
+
 struct Reader<'t> {
     parser: Parser<'t, StrInput<'t>>,
-    map: SourceMap<'t>,
-    /// The finished nodes that an alias of this document may name.
-    anchors: HashMap<usize, Value>,
-    /// Bytes that anchors and aliases may still copy.
-    budget: usize,
+    source: Source<'t>,
+    anchors: Anchors,
     pointer: Pointer,
     positions: Option<Positions>,
     /// Whether nodes are read that stand at no pointer of their own: what `<<` is given.
@@ -87,11 +78,8 @@ struct Reader<'t> {
     end: usize,
 }
 
-/// Where a mapping's key stands: its place and its bytes.
-type KeyPosition = Span;
-
 impl<'t> Reader<'t> {
-    fn next(&mut self) -> Result<(Event<'t>, Span), ReadError> {
+    fn next(&mut self) -> Result<Step<'t>, ReadError> {
         match self.parser.next_event() {
             Some(Ok(next)) => Ok(next),
             Some(Err(error)) => Err(self.scan_error(&error)),
@@ -99,84 +87,91 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// One node and, when asked, the position of it and of everything in it.
+    /// One node. `key` is where its key stands, if it has one; `depth` counts the collections around.
     fn node(
         &mut self,
-        event: Event<'t>,
-        span: Span,
-        key: Option<KeyPosition>,
+        (event, span): Step<'t>,
+        key: Option<Span>,
         depth: usize,
     ) -> Result<Value, ReadError> {
-        let start = self.map.byte(span.start);
         let (value, anchor, origin) = match event {
             Event::Scalar(text, style, anchor, tag) => {
-                let unwritten =
-                    text.is_empty() && style == ScalarStyle::Plain && tag.is_none() && anchor == 0;
-                if !unwritten {
-                    self.mark_end(span);
-                }
-                let value = self.scalar_value(text, style, tag.as_deref(), span)?;
-                if unwritten {
-                    self.record(key, span, None, self.style());
+                let written =
+                    !text.is_empty() || style != ScalarStyle::Plain || anchor != 0 || tag.is_some();
+                let scalar = self.scalar(text, style, tag.as_deref(), span)?;
+                let value = match scalar.into_value() {
+                    Ok(value) => value,
+                    Err(float) => return Err(self.error(span, Problem::Float(float))),
+                };
+                if !written {
+                    self.record_unwritten(key, span);
                     return Ok(value);
                 }
+                self.mark_end(span);
                 (value, anchor, self.style())
             }
-            Event::Alias(id) => {
+            Event::Alias(anchor) => {
                 self.mark_end(span);
-                (self.expand(id, span, depth)?, 0, Origin::Alias)
+                let copy = self.anchors.expand(anchor, depth);
+                (
+                    copy.map_err(|problem| self.error(span, problem))?,
+                    0,
+                    Origin::Alias,
+                )
             }
-            Event::SequenceStart(anchor, _) => {
-                self.mark_end(span);
-                let opens = usize::from(self.is_flow(start));
-                self.flow += opens;
-                let list = self.list(span, depth + 1)?;
-                let style = self.style();
-                self.flow -= opens;
-                (Value::Array(list), anchor, style)
+            Event::SequenceStart(style, anchor, _) => {
+                let (list, origin) =
+                    self.collection(style, span, depth, |reader| reader.list(depth + 1))?;
+                (Value::Array(list), anchor, origin)
             }
-            Event::MappingStart(anchor, _) => {
-                self.mark_end(span);
-                let opens = usize::from(self.is_flow(start));
-                self.flow += opens;
-                let map = self.mapping(span, depth + 1)?;
-                let style = self.style();
-                self.flow -= opens;
-                (Value::Object(map), anchor, style)
+            Event::MappingStart(style, anchor, _) => {
+                let (map, origin) =
+                    self.collection(style, span, depth, |reader| reader.mapping(depth + 1))?;
+                (Value::Object(map), anchor, origin)
             }
-            Event::Nothing
-            | Event::StreamStart
-            | Event::StreamEnd
-            | Event::DocumentStart(_)
-            | Event::DocumentEnd
-            | Event::SequenceEnd
-            | Event::MappingEnd => return Err(self.unexpected(span)),
+            _ => return Err(self.unexpected(span)),
         };
-        if anchor > 0 {
-            let copy = self.copy(&value, span, depth)?;
-            self.anchors.insert(anchor, copy);
-        }
-        self.record(key, span, Some(start), origin);
+        self.anchors
+            .keep(anchor, &value)
+            .map_err(|problem| self.error(span, problem))?;
+        self.record(key, span, origin);
         Ok(value)
     }
 
-    fn list(&mut self, start: Span, depth: usize) -> Result<Vec<Value>, ReadError> {
-        self.check_depth(start, depth)?;
+    fn collection<T>(
+        &mut self,
+        style: StructureStyle,
+        span: Span,
+        depth: usize,
+        read: impl FnOnce(&mut Self) -> Result<T, ReadError>,
+    ) -> Result<(T, Origin), ReadError> {
+        if depth >= MAX_DEPTH {
+            return Err(self.error(span, Problem::Depth(MAX_DEPTH)));
+        }
+        let flow = usize::from(style == StructureStyle::Flow);
+        self.mark_end(span);
+        self.flow += flow;
+        let origin = self.style();
+        let collection = read(self)?;
+        self.flow -= flow;
+        Ok((collection, origin))
+    }
+
+    fn list(&mut self, depth: usize) -> Result<Vec<Value>, ReadError> {
         let mut list = Vec::new();
         loop {
-            let (event, span) = self.next()?;
-            if event == Event::SequenceEnd {
-                self.mark_end(span);
+            let node = self.next()?;
+            if node.0 == Event::SequenceEnd {
+                self.mark_end(node.1);
                 return Ok(list);
             }
             let mark = self.enter(|pointer| pointer.enter_index(list.len()));
-            list.push(self.node(event, span, None, depth)?);
+            list.push(self.node(node, None, depth)?);
             self.pointer.leave(mark);
         }
     }
 
-    fn mapping(&mut self, start: Span, depth: usize) -> Result<Map<String, Value>, ReadError> {
-        self.check_depth(start, depth)?;
+    fn mapping(&mut self, depth: usize) -> Result<Map<String, Value>, ReadError> {
         let mut map = Map::new();
         // The keys written out, once a merge has put others beside them.
         let mut written: Option<HashSet<String>> = None;
@@ -191,7 +186,6 @@ impl<'t> Reader<'t> {
                 self.merge(&mut map, depth)?;
                 continue;
             }
-            let key_span = span;
             self.mark_end(span);
             let key = self.key(event, span)?;
             let twice = match &mut written {
@@ -199,11 +193,11 @@ impl<'t> Reader<'t> {
                 Some(written) => !written.insert(key.clone()),
             };
             if twice {
-                return Err(self.error(span.start, Problem::DuplicateKey(key)));
+                return Err(self.error(span, Problem::DuplicateKey(key)));
             }
             let mark = self.enter(|pointer| pointer.enter_key(&key));
-            let (event, span) = self.next()?;
-            let value = self.node(event, span, Some(key_span), depth)?;
+            let node = self.next()?;
+            let value = self.node(node, Some(span), depth)?;
             self.pointer.leave(mark);
             map.insert(key, value);
         }
@@ -214,22 +208,21 @@ impl<'t> Reader<'t> {
         let (event, span) = self.next()?;
         let is_alias = matches!(event, Event::Alias(_));
         let was_muted = std::mem::replace(&mut self.muted, true);
-        let start = self.map.byte(span.start);
-        let value = self.node(event, span, None, depth)?;
+        let value = self.node((event, span), None, depth)?;
         self.muted = was_muted;
         let sources = match value {
             Value::Object(source) => vec![Value::Object(source)],
             // Earlier mappings of a list win, so they are set last.
             Value::Array(sources) if !is_alias => sources.into_iter().rev().collect(),
-            _ => return Err(self.error(span.start, Problem::Merge)),
+            _ => return Err(self.error(span, Problem::Merge)),
         };
         for source in sources {
             let Value::Object(source) = source else {
-                return Err(self.error(span.start, Problem::Merge));
+                return Err(self.error(span, Problem::Merge));
             };
             for (key, value) in source {
                 let mark = self.enter(|pointer| pointer.enter_key(&key));
-                self.record(None, span, Some(start), Origin::Merge);
+                self.record(None, span, Origin::Merge);
                 self.pointer.leave(mark);
                 map.insert(key, value);
             }
@@ -238,150 +231,92 @@ impl<'t> Reader<'t> {
     }
 
     fn key(&mut self, event: Event<'t>, span: Span) -> Result<String, ReadError> {
-        let not_a_key = |what| Problem::Key(what);
-        match event {
+        let refused = match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let scalar = self.scalar(text, style, tag.as_deref(), span)?;
-                if anchor > 0 {
+                if anchor != 0
                     // An infinity is left out: no alias of it could have a value.
-                    if let Some(value) = scalar.clone().into_value() {
-                        self.anchors.insert(anchor, value);
-                    }
+                    && let Ok(value) = scalar.clone().into_value()
+                {
+                    let kept = self.anchors.keep(anchor, &value);
+                    kept.map_err(|problem| self.error(span, problem))?;
                 }
-                let what = if scalar == Scalar::Null {
-                    "null"
-                } else {
-                    "a number above 2^63"
-                };
-                scalar
-                    .into_key()
-                    .ok_or_else(|| self.error(span.start, not_a_key(what)))
+                match scalar.into_key() {
+                    Ok(key) => return Ok(key),
+                    Err(refused) => refused,
+                }
             }
-            Event::Alias(id) => match self.anchors.get(&id) {
-                Some(Value::String(text)) => Ok(text.clone()),
-                Some(Value::Bool(bool)) => Ok(bool.to_string()),
-                Some(Value::Number(number)) => Ok(number.to_string()),
-                Some(Value::Null) => Err(self.error(span.start, not_a_key("null"))),
-                Some(Value::Array(_)) => Err(self.error(span.start, not_a_key("a list"))),
-                Some(Value::Object(_)) => Err(self.error(span.start, not_a_key("a mapping"))),
-                None => Err(self.error(span.start, Problem::Alias)),
+            Event::Alias(anchor) => match self.anchors.get(anchor) {
+                Some(Value::String(text)) => return Ok(text.clone()),
+                Some(Value::Bool(bool)) => return Ok(bool.to_string()),
+                Some(Value::Number(number)) => return Ok(number.to_string()),
+                Some(Value::Null) => "null",
+                Some(Value::Array(_)) => "a list",
+                Some(Value::Object(_)) => "a mapping",
+                None => return Err(self.error(span, Problem::Alias)),
             },
-            Event::SequenceStart(..) => Err(self.structure_as_key(span, "a list")),
-            Event::MappingStart(..) => Err(self.structure_as_key(span, "a mapping")),
-            Event::Nothing
-            | Event::StreamStart
-            | Event::StreamEnd
-            | Event::DocumentStart(_)
-            | Event::DocumentEnd
-            | Event::SequenceEnd
-            | Event::MappingEnd => Err(self.unexpected(span)),
-        }
-    }
-
-    /// `{{ .Values.x }}` is a mapping as a key to YAML; to people it is a template.
-    fn structure_as_key(&self, span: Span, what: &'static str) -> ReadError {
-        let problem = if self.map.near_template(span.start) {
-            Problem::Template
-        } else {
-            Problem::Key(what)
+            // To people, `{{ .Values.x }}` is a template; to YAML, a mapping as a key.
+            Event::SequenceStart(..) | Event::MappingStart(..)
+                if self.source.near_template(span.start) =>
+            {
+                return Err(self.error(span, Problem::Template));
+            }
+            Event::SequenceStart(..) => "a list",
+            Event::MappingStart(..) => "a mapping",
+            _ => return Err(self.unexpected(span)),
         };
-        self.error(span.start, problem)
+        Err(self.error(span, Problem::Key(refused)))
     }
 
     fn scalar(
         &self,
         text: Cow<'t, str>,
         style: ScalarStyle,
-        tag: Option<&saphyr_parser::Tag>,
+        tag: Option<&granit_parser::Tag>,
         span: Span,
     ) -> Result<Scalar<'t>, ReadError> {
         match tag {
             None if style == ScalarStyle::Plain => Ok(Scalar::plain(text)),
             None => Ok(Scalar::Text(text)),
-            Some(tag) => {
-                let written = text.to_string();
-                Scalar::tagged(known_tag(tag), text).map_err(|_| {
-                    let tag = format!("!!{}", core_suffix(tag).unwrap_or_default());
-                    self.error(span.start, Problem::Tag { tag, text: written })
-                })
-            }
+            Some(tag) => Scalar::tagged(known_tag(tag), text).map_err(|text| {
+                let tag = format!("!!{}", core_suffix(tag).unwrap_or_default());
+                self.error(span, Problem::Tag { tag, text })
+            }),
         }
-    }
-
-    fn scalar_value(
-        &self,
-        text: Cow<'t, str>,
-        style: ScalarStyle,
-        tag: Option<&saphyr_parser::Tag>,
-        span: Span,
-    ) -> Result<Value, ReadError> {
-        let scalar = self.scalar(text, style, tag, span)?;
-        let infinite = match scalar {
-            Scalar::Float(float) if !float.is_finite() => Some(float),
-            _ => None,
-        };
-        scalar.into_value().ok_or_else(|| {
-            let text = match infinite {
-                Some(float) if float.is_nan() => ".nan",
-                Some(float) if float < 0.0 => "-.inf",
-                _ => ".inf",
-            };
-            self.error(span.start, Problem::Float(text.to_owned()))
-        })
-    }
-
-    /// The value that an alias names.
-    fn expand(&mut self, id: usize, span: Span, depth: usize) -> Result<Value, ReadError> {
-        let Some(value) = self.anchors.remove(&id) else {
-            return Err(self.error(span.start, Problem::Alias));
-        };
-        let copy = self.copy(&value, span, depth)?;
-        self.anchors.insert(id, value);
-        Ok(copy)
-    }
-
-    /// A copy within the bounds of depth and size.
-    fn copy(&mut self, value: &Value, span: Span, depth: usize) -> Result<Value, ReadError> {
-        copy(value, depth, &mut self.budget).map_err(|problem| self.error(span.start, problem))
-    }
-
-    fn check_depth(&self, span: Span, depth: usize) -> Result<(), ReadError> {
-        if depth > MAX_DEPTH {
-            return Err(self.error(span.start, Problem::Depth(MAX_DEPTH)));
-        }
-        Ok(())
     }
 
     /// Moves the JSON pointer, if positions are kept at all.
     fn enter(&mut self, step: impl FnOnce(&mut Pointer) -> usize) -> usize {
-        if self.positions.is_some() {
-            step(&mut self.pointer)
-        } else {
-            self.pointer.as_str().len()
+        match self.positions {
+            Some(_) if !self.muted => step(&mut self.pointer),
+            _ => self.pointer.len(),
         }
     }
 
-    /// Keeps the position of the node at the pointer. `start` is `None` for a null left unwritten.
-    fn record(
+    /// Keeps the position of the node at the pointer, which ends with the last content seen.
+    fn record(&mut self, key: Option<Span>, span: Span, origin: Origin) {
+        let start = self.source.byte(span.start);
+        self.insert(key, span, start..self.end.max(start), origin);
+    }
+
+    /// As [`Reader::record`], for a null that nothing in the text stands for.
+    fn record_unwritten(&mut self, key: Option<Span>, span: Span) {
+        let at = self.source.unwritten(span);
+        self.insert(key, span, at..at, self.style());
+    }
+
+    fn insert(
         &mut self,
-        key: Option<KeyPosition>,
+        key: Option<Span>,
         span: Span,
-        start: Option<usize>,
+        node: std::ops::Range<usize>,
         origin: Origin,
     ) {
         let Some(positions) = self.positions.as_mut().filter(|_| !self.muted) else {
             return;
         };
-        let (line, column) = self.map.place(key.unwrap_or(span).start);
-        let node = match start {
-            Some(start) => start..self.end.max(start),
-            None => {
-                // The span is that of the `:` or `-` before, or of the token after.
-                let end = self.map.unwritten(span);
-                end..end
-            }
-        };
-        let key = key.map(|key| self.map.byte(key.start)..self.map.byte(key.end));
+        let (line, column) = self.source.place(key.unwrap_or(span).start);
+        let key = key.map(|key| self.source.byte(key.start)..self.source.byte(key.end));
         positions.insert(
             self.pointer.as_str(),
             Position {
@@ -396,9 +331,7 @@ impl<'t> Reader<'t> {
 
     fn mark_end(&mut self, span: Span) {
         if self.positions.is_some() {
-            let (start, end) = (self.map.byte(span.start), self.map.byte(span.end));
-            let end = self.map.trim_end(start, end);
-            self.end = self.end.max(end);
+            self.end = self.end.max(self.source.end(span));
         }
     }
 
@@ -410,47 +343,26 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Whether the collection that starts at this byte, perhaps with an anchor and a tag, is written
-    /// with brackets. Asked only for positions; without them no byte is known.
-    fn is_flow(&self, start: usize) -> bool {
-        if self.positions.is_none() {
-            return false;
-        }
-        let mut rest = self.map.text.get(start..).unwrap_or_default();
-        while let Some(word) = rest.strip_prefix(['&', '!']) {
-            rest = word
-                .trim_start_matches(|c: char| !c.is_whitespace())
-                .trim_start();
-        }
-        rest.starts_with(['[', '{'])
-    }
-
-    fn error(&self, at: Marker, problem: Problem) -> ReadError {
-        let (line, column) = self.map.place(at);
-        ReadError {
-            line,
-            column,
-            problem,
-        }
+    fn error(&self, at: Span, problem: Problem) -> ReadError {
+        self.source.error(at.start, problem)
     }
 
     fn unexpected(&self, span: Span) -> ReadError {
         self.error(
-            span.start,
+            span,
             Problem::Yaml("the document ends inside a node".into()),
         )
     }
 
     fn scan_error(&self, error: &ScanError) -> ReadError {
         let at = *error.marker();
-        let problem = if error.info().contains("unknown anchor") {
-            Problem::Alias
-        } else if self.map.near_template(at) {
-            Problem::Template
-        } else {
-            Problem::Yaml(error.info().to_owned())
+        let problem = match error.kind() {
+            ErrorKind::UnknownAnchor => Problem::Alias,
+            ErrorKind::RecursionLimitExceeded => Problem::Depth(MAX_DEPTH),
+            _ if self.source.near_template(at) => Problem::Template,
+            kind => Problem::Yaml(kind.to_string()),
         };
-        self.error(at, problem)
+        self.source.error(at, problem)
     }
 }
 
@@ -465,151 +377,25 @@ fn is_merge(event: &Event<'_>) -> bool {
     }
 }
 
-fn known_tag(tag: &saphyr_parser::Tag) -> Tag {
+fn known_tag(tag: &granit_parser::Tag) -> Tag {
     match core_suffix(tag) {
         Some("bool") => Tag::Bool,
         Some("int") => Tag::Int,
         Some("float") => Tag::Float,
         Some("null") => Tag::Null,
-        Some("str") => Tag::Text,
         Some("timestamp") => Tag::Timestamp,
         Some("binary") => Tag::Binary,
-        Some(_) | None => Tag::Other,
+        // `!!str`, and tags of other people, with which goyaml leaves a string.
+        Some(_) | None => Tag::Text,
     }
 }
 
 /// What follows `!!`; a tag may also be written in full, `!<tag:yaml.org,2002:int>`.
-fn core_suffix(tag: &saphyr_parser::Tag) -> Option<&str> {
+fn core_suffix(tag: &granit_parser::Tag) -> Option<&str> {
     const CORE: &str = "tag:yaml.org,2002:";
-    match tag.handle.as_str() {
-        CORE => Some(&tag.suffix),
-        "" => tag.suffix.strip_prefix(CORE),
+    match tag.handle() {
+        CORE => Some(tag.suffix()),
+        "" => tag.suffix().strip_prefix(CORE),
         _ => None,
-    }
-}
-
-/// Copies a value, taking the bytes it holds from `budget`.
-fn copy(value: &Value, depth: usize, budget: &mut usize) -> Result<Value, Problem> {
-    let mut pay = |bytes: usize| {
-        *budget = budget
-            .checked_sub(bytes)
-            .ok_or(Problem::Expansion(MAX_EXPANSION))?;
-        Ok(())
-    };
-    pay(size_of::<Value>())?;
-    Ok(match value {
-        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
-        Value::String(text) => {
-            pay(text.len())?;
-            value.clone()
-        }
-        Value::Array(_) | Value::Object(_) if depth >= MAX_DEPTH => {
-            return Err(Problem::Depth(MAX_DEPTH));
-        }
-        Value::Array(list) => {
-            let list: Result<Vec<_>, _> = list
-                .iter()
-                .map(|item| copy(item, depth + 1, budget))
-                .collect();
-            Value::Array(list?)
-        }
-        Value::Object(map) => {
-            let mut copied = Map::new();
-            for (key, value) in map {
-                *budget = budget
-                    .checked_sub(key.len() + size_of::<String>())
-                    .ok_or(Problem::Expansion(MAX_EXPANSION))?;
-                copied.insert(key.clone(), copy(value, depth + 1, budget)?);
-            }
-            Value::Object(copied)
-        }
-    })
-}
-
-/// From the parser's markers, which count characters from where it started, to the whole text.
-struct SourceMap<'t> {
-    text: &'t str,
-    start: usize,
-    /// The lines before, and the characters before on the first line.
-    lines_before: usize,
-    columns_before: usize,
-    /// The byte of each character; empty where they are the same, or nobody asks.
-    bytes: Vec<u32>,
-}
-
-impl<'t> SourceMap<'t> {
-    fn new(text: &'t str, start: usize, positions: bool) -> Result<Self, ReadError> {
-        let before = &text[..start];
-        let rest = &text[start..];
-        let mut bytes = Vec::new();
-        if positions && !rest.is_ascii() {
-            if u32::try_from(rest.len()).is_err() || rest.len() > MAX_TEXT * MIB {
-                let problem = Problem::TooLong(MAX_TEXT);
-                return Err(ReadError {
-                    line: 1,
-                    column: 1,
-                    problem,
-                });
-            }
-            #[expect(clippy::cast_possible_truncation, reason = "bounded just above")]
-            bytes.extend(rest.char_indices().map(|(byte, _)| byte as u32));
-            #[expect(clippy::cast_possible_truncation, reason = "bounded just above")]
-            bytes.push(rest.len() as u32);
-        }
-        let line = before.rsplit('\n').next().unwrap_or_default();
-        Ok(Self {
-            text,
-            start,
-            lines_before: before.bytes().filter(|byte| *byte == b'\n').count(),
-            columns_before: line.chars().filter(|c| *c != '\u{feff}').count(),
-            bytes,
-        })
-    }
-
-    /// Line and column, from 1.
-    fn place(&self, marker: Marker) -> (u32, u32) {
-        let line = marker.line().max(1);
-        let column = marker.col() + 1 + if line == 1 { self.columns_before } else { 0 };
-        let number = |n| u32::try_from(n).unwrap_or(u32::MAX);
-        (number(self.lines_before + line), number(column))
-    }
-
-    /// The byte in the whole text; meaningful only where positions are asked for.
-    fn byte(&self, marker: Marker) -> usize {
-        let byte = match self.bytes.last() {
-            None => marker.index(),
-            Some(end) => self
-                .bytes
-                .get(marker.index())
-                .map_or(*end as usize, |byte| *byte as usize),
-        };
-        (self.start + byte).min(self.text.len())
-    }
-
-    /// The end without the blanks and line breaks that the parser counts to a node.
-    fn trim_end(&self, start: usize, end: usize) -> usize {
-        match self.text.get(start..end) {
-            Some(node) => start + node.trim_end_matches([' ', '\t', '\r', '\n']).len(),
-            None => end,
-        }
-    }
-
-    /// Where a null that is not written out would stand.
-    fn unwritten(&self, span: Span) -> usize {
-        let start = self.byte(span.start);
-        match self.text.as_bytes().get(start) {
-            Some(b':' | b'-' | b'?') => start + 1,
-            _ => start,
-        }
-    }
-
-    /// Whether a template's `{{` stands on this line or the one before.
-    fn near_template(&self, marker: Marker) -> bool {
-        let line = marker.line().max(1);
-        self.text[self.start..]
-            .split('\n')
-            .skip(line.saturating_sub(2))
-            .take(2)
-            .any(|line| line.contains("{{"))
     }
 }
