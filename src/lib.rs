@@ -7,6 +7,7 @@
 
 pub mod admission;
 pub mod engine;
+pub mod manifest;
 pub mod names;
 pub mod pod;
 pub mod policy;
