@@ -1,1 +1,6 @@
 //! dind-injector
+
+pub mod certs;
+pub mod metrics;
+pub mod names;
+pub mod server;
