@@ -6,9 +6,12 @@
 //! rooms are pure; everything that touches a network, a file or a clock depends on them.
 
 pub mod admission;
+pub mod certs;
 pub mod engine;
 pub mod manifest;
+pub mod metrics;
 pub mod names;
 pub mod pod;
 pub mod policy;
+pub mod server;
 pub mod sidecar;
