@@ -646,7 +646,10 @@ fn the_image_is_kept_from_the_nodes_root_cgroup_and_from_another_namespace() {
         let outcome = sidecar.run();
         assert_eq!(outcome.env.get("UNSHARE"), None, "{shell:?}");
         assert_eq!(outcome.env["container"], "docker");
-        assert_eq!(outcome.stderr, format!("dind-injector: containers run in {SLICE}/docker\n"));
+        assert_eq!(
+            outcome.stderr,
+            format!("dind-injector: containers run in {SLICE}/docker\n")
+        );
         let dind = fs::metadata(sidecar.path("/usr/local/bin/dind")).unwrap();
         assert_eq!(dind.permissions().mode() & 0o111, 0);
         let mounts = sidecar
@@ -828,6 +831,29 @@ fn an_empty_directory_that_the_kubelet_made_is_removed_and_another_is_not() {
             "{shell:?}"
         );
         assert!(sidecar.path("/dind/docker.sock/data").exists());
+    }
+}
+
+#[test]
+fn a_socket_path_is_no_pattern() {
+    for shell in Shell::ALL {
+        let sidecar = Sidecar::new(shell).sockets(&["/dind/*;$HOME.sock"]);
+        sidecar.file("/dind/other;$HOME.sock", "");
+        let flags = sidecar.flags();
+        assert_eq!(flags[0], "--host=unix:///dind/*;$HOME.sock", "{shell:?}");
+    }
+}
+
+#[test]
+fn a_failed_step_never_goes_on_to_the_daemon() {
+    for shell in Shell::ALL {
+        let sidecar = Sidecar::at_cgroup(shell, SCOPE);
+        sidecar.file(
+            "/run/dind-injector",
+            "a file where the script needs a directory",
+        );
+        let outcome = sidecar.run();
+        assert!(!outcome.success && outcome.argv.is_empty(), "{shell:?}");
     }
 }
 
