@@ -29,8 +29,12 @@ impl SocketGroup {
     }
 }
 
+/// The group of a rootless daemon's socket, which is the image user's and cannot be chosen.
+/// Source: docker-library/docker, `dind-rootless/Dockerfile`.
+pub const ROOTLESS_GROUP: i64 = 1000;
+
 /// The group for the containers at `users`.
-pub fn choose(pod: &Pod<'_>, users: &[Place]) -> SocketGroup {
+pub fn choose(pod: &Pod<'_>, users: &[Place], rootless: bool) -> SocketGroup {
     let whole = pod.security();
     let contexts = || {
         users
@@ -70,7 +74,7 @@ mod tests {
                 index,
             })
             .collect();
-        choose(&pod, &users)
+        choose(&pod, &users, false)
     }
 
     #[test]

@@ -256,7 +256,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
                 (None, None)
             }
             None => {
-                let group = group::choose(self.pod, &self.users);
+                let group = group::choose(self.pod, &self.users, self.order.profile.rootless);
                 let added = match group {
                     SocketGroup::Added(gid) => Some(gid),
                     SocketGroup::Root | SocketGroup::Present(_) => None,
@@ -423,7 +423,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
             0,
             EnvEntry::new(names::env::SOCKETS, self.sockets().join(" ")),
         );
-        if let Some(gid) = group.gid().filter(|_| !profile.rootless) {
+        if let Some(gid) = group.gid() {
             env.push(EnvEntry::new(names::env::GROUP, gid.to_string()));
         }
         if let Some(client) = self.client() {
@@ -436,12 +436,13 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
             image_pull_policy: profile.image_pull_policy.map(|policy| policy.name()),
             restart_policy: native.then_some("Always"),
             command: start_command(),
-            args: flags::arguments(profile),
+            args: flags::arguments(profile, self.pod),
             env,
             startup_probe: native.then(|| Probe::daemon_answers(&host)),
             lifecycle: (!native).then(|| Lifecycle::wait_for_daemon(&host)),
             resources: ResourceRequirements::new(&self.order.resources, self.pod),
             security_context: SidecarSecurity::new(profile, self.pod),
+            termination_message_policy: "FallbackToLogsOnError",
             volume_mounts,
         }
     }
