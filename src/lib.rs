@@ -1,3 +1,4 @@
 //! dind-injector
 
 pub mod manifest;
+pub mod report;

@@ -1,0 +1,3 @@
+//! What people read: how a manifest changes.
+
+pub mod diff;
