@@ -7,6 +7,7 @@
 
 pub mod admission;
 pub mod certs;
+pub mod cluster;
 pub mod engine;
 pub mod manifest;
 pub mod metrics;
