@@ -14,5 +14,6 @@ pub mod metrics;
 pub mod names;
 pub mod pod;
 pub mod policy;
+pub mod reload;
 pub mod server;
 pub mod sidecar;

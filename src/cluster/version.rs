@@ -67,9 +67,8 @@ pub async fn server_version(client: &Client) -> Result<Version, ClusterError> {
         .await
         .map_err(|_| ClusterError::Version(format!("no answer in {PATIENCE:?}")))?
         .map_err(|error| ClusterError::Version(describe(&error)))?;
-    Version::read(&info.major, &info.minor).ok_or_else(|| {
-        ClusterError::Version(format!("it says {:?}.{:?}", info.major, info.minor))
-    })
+    Version::read(&info.major, &info.minor)
+        .ok_or_else(|| ClusterError::Version(format!("it says {:?}.{:?}", info.major, info.minor)))
 }
 
 #[cfg(test)]

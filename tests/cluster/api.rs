@@ -225,7 +225,9 @@ impl State {
         let items: Vec<&Value> = self
             .objects
             .iter()
-            .filter(|((at, name), _)| at == collection && query.name.as_ref().is_none_or(|n| n == name))
+            .filter(|((at, name), _)| {
+                at == collection && query.name.as_ref().is_none_or(|n| n == name)
+            })
             .map(|(_, object)| object)
             .collect();
         // Pages of two, so that every list of three shows that pages are followed.

@@ -45,8 +45,7 @@ fn watched(api: Api) -> Watched {
 }
 
 fn start(api: Api, metrics: Arc<Metrics>, readiness: Readiness, timing: Timing) -> Watched {
-    let (known, watch) =
-        watch_namespaces(api.client(), Arc::clone(&metrics), &readiness, timing);
+    let (known, watch) = watch_namespaces(api.client(), Arc::clone(&metrics), &readiness, timing);
     let mut tasks = JoinSet::new();
     tasks.spawn(watch.run());
     Watched {
@@ -131,7 +130,9 @@ async fn the_last_state_outlives_the_watch_and_readiness_says_so() {
     let report = watched.readiness.report();
     assert!(report.ready);
     assert!(
-        report.text.contains("[+]namespaces ok: the watch is down for 0 s")
+        report
+            .text
+            .contains("[+]namespaces ok: the watch is down for 0 s")
             && report.text.contains("etcd is away"),
         "{}",
         report.text
@@ -141,7 +142,11 @@ async fn the_last_state_outlives_the_watch_and_readiness_says_so() {
     watched.api.put(PATH, namespace("b", json!({"team": "b"})));
     watched.api.come_back();
     watched.label_is("b", Some("b")).await;
-    assert_eq!(watched.label("a"), None, "what was missed is caught up with");
+    assert_eq!(
+        watched.label("a"),
+        None,
+        "what was missed is caught up with"
+    );
     assert_eq!(
         watched.readiness.report().text,
         "[+]namespaces ok\nreadyz check passed\n"
@@ -157,7 +162,9 @@ async fn a_watch_that_ends_in_time_goes_on_without_a_list() {
     until(|| watched.api.watches() == 1).await;
     let asked = watched.api.count("GET", PATH);
     watched.api.end_watches();
-    watched.api.put(PATH, namespace("a", json!({"team": "later"})));
+    watched
+        .api
+        .put(PATH, namespace("a", json!({"team": "later"})));
     watched.label_is("a", Some("later")).await;
     assert_eq!(watched.api.count("GET", PATH), asked + 1);
     assert_eq!(watched.errors(), 0);
