@@ -57,6 +57,7 @@ pub fn arguments<'p>(profile: &'p Profile, pod: &Pod<'_>) -> Vec<Cow<'p, str>> {
                 pool.base, pool.size
             )
         }))
+        .chain(shutdown_timeout(pod))
         .map(Cow::Owned)
         .chain(
             profile

@@ -44,6 +44,13 @@ pub fn choose(pod: &Pod<'_>, users: &[Place], rootless: bool) -> SocketGroup {
     if contexts().all(|own| own.run_as_user.or(whole.run_as_user) == Some(0)) {
         return SocketGroup::Root;
     }
+    if rootless {
+        let mut present = whole.supplemental_groups.iter().chain(&whole.fs_group);
+        return match present.any(|gid| *gid == ROOTLESS_GROUP) {
+            true => SocketGroup::Present(ROOTLESS_GROUP),
+            false => SocketGroup::Added(ROOTLESS_GROUP),
+        };
+    }
     let shared = whole
         .supplemental_groups
         .first()
