@@ -72,7 +72,8 @@ fn body(size: usize, docker: bool) -> Vec<u8> {
         }
     });
     if docker {
-        let volume = json!({"name": "docker", "hostPath": {"path": "/var/run/docker.sock", "type": ""}});
+        let volume =
+            json!({"name": "docker", "hostPath": {"path": "/var/run/docker.sock", "type": ""}});
         pod["spec"]["volumes"].as_array_mut().unwrap().push(volume);
     }
     let from = From {
@@ -82,11 +83,17 @@ fn body(size: usize, docker: bool) -> Vec<u8> {
     };
     let mut index = 1;
     loop {
-        let bytes = creation(pod.as_object().unwrap(), from).to_string().into_bytes();
+        let bytes = creation(pod.as_object().unwrap(), from)
+            .to_string()
+            .into_bytes();
         if bytes.len() >= size {
             return bytes;
         }
-        let more = if size > 10_000 { container(index, 12, false) } else { container(index, 0, false) };
+        let more = if size > 10_000 {
+            container(index, 12, false)
+        } else {
+            container(index, 0, false)
+        };
         pod["spec"]["containers"].as_array_mut().unwrap().push(more);
         index += 1;
     }
@@ -103,7 +110,10 @@ fn reviews(c: &mut Criterion) {
     ] {
         let body = body(size, docker);
         let answer = review(&policy, &NoNamespaces, &body).unwrap();
-        assert_eq!(answer.record.outcome, if docker { "changed" } else { "left" });
+        assert_eq!(
+            answer.record.outcome,
+            if docker { "changed" } else { "left" }
+        );
         group.throughput(Throughput::Bytes(body.len() as u64));
         group.bench_function(name, |b| {
             b.iter(|| review(&policy, &NoNamespaces, black_box(&body)).unwrap());
