@@ -7,11 +7,15 @@
 
 pub mod admission;
 pub mod certs;
+pub mod cli;
 pub mod engine;
 pub mod manifest;
 pub mod metrics;
 pub mod names;
+pub mod offline;
 pub mod pod;
 pub mod policy;
+pub mod report;
 pub mod server;
 pub mod sidecar;
+pub mod webhook;

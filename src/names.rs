@@ -54,7 +54,7 @@ pub const STORAGE_DIR: &str = "/var/lib/docker";
 /// The variable that a Docker client reads its daemon's address from.
 pub const DOCKER_HOST: &str = "DOCKER_HOST";
 
-/// Sidecar environment read by the start script (`src/pod/start.sh`).
+/// Sidecar environment read by the start script (`src/sidecar/start.sh`).
 pub mod env {
     /// Space-separated socket paths to listen on.
     pub const SOCKETS: &str = "DIND_SOCKETS";

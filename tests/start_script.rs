@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-const SCRIPT: &str = include_str!("../src/pod/start.sh");
+const SCRIPT: &str = include_str!("../src/sidecar/start.sh");
 
 /// The absolute paths that the script may name, all of which move below the made-up root.
 const MOVED: [&str; 7] = [
@@ -992,7 +992,7 @@ fn shellcheck_has_nothing_to_say() {
         .args([
             "--shell=sh",
             "--severity=style",
-            concat!(env!("CARGO_MANIFEST_DIR"), "/src/pod/start.sh"),
+            concat!(env!("CARGO_MANIFEST_DIR"), "/src/sidecar/start.sh"),
         ])
         .output()
         .unwrap();

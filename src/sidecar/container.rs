@@ -65,6 +65,8 @@ pub struct Sidecar<'a> {
     pub resources: ResourceRequirements<'a>,
     /// What it may do.
     pub security_context: SidecarSecurity<'a>,
+    /// `kubectl describe` shows the start script's last words where it fails.
+    pub termination_message_policy: &'static str,
     /// The daemon's own volumes, then the mirrored ones.
     pub volume_mounts: Vec<Mount<'a>>,
 }

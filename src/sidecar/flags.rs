@@ -39,8 +39,12 @@ pub fn storage_dir(profile: &Profile) -> &'static str {
     }
 }
 
+/// The time that dockerd gives its containers between SIGTERM and SIGKILL, by default.
+/// Source: moby, `daemon/config/config.go`, `DefaultShutdownTimeout`.
+const SHUTDOWN_SECONDS: i64 = 15;
+
 /// The sidecar's `args`: more flags of dockerd.
-pub fn arguments(profile: &Profile) -> Vec<Cow<'_, str>> {
+pub fn arguments<'p>(profile: &'p Profile, pod: &Pod<'_>) -> Vec<Cow<'p, str>> {
     let mirrors = profile.registry_mirrors.iter();
     let insecure = profile.insecure_registries.iter();
     let pools = profile.address_pools.iter();
@@ -53,6 +57,7 @@ pub fn arguments(profile: &Profile) -> Vec<Cow<'_, str>> {
                 pool.base, pool.size
             )
         }))
+        .chain(shutdown_timeout(pod))
         .map(Cow::Owned)
         .chain(
             profile
@@ -61,6 +66,14 @@ pub fn arguments(profile: &Profile) -> Vec<Cow<'_, str>> {
                 .map(|flag| Cow::Borrowed(flag.as_str())),
         )
         .collect()
+}
+
+/// Where the Pod has less time to end than dockerd would take, dockerd takes less: it must
+/// have stopped its containers before the kubelet kills it.
+fn shutdown_timeout(pod: &Pod<'_>) -> Option<String> {
+    let grace = pod.spec.termination_grace_period_seconds?;
+    let left = (grace - 2).max(1);
+    (left < SHUTDOWN_SECONDS).then(|| format!("--shutdown-timeout={left}"))
 }
 
 /// The sidecar's environment, but for what depends on the Pod's mounts.

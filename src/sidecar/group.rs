@@ -29,8 +29,12 @@ impl SocketGroup {
     }
 }
 
+/// The group of a rootless daemon's socket, which is the image user's and cannot be chosen.
+/// Source: docker-library/docker, `dind-rootless/Dockerfile`.
+pub const ROOTLESS_GROUP: i64 = 1000;
+
 /// The group for the containers at `users`.
-pub fn choose(pod: &Pod<'_>, users: &[Place]) -> SocketGroup {
+pub fn choose(pod: &Pod<'_>, users: &[Place], rootless: bool) -> SocketGroup {
     let whole = pod.security();
     let contexts = || {
         users
@@ -39,6 +43,13 @@ pub fn choose(pod: &Pod<'_>, users: &[Place]) -> SocketGroup {
     };
     if contexts().all(|own| own.run_as_user.or(whole.run_as_user) == Some(0)) {
         return SocketGroup::Root;
+    }
+    if rootless {
+        let mut present = whole.supplemental_groups.iter().chain(&whole.fs_group);
+        return match present.any(|gid| *gid == ROOTLESS_GROUP) {
+            true => SocketGroup::Present(ROOTLESS_GROUP),
+            false => SocketGroup::Added(ROOTLESS_GROUP),
+        };
     }
     let shared = whole
         .supplemental_groups
@@ -70,7 +81,7 @@ mod tests {
                 index,
             })
             .collect();
-        choose(&pod, &users)
+        choose(&pod, &users, false)
     }
 
     #[test]

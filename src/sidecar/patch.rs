@@ -148,7 +148,8 @@ fn write_pod_fields(
 ) -> Result<(), serde_json::Error> {
     if let Some(gid) = plan.add_group {
         if pod.has_security() {
-            writer.add("/spec/securityContext/supplementalGroups", &[gid])?;
+            let is_new = pod.security().supplemental_groups.is_empty();
+            writer.append("/spec/securityContext/supplementalGroups", is_new, &[gid])?;
         } else {
             let context = json!({"supplementalGroups": [gid]});
             writer.add("/spec/securityContext", &context)?;

@@ -256,7 +256,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
                 (None, None)
             }
             None => {
-                let group = group::choose(self.pod, &self.users);
+                let group = group::choose(self.pod, &self.users, self.order.profile.rootless);
                 let added = match group {
                     SocketGroup::Added(gid) => Some(gid),
                     SocketGroup::Root | SocketGroup::Present(_) => None,
@@ -340,6 +340,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
             });
         }
         if shared_is_free && (needs_host || replaced) {
+            edit.set_env.extend(tls_to_clear(container));
             edit.add_mounts
                 .push(Mount::whole(socket_volume, shared_dir));
             if needs_host {
@@ -423,7 +424,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
             0,
             EnvEntry::new(names::env::SOCKETS, self.sockets().join(" ")),
         );
-        if let Some(gid) = group.gid().filter(|_| !profile.rootless) {
+        if let Some(gid) = group.gid() {
             env.push(EnvEntry::new(names::env::GROUP, gid.to_string()));
         }
         if let Some(client) = self.client() {
@@ -436,12 +437,13 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
             image_pull_policy: profile.image_pull_policy.map(|policy| policy.name()),
             restart_policy: native.then_some("Always"),
             command: start_command(),
-            args: flags::arguments(profile),
+            args: flags::arguments(profile, self.pod),
             env,
             startup_probe: native.then(|| Probe::daemon_answers(&host)),
             lifecycle: (!native).then(|| Lifecycle::wait_for_daemon(&host)),
             resources: ResourceRequirements::new(&self.order.resources, self.pod),
             security_context: SidecarSecurity::new(profile, self.pod),
+            termination_message_policy: "FallbackToLogsOnError",
             volume_mounts,
         }
     }
@@ -584,6 +586,18 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
     fn name_of_new_volume(&self, base: &'static str) -> Cow<'p, str> {
         free_name(base, |name| has_volume(self.pod, name))
     }
+}
+
+/// Variables that make a client ask for TLS, which a socket does not speak; emptied, they
+/// count as not set. Source: docker/cli, `cli/flags/options.go`.
+fn tls_to_clear(container: &Container<'_>) -> impl Iterator<Item = (usize, String)> {
+    let named = container.env.iter().enumerate().filter(|(_, var)| {
+        matches!(
+            &*var.name,
+            "DOCKER_TLS" | "DOCKER_TLS_VERIFY" | "DOCKER_CERT_PATH"
+        ) && (!var.value.is_empty() || var.value_from.is_some())
+    });
+    named.map(|(index, _)| (index, String::new()))
 }
 
 fn has_volume(pod: &Pod<'_>, name: &str) -> bool {
