@@ -62,7 +62,7 @@ node_answers() {
 
 node_failed() {
     local part=${1%% *} log
-    for log in "$NODE_STATE/logs/$part.log" "$NODE_STATE"/logs/{kube-apiserver,kubelet,containerd}.log; do
+    for log in "$NODE_STATE/logs/$part.log" "$NODE_STATE"/logs/{node-init,kube-apiserver,kubelet,containerd}.log; do
         [[ -e $log ]] || continue
         printf -- '---- last lines of %s\n' "${log##*/}" >&2
         tail -n 15 "$log" | cut -c1-300 >&2
@@ -189,7 +189,7 @@ conntrack: {maxPerCore: 0, min: 0, tcpEstablishedTimeout: 0s, tcpCloseWaitTimeou
 END
 }
 
-# The hierarchies of cgroup v1 that have controllers, or the only one of v2.
+# The hierarchies of cgroup v1, or the only one of v2.
 cgroup_hierarchies() {
     if [[ -e $CGROUP_ROOT/cgroup.controllers ]]; then
         echo "$CGROUP_ROOT"
@@ -204,7 +204,11 @@ make_cgroup() {
         echo 2 >"$NODE_STATE/cgroup-version"
     else
         echo 1 >"$NODE_STATE/cgroup-version"
-        cgroup_hierarchies | sed 's,.*/,,' >"$NODE_STATE/cgroup-controllers"
+        # One without a controller has a name, as systemd's own.
+        awk '$3 == "cgroup" && $2 ~ "^/sys/fs/cgroup/" {
+            folder = $2; sub(".*/", "", folder)
+            print folder, match($4, "name=[^,]*") ? "none," substr($4, RSTART, RLENGTH) : folder
+        }' /proc/self/mounts >"$NODE_STATE/cgroup-hierarchies"
     fi
     for hierarchy in $(cgroup_hierarchies); do
         group=$hierarchy/$NODE_CGROUP
@@ -233,11 +237,10 @@ start_node() {
     ) &
     local unshare=$!
     disown "$unshare"
-    until_true 10 first_child "$unshare" >/dev/null || node_failed 'node-init did not start'
-    first_child "$unshare" >"$NODE_STATE/pid"
+    until_true 10 note_child "$unshare" || node_failed 'node-init did not start'
 }
 
-first_child() { pgrep --parent "$1" | head -n 1 | grep .; }
+note_child() { pgrep --parent "$1" --full lib/node-init >"$NODE_STATE/pid"; }
 
 # Idempotent, and needs nothing but what is on disk: it also ends the node of a run that was killed.
 cluster_down() {

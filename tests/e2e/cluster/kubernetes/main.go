@@ -4,6 +4,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,9 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"go.etcd.io/etcd/server/v3/etcdmain"
-	"k8s.io/apiserver/pkg/server"
 	"k8s.io/component-base/cli"
-	_ "k8s.io/component-base/logs/json/register"
 	kubectl "k8s.io/kubectl/pkg/cmd"
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
 	controllermanager "k8s.io/kubernetes/cmd/kube-controller-manager/app"
@@ -31,7 +30,7 @@ var programs = map[string]func() int{
 	"kube-controller-manager": func() int { return run(controllermanager.NewControllerManagerCommand()) },
 	"kube-scheduler":          func() int { return run(scheduler.NewSchedulerCommand()) },
 	"kube-proxy":              func() int { return run(proxy.NewProxyCommand()) },
-	"kubelet":                 func() int { return run(kubelet.NewKubeletCommand(server.SetupSignalContext())) },
+	"kubelet":                 func() int { return run(kubelet.NewKubeletCommand(context.Background())) },
 	"kubectl":                 func() int { return run(kubectl.NewDefaultKubectlCommand()) },
 }
 
