@@ -151,7 +151,7 @@ image() {
 
 finish_archive() {
     printf '[%s]\n' "$(join , "${ARCHIVE_IMAGES[@]}")" >"$IMAGE_WORK/$ARCHIVE/manifest.json"
-    tar -C "$IMAGE_WORK/$ARCHIVE" -cf "$IMAGE_WORK/out/$ARCHIVE.tar" manifest.json .
+    (cd "$IMAGE_WORK/$ARCHIVE" && tar -cf "$IMAGE_WORK/out/$ARCHIVE.tar" -- *)
 }
 
 join() {

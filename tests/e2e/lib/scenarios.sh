@@ -120,7 +120,7 @@ finish() {
     local status=$?
     trap - EXIT INT TERM HUP
     if [[ -n ${E2E_KEEP:-} ]]; then
-        how_to_use
+        ! node_is_up || how_to_use
     else
         remove_webhook || status=1
         if [[ -z ${E2E_KUBECONFIG:-} ]]; then
@@ -142,7 +142,8 @@ machine_state() {
     sysctl vm.overcommit_memory kernel.panic kernel.panic_on_oops net.ipv4.ip_forward
     nft list ruleset 2>/dev/null | grep '^table' || true
     find /sys/fs/cgroup -maxdepth 2 -name "$NODE_CGROUP" | sed 's/^/cgroup /'
-    find /proc -maxdepth 2 -name exe -lname "$E2E_CACHE/*" 2>/dev/null | sed 's/^/process /'
+    # Processes end while this looks at them.
+    { find /proc -maxdepth 2 -name exe -lname "$E2E_CACHE/*" 2>/dev/null || true; } | sed 's/^/process /'
 }
 
 remember_machine() { MACHINE_BEFORE=$(machine_state | sort); }
