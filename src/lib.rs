@@ -1,1 +1,21 @@
-//! dind-injector
+//! `dind-injector` gives each Pod that needs Docker a Docker daemon of its own, in place
+//! of the node's.
+//!
+//! A review runs one way through the program: decode (`admission`), detect (`pod`),
+//! decide (`policy`), plan and patch (`sidecar`), respond (`admission`). These
+//! rooms are pure; everything that touches a network, a file or a clock depends on them.
+
+pub mod admission;
+pub mod certs;
+pub mod cli;
+pub mod engine;
+pub mod manifest;
+pub mod metrics;
+pub mod names;
+pub mod offline;
+pub mod pod;
+pub mod policy;
+pub mod report;
+pub mod server;
+pub mod sidecar;
+pub mod webhook;

@@ -1,1 +1,25 @@
-fn main() {}
+//! The `dind-injector` command: process-wide choices, and nothing else.
+
+use std::io::{self, BufWriter, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+use dind_injector::cli::{Cli, Exit};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // A reader that has seen enough (`| head`) is no error.
+    let mut out = BufWriter::new(io::stdout().lock());
+    let mut err = io::stderr();
+    let ended = cli.run(&mut out, &mut err);
+    let flushed = out.flush();
+    match ended.and_then(|exit| flushed.map(|()| exit).map_err(Into::into)) {
+        Ok(exit) => exit.into(),
+        Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
+        Err(error) => {
+            // With standard error gone there is nobody left to tell.
+            let _ = writeln!(err, "error: {error}");
+            Exit::Failed.into()
+        }
+    }
+}

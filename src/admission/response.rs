@@ -1,0 +1,109 @@
+//! The answer to a review, as the API server reads it.
+//!
+//! `patch` and `patchType` are both there or neither is, the uid is the request's, and a
+//! denial is always a deliberate one.
+//! Source: `k8s.io/apiserver/pkg/admission/plugin/webhook/request/admissionreview.go`.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+
+use super::review::{API_VERSION, KIND};
+
+/// An answer that can be written.
+#[derive(Debug)]
+pub struct Response<'a> {
+    /// The request's uid.
+    pub uid: &'a str,
+    /// A JSON Patch, where something changes.
+    pub patch: Option<&'a [u8]>,
+    /// Why the Pod is refused, where it is.
+    pub denial: Option<&'a str>,
+    /// What the author is told.
+    pub warnings: &'a [String],
+    /// For the API server's audit log.
+    pub audit: &'a [(&'static str, &'a str)],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Review<'a> {
+    api_version: &'static str,
+    kind: &'static str,
+    response: Wire<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Wire<'a> {
+    uid: &'a str,
+    allowed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<Status<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    patch_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    patch: Option<String>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    warnings: &'a [String],
+    #[serde(skip_serializing_if = "Pairs::is_empty")]
+    audit_annotations: Pairs<'a>,
+}
+
+#[derive(Serialize)]
+struct Status<'a> {
+    code: u16,
+    reason: &'static str,
+    message: &'a str,
+}
+
+struct Pairs<'a>(&'a [(&'static str, &'a str)]);
+
+impl Pairs<'_> {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Serialize for Pairs<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().copied())
+    }
+}
+
+impl Response<'_> {
+    /// The whole AdmissionReview as JSON.
+    ///
+    /// # Errors
+    /// Only for a fault of this program.
+    pub fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
+        let Self {
+            uid,
+            patch,
+            denial,
+            warnings,
+            audit,
+        } = self;
+        let review = Review {
+            api_version: API_VERSION,
+            kind: KIND,
+            response: Wire {
+                uid,
+                allowed: denial.is_none(),
+                status: denial.map(|message| Status {
+                    code: 403,
+                    reason: "Forbidden",
+                    message,
+                }),
+                patch_type: patch.map(|_| "JSONPatch"),
+                patch: patch.map(|patch| STANDARD.encode(patch)),
+                warnings,
+                audit_annotations: Pairs(audit),
+            },
+        };
+        let capacity = 512 + patch.map_or(0, |patch| patch.len() * 4 / 3);
+        let mut json = Vec::with_capacity(capacity);
+        serde_json::to_writer(&mut json, &review)?;
+        Ok(json)
+    }
+}

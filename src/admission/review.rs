@@ -1,0 +1,212 @@
+//! An AdmissionReview as the API server sends it, decoded into a borrowed view.
+//!
+//! What is no review of a Pod's creation is told apart from what is no review at all; both
+//! are errors of the caller with a text that says what to change, and never a denial.
+//! Source of the shape: `k8s.io/api/admission/v1/types.go`.
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use crate::pod::text::Text;
+use crate::pod::view::Pod;
+use crate::policy::decide::Scope;
+
+/// The API version that is read and written.
+pub const API_VERSION: &str = "admission.k8s.io/v1";
+/// The kind that is read and written.
+pub const KIND: &str = "AdmissionReview";
+
+/// A review of a Pod.
+#[derive(Debug)]
+pub struct PodReview<'a> {
+    /// What the answer must repeat.
+    pub uid: Text<'a>,
+    /// The namespace of the request.
+    pub namespace: Text<'a>,
+    /// The Pod's name; empty where the API server is still to make one.
+    pub name: Text<'a>,
+    /// The user that makes the request.
+    pub user: Text<'a>,
+    /// That user's groups.
+    pub groups: Vec<Text<'a>>,
+    /// Whether nothing will be stored.
+    pub dry_run: bool,
+    /// What of the Pod the request is about; none where it is not a creation.
+    pub scope: Option<Scope>,
+    /// The Pod.
+    pub pod: Pod<'a>,
+}
+
+/// Why a body is not a review that this webhook answers.
+#[derive(Debug, thiserror::Error)]
+pub enum ReviewError {
+    /// Not JSON, or not of an AdmissionReview's shape.
+    #[error("the body is not an AdmissionReview: {0}")]
+    Malformed(serde_json::Error),
+    /// JSON of another kind.
+    #[error(
+        "the body is {kind:?} of {api_version:?}, not AdmissionReview of admission.k8s.io/v1: set \
+         admissionReviewVersions: [v1] in the webhook configuration"
+    )]
+    NotAReview {
+        /// Its `apiVersion`.
+        api_version: String,
+        /// Its `kind`.
+        kind: String,
+    },
+    /// A review without a request, or without the request's uid.
+    #[error("the AdmissionReview has no request with a uid")]
+    NoRequest,
+    /// A review of another kind of object.
+    #[error(
+        "this path reviews Pods, not {0}: set resources: [pods] in the rules of the webhook \
+         configuration"
+    )]
+    WrongKind(String),
+    /// A deletion or connection.
+    #[error(
+        "this path reviews the creation of Pods, not {0}: set operations: [CREATE] in the rules of \
+         the webhook configuration"
+    )]
+    WrongOperation(String),
+    /// A review of a Pod that has none.
+    #[error("the AdmissionReview of a Pod has no object")]
+    NoObject,
+    /// The object is no Pod as the API server would write it.
+    #[error("the object of the AdmissionReview is not a Pod: {0}")]
+    MalformedPod(serde_json::Error),
+}
+
+impl ReviewError {
+    /// Whether the body was a review, though not one for this webhook.
+    pub fn is_wrong_review(&self) -> bool {
+        match self {
+            Self::Malformed(_) | Self::NotAReview { .. } | Self::NoRequest => false,
+            Self::WrongKind(_)
+            | Self::WrongOperation(_)
+            | Self::NoObject
+            | Self::MalformedPod(_) => true,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(
+    rename_all = "camelCase",
+    bound(deserialize = "O: Deserialize<'de>, 'de: 'a")
+)]
+struct Review<'a, O> {
+    #[serde(borrow, default)]
+    api_version: Text<'a>,
+    #[serde(borrow, default)]
+    kind: Text<'a>,
+    request: Option<Request<'a, O>>,
+}
+
+#[derive(Deserialize)]
+#[serde(
+    rename_all = "camelCase",
+    bound(deserialize = "O: Deserialize<'de>, 'de: 'a")
+)]
+struct Request<'a, O> {
+    #[serde(borrow, default)]
+    uid: Text<'a>,
+    #[serde(borrow, default)]
+    kind: GroupVersionKind<'a>,
+    #[serde(borrow, default)]
+    sub_resource: Text<'a>,
+    #[serde(borrow, default)]
+    name: Text<'a>,
+    #[serde(borrow, default)]
+    namespace: Text<'a>,
+    #[serde(borrow, default)]
+    operation: Text<'a>,
+    #[serde(borrow, default)]
+    user_info: UserInfo<'a>,
+    #[serde(default)]
+    dry_run: Option<bool>,
+    object: Option<O>,
+}
+
+#[derive(Default, Deserialize)]
+struct GroupVersionKind<'a> {
+    #[serde(borrow, default)]
+    group: Text<'a>,
+    #[serde(borrow, default)]
+    version: Text<'a>,
+    #[serde(borrow, default)]
+    kind: Text<'a>,
+}
+
+#[derive(Default, Deserialize)]
+struct UserInfo<'a> {
+    #[serde(borrow, default)]
+    username: Text<'a>,
+    #[serde(borrow, default)]
+    groups: Option<Vec<Text<'a>>>,
+}
+
+/// Decodes a body.
+///
+/// # Errors
+/// Where it is no review of a Pod; see [`ReviewError`].
+pub fn decode(body: &[u8]) -> Result<PodReview<'_>, ReviewError> {
+    match serde_json::from_slice::<Review<'_, Pod<'_>>>(body) {
+        Ok(review) => {
+            let request = checked(review)?;
+            let pod = request.object.ok_or(ReviewError::NoObject)?;
+            let scope = match (&*request.operation, &*request.sub_resource) {
+                ("CREATE", "") => Some(Scope::Creation),
+                (_, "ephemeralcontainers") => Some(Scope::EphemeralContainers),
+                _ => None,
+            };
+            Ok(PodReview {
+                uid: request.uid,
+                namespace: request.namespace,
+                name: request.name,
+                user: request.user_info.username,
+                groups: request.user_info.groups.unwrap_or_default(),
+                dry_run: request.dry_run.unwrap_or_default(),
+                scope,
+                pod,
+            })
+        }
+        // The object may be of another kind, and then that is what is wrong.
+        Err(error) => match serde_json::from_slice::<Review<'_, IgnoredAny>>(body) {
+            Ok(review) => {
+                checked(review)?;
+                Err(ReviewError::MalformedPod(error))
+            }
+            Err(error) => Err(ReviewError::Malformed(error)),
+        },
+    }
+}
+
+fn checked<O>(review: Review<'_, O>) -> Result<Request<'_, O>, ReviewError> {
+    if &*review.api_version != API_VERSION || &*review.kind != KIND {
+        return Err(ReviewError::NotAReview {
+            api_version: review.api_version.chars().take(80).collect(),
+            kind: review.kind.chars().take(80).collect(),
+        });
+    }
+    let request = review.request.filter(|request| !request.uid.is_empty());
+    let request = request.ok_or(ReviewError::NoRequest)?;
+    let GroupVersionKind {
+        group,
+        version,
+        kind,
+    } = &request.kind;
+    if (&**group, &**version, &**kind) != ("", "v1", "Pod") {
+        let named: String = format!("{group}/{version} {kind}")
+            .chars()
+            .take(120)
+            .collect();
+        return Err(ReviewError::WrongKind(named));
+    }
+    match &*request.operation {
+        "CREATE" | "UPDATE" => Ok(request),
+        other => Err(ReviewError::WrongOperation(
+            other.chars().take(40).collect(),
+        )),
+    }
+}

@@ -1,0 +1,163 @@
+//! One review, from bytes to bytes, with a record of what happened for logs and metrics.
+//!
+//! Pure: the policy and the namespaces' labels are given. A fault of this program is an
+//! error that becomes an HTTP 5xx, and never a denial.
+
+use std::sync::Arc;
+
+use crate::engine::{self, Action};
+use crate::names::audit;
+use crate::policy::Policy;
+use crate::policy::denial::Reason;
+use crate::policy::subject::{NamespaceLabels, Requester, Subject};
+
+use super::response::Response;
+use super::review::{ReviewError, decode};
+
+/// Where the labels of namespaces are known from.
+pub trait Namespaces {
+    /// The labels of the namespace of that name; none where they are not known.
+    fn labels(&self, name: &str) -> Option<Arc<NamespaceLabels>>;
+}
+
+/// Knows no namespace: for use without a cluster.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoNamespaces;
+
+impl Namespaces for NoNamespaces {
+    fn labels(&self, _name: &str) -> Option<Arc<NamespaceLabels>> {
+        None
+    }
+}
+
+/// An answer, and what led to it.
+#[derive(Debug)]
+pub struct Reviewed {
+    /// The AdmissionReview to send back.
+    pub json: Vec<u8>,
+    /// What happened.
+    pub record: Record,
+}
+
+/// What happened in one review, for logs, metrics and events.
+#[derive(Debug)]
+pub struct Record {
+    /// The request's uid.
+    pub uid: String,
+    /// The Pod's namespace.
+    pub namespace: String,
+    /// The Pod's name, or the prefix that it will be made from.
+    pub name: String,
+    /// The user that asked.
+    pub user: String,
+    /// Whether nothing will be stored.
+    pub dry_run: bool,
+    /// `left`, `denied` or `changed`.
+    pub outcome: &'static str,
+    /// Why, as a fixed word.
+    pub reason: &'static str,
+    /// The rule that decided; empty where none did.
+    pub rule: String,
+    /// The sidecar's profile; empty where there is none.
+    pub profile: String,
+    /// The containers that were led to the Pod's own daemon.
+    pub containers: Vec<String>,
+    /// What the author is told.
+    pub warnings: Vec<String>,
+    /// Why the Pod is refused, where it is.
+    pub denial: Option<String>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The caller's fault.
+    #[error(transparent)]
+    Review(#[from] ReviewError),
+    /// Ours.
+    #[error("the answer cannot be written: {0}")]
+    Internal(serde_json::Error),
+}
+
+/// The reason word of a change.
+const CHANGED: &str = "Injected";
+
+/// Answers the review in `body`.
+///
+/// # Errors
+/// Where the body is no review of a Pod, or for a fault of this program.
+pub fn review(
+    policy: &Policy,
+    namespaces: &dyn Namespaces,
+    body: &[u8],
+) -> Result<Reviewed, Failure> {
+    let review = decode(body)?;
+    let labels = namespaces.labels(&review.namespace);
+    let requester = Requester {
+        user: &review.user,
+        groups: &review.groups,
+    };
+    let pod = &review.pod;
+    let subject = Subject::new(pod, &review.namespace, labels.as_deref(), requester, None);
+    let outcome = match review.scope {
+        Some(scope) => engine::pass(policy, &subject, pod, scope).map_err(Failure::Internal)?,
+        None => engine::Outcome {
+            action: Action::Left(Reason::NotACreation),
+            rule: None,
+            notices: Vec::new(),
+            findings: Vec::new(),
+        },
+    };
+    let (word, reason, change, denial) = match &outcome.action {
+        Action::Left(reason) => ("left", reason.name(), None, None),
+        Action::Denied(denial) => ("denied", denial.reason(), None, Some(denial.to_string())),
+        Action::Changed(change) => ("changed", CHANGED, Some(change), None),
+    };
+    let warnings: Vec<String> = outcome.notices.iter().map(ToString::to_string).collect();
+    let containers = change
+        .map(|change| change.containers.join(","))
+        .unwrap_or_default();
+    let rule = outcome.rule.unwrap_or_default();
+    let profile = change.map_or("", |change| &change.profile);
+    let all = [
+        (audit::OUTCOME, word),
+        (audit::REASON, reason),
+        (audit::RULE, rule),
+        (audit::PROFILE, profile),
+        (audit::CONTAINERS, &containers),
+    ];
+    let audit: Vec<_> = all
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .collect();
+    let response = Response {
+        uid: &review.uid,
+        patch: change.map(|change| change.patch.as_bytes()),
+        denial: denial.as_deref(),
+        warnings: &warnings,
+        audit: &audit,
+    };
+    let json = response.to_json().map_err(Failure::Internal)?;
+    let metadata = pod.metadata();
+    let name = [&review.name, &metadata.name, &metadata.generate_name];
+    let name = name.into_iter().find(|name| !name.is_empty());
+    Ok(Reviewed {
+        json,
+        record: Record {
+            uid: review.uid.to_string(),
+            namespace: review.namespace.to_string(),
+            name: name.map(ToString::to_string).unwrap_or_default(),
+            user: review.user.to_string(),
+            dry_run: review.dry_run,
+            outcome: word,
+            reason,
+            rule: rule.to_owned(),
+            profile: profile.to_owned(),
+            containers: change
+                .map(|change| change.containers.clone())
+                .unwrap_or_default(),
+            warnings,
+            denial,
+        },
+    })
+}

@@ -1,0 +1,59 @@
+//! What can be wrong with a certificate, said so that an operator knows what to change.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why a certificate could not be read, made or taken into use.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CertError {
+    /// A file could not be read.
+    #[error("cannot read {flag} {}: {source}", path.display())]
+    Read {
+        /// The flag that names the file.
+        flag: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The certificate's PEM is broken or holds none.
+    #[error("the certificate is not usable PEM (expected BEGIN CERTIFICATE sections): {0}")]
+    CertificatePem(String),
+    /// The key's PEM is broken or holds none.
+    #[error("the key is not usable PEM (expected one unencrypted BEGIN PRIVATE KEY section): {0}")]
+    KeyPem(String),
+    /// The certificate is no X.509.
+    #[error("the certificate cannot be parsed: {0}")]
+    Parse(String),
+    /// Key and certificate are no pair, or of a kind that TLS here does not take.
+    #[error("certificate and key do not go together: {0}")]
+    Mismatch(#[source] rustls::Error),
+    /// Go's TLS, and so the API server, ignores the common name.
+    #[error(
+        "the certificate has no subject alternative name; the API server looks for \
+         <service>.<namespace>.svc there and nowhere else"
+    )]
+    NoName,
+    /// Too late.
+    #[error("the certificate expired {ago} ago")]
+    Expired {
+        /// How long, for people.
+        ago: String,
+    },
+    /// Too early.
+    #[error("the certificate is valid only in {in_} from now: is this machine's clock right?")]
+    NotYet {
+        /// How long, for people.
+        in_: String,
+    },
+    /// Only one of the two flags was given.
+    #[error("--tls-cert and --tls-key belong together: give both or neither")]
+    HalfAPair,
+    /// Making a certificate failed.
+    #[error("cannot make a certificate: {0}")]
+    Make(#[from] rcgen::Error),
+    /// A moment that a certificate cannot hold.
+    #[error("this machine's clock is out of a certificate's range")]
+    Clock,
+}

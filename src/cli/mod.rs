@@ -1,0 +1,93 @@
+//! The command line: one file a command, each thin.
+//!
+//! Commands write to the writers that they are given and return how they ended; only
+//! `main` touches the process.
+
+mod client;
+mod demo;
+mod inject;
+mod input;
+mod output;
+mod serve;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Gives each Pod that needs Docker a Docker daemon of its own, in place of the node's.
+#[derive(Debug, Parser)]
+#[command(name = "dind-injector", version, about, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the admission webhook
+    Serve(Box<serve::ServeArgs>),
+    /// Show what the webhook does to a Pod, through a real HTTPS server, without a cluster
+    Demo(demo::DemoArgs),
+    /// Rewrite manifests as the webhook would, for `kubectl apply -f -`
+    Inject(inject::InjectArgs),
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// As it was asked.
+    Done,
+    /// It found or refused something; what, was said.
+    Findings,
+    /// It could not do its work.
+    Failed,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        match exit {
+            Exit::Done => Self::SUCCESS,
+            Exit::Findings => Self::from(1),
+            Exit::Failed => Self::from(2),
+        }
+    }
+}
+
+/// Why a command could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// An input that cannot be read.
+    #[error(transparent)]
+    Input(#[from] input::InputError),
+    /// The server.
+    #[error(transparent)]
+    Serve(#[from] serve::ServeError),
+    /// The demonstration.
+    #[error(transparent)]
+    Demo(#[from] demo::DemoError),
+    /// An output that cannot be written.
+    #[error("cannot write the output: {0}")]
+    Output(#[from] std::io::Error),
+}
+
+impl CliError {
+    /// Whether the reader of the output has gone.
+    pub fn is_broken_pipe(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe)
+    }
+}
+
+impl Cli {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// Where it cannot do its work.
+    pub fn run(self, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, CliError> {
+        match self.command {
+            Command::Serve(args) => serve::run(*args, out).map_err(CliError::from),
+            Command::Demo(args) => demo::run(args, out, err),
+            Command::Inject(args) => inject::run(args, out, err),
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! How manifests and diffs are written for people and for programs.
+
+use std::io::{self, IsTerminal, Write};
+
+use serde_json::{Value, json};
+
+use crate::manifest::to_yaml;
+
+/// Writes documents as one YAML stream.
+///
+/// # Errors
+/// Where the writer fails.
+pub fn yaml(out: &mut dyn Write, documents: &[Value]) -> io::Result<()> {
+    for (index, document) in documents.iter().enumerate() {
+        if index > 0 {
+            out.write_all(b"---\n")?;
+        }
+        out.write_all(to_yaml(document).as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Writes documents as JSON that `kubectl` reads: one object, or a List of several.
+///
+/// # Errors
+/// Where the writer fails.
+pub fn json(out: &mut dyn Write, documents: &[Value]) -> io::Result<()> {
+    let list;
+    let value = match documents {
+        [only] => only,
+        several => {
+            list = json!({"apiVersion": "v1", "kind": "List", "items": several});
+            &list
+        }
+    };
+    serde_json::to_writer_pretty(&mut *out, value)?;
+    out.write_all(b"\n")
+}
+
+/// Whether standard output is for a person who wants colors (<https://no-color.org>).
+pub fn wants_color() -> bool {
+    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    !refused && io::stdout().is_terminal()
+}

@@ -1,0 +1,99 @@
+//! One pass over one Pod: detect, decide, plan, patch.
+//!
+//! The webhook, the offline commands and the tests all enter here, so what is reported and
+//! what is done can never differ. Pure: no I/O, no clock, no cluster.
+
+use crate::pod::detect::{Finding, detect};
+use crate::pod::view::Pod;
+use crate::policy::Policy;
+use crate::policy::decide::{Decision, Scope, Verdict, decide};
+use crate::policy::denial::{Denial, Reason};
+use crate::policy::subject::Subject;
+use crate::sidecar::installed::installed;
+use crate::sidecar::notice::Notice;
+use crate::sidecar::patch::{Patch, patch};
+use crate::sidecar::plan::plan;
+
+/// What a pass came to.
+#[derive(Debug)]
+pub struct Outcome<'p> {
+    /// What is done.
+    pub action: Action,
+    /// The rule that decided, where one did.
+    pub rule: Option<&'p str>,
+    /// What the author should know, in order.
+    pub notices: Vec<Notice>,
+    /// Every way to the node's runtime that was found.
+    pub findings: Vec<Finding>,
+}
+
+/// What is done with the Pod.
+#[derive(Debug)]
+pub enum Action {
+    /// It is left as it is.
+    Left(Reason),
+    /// It is refused.
+    Denied(Denial),
+    /// It is changed.
+    Changed(Change),
+}
+
+/// A change of a Pod.
+#[derive(Debug)]
+pub struct Change {
+    /// What changes it.
+    pub patch: Patch,
+    /// The profile of its sidecar.
+    pub profile: String,
+    /// The containers that were led to the Pod's own daemon.
+    pub containers: Vec<String>,
+}
+
+/// Passes over `pod` once.
+///
+/// # Errors
+/// Only for a fault of this program: a plan that cannot be written as JSON.
+pub fn pass<'p>(
+    policy: &'p Policy,
+    subject: &Subject<'_>,
+    pod: &Pod<'_>,
+    scope: Scope,
+) -> Result<Outcome<'p>, serde_json::Error> {
+    let findings = detect(pod, &policy.sockets);
+    let installed = installed(pod);
+    let Decision {
+        verdict,
+        rule,
+        mut notices,
+    } = decide(policy, subject, pod, scope, &findings, installed.as_ref());
+    let action = match verdict {
+        Verdict::Leave(reason) => Action::Left(reason),
+        Verdict::Deny(denial) => Action::Denied(denial),
+        Verdict::Change(order) => {
+            let plan = plan(pod, &findings, &order, installed.as_ref());
+            let patch = patch(pod, &plan)?;
+            let touched = plan.edits.iter().map(|edit| edit.place);
+            let containers = touched
+                .filter(|place| installed.as_ref().is_none_or(|i| i.place != *place))
+                .map(|place| pod.container(place).name.to_string())
+                .collect();
+            let profile = order.profile.name.clone();
+            notices.splice(0..0, plan.notices);
+            if patch.is_empty() {
+                Action::Left(Reason::AlreadyInjected)
+            } else {
+                Action::Changed(Change {
+                    patch,
+                    profile,
+                    containers,
+                })
+            }
+        }
+    };
+    Ok(Outcome {
+        action,
+        rule,
+        notices,
+        findings,
+    })
+}

@@ -1,0 +1,121 @@
+//! Where each node of a document stands in its text, beside the value and keyed by JSON pointer.
+//!
+//! Positions are made only when asked for. They never change how a document is read: the value with
+//! positions and without is the same.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+/// How a node came to be where it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// Written where it is, as a scalar or in block style: its lines can be edited.
+    Block,
+    /// Written where it is, inside or as a `{…}` or `[…]`.
+    Flow,
+    /// `*name`: the range is the alias, and the nodes below it have no positions of their own.
+    Alias,
+    /// Brought by `<<`: the range is what `<<` was given, and the nodes below it have no positions.
+    Merge,
+}
+
+/// Where one node stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Position {
+    /// The line of the key, or of the node where it has no key; from 1.
+    pub line: u32,
+    /// The column of the key, or of the node where it has no key; in characters, from 1.
+    pub column: u32,
+    /// The bytes of the key, quotes included, where the node is a mapping's entry.
+    pub key: Option<Range<usize>>,
+    /// The bytes of the node, from its first (an anchor or tag included) to the end of its last
+    /// content, without trailing blanks and comments. Empty where null is not written out.
+    pub node: Range<usize>,
+    /// How the node came to be there.
+    pub origin: Origin,
+}
+
+/// The positions of one document's nodes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Positions {
+    by_pointer: HashMap<String, Position>,
+}
+
+impl Positions {
+    /// The position of exactly this node. `pointer` is an RFC 6901 JSON pointer; `""` is the document.
+    pub fn get(&self, pointer: &str) -> Option<&Position> {
+        self.by_pointer.get(pointer)
+    }
+
+    /// The position of this node, or of its nearest ancestor that has one: what a message about a
+    /// missing field, or about a field that an alias brought, can point at.
+    pub fn nearest(&self, pointer: &str) -> Option<&Position> {
+        let mut pointer = pointer;
+        loop {
+            if let Some(position) = self.by_pointer.get(pointer) {
+                return Some(position);
+            }
+            pointer = &pointer[..pointer.rfind('/')?];
+        }
+    }
+
+    /// How many nodes have a position.
+    pub fn len(&self) -> usize {
+        self.by_pointer.len()
+    }
+
+    /// Whether no node has a position.
+    pub fn is_empty(&self) -> bool {
+        self.by_pointer.is_empty()
+    }
+
+    pub(super) fn insert(&mut self, pointer: &str, position: Position) {
+        self.by_pointer.insert(pointer.to_owned(), position);
+    }
+}
+
+/// A JSON pointer that grows and shrinks with the reader's way through the document.
+#[derive(Debug, Default)]
+pub(super) struct Pointer(String);
+
+impl Pointer {
+    /// Steps into a mapping's entry; returns what [`Pointer::leave`] needs to step out.
+    pub fn enter_key(&mut self, key: &str) -> usize {
+        let mark = self.0.len();
+        self.0.push('/');
+        push_token(&mut self.0, key);
+        mark
+    }
+
+    /// Steps into a list's item.
+    pub fn enter_index(&mut self, index: usize) -> usize {
+        use std::fmt::Write as _;
+        let mark = self.0.len();
+        // Writing to a String cannot fail.
+        let _ = write!(self.0, "/{index}");
+        mark
+    }
+
+    pub fn leave(&mut self, mark: usize) {
+        self.0.truncate(mark);
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Appends a key as one token of a JSON pointer: `~` and `/` are escaped (RFC 6901, section 3).
+pub(super) fn push_token(pointer: &mut String, key: &str) {
+    for c in key.chars() {
+        match c {
+            '~' => pointer.push_str("~0"),
+            '/' => pointer.push_str("~1"),
+            c => pointer.push(c),
+        }
+    }
+}

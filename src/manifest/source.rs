@@ -1,0 +1,84 @@
+//! From the YAML parser's markers, which count from where it started, to the whole text.
+
+use granit_parser::{Marker, Span};
+
+use super::{Problem, ReadError};
+
+/// The text, and where in it the parser started.
+pub(super) struct Source<'t> {
+    text: &'t str,
+    start: usize,
+    lines_before: usize,
+    columns_before: usize,
+}
+
+impl<'t> Source<'t> {
+    pub fn new(text: &'t str, start: usize) -> Self {
+        let before = &text[..start];
+        let line = before.rsplit('\n').next().unwrap_or_default();
+        Self {
+            text,
+            start,
+            lines_before: before.bytes().filter(|byte| *byte == b'\n').count(),
+            columns_before: line.chars().filter(|c| *c != '\u{feff}').count(),
+        }
+    }
+
+    /// What the parser is given.
+    pub fn rest(&self) -> &'t str {
+        &self.text[self.start..]
+    }
+
+    /// Line and column, from 1.
+    pub fn place(&self, marker: Marker) -> (u32, u32) {
+        let line = marker.line().max(1);
+        let before = if line == 1 { self.columns_before } else { 0 };
+        let number = |n| u32::try_from(n).unwrap_or(u32::MAX);
+        (
+            number(self.lines_before + line),
+            number(before + marker.col() + 1),
+        )
+    }
+
+    pub fn error(&self, at: Marker, problem: Problem) -> ReadError {
+        let (line, column) = self.place(at);
+        ReadError {
+            line,
+            column,
+            problem,
+        }
+    }
+
+    /// The byte in the whole text.
+    pub fn byte(&self, marker: Marker) -> usize {
+        // The parser gives bytes for every marker of a string.
+        let byte = marker.byte_offset().unwrap_or_default();
+        (self.start + byte).min(self.text.len())
+    }
+
+    /// The end of a node without the blanks and line breaks that the parser counts to it.
+    pub fn end(&self, span: Span) -> usize {
+        let (start, end) = (self.byte(span.start), self.byte(span.end));
+        match self.text.get(start..end) {
+            Some(node) => start + node.trim_end_matches([' ', '\t', '\r', '\n']).len(),
+            None => end,
+        }
+    }
+
+    /// Where a null that is not written out would stand: after its `:` or `-`, if the parser points
+    /// there.
+    pub fn unwritten(&self, span: Span) -> usize {
+        let start = self.byte(span.start);
+        match self.text.as_bytes().get(start) {
+            Some(b':' | b'-' | b'?') => start + 1,
+            _ => start,
+        }
+    }
+
+    /// Whether a template's `{{` stands on this line or the one before.
+    pub fn near_template(&self, marker: Marker) -> bool {
+        let line = marker.line().max(1);
+        let mut lines = self.rest().split('\n').skip(line.saturating_sub(2));
+        lines.by_ref().take(2).any(|line| line.contains("{{"))
+    }
+}

@@ -1,0 +1,121 @@
+//! Every name that an operator or a Pod's author sees, spelled once.
+//!
+//! Code, manifests, docs and tests are held to these constants: a name that is
+//! changed here and nowhere else fails a test, and no other file spells one.
+
+/// The prefix of every annotation and label of this project.
+pub const PREFIX: &str = "dind-injector.io/";
+
+/// Pod annotation: `"true"` asks for a daemon, `"false"` opts out.
+pub const INJECT: &str = "dind-injector.io/inject";
+/// Pod annotation: comma-separated container names that get the socket (default: every one).
+pub const CONTAINERS: &str = "dind-injector.io/containers";
+/// Pod annotation: the profile, one of those the rule allows.
+pub const PROFILE: &str = "dind-injector.io/profile";
+/// Pod annotation: the sidecar's CPU limit, a Kubernetes quantity.
+pub const CPU: &str = "dind-injector.io/cpu";
+/// Pod annotation: the sidecar's memory limit, a Kubernetes quantity.
+pub const MEMORY: &str = "dind-injector.io/memory";
+/// Pod annotation: the size of the daemon's storage, a Kubernetes quantity.
+pub const STORAGE: &str = "dind-injector.io/storage";
+/// Namespace label: `enabled` lets the built-in policy swap and honor annotations there.
+pub const INJECTION_LABEL: &str = "dind-injector.io/injection";
+/// Applatix's annotation for the same wish, understood as an alias.
+pub const APPLATIX: &str = "ax_ea_docker_enable";
+
+/// Set by the kubelet on the mirror of a static Pod, which must not be changed.
+/// Source: `kubernetes/pkg/kubelet/types/pod_update.go`, `ConfigMirrorAnnotationKey`.
+pub const MIRROR_POD: &str = "kubernetes.io/config.mirror";
+/// Namespace label of Pod Security Admission.
+/// Source: `k8s.io/pod-security-admission/api/constants.go`.
+pub const PSA_ENFORCE: &str = "pod-security.kubernetes.io/enforce";
+
+/// The sidecar's container name; a number follows where the Pod has one of that name.
+pub const SIDECAR: &str = "dind";
+/// `$0` of the sidecar's start script.
+pub const SCRIPT_NAME: &str = "dind-injector";
+/// The volume that holds the socket (and the client), shared with the Pod's containers.
+pub const SOCKET_VOLUME: &str = "dind-socket";
+/// The volume that holds the daemon's images and containers.
+pub const STORAGE_VOLUME: &str = "dind-storage";
+/// The volume on `/tmp` of sidecar and containers, where the profile shares it.
+pub const TMP_VOLUME: &str = "dind-tmp";
+/// The volume of a profile's CA bundle.
+pub const CA_VOLUME: &str = "dind-ca";
+/// Where the socket volume is mounted, in the sidecar and in the Pod's containers.
+pub const SHARED_DIR: &str = "/dind";
+/// The socket's file name below [`SHARED_DIR`].
+pub const SOCKET_FILE: &str = "docker.sock";
+/// The client's path below [`SHARED_DIR`], where a Pod needs it.
+pub const CLIENT_FILE: &str = "bin/docker";
+/// Where dockerd keeps its data.
+pub const STORAGE_DIR: &str = "/var/lib/docker";
+
+/// The variable that a Docker client reads its daemon's address from.
+pub const DOCKER_HOST: &str = "DOCKER_HOST";
+
+/// Sidecar environment read by the start script (`src/sidecar/start.sh`).
+pub mod env {
+    /// Space-separated socket paths to listen on.
+    pub const SOCKETS: &str = "DIND_SOCKETS";
+    /// Numeric group of the sockets.
+    pub const GROUP: &str = "DIND_GROUP";
+    /// Where to copy the docker client to.
+    pub const CLIENT: &str = "DIND_CLIENT";
+    /// `1`: the rootless image.
+    pub const ROOTLESS: &str = "DIND_ROOTLESS";
+    /// `1`: the Pod is in the node's network namespace.
+    pub const HOST_NETWORK: &str = "DIND_HOST_NETWORK";
+    /// A fixed MTU in place of the Pod interface's.
+    pub const MTU: &str = "DIND_MTU";
+    /// Prefix of variables copied from a container for a mirrored `subPathExpr`.
+    pub const COPIED: &str = "DIND_ENV_";
+    /// The lowest API version that Engine 29 accepts from old clients.
+    pub const MIN_API: &str = "DOCKER_MIN_API_VERSION";
+    /// Emptied, so that the image's entrypoint makes no certificates.
+    pub const TLS_CERTDIR: &str = "DOCKER_TLS_CERTDIR";
+}
+
+/// Keys of the audit annotations; the API server puts the webhook's name before them.
+pub mod audit {
+    /// What was done: see [`crate::admission::Outcome`].
+    pub const OUTCOME: &str = "outcome";
+    /// Why, as a fixed word.
+    pub const REASON: &str = "reason";
+    /// The policy rule that decided.
+    pub const RULE: &str = "rule";
+    /// The profile of the sidecar.
+    pub const PROFILE: &str = "profile";
+    /// The containers whose mounts were swapped, comma-separated.
+    pub const CONTAINERS: &str = "containers";
+}
+
+/// Metric names, as a scrape shows them (histograms add `_bucket`, `_sum` and `_count`).
+pub mod metric {
+    /// Reviews answered, by `outcome`, `reason`, `rule` and `profile`.
+    pub const REVIEWS: &str = "dind_injector_reviews_total";
+    /// HTTP requests answered, by `route` and `code`.
+    pub const REQUESTS: &str = "dind_injector_requests_total";
+    /// Seconds from a request's complete head to its answer, by `route`.
+    pub const REQUEST_DURATION: &str = "dind_injector_request_duration_seconds";
+    /// Requests answered 503 to protect the rest, by `reason`.
+    pub const SHEDS: &str = "dind_injector_requests_shed_total";
+    /// Panics caught while a review was handled; each was answered 500.
+    pub const PANICS: &str = "dind_injector_handler_panics_total";
+    /// TLS connections open now.
+    pub const CONNECTIONS: &str = "dind_injector_connections_open";
+    /// Connections that the server closed on purpose, by `reason`.
+    pub const CONNECTIONS_DROPPED: &str = "dind_injector_connections_dropped_total";
+    /// Times that accepting a connection failed, for want of file descriptors, say.
+    pub const ACCEPT_ERRORS: &str = "dind_injector_accept_errors_total";
+    /// TLS handshakes that failed, by `reason`.
+    pub const HANDSHAKE_FAILURES: &str = "dind_injector_tls_handshake_failures_total";
+    /// When the serving certificate expires, in seconds since 1970; 0 without one.
+    pub const CERTIFICATE_EXPIRY: &str = "dind_injector_certificate_expiry_timestamp_seconds";
+    /// Serving certificates taken into use.
+    pub const CERTIFICATE_RELOADS: &str = "dind_injector_certificate_reloads_total";
+    /// New certificates that were refused; the old one stayed in use.
+    pub const CERTIFICATE_RELOAD_FAILURES: &str = "dind_injector_certificate_reload_failures_total";
+    /// Always 1; the label `version` is the program's.
+    pub const BUILD_INFO: &str = "dind_injector_build_info";
+}

@@ -1,0 +1,136 @@
+//! Manifests through the engine, without a cluster: what `inject`, `demo`, `scan` and
+//! `explain` share.
+//!
+//! A Pod template counts as a Pod of the workload's controller, so that a DaemonSet's is
+//! judged as one. A document that makes no Pods passes through unchanged.
+
+use json_patch::Patch;
+use serde_json::{Map, Value};
+
+use crate::engine::{self, Action, Outcome};
+use crate::manifest::{PodRef, ShapeError};
+use crate::pod::view::Pod;
+use crate::policy::Policy;
+use crate::policy::decide::Scope;
+use crate::policy::subject::{NamespaceLabels, Requester, Subject};
+
+/// What is said about the cluster that is not there.
+#[derive(Clone, Debug, Default)]
+pub struct Setting {
+    /// The namespace of Pods that name none.
+    pub namespace: String,
+    /// The labels of every namespace.
+    pub namespace_labels: NamespaceLabels,
+    /// The user that asks.
+    pub user: String,
+    /// That user's groups.
+    pub groups: Vec<String>,
+}
+
+/// A Pod that cannot be judged or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum OfflineError {
+    /// The workload does not hold a Pod where it must.
+    #[error("{0}")]
+    Shape(#[from] ShapeError),
+    /// The Pod is not of a Pod's shape.
+    #[error("not a Pod as the API server takes it: {0}")]
+    Pod(String),
+    /// A fault of this program.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+/// The kind that makes the Pods of a workload of this kind; none for a Pod itself.
+pub fn owner_of(kind: &str) -> Option<&str> {
+    match kind {
+        "Pod" | "PodTemplate" => None,
+        "Deployment" => Some("ReplicaSet"),
+        "CronJob" => Some("Job"),
+        other => Some(other),
+    }
+}
+
+/// The engine's word on one Pod of a document.
+///
+/// # Errors
+/// Where the Pod is none.
+pub fn judge<'p>(
+    policy: &'p Policy,
+    setting: &Setting,
+    pod: &PodRef<'_>,
+) -> Result<Outcome<'p>, OfflineError> {
+    let object = pod.pod.as_ref().map_err(Clone::clone)?;
+    let json = to_json(object)?;
+    let view: Pod<'_> = serde_json::from_str(&json).map_err(|_| malformed(object))?;
+    let named = view.metadata().namespace.to_string();
+    let namespace = [
+        pod.namespace.unwrap_or_default(),
+        &named,
+        &setting.namespace,
+    ];
+    let namespace = namespace.into_iter().find(|name| !name.is_empty());
+    let groups: Vec<_> = setting
+        .groups
+        .iter()
+        .map(|group| group.as_str().into())
+        .collect();
+    let requester = Requester {
+        user: &setting.user,
+        groups: &groups,
+    };
+    let subject = Subject::new(
+        &view,
+        namespace.unwrap_or("default"),
+        Some(&setting.namespace_labels),
+        requester,
+        owner_of(pod.kind),
+    );
+    engine::pass(policy, &subject, &view, Scope::Creation)
+        .map_err(|error| OfflineError::Internal(error.to_string()))
+}
+
+/// Applies an outcome's patch to the Pod at `pointer` of `document`.
+///
+/// # Errors
+/// Never for a patch of the engine; see [`OfflineError::Internal`].
+pub fn apply(
+    document: &mut Value,
+    pointer: &str,
+    outcome: &Outcome<'_>,
+) -> Result<(), OfflineError> {
+    let Action::Changed(change) = &outcome.action else {
+        return Ok(());
+    };
+    let internal = |error: String| OfflineError::Internal(error);
+    let patch: Patch = serde_json::from_slice(change.patch.as_bytes())
+        .map_err(|error| internal(error.to_string()))?;
+    let pod = document
+        .pointer_mut(pointer)
+        .ok_or_else(|| internal(format!("no Pod at {pointer:?}")))?;
+    json_patch::patch(pod, &patch).map_err(|error| internal(error.to_string()))
+}
+
+fn to_json(object: &Map<String, Value>) -> Result<String, OfflineError> {
+    serde_json::to_string(object).map_err(|error| OfflineError::Internal(error.to_string()))
+}
+
+/// The error again, with the field's path: only now, since it costs a slower parse.
+fn malformed(object: &Map<String, Value>) -> OfflineError {
+    let json = serde_json::to_string(object).unwrap_or_default();
+    let mut reader = serde_json::Deserializer::from_str(&json);
+    let parsed: Result<Pod<'_>, _> = serde_path_to_error::deserialize(&mut reader);
+    match parsed {
+        Ok(_) => OfflineError::Internal("a Pod was read on the second try only".to_owned()),
+        Err(error) => {
+            let text = error.inner().to_string();
+            // The position is one of our own text, which nobody has seen.
+            let text = text
+                .split(" at line ")
+                .next()
+                .unwrap_or_default()
+                .to_owned();
+            OfflineError::Pod(format!("{}: {text}", error.path()))
+        }
+    }
+}

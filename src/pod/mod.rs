@@ -1,0 +1,12 @@
+//! A Pod as it was written: a borrowed view of it, and what it reaches on its node.
+//!
+//! Nothing here changes a Pod, decides anything, or knows of HTTP.
+
+pub mod daemon;
+pub mod detect;
+pub mod docker_host;
+pub mod expand;
+pub mod path;
+pub mod sockets;
+pub mod text;
+pub mod view;

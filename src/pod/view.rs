@@ -1,0 +1,517 @@
+//! A borrowed view of a Pod: only the fields that decide, straight from JSON.
+//!
+//! Everything else is skipped while parsing and never copied, so a review costs
+//! little and a field that this view does not know is never touched. Lists and
+//! objects may be `null`, as Go reads them. Field names and types are those of
+//! `k8s.io/api/core/v1/types.go`.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::text::Text;
+use crate::names;
+
+/// A Pod, or the template of one.
+#[derive(Debug, Default, Deserialize)]
+pub struct Pod<'a> {
+    /// Its `metadata`; a template may have none.
+    #[serde(borrow, default)]
+    metadata: Option<Metadata<'a>>,
+    /// Its `spec`.
+    #[serde(borrow, default, deserialize_with = "or_default")]
+    pub spec: Spec<'a>,
+}
+
+/// The part of `metadata` that decides.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Metadata<'a> {
+    /// Empty where the API server is still to make one from `generateName`.
+    #[serde(borrow, default)]
+    pub name: Text<'a>,
+    /// The prefix of a name to be made.
+    #[serde(borrow, default)]
+    pub generate_name: Text<'a>,
+    /// Often empty in a Pod template; the review's own namespace counts.
+    #[serde(borrow, default)]
+    pub namespace: Text<'a>,
+    /// The annotations that this project reads.
+    #[serde(borrow, default)]
+    pub annotations: Annotations<'a>,
+    /// All labels.
+    #[serde(borrow, default)]
+    pub labels: Labels<'a>,
+    /// Who made the Pod.
+    #[serde(borrow, default, deserialize_with = "or_default")]
+    pub owner_references: Vec<OwnerReference<'a>>,
+}
+
+/// One of `metadata.ownerReferences`.
+#[derive(Debug, Deserialize)]
+pub struct OwnerReference<'a> {
+    /// The owner's kind, such as `DaemonSet`.
+    #[serde(borrow, default)]
+    pub kind: Text<'a>,
+    /// The owner's API version.
+    #[serde(rename = "apiVersion", borrow, default)]
+    pub api_version: Text<'a>,
+    /// The owner's name.
+    #[serde(borrow, default)]
+    pub name: Text<'a>,
+    /// The owner's uid.
+    #[serde(borrow, default)]
+    pub uid: Text<'a>,
+    /// Whether this owner manages the Pod.
+    #[serde(default)]
+    pub controller: Option<bool>,
+}
+
+/// The part of `spec` that decides.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Spec<'a> {
+    /// Run one after the other before [`Spec::containers`]; native sidecars stay.
+    #[serde(borrow, default, deserialize_with = "or_default")]
+    pub init_containers: Vec<Container<'a>>,
+    /// The Pod's own containers.
+    #[serde(borrow, default, deserialize_with = "or_default")]
+    pub containers: Vec<Container<'a>>,
+    /// Added to a running Pod for debugging.
+    #[serde(borrow, default, deserialize_with = "or_default")]
+    pub ephemeral_containers: Vec<Container<'a>>,
+    /// The Pod's volumes.
+    #[serde(borrow, default, deserialize_with = "or_default")]
+    pub volumes: Vec<Volume<'a>>,
+    /// What holds for each container that does not say otherwise.
+    #[serde(borrow, default)]
+    security_context: Option<PodSecurityContext<'a>>,
+    /// The node's network namespace.
+    #[serde(default, deserialize_with = "or_default")]
+    pub host_network: bool,
+    /// The node's process namespace.
+    #[serde(rename = "hostPID", default, deserialize_with = "or_default")]
+    pub host_pid: bool,
+    /// The node's IPC namespace.
+    #[serde(rename = "hostIPC", default, deserialize_with = "or_default")]
+    pub host_ipc: bool,
+    /// `false` puts the Pod into a user namespace.
+    #[serde(default)]
+    pub host_users: Option<bool>,
+    /// The operating system that the author named.
+    #[serde(borrow, default, deserialize_with = "or_default")]
+    pub os: Os<'a>,
+    /// Labels that the node must have.
+    #[serde(borrow, default)]
+    pub node_selector: Labels<'a>,
+    /// The service account; empty means `default`.
+    #[serde(borrow, default)]
+    pub service_account_name: Text<'a>,
+    /// The Pod's runtime class.
+    #[serde(borrow, default)]
+    pub runtime_class_name: Text<'a>,
+    /// `Always` (also where it is missing), `OnFailure` or `Never`.
+    #[serde(borrow, default)]
+    pub restart_policy: Text<'a>,
+    /// Seconds from SIGTERM to SIGKILL.
+    #[serde(default)]
+    pub termination_grace_period_seconds: Option<i64>,
+    /// Resources of the Pod as a whole.
+    #[serde(borrow, default, deserialize_with = "or_default")]
+    pub resources: PodResources<'a>,
+}
+
+/// `spec.os`.
+#[derive(Debug, Default, Deserialize)]
+pub struct Os<'a> {
+    /// `linux` or `windows`.
+    #[serde(borrow, default)]
+    pub name: Text<'a>,
+}
+
+/// `spec.resources`: which resources the Pod as a whole has a word on.
+#[derive(Debug, Default, Deserialize)]
+pub struct PodResources<'a> {
+    /// Requests of the whole Pod.
+    #[serde(borrow, default)]
+    pub requests: Labels<'a>,
+    /// Limits of the whole Pod.
+    #[serde(borrow, default)]
+    pub limits: Labels<'a>,
+}
+
+/// One container of any of the three lists.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Container<'a> {
+    /// Its name, unique in the Pod.
+    #[serde(borrow, default)]
+    pub name: Text<'a>,
+    /// Its image.
+    #[serde(borrow, default)]
+    pub image: Text<'a>,
+    /// What replaces the image's entrypoint.
+    #[serde(borrow, default, deserialize_with = "or_default")]
+    pub command: Vec<Text<'a>>,
+    /// What replaces the image's arguments.
+    #[serde(borrow, default, deserialize_with = "or_default")]
+    pub args: Vec<Text<'a>>,
+    /// Its environment, in order.
+    #[serde(borrow, default, deserialize_with = "or_default")]
+    pub env: Vec<EnvVar<'a>>,
+    /// Its mounts.
+    #[serde(borrow, default, deserialize_with = "or_default")]
+    pub volume_mounts: Vec<VolumeMount<'a>>,
+    /// What it may do.
+    #[serde(default, deserialize_with = "or_default")]
+    pub security_context: SecurityContext,
+    /// `Always` makes an init container a native sidecar.
+    #[serde(borrow, default)]
+    pub restart_policy: Text<'a>,
+}
+
+/// One of a container's `env`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EnvVar<'a> {
+    /// The variable's name.
+    #[serde(borrow, default)]
+    pub name: Text<'a>,
+    /// Its value; empty where [`EnvVar::value_from`] says it.
+    #[serde(borrow, default)]
+    pub value: Text<'a>,
+    /// Where its value is from, as it was written.
+    #[serde(borrow, default)]
+    pub value_from: Option<&'a RawValue>,
+}
+
+/// One of a container's `volumeMounts`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VolumeMount<'a> {
+    /// The volume's name.
+    #[serde(borrow, default)]
+    pub name: Text<'a>,
+    /// Where the container sees it.
+    #[serde(borrow, default)]
+    pub mount_path: Text<'a>,
+    /// The part of the volume that is mounted.
+    #[serde(borrow, default)]
+    pub sub_path: Text<'a>,
+    /// The same with `$(NAME)` from the container's environment.
+    #[serde(borrow, default)]
+    pub sub_path_expr: Text<'a>,
+    /// Whether writing is refused.
+    #[serde(default, deserialize_with = "or_default")]
+    pub read_only: bool,
+    /// `None`, `HostToContainer` or `Bidirectional`.
+    #[serde(borrow, default)]
+    pub mount_propagation: Text<'a>,
+}
+
+/// One of the Pod's volumes.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Volume<'a> {
+    /// Its name.
+    #[serde(borrow, default)]
+    pub name: Text<'a>,
+    /// A path of the node.
+    #[serde(borrow, default)]
+    pub host_path: Option<HostPathSource<'a>>,
+    /// Present for an `emptyDir`.
+    #[serde(default)]
+    pub empty_dir: Option<IgnoredAny>,
+}
+
+/// A volume's `hostPath`.
+#[derive(Debug, Deserialize)]
+pub struct HostPathSource<'a> {
+    /// The path as written.
+    #[serde(borrow, default)]
+    pub path: Text<'a>,
+}
+
+/// The part of `spec.securityContext` that the sidecar must know.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PodSecurityContext<'a> {
+    /// The user of every container that names none.
+    #[serde(default)]
+    pub run_as_user: Option<i64>,
+    /// The primary group of every container that names none.
+    #[serde(default)]
+    pub run_as_group: Option<i64>,
+    /// The group of the Pod's volumes, which every container has.
+    #[serde(default)]
+    pub fs_group: Option<i64>,
+    /// More groups of every container.
+    #[serde(default, deserialize_with = "or_default")]
+    pub supplemental_groups: Vec<i64>,
+    /// SELinux options, as written.
+    #[serde(borrow, default)]
+    pub se_linux_options: Option<SeLinuxOptions<'a>>,
+    /// Present where the Pod names an AppArmor profile.
+    #[serde(default)]
+    pub app_armor_profile: Option<IgnoredAny>,
+}
+
+/// SELinux labels of a Pod.
+#[derive(Debug, Default, Deserialize)]
+pub struct SeLinuxOptions<'a> {
+    /// The multi-category label.
+    #[serde(borrow, default)]
+    pub level: Text<'a>,
+}
+
+/// The part of a container's `securityContext` that decides.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SecurityContext {
+    /// The user it runs as.
+    #[serde(default)]
+    pub run_as_user: Option<i64>,
+    /// Its primary group.
+    #[serde(default)]
+    pub run_as_group: Option<i64>,
+}
+
+/// A map of strings, kept in order.
+#[derive(Debug)]
+pub struct Labels<'a> {
+    entries: Vec<(Text<'a>, Text<'a>)>,
+    present: bool,
+}
+
+impl Default for Labels<'_> {
+    fn default() -> Self {
+        Self::ABSENT
+    }
+}
+
+impl Labels<'_> {
+    const ABSENT: Self = Self {
+        entries: Vec::new(),
+        present: false,
+    };
+
+    /// Whether the map is there at all, be it empty.
+    pub fn is_present(&self) -> bool {
+        self.present
+    }
+
+    /// Every key with its value.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.entries.iter().map(|(key, value)| (&**key, &**value))
+    }
+
+    /// The value of `key`; the last one where a key is there twice, as in JSON.
+    pub fn get(&self, key: &str) -> Option<&str> {
+        let found = self.entries.iter().rev().find(|(k, _)| &**k == key);
+        found.map(|(_, value)| &**value)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Labels<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(StringMap { keep: |_| true })
+    }
+}
+
+/// Annotations, of which only those that this project reads are kept: others can
+/// be large (`kubectl.kubernetes.io/last-applied-configuration`).
+#[derive(Debug, Default)]
+pub struct Annotations<'a>(Labels<'a>);
+
+static NO_METADATA: Metadata<'static> = Metadata {
+    name: Text::EMPTY,
+    generate_name: Text::EMPTY,
+    namespace: Text::EMPTY,
+    annotations: Annotations(Labels::ABSENT),
+    labels: Labels::ABSENT,
+    owner_references: Vec::new(),
+};
+
+static NO_SECURITY: PodSecurityContext<'static> = PodSecurityContext {
+    run_as_user: None,
+    run_as_group: None,
+    fs_group: None,
+    supplemental_groups: Vec::new(),
+    se_linux_options: None,
+    app_armor_profile: None,
+};
+
+impl Annotations<'_> {
+    /// The value of an annotation that this project reads.
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key)
+    }
+
+    /// Whether the Pod has annotations at all.
+    pub fn is_present(&self) -> bool {
+        self.0.present
+    }
+
+    /// Every annotation with this project's prefix.
+    pub fn ours(&self) -> impl Iterator<Item = (&str, &str)> {
+        let all = self.0.iter();
+        all.filter(|(key, _)| key.starts_with(names::PREFIX))
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let keep = |key: &str| {
+            key.starts_with(names::PREFIX) || key == names::APPLATIX || key == names::MIRROR_POD
+        };
+        deserializer.deserialize_any(StringMap { keep }).map(Self)
+    }
+}
+
+struct StringMap {
+    keep: fn(&str) -> bool,
+}
+
+impl<'de> Visitor<'de> for StringMap {
+    type Value = Labels<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map of strings")
+    }
+
+    fn visit_unit<E>(self) -> Result<Labels<'de>, E> {
+        Ok(Labels::ABSENT)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Labels<'de>, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(key) = map.next_key::<Text<'de>>()? {
+            if (self.keep)(&key) {
+                entries.push((key, map.next_value()?));
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(Labels {
+            entries,
+            present: true,
+        })
+    }
+}
+
+/// `null` is the zero value, as Go decodes it.
+fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Option::<T>::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+/// Which of a Pod's three container lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum List {
+    /// `spec.initContainers`, which start first.
+    Init,
+    /// `spec.containers`.
+    Main,
+    /// `spec.ephemeralContainers`.
+    Ephemeral,
+}
+
+impl List {
+    /// In the order in which a Pod starts them.
+    pub const ALL: [Self; 3] = [Self::Init, Self::Main, Self::Ephemeral];
+
+    /// The field's name in `spec`.
+    pub fn field(self) -> &'static str {
+        match self {
+            Self::Init => "initContainers",
+            Self::Main => "containers",
+            Self::Ephemeral => "ephemeralContainers",
+        }
+    }
+}
+
+/// The place of a container in its Pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// The list it stands in.
+    pub list: List,
+    /// Its index there.
+    pub index: usize,
+}
+
+impl fmt::Display for Place {
+    /// As a JSON Pointer: `/spec/containers/0`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "/spec/{}/{}", self.list.field(), self.index)
+    }
+}
+
+impl<'a> Pod<'a> {
+    /// Its `metadata`, empty where it has none.
+    pub fn metadata(&self) -> &Metadata<'a> {
+        self.metadata.as_ref().unwrap_or(&NO_METADATA)
+    }
+
+    /// Whether it has `metadata` at all.
+    pub fn has_metadata(&self) -> bool {
+        self.metadata.is_some()
+    }
+
+    /// Its `spec.securityContext`, empty where it has none.
+    pub fn security(&self) -> &PodSecurityContext<'a> {
+        self.spec.security_context.as_ref().unwrap_or(&NO_SECURITY)
+    }
+
+    /// Whether it has a `spec.securityContext` at all.
+    pub fn has_security(&self) -> bool {
+        self.spec.security_context.is_some()
+    }
+
+    /// The containers of one list.
+    pub fn list(&self, list: List) -> &[Container<'a>] {
+        match list {
+            List::Init => &self.spec.init_containers,
+            List::Main => &self.spec.containers,
+            List::Ephemeral => &self.spec.ephemeral_containers,
+        }
+    }
+
+    /// Every container with its place, init containers first.
+    pub fn containers(&self) -> impl Iterator<Item = (Place, &Container<'a>)> {
+        List::ALL.into_iter().flat_map(move |list| {
+            let places = self.list(list).iter().enumerate();
+            places.map(move |(index, container)| (Place { list, index }, container))
+        })
+    }
+
+    /// The container at `place`, which must be of this Pod.
+    pub fn container(&self, place: Place) -> &Container<'a> {
+        &self.list(place.list)[place.index]
+    }
+
+    /// The owner that manages the Pod.
+    pub fn controller(&self) -> Option<&OwnerReference<'a>> {
+        let owners = &self.metadata().owner_references;
+        owners.iter().find(|owner| owner.controller == Some(true))
+    }
+
+    /// Whether the Pod is for Windows nodes, which have no Linux sidecar.
+    pub fn is_windows(&self) -> bool {
+        let selector = &self.spec.node_selector;
+        &*self.spec.os.name == "windows"
+            || selector.get("kubernetes.io/os") == Some("windows")
+            || selector.get("beta.kubernetes.io/os") == Some("windows")
+    }
+}
+
+impl<'a> Container<'a> {
+    /// The variable of that name; the last one counts, as in the kubelet.
+    pub fn env_var(&self, name: &str) -> Option<&EnvVar<'a>> {
+        self.env.iter().rev().find(|var| &*var.name == name)
+    }
+}

@@ -1,0 +1,30 @@
+//! Who gets a daemon, who is refused, and who decides.
+//!
+//! A policy is the admin's word; a Pod's author can only ask. Deciding is pure: no file,
+//! no cluster, no clock.
+
+pub mod builtin;
+pub mod decide;
+pub mod denial;
+pub mod matcher;
+pub mod rule;
+pub mod subject;
+pub mod wish;
+
+use crate::pod::sockets::Sockets;
+use crate::sidecar::container::SidecarMode;
+
+use rule::Rule;
+
+/// Everything that an admin decides.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// The first one that matches decides.
+    pub rules: Vec<Rule>,
+    /// Decides where none does.
+    pub otherwise: Rule,
+    /// The paths that are watched.
+    pub sockets: Sockets,
+    /// How the cluster runs sidecars.
+    pub sidecar_mode: SidecarMode,
+}

@@ -1,0 +1,65 @@
+//! What a rule may look at beside the Pod itself.
+
+use std::collections::BTreeMap;
+
+use crate::pod::text::Text;
+use crate::pod::view::{Labels, Pod};
+
+/// The labels of a namespace.
+pub type NamespaceLabels = BTreeMap<String, String>;
+
+/// Who asks for which Pod, and where.
+#[derive(Debug)]
+pub struct Subject<'a> {
+    /// The namespace's name.
+    pub namespace: &'a str,
+    /// Its labels; none where they are not known.
+    pub namespace_labels: Option<&'a NamespaceLabels>,
+    /// The Pod's labels.
+    pub pod_labels: &'a Labels<'a>,
+    /// The Pod's service account.
+    pub service_account: &'a str,
+    /// The user that makes the request.
+    pub user: &'a str,
+    /// That user's groups.
+    pub groups: &'a [Text<'a>],
+    /// The kind that made the Pod; `Pod` where nothing made it.
+    pub owner: &'a str,
+}
+
+/// Who asks, as the API server says.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Requester<'a> {
+    /// The user's name.
+    pub user: &'a str,
+    /// The user's groups.
+    pub groups: &'a [Text<'a>],
+}
+
+impl<'a> Subject<'a> {
+    /// The subject of a request for `pod`. `owner` names the kind that made it where that
+    /// is known better than from the Pod itself (a template of a DaemonSet).
+    pub fn new(
+        pod: &'a Pod<'a>,
+        namespace: &'a str,
+        namespace_labels: Option<&'a NamespaceLabels>,
+        requester: Requester<'a>,
+        owner: Option<&'a str>,
+    ) -> Self {
+        let account = &*pod.spec.service_account_name;
+        let controller = pod.controller().map(|owner| &*owner.kind);
+        Self {
+            namespace,
+            namespace_labels,
+            pod_labels: &pod.metadata().labels,
+            service_account: if account.is_empty() {
+                "default"
+            } else {
+                account
+            },
+            user: requester.user,
+            groups: requester.groups,
+            owner: owner.or(controller).unwrap_or("Pod"),
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! What a Pod's author asks for by annotation, parsed once.
+//!
+//! A wish is only a wish: whether it counts is the rule's word. What cannot be understood
+//! is an error that names the annotation and what it may be, never a silent default.
+
+use serde::Deserialize;
+
+use crate::names;
+use crate::pod::view::{Annotations, Place, Pod};
+
+/// What the annotations ask for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wish {
+    /// Whether a daemon is asked for.
+    pub ask: Ask,
+    /// The containers that shall have it; every one where it is missing.
+    pub containers: Option<Vec<Place>>,
+    /// The profile.
+    pub profile: Option<String>,
+    /// The CPU limit, with the annotation that says it.
+    pub cpu: Option<Size>,
+    /// The memory limit.
+    pub memory: Option<Size>,
+    /// The storage size.
+    pub storage: Option<Size>,
+}
+
+/// Whether a daemon is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ask {
+    /// Nothing is said.
+    #[default]
+    Nothing,
+    /// It is.
+    Inject,
+    /// The Pod shall be left alone.
+    OptOut,
+}
+
+/// A size as it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// The annotation that says it.
+    pub annotation: &'static str,
+    /// Its value.
+    pub value: String,
+}
+
+/// Why annotations cannot be understood.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WishError {
+    /// Neither of the two values.
+    #[error(
+        "annotation {} is {value:?}; it may be \"true\" or \"false\"",
+        names::INJECT
+    )]
+    Inject {
+        /// The value, its first characters.
+        value: String,
+    },
+    /// A container that the Pod does not have.
+    #[error(
+        "annotation {} names {name:?}; the Pod's containers are: {known}",
+        names::CONTAINERS
+    )]
+    Container {
+        /// The name asked for.
+        name: String,
+        /// The Pod's containers.
+        known: String,
+    },
+    /// Not what Applatix took.
+    #[error(
+        "annotation {} is not understood: {error}; it may be \
+         {{\"graph-storage-size\": \"10Gi\", \"cpu_cores\": 1, \"mem_mib\": 1024}}",
+        names::APPLATIX
+    )]
+    Applatix {
+        /// What is wrong.
+        error: String,
+    },
+}
+
+/// Applatix's annotation, with the schema that it had
+/// (argo-workflows branch 1.1, `platform/source/lib/ax/platform/annotations.py`).
+#[derive(Deserialize)]
+struct Applatix {
+    #[serde(rename = "graph-storage-size")]
+    storage: String,
+    cpu_cores: f64,
+    mem_mib: f64,
+    #[serde(rename = "graph-storage-name")]
+    storage_name: Option<String>,
+}
+
+impl Wish {
+    /// Reads the wish of `pod`.
+    ///
+    /// # Errors
+    /// Where an annotation has a value that it may not have.
+    pub fn of(pod: &Pod<'_>) -> Result<Self, WishError> {
+        let annotations = &pod.metadata().annotations;
+        if !annotations.is_present() {
+            return Ok(Self::default());
+        }
+        let mut wish = applatix(annotations)?;
+        match annotations.get(names::INJECT) {
+            Some("true") => wish.ask = Ask::Inject,
+            Some("false") => wish.ask = Ask::OptOut,
+            Some(other) => {
+                let value = other.chars().take(40).collect();
+                return Err(WishError::Inject { value });
+            }
+            None => {}
+        }
+        if let Some(list) = annotations.get(names::CONTAINERS) {
+            wish.containers = Some(containers(pod, list)?);
+        }
+        let text = |key: &str| annotations.get(key).map(str::to_owned);
+        let size =
+            |annotation: &'static str| text(annotation).map(|value| Size { annotation, value });
+        wish.profile = text(names::PROFILE);
+        wish.cpu = size(names::CPU).or(wish.cpu);
+        wish.memory = size(names::MEMORY).or(wish.memory);
+        wish.storage = size(names::STORAGE).or(wish.storage);
+        Ok(wish)
+    }
+}
+
+fn containers(pod: &Pod<'_>, list: &str) -> Result<Vec<Place>, WishError> {
+    let names = list
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty());
+    names
+        .map(|name| {
+            let mut all = pod.containers();
+            let found = all.find(|(_, container)| &*container.name == name);
+            found.map(|(place, _)| place).ok_or_else(|| {
+                let all = pod.containers().take(8);
+                let known: Vec<&str> = all.map(|(_, container)| &*container.name).collect();
+                WishError::Container {
+                    name: name.chars().take(63).collect(),
+                    known: known.join(", "),
+                }
+            })
+        })
+        .collect()
+}
+
+fn applatix(annotations: &Annotations<'_>) -> Result<Wish, WishError> {
+    let Some(json) = annotations.get(names::APPLATIX) else {
+        return Ok(Wish::default());
+    };
+    let wrong = |what: &str| WishError::Applatix {
+        error: what.to_owned(),
+    };
+    let asked: Applatix = serde_json::from_str(json).map_err(|error| wrong(&error.to_string()))?;
+    let digits = asked.storage.strip_suffix("Gi").unwrap_or_default();
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(wrong("graph-storage-size must be whole Gi"));
+    }
+    if asked.cpu_cores <= 0.0 {
+        return Err(wrong("cpu_cores must be above 0"));
+    }
+    if asked.mem_mib < 32.0 {
+        return Err(wrong("mem_mib must be at least 32"));
+    }
+    if asked
+        .storage_name
+        .is_some_and(|name| !(5..=233).contains(&name.len()))
+    {
+        return Err(wrong("graph-storage-name must have 5 to 233 characters"));
+    }
+    let size = |value: String| {
+        Some(Size {
+            annotation: names::APPLATIX,
+            value,
+        })
+    };
+    Ok(Wish {
+        ask: Ask::Inject,
+        cpu: size(format!("{}m", (asked.cpu_cores * 1000.0).ceil())),
+        memory: size(format!("{}Mi", asked.mem_mib.ceil())),
+        storage: size(asked.storage),
+        ..Wish::default()
+    })
+}

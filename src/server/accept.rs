@@ -1,0 +1,92 @@
+//! Takes connections from a listener, for as long as the server lives.
+//!
+//! Nothing here ends the loop but shutdown: an accept that fails is waited out, never spun on,
+//! and a connection's end, even by a panic, is its own.
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{JoinError, JoinSet};
+
+use super::room::{Room, Seat};
+use super::shutdown::Phase;
+use crate::metrics::{DropReason, Metrics};
+
+/// The first wait after an accept that failed for want of resources; it doubles to the last.
+/// Connections that end in the meantime give their file descriptors back.
+const BACKOFF_FIRST: Duration = Duration::from_millis(10);
+const BACKOFF_LAST: Duration = Duration::from_secs(1);
+
+/// Accepts until the phase is [`Phase::Closing`], then waits for every connection to end.
+pub(super) async fn run<F, C>(
+    listener: TcpListener,
+    seats: Arc<Room>,
+    mut phase: watch::Receiver<Phase>,
+    metrics: Arc<Metrics>,
+    serve: F,
+) where
+    F: Fn(TcpStream, Seat) -> C,
+    C: Future<Output = ()> + Send + 'static,
+{
+    let mut connections = JoinSet::new();
+    let mut backoff = BACKOFF_FIRST;
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            _ = phase.wait_for(|phase| *phase >= Phase::Closing) => break,
+            Some(ended) = connections.join_next() => {
+                note(ended);
+                continue;
+            }
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _peer)) => {
+                backoff = BACKOFF_FIRST;
+                let Ok(seat) = seats.enter() else {
+                    metrics.dropped(DropReason::Full);
+                    continue;
+                };
+                // Answers are small and whole: waiting to fill a segment only adds delay.
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(%error, "cannot set TCP_NODELAY");
+                }
+                connections.spawn(serve(stream, seat));
+            }
+            Err(error) if is_the_peers(&error) => {
+                tracing::debug!(%error, "a connection ended before it was accepted");
+            }
+            Err(error) => {
+                metrics.accept_failed();
+                tracing::warn!(%error, wait = ?backoff, "cannot accept connections");
+                tokio::time::sleep(backoff).await;
+                backoff = BACKOFF_LAST.min(backoff * 2);
+            }
+        }
+    }
+    drop(listener);
+    while let Some(ended) = connections.join_next().await {
+        note(ended);
+    }
+}
+
+fn note(ended: Result<(), JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "a connection's task failed");
+    }
+}
+
+/// Whether the error is one connection's and says nothing of the next.
+fn is_the_peers(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::Interrupted
+    )
+}

@@ -1,0 +1,200 @@
+//! Where to listen and how much to bear. Every limit has its reason beside it.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+/// The largest review. The API server takes objects to 3 MiB, and an update's review holds
+/// two of them; axum's own default of 2 MB would refuse what the API server accepts.
+const MAX_BODY: usize = 8 << 20;
+/// The longest a body may take. The API server sends a review in one go and waits 5 s by
+/// default, 30 s at most; whoever takes longer than this is not it.
+const BODY_TIMEOUT: &str = "10s";
+/// The longest a TLS handshake may take: one or two round trips, and a client under load.
+const HANDSHAKE_TIMEOUT: &str = "5s";
+/// The longest a request's head may take from its first byte, and an answer from its being
+/// ready to its being read. Bounds slow-loris without bounding idle connections.
+const STALL_TIMEOUT: &str = "10s";
+/// The longest a connection may be quiet. The API server keeps idle connections for 90 s and
+/// does not retry a review on one that we closed first, so this must be longer.
+const IDLE_TIMEOUT: &str = "120s";
+/// Connections at one time. An API server keeps 25, so this is room for dozens of them; past
+/// it, those that never sent a request make way.
+const MAX_CONNECTIONS: usize = 4096;
+/// Requests at one time that wait for the rest of their body. Reviews come whole, so honest
+/// ones hardly ever wait; what is complete is answered at once and needs no place.
+const MAX_WAITING: usize = 512;
+/// Memory for bodies that are waited for: some hundred honest ones of the largest size seen.
+const MAX_WAITING_MEMORY: usize = 32 << 20;
+/// How long to serve on after a signal, unready: Endpoints and kube-proxy need some seconds
+/// to send no more.
+const SHUTDOWN_DELAY: &str = "5s";
+/// How long connections then have to take their last answer and go. With the delay it stays
+/// well inside the default `terminationGracePeriodSeconds` of 30.
+const DRAIN_TIMEOUT: &str = "10s";
+
+/// The server's flags.
+#[derive(Clone, Debug, Eq, PartialEq, clap::Args)]
+pub struct ServerArgs {
+    /// Address of the webhook (HTTPS)
+    #[arg(long, env = "DIND_INJECTOR_LISTEN", default_value = "[::]:8443")]
+    pub listen: SocketAddr,
+    /// Address of health checks and metrics (plain HTTP)
+    #[arg(long, env = "DIND_INJECTOR_ADMIN_LISTEN", default_value = "[::]:9090")]
+    pub admin_listen: SocketAddr,
+    /// What to bear
+    #[command(flatten)]
+    pub limits: Limits,
+    /// How to end
+    #[command(flatten)]
+    pub grace: Grace,
+}
+
+/// How much one server bears before it protects itself.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::Args)]
+pub struct Limits {
+    /// Largest request body, in bytes; a larger one is answered 413
+    #[arg(long, default_value_t = MAX_BODY, value_name = "BYTES")]
+    pub max_body: usize,
+    /// Longest time for a request's body; a slower one is answered 408
+    #[arg(long, default_value = BODY_TIMEOUT, value_name = "TIME", value_parser = duration)]
+    pub body_timeout: Duration,
+    /// Longest time for a TLS handshake
+    #[arg(long, default_value = HANDSHAKE_TIMEOUT, value_name = "TIME", value_parser = duration)]
+    pub handshake_timeout: Duration,
+    /// Longest time for a request's head once begun, and for an answer to be read
+    #[arg(long, default_value = STALL_TIMEOUT, value_name = "TIME", value_parser = duration)]
+    pub stall_timeout: Duration,
+    /// Longest time for a connection to be quiet; keep it above the API server's 90 s
+    #[arg(long, default_value = IDLE_TIMEOUT, value_name = "TIME", value_parser = duration)]
+    pub idle_timeout: Duration,
+    /// Most connections at one time
+    #[arg(long, default_value_t = MAX_CONNECTIONS, value_name = "N")]
+    pub max_connections: usize,
+    /// Most requests at one time that wait for their body; past it the one that waited
+    /// longest is answered 503 with Retry-After
+    #[arg(long, default_value_t = MAX_WAITING, value_name = "N")]
+    pub max_waiting: usize,
+    /// Most memory for bodies that are waited for, in bytes; past it as --max-waiting
+    #[arg(long, default_value_t = MAX_WAITING_MEMORY, value_name = "BYTES")]
+    pub max_waiting_memory: usize,
+}
+
+/// How the server ends.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::Args)]
+pub struct Grace {
+    /// How long to serve on, unready, after SIGTERM
+    #[arg(long, default_value = SHUTDOWN_DELAY, value_name = "TIME", value_parser = duration)]
+    pub shutdown_delay: Duration,
+    /// How long connections then have to finish
+    #[arg(long, default_value = DRAIN_TIMEOUT, value_name = "TIME", value_parser = duration)]
+    pub drain_timeout: Duration,
+}
+
+/// The defaults, with both addresses on a free loopback port: for tests and demonstrations.
+impl Default for ServerArgs {
+    fn default() -> Self {
+        let free = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+        Self {
+            listen: free,
+            admin_listen: free,
+            limits: Limits::default(),
+            grace: Grace::default(),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_body: MAX_BODY,
+            body_timeout: default(BODY_TIMEOUT),
+            handshake_timeout: default(HANDSHAKE_TIMEOUT),
+            stall_timeout: default(STALL_TIMEOUT),
+            idle_timeout: default(IDLE_TIMEOUT),
+            max_connections: MAX_CONNECTIONS,
+            max_waiting: MAX_WAITING,
+            max_waiting_memory: MAX_WAITING_MEMORY,
+        }
+    }
+}
+
+impl Default for Grace {
+    fn default() -> Self {
+        Self {
+            shutdown_delay: default(SHUTDOWN_DELAY),
+            drain_timeout: default(DRAIN_TIMEOUT),
+        }
+    }
+}
+
+/// Reads a time: a whole number with `ms`, `s`, `m` or `h`.
+///
+/// # Errors
+/// What was expected, for a command line's error message.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("expected a whole number with ms, s, m or h, like 5s; got {text:?}");
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let millis = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return Err(wrong()),
+    };
+    number
+        .checked_mul(millis)
+        .map(Duration::from_millis)
+        .ok_or_else(wrong)
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "the constants of this file; a test reads each"
+)]
+fn default(text: &str) -> Duration {
+    duration(text).expect("a default is a time")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use clap::{Args as _, FromArgMatches as _};
+
+    use super::*;
+
+    #[test]
+    fn flags_and_code_have_the_same_defaults() {
+        let command = ServerArgs::augment_args(clap::Command::new("serve"));
+        let matches = command.get_matches_from(["serve"]);
+        let args = ServerArgs::from_arg_matches(&matches).unwrap();
+        assert_eq!(args.limits, Limits::default());
+        assert_eq!(args.grace, Grace::default());
+    }
+
+    #[test]
+    fn idle_connections_outlive_the_api_servers_ninety_seconds() {
+        assert!(Limits::default().idle_timeout > Duration::from_secs(90));
+    }
+
+    #[test]
+    fn times_have_a_number_and_a_unit() {
+        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
+        for wrong in [
+            "",
+            "5",
+            "s",
+            "-1s",
+            "1.5s",
+            "5 s",
+            "5sec",
+            "99999999999999999999h",
+        ] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+        assert!(duration(&format!("{}h", u64::MAX)).is_err());
+    }
+}

@@ -1,0 +1,172 @@
+//! One connection from its first byte to its last.
+//!
+//! TLS first, within a time; then HTTP/1.1 for as long as the peer does its part. hyper reads
+//! and writes; this decides when enough is enough, and says in a metric why.
+
+use std::convert::Infallible;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use axum::Router;
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderValue, Request};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
+
+use super::args::Limits;
+use super::progress::{Progress, Stall, Watched};
+use super::room::Seat;
+use super::shutdown::Phase;
+use super::tls::failure_reason;
+use crate::metrics::{DropReason, HandshakeFailure, Metrics};
+
+/// What a listener's connections have in common.
+#[derive(Clone)]
+pub(super) struct Plan {
+    pub(super) router: Router,
+    pub(super) limits: Limits,
+    pub(super) phase: watch::Receiver<Phase>,
+    pub(super) metrics: Arc<Metrics>,
+}
+
+/// What a connection's task and its requests share.
+struct Shared {
+    progress: Arc<Progress>,
+    /// Answers carry `Connection: close` from now on.
+    closing: AtomicBool,
+    /// A request was answered well, so that the seat is kept.
+    proven: AtomicBool,
+    seat: Seat,
+}
+
+/// Serves a connection to the webhook.
+pub(super) async fn serve_tls(plan: Plan, acceptor: TlsAcceptor, stream: TcpStream, seat: Seat) {
+    let _open = plan.metrics.connection();
+    let handshake = tokio::time::timeout(plan.limits.handshake_timeout, acceptor.accept(stream));
+    let shaken = tokio::select! {
+        biased;
+        shaken = handshake => shaken,
+        _ = seat.evicted() => return plan.metrics.dropped(DropReason::Evicted),
+    };
+    let failure = match shaken {
+        Ok(Ok(stream)) => return serve_http(plan, stream, seat).await,
+        Ok(Err(error)) => {
+            let reason = failure_reason(&error);
+            tracing::debug!(%error, reason = reason.as_str(), "TLS handshake failed");
+            reason
+        }
+        Err(_) => HandshakeFailure::Timeout,
+    };
+    plan.metrics.handshake_failed(failure);
+}
+
+/// Serves HTTP/1.1 on a stream.
+pub(super) async fn serve_http<S>(plan: Plan, stream: S, seat: Seat)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let Plan {
+        router,
+        limits,
+        mut phase,
+        metrics,
+    } = plan;
+    let progress = Arc::new(Progress::default());
+    let stream = TokioIo::new(Watched::new(stream, Arc::clone(&progress)));
+    let mut stall = Stall::new(Arc::clone(&progress), limits.stall_timeout);
+    let shared = Arc::new(Shared {
+        progress,
+        closing: AtomicBool::new(false),
+        proven: AtomicBool::new(false),
+        seat,
+    });
+    let service = service_fn(|request| respond(router.clone(), request, Arc::clone(&shared)));
+    let mut connection = pin!(
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            // This one also bounds the wait for the next request: see `progress`.
+            .header_read_timeout(limits.idle_timeout)
+            .serve_connection(stream, service)
+    );
+    loop {
+        let stalled = poll_fn(|cx| stall.poll(cx));
+        let reason = tokio::select! {
+            // The connection first: its poll is what the others look at.
+            biased;
+            ended = connection.as_mut() => match ended {
+                Ok(()) => return,
+                Err(error) => drop_reason(&error),
+            },
+            () = stalled => Some(DropReason::Stalled),
+            _ = shared.seat.evicted() => Some(DropReason::Evicted),
+            now = next(&mut phase) => {
+                if now >= Phase::Closing {
+                    shared.closing.store(true, Relaxed);
+                }
+                if now >= Phase::Ending {
+                    if shared.progress.is_unused() {
+                        return;
+                    }
+                    connection.as_mut().graceful_shutdown();
+                }
+                continue;
+            }
+        };
+        if let Some(reason) = reason {
+            metrics.dropped(reason);
+        }
+        return;
+    }
+}
+
+/// Passes one request on.
+fn respond(
+    router: Router,
+    request: Request<Incoming>,
+    shared: Arc<Shared>,
+) -> impl Future<Output = Result<axum::response::Response, Infallible>> {
+    shared.progress.request();
+    let answer = TowerToHyperService::new(router).call(request);
+    async move {
+        let mut response = answer.await?;
+        if shared.closing.load(Relaxed) {
+            response
+                .headers_mut()
+                .insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        if response.status().is_success() && !shared.proven.swap(true, Relaxed) {
+            shared.seat.keep();
+        }
+        shared.progress.answer();
+        Ok(response)
+    }
+}
+
+/// The next phase; never, once nobody can change it any more.
+async fn next(phase: &mut watch::Receiver<Phase>) -> Phase {
+    match phase.changed().await {
+        Ok(()) => *phase.borrow_and_update(),
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// Why hyper gave up, where that was the server's decision.
+fn drop_reason(error: &hyper::Error) -> Option<DropReason> {
+    tracing::debug!(%error, "connection ended");
+    if error.is_timeout() {
+        Some(DropReason::Idle)
+    } else if error.is_parse() {
+        Some(DropReason::Protocol)
+    } else {
+        None
+    }
+}

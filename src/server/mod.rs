@@ -1,0 +1,225 @@
+//! The HTTPS webhook server and its admin port.
+//!
+//! Made to stand in front of every Pod creation: each resource a client can hold (a
+//! connection, a half-sent body, time) is bounded, the bounds cost honest clients nothing, and
+//! an end, planned or by a fault, loses no review that was begun.
+//!
+//! [`Server::bind`] takes both ports and gives a [`Bound`], which knows its addresses;
+//! [`Bound::serve`] runs until a [`Shutdown`].
+
+mod accept;
+mod admin;
+mod args;
+mod body;
+mod connection;
+mod handler;
+mod progress;
+mod readiness;
+mod room;
+mod routes;
+mod shutdown;
+mod tls;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
+
+use crate::certs::CertStore;
+use crate::metrics::Metrics;
+use connection::{Plan, serve_http, serve_tls};
+use room::Room;
+use shutdown::Phase;
+
+pub use args::{Grace, Limits, ServerArgs, duration};
+pub use handler::{Handler, Reply, Route, StatusCode};
+pub use readiness::{Check, Readiness, Report};
+pub use shutdown::{Ended, Shutdown, Stopper};
+
+/// A server that has no port yet.
+#[derive(Debug)]
+pub struct Server {
+    /// Addresses and limits.
+    pub args: ServerArgs,
+    /// Where TLS finds its certificate.
+    pub certs: Arc<CertStore>,
+    /// What is counted, and shown on the admin port.
+    pub metrics: Arc<Metrics>,
+    /// What must hold before this is ready; the server adds `certificate` and `shutdown`.
+    pub readiness: Readiness,
+}
+
+/// A server with both ports, not yet answering.
+#[derive(Debug)]
+pub struct Bound {
+    server: Server,
+    webhook: TcpListener,
+    admin: TcpListener,
+    acceptor: AcceptorDebug,
+    webhook_address: SocketAddr,
+    admin_address: SocketAddr,
+}
+
+/// Why a server could not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServerError {
+    /// A port is taken or not ours to take.
+    #[error("cannot listen on {flag} {address}: {source}")]
+    Bind {
+        /// The flag that names the address.
+        flag: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The TLS library refused its settings.
+    #[error("cannot set up TLS: {0}")]
+    Tls(#[source] rustls::Error),
+}
+
+/// [`TlsAcceptor`] has no `Debug`.
+struct AcceptorDebug(TlsAcceptor);
+
+impl std::fmt::Debug for AcceptorDebug {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TlsAcceptor")
+    }
+}
+
+impl Server {
+    /// Takes both ports.
+    ///
+    /// # Errors
+    /// When a port cannot be taken.
+    pub async fn bind(self) -> Result<Bound, ServerError> {
+        let acceptor = AcceptorDebug(tls::acceptor(self.certs.clone())?);
+        let (webhook, webhook_address) = listen("--listen", self.args.listen).await?;
+        let (admin, admin_address) = listen("--admin-listen", self.args.admin_listen).await?;
+        Ok(Bound {
+            server: self,
+            webhook,
+            admin,
+            acceptor,
+            webhook_address,
+            admin_address,
+        })
+    }
+}
+
+impl Bound {
+    /// The webhook's address, with the port that was taken.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.webhook_address
+    }
+
+    /// The admin port's address.
+    #[must_use]
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin_address
+    }
+
+    /// Serves until it is asked to stop, and for as long after as its connections need.
+    pub async fn serve(self, handler: impl Handler, shutdown: Shutdown) -> Ended {
+        let Self {
+            server,
+            webhook,
+            admin,
+            acceptor: AcceptorDebug(acceptor),
+            ..
+        } = self;
+        let Server {
+            args,
+            certs,
+            metrics,
+            readiness,
+        } = server;
+        let ServerArgs {
+            listen: _,
+            admin_listen: _,
+            limits,
+            grace,
+        } = args;
+
+        readiness.probe("certificate", move || certs.ready(SystemTime::now()));
+        let staying = readiness.check("shutdown");
+        staying.pass();
+
+        let (phase, phases) = watch::channel(Phase::Serving);
+        let app = Arc::new(routes::App {
+            handler: Box::new(handler),
+            limits,
+            bodies: Room::new(limits.max_waiting, limits.max_waiting_memory),
+            metrics: Arc::clone(&metrics),
+        });
+        let plan = Plan {
+            router: routes::router(app),
+            limits,
+            phase: phases.clone(),
+            metrics: Arc::clone(&metrics),
+        };
+        let seats = Room::new(limits.max_connections, usize::MAX);
+        let webhook = accept::run(
+            webhook,
+            seats,
+            phases,
+            Arc::clone(&metrics),
+            |stream, seat| serve_tls(plan.clone(), acceptor.clone(), stream, seat),
+        );
+
+        // The admin port has a phase of its own that never moves: it ends when we return.
+        let (_admin_phase, phases) = watch::channel(Phase::Serving);
+        let plan = Plan {
+            router: admin::router(Arc::clone(&metrics), readiness),
+            limits,
+            phase: phases.clone(),
+            metrics: Arc::clone(&metrics),
+        };
+        let seats = Room::new(admin::MAX_CONNECTIONS, usize::MAX);
+        let admin = accept::run(admin, seats, phases, metrics, |stream, seat| {
+            serve_http(plan.clone(), stream, seat)
+        });
+
+        let mut at_once = shutdown.clone();
+        tokio::select! {
+            biased;
+            () = at_once.asked_at_once() => Ended::AtOnce,
+            () = webhook => Ended::Drained,
+            () = admin => Ended::Drained,
+            () = shutdown::walk(shutdown, &phase, &staying, grace) => Ended::Deadline,
+        }
+    }
+}
+
+/// Listens on an address. Where a node has no IPv6, "any address" in IPv6 means in IPv4.
+async fn listen(
+    flag: &'static str,
+    address: SocketAddr,
+) -> Result<(TcpListener, SocketAddr), ServerError> {
+    let failed = |source| ServerError::Bind {
+        flag,
+        address,
+        source,
+    };
+    let listener = match TcpListener::bind(address).await {
+        Err(error) if address.is_ipv6() && address.ip().is_unspecified() && no_ipv6(&error) => {
+            TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await
+        }
+        bound => bound,
+    };
+    let listener = listener.map_err(failed)?;
+    let taken = listener.local_addr().map_err(failed)?;
+    Ok((listener, taken))
+}
+
+fn no_ipv6(error: &io::Error) -> bool {
+    // EAFNOSUPPORT has no kind of its own in std.
+    const EAFNOSUPPORT: i32 = 97;
+    error.kind() == io::ErrorKind::AddrNotAvailable || error.raw_os_error() == Some(EAFNOSUPPORT)
+}

@@ -1,0 +1,130 @@
+//! What must hold before reviews may be sent here, each thing by name and with its reason.
+
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A shared list of named checks; ready when all pass.
+#[derive(Clone, Default)]
+pub struct Readiness(Arc<Mutex<Vec<Entry>>>);
+
+struct Entry {
+    name: &'static str,
+    probe: Probe,
+}
+
+type Probe = Box<dyn Fn() -> Result<(), String> + Send>;
+
+/// A check that somebody sets by hand. It fails with "starting" until it is first set.
+#[derive(Clone, Debug)]
+pub struct Check(Arc<Mutex<Option<String>>>);
+
+/// The checks' results at one moment.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Report {
+    /// Whether all passed.
+    pub ready: bool,
+    /// One line a check, as Kubernetes' own components write it.
+    pub text: String,
+}
+
+impl Readiness {
+    /// No checks yet, so ready.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a check that is asked at every probe. It must be quick and not block.
+    pub fn probe(
+        &self,
+        name: &'static str,
+        probe: impl Fn() -> Result<(), String> + Send + 'static,
+    ) {
+        lock(&self.0).push(Entry {
+            name,
+            probe: Box::new(probe),
+        });
+    }
+
+    /// Adds a check that is set by hand.
+    #[must_use]
+    pub fn check(&self, name: &'static str) -> Check {
+        let check = Check(Arc::new(Mutex::new(Some("starting".to_owned()))));
+        let asked = check.clone();
+        self.probe(name, move || lock(&asked.0).clone().map_or(Ok(()), Err));
+        check
+    }
+
+    /// Asks every check.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        let mut ready = true;
+        let mut text = String::new();
+        for Entry { name, probe } in lock(&self.0).iter() {
+            // Writing to a string does not fail.
+            let _ = match probe() {
+                Ok(()) => writeln!(text, "[+]{name} ok"),
+                Err(reason) => {
+                    ready = false;
+                    writeln!(text, "[-]{name} failed: {reason}")
+                }
+            };
+        }
+        text.push_str(if ready {
+            "readyz check passed\n"
+        } else {
+            "readyz check failed\n"
+        });
+        Report { ready, text }
+    }
+}
+
+impl Check {
+    /// It holds.
+    pub fn pass(&self) {
+        *lock(&self.0) = None;
+    }
+
+    /// It does not, and why, for people.
+    pub fn fail(&self, reason: impl Into<String>) {
+        *lock(&self.0) = Some(reason.into());
+    }
+}
+
+impl std::fmt::Debug for Readiness {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Readiness").field(&self.report()).finish()
+    }
+}
+
+/// A panic elsewhere leaves these values whole: each is written in one step.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn ready_when_every_check_passes() {
+        let readiness = Readiness::new();
+        let policy = readiness.check("policy");
+        readiness.probe("certificate", || Ok(()));
+        assert_eq!(
+            readiness.report().text,
+            "[-]policy failed: starting\n[+]certificate ok\nreadyz check failed\n"
+        );
+        policy.pass();
+        let report = readiness.report();
+        assert!(report.ready);
+        assert_eq!(
+            report.text,
+            "[+]policy ok\n[+]certificate ok\nreadyz check passed\n"
+        );
+        policy.fail("line 3: unknown field");
+        assert!(!readiness.report().ready);
+    }
+}

@@ -1,0 +1,216 @@
+//! HTTP: which request is a review, and what every other one is told.
+//!
+//! All errors are `{"error": "..."}`. A fault of ours is a 5xx, so that the API server's
+//! `failurePolicy` decides and not a bug.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header::{ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderMap, HeaderValue, Method, Response};
+use axum::routing::any;
+
+use super::args::Limits;
+use super::body::{BodyError, discard, gather};
+use super::handler::{Handler, Reply, Route, StatusCode};
+use super::room::{Full, Room};
+use crate::metrics::{Metrics, RequestLabels, RouteLabel, ShedReason};
+
+/// What every request needs.
+pub(super) struct App {
+    pub(super) handler: Box<dyn Handler>,
+    pub(super) limits: Limits,
+    pub(super) bodies: Arc<Room>,
+    pub(super) metrics: Arc<Metrics>,
+}
+
+/// A reply, and what else an HTTP answer needs.
+struct Answer {
+    reply: Reply,
+    header: Option<(axum::http::HeaderName, HeaderValue)>,
+    /// The request was not read to its end, so the connection cannot go on.
+    close: bool,
+}
+
+/// The webhook's routes.
+pub(super) fn router(app: Arc<App>) -> Router {
+    let mutate = |app, request| review(app, Route::Mutate, request);
+    let warn = |app, request| review(app, Route::Warn, request);
+    Router::new()
+        .route("/mutate", any(mutate))
+        .route("/warn", any(warn))
+        .fallback(unknown)
+        .with_state(app)
+}
+
+async fn review(State(app): State<Arc<App>>, route: Route, request: Request) -> Response<Body> {
+    let started = Instant::now();
+    let answer = answer(&app, route, request).await;
+    let label = match route {
+        Route::Mutate => RouteLabel::Mutate,
+        Route::Warn => RouteLabel::Warn,
+    };
+    finish(&app, label, started, answer)
+}
+
+async fn unknown(State(app): State<Arc<App>>, request: Request) -> Response<Body> {
+    let started = Instant::now();
+    let drained = discard(request.into_body()).await;
+    let message = "no such path; reviews go to POST /mutate or POST /warn";
+    let answer = Answer::error(StatusCode::NOT_FOUND, message).closing(!drained);
+    finish(&app, RouteLabel::Other, started, answer)
+}
+
+async fn answer(app: &App, route: Route, request: Request) -> Answer {
+    let (head, body) = request.into_parts();
+    if head.method != Method::POST {
+        let drained = discard(body).await;
+        return Answer::error(StatusCode::METHOD_NOT_ALLOWED, "reviews are sent by POST")
+            .with(ALLOW, HeaderValue::from_static("POST"))
+            .closing(!drained);
+    }
+    if let Err(message) = is_plain_json(&head.headers) {
+        let drained = discard(body).await;
+        return Answer::error(StatusCode::UNSUPPORTED_MEDIA_TYPE, message).closing(!drained);
+    }
+    match gather(body, &app.limits, &app.bodies).await {
+        Ok(body) => Answer::from(call(app, route, &body)),
+        Err(error) => refuse(app, error),
+    }
+}
+
+/// Calls the handler; a panic in it costs this one request and nothing else.
+fn call(app: &App, route: Route, body: &[u8]) -> Reply {
+    // Unwind safety: the handler is shared and read-only, and what it was building is gone.
+    catch_unwind(AssertUnwindSafe(|| app.handler.handle(route, body))).unwrap_or_else(|panic| {
+        app.metrics.panicked();
+        tracing::error!(
+            panic = panic_text(panic.as_ref()),
+            "a review's handler panicked"
+        );
+        Reply::error(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "dind-injector failed on this review; its log says where",
+        )
+    })
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no text")
+}
+
+fn refuse(app: &App, error: BodyError) -> Answer {
+    match error {
+        BodyError::TooLarge { drained } => {
+            let message = format!("a review is at most {} bytes here", app.limits.max_body);
+            Answer::error(StatusCode::PAYLOAD_TOO_LARGE, &message).closing(!drained)
+        }
+        BodyError::Slow => Answer::error(
+            StatusCode::REQUEST_TIMEOUT,
+            "the body was not complete in time",
+        )
+        .closing(true),
+        BodyError::Broken => Answer::error(
+            StatusCode::BAD_REQUEST,
+            "the body ended early or broke HTTP's framing",
+        )
+        .closing(true),
+        BodyError::Shed(full) => {
+            let (reason, message) = match full {
+                Full::Seats => (
+                    ShedReason::Requests,
+                    "too many requests wait for their body",
+                ),
+                Full::Weight => (ShedReason::Memory, "bodies waited for hold too much memory"),
+            };
+            app.metrics.shed(reason);
+            // The API server retries a 503 that has an integer Retry-After, inside its deadline.
+            Answer::error(StatusCode::SERVICE_UNAVAILABLE, message)
+                .with(RETRY_AFTER, HeaderValue::from_static("1"))
+                .closing(true)
+        }
+    }
+}
+
+/// Whether the body is JSON as it is. The API server compresses no request, and refusing to
+/// decompress is the simplest guard against a body that grows.
+fn is_plain_json(headers: &HeaderMap) -> Result<(), &'static str> {
+    let json = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"));
+    if !json {
+        return Err("a review has Content-Type application/json");
+    }
+    let plain = headers
+        .get_all(CONTENT_ENCODING)
+        .iter()
+        .all(|value| value.as_bytes().eq_ignore_ascii_case(b"identity"));
+    if !plain {
+        return Err("a review is sent without Content-Encoding");
+    }
+    Ok(())
+}
+
+fn finish(app: &App, route: RouteLabel, started: Instant, answer: Answer) -> Response<Body> {
+    let Answer {
+        reply: Reply { status, body },
+        header,
+        close,
+    } = answer;
+    app.metrics.request(
+        &RequestLabels {
+            route,
+            code: status.as_u16(),
+        },
+        started.elapsed(),
+    );
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Some((name, value)) = header {
+        headers.insert(name, value);
+    }
+    if close {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+impl From<Reply> for Answer {
+    fn from(reply: Reply) -> Self {
+        Self {
+            reply,
+            header: None,
+            close: false,
+        }
+    }
+}
+
+impl Answer {
+    fn error(status: StatusCode, message: &str) -> Self {
+        Self::from(Reply::error(status, message))
+    }
+
+    fn with(self, name: axum::http::HeaderName, value: HeaderValue) -> Self {
+        Self {
+            header: Some((name, value)),
+            ..self
+        }
+    }
+
+    fn closing(self, close: bool) -> Self {
+        Self { close, ..self }
+    }
+}

@@ -1,0 +1,147 @@
+//! How the server ends without losing a review.
+//!
+//! Until 1.37 the API server keeps using its connections to a Pod that terminates, and it does
+//! not retry a review on a connection that closes under it. So nothing closes early: first
+//! unready but serving, until nobody new is sent here; then each answer says that it is its
+//! connection's last; then, after a time, what is still idle is closed.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::args::Grace;
+use super::readiness::Check;
+
+/// For the last answers to be written once idle connections are closed.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// How far the server's end has come.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Phase {
+    /// Not begun.
+    Serving,
+    /// Unready, and serving as ever.
+    Leaving,
+    /// No new connections; every answer is its connection's last.
+    Closing,
+    /// Idle connections are closed.
+    Ending,
+}
+
+/// What is asked of the server.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Stop {
+    No,
+    Gracefully,
+    AtOnce,
+}
+
+/// Asks a server to end.
+#[derive(Debug)]
+pub struct Stopper(watch::Sender<Stop>);
+
+/// Hears when a server is asked to end. A dropped [`Stopper`] asks for a graceful end.
+#[derive(Clone, Debug)]
+pub struct Shutdown(watch::Receiver<Stop>);
+
+/// How a server ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Ended {
+    /// Every connection ended by itself.
+    Drained,
+    /// Time ran out for some connections.
+    Deadline,
+    /// A second request to stop did not let it drain.
+    AtOnce,
+}
+
+impl Shutdown {
+    /// A shutdown that code asks for.
+    #[must_use]
+    pub fn new() -> (Stopper, Self) {
+        let (sender, receiver) = watch::channel(Stop::No);
+        (Stopper(sender), Self(receiver))
+    }
+
+    /// SIGTERM or SIGINT ends the server gracefully, a second one at once.
+    ///
+    /// # Errors
+    /// When the signals cannot be listened to.
+    pub fn on_signals() -> io::Result<Self> {
+        let (stopper, shutdown) = Self::new();
+        let mut term = signal(SignalKind::terminate())?;
+        let mut int = signal(SignalKind::interrupt())?;
+        tokio::spawn(async move {
+            for first in [true, false] {
+                let name = tokio::select! {
+                    _ = term.recv() => "SIGTERM",
+                    _ = int.recv() => "SIGINT",
+                };
+                if first {
+                    tracing::info!(signal = name, "ending; a second signal ends at once");
+                    stopper.gracefully();
+                } else {
+                    tracing::warn!(signal = name, "ending at once");
+                    stopper.at_once();
+                }
+            }
+        });
+        Ok(shutdown)
+    }
+
+    pub(super) async fn asked(&mut self) {
+        // An error is a dropped `Stopper`.
+        let _ = self.0.wait_for(|stop| *stop >= Stop::Gracefully).await;
+    }
+
+    pub(super) async fn asked_at_once(&mut self) {
+        if self.0.wait_for(|stop| *stop >= Stop::AtOnce).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+impl Stopper {
+    /// Asks for a graceful end.
+    pub fn gracefully(&self) {
+        self.ask(Stop::Gracefully);
+    }
+
+    /// Asks for an end at once.
+    pub fn at_once(&self) {
+        self.ask(Stop::AtOnce);
+    }
+
+    fn ask(&self, stop: Stop) {
+        self.0.send_if_modified(|now| {
+            let more = stop > *now;
+            if more {
+                *now = stop;
+            }
+            more
+        });
+    }
+}
+
+/// Goes through the phases once asked, and returns when time has run out.
+pub(super) async fn walk(
+    mut shutdown: Shutdown,
+    phase: &watch::Sender<Phase>,
+    ready: &Check,
+    grace: Grace,
+) {
+    let Grace {
+        shutdown_delay,
+        drain_timeout,
+    } = grace;
+    shutdown.asked().await;
+    ready.fail("shutting down");
+    phase.send_replace(Phase::Leaving);
+    tokio::time::sleep(shutdown_delay).await;
+    phase.send_replace(Phase::Closing);
+    tokio::time::sleep(drain_timeout).await;
+    phase.send_replace(Phase::Ending);
+    tokio::time::sleep(LAST_WORDS).await;
+}

@@ -1,0 +1,127 @@
+//! From a profile to dockerd's flags and the start script's environment.
+//!
+//! Everything here comes from the admin's profile; of what the Pod's author wrote, only
+//! proxy variables are taken over, and only where the profile says so.
+
+use std::borrow::Cow;
+
+use crate::names::{self, env};
+use crate::pod::view::{Place, Pod};
+
+use super::container::EnvEntry;
+use super::profile::Profile;
+
+/// Where a profile's CA bundle is mounted in the sidecar.
+pub const CA_DIR: &str = "/dind-ca";
+/// Where dockerd of the rootless image keeps its data.
+/// Source: docker-library/docker, `dind-rootless/Dockerfile`.
+pub const ROOTLESS_STORAGE_DIR: &str = "/home/rootless/.local/share/docker";
+
+/// The lowest API version that the daemon accepts. Engine 29 refuses clients below 1.44
+/// otherwise, and scripts in old images have such clients.
+const MIN_API_VERSION: &str = "1.24";
+
+const PROXY_VARIABLES: [&str; 6] = [
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+];
+
+/// Where the daemon's storage volume is mounted.
+pub fn storage_dir(profile: &Profile) -> &'static str {
+    if profile.rootless {
+        ROOTLESS_STORAGE_DIR
+    } else {
+        names::STORAGE_DIR
+    }
+}
+
+/// The time that dockerd gives its containers between SIGTERM and SIGKILL, by default.
+/// Source: moby, `daemon/config/config.go`, `DefaultShutdownTimeout`.
+const SHUTDOWN_SECONDS: i64 = 15;
+
+/// The sidecar's `args`: more flags of dockerd.
+pub fn arguments<'p>(profile: &'p Profile, pod: &Pod<'_>) -> Vec<Cow<'p, str>> {
+    let mirrors = profile.registry_mirrors.iter();
+    let insecure = profile.insecure_registries.iter();
+    let pools = profile.address_pools.iter();
+    mirrors
+        .map(|url| format!("--registry-mirror={url}"))
+        .chain(insecure.map(|host| format!("--insecure-registry={host}")))
+        .chain(pools.map(|pool| {
+            format!(
+                "--default-address-pool=base={},size={}",
+                pool.base, pool.size
+            )
+        }))
+        .chain(shutdown_timeout(pod))
+        .map(Cow::Owned)
+        .chain(
+            profile
+                .daemon_flags
+                .iter()
+                .map(|flag| Cow::Borrowed(flag.as_str())),
+        )
+        .collect()
+}
+
+/// Where the Pod has less time to end than dockerd would take, dockerd takes less: it must
+/// have stopped its containers before the kubelet kills it.
+fn shutdown_timeout(pod: &Pod<'_>) -> Option<String> {
+    let grace = pod.spec.termination_grace_period_seconds?;
+    let left = (grace - 2).max(1);
+    (left < SHUTDOWN_SECONDS).then(|| format!("--shutdown-timeout={left}"))
+}
+
+/// The sidecar's environment, but for what depends on the Pod's mounts.
+pub fn environment<'p>(
+    profile: &'p Profile,
+    pod: &'p Pod<'_>,
+    users: &[Place],
+) -> Vec<EnvEntry<'p>> {
+    let mut entries = vec![
+        EnvEntry::new(env::MIN_API, MIN_API_VERSION),
+        EnvEntry::new(env::TLS_CERTDIR, ""),
+    ];
+    if profile.rootless {
+        entries.push(EnvEntry::new(env::ROOTLESS, "1"));
+    }
+    if pod.spec.host_network {
+        entries.push(EnvEntry::new(env::HOST_NETWORK, "1"));
+    }
+    if let Some(mtu) = profile.mtu {
+        entries.push(EnvEntry::new(env::MTU, mtu.to_string()));
+    }
+    if profile.ca_config_map.is_some() {
+        // Read by Go's crypto/x509; the image's own certificates stay trusted.
+        let dirs = format!("/etc/ssl/certs:{CA_DIR}");
+        entries.push(EnvEntry::new("SSL_CERT_DIR", dirs));
+    }
+    if profile.inherit_proxy {
+        entries.extend(inherited_proxy(pod, users));
+    }
+    for (name, value) in &profile.env {
+        entries.retain(|entry| entry.name != name.as_str());
+        entries.push(EnvEntry::new(name.as_str(), value.as_str()));
+    }
+    entries
+}
+
+/// The proxy variables of the first container that uses Docker and has any.
+fn inherited_proxy<'p>(pod: &'p Pod<'_>, users: &[Place]) -> Vec<EnvEntry<'p>> {
+    let mut users = users.iter().map(|place| pod.container(*place));
+    let found = users.find_map(|container| {
+        let vars = PROXY_VARIABLES
+            .iter()
+            .filter_map(|name| container.env_var(name));
+        let known: Vec<EnvEntry<'p>> = vars
+            .filter(|var| var.value_from.is_none())
+            .map(|var| EnvEntry::new(&*var.name, &*var.value))
+            .collect();
+        (!known.is_empty()).then_some(known)
+    });
+    found.unwrap_or_default()
+}

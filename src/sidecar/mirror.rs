@@ -1,0 +1,289 @@
+//! Which volumes the daemon must see, and where.
+//!
+//! `docker run -v SRC:DST` resolves `SRC` in the daemon's file system. So every volume
+//! that a container using Docker mounts is mounted in the sidecar at the same path, or
+//! `-v $PWD:/src` would silently mount an empty directory. Nothing ever covers what the
+//! daemon itself stands on.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use serde_json::value::RawValue;
+
+use crate::names;
+use crate::pod::expand::{Environment, Expanded, Piece};
+use crate::pod::path::CleanPath;
+use crate::pod::view::{Container, Place, Pod, VolumeMount};
+
+use super::container::{EnvEntry, Mount};
+use super::notice::Notice;
+
+/// Paths that the daemon stands on, with `/var/run` written `/run`: a mount at one, above
+/// one or below one would change the daemon itself, or hide it.
+/// `/run/containerd` is here because dockerd takes over a containerd that it finds there.
+const DAEMON_PATHS: [&str; 20] = [
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib64",
+    "/usr/bin",
+    "/usr/sbin",
+    "/usr/lib",
+    "/usr/libexec",
+    "/usr/local/bin",
+    "/usr/local/sbin",
+    "/usr/local/lib",
+    "/usr/local/libexec",
+    "/etc/docker",
+    "/proc",
+    "/sys",
+    "/dev",
+    "/run/docker",
+    "/run/docker.sock",
+    "/run/containerd",
+    "/var/lib/containerd",
+];
+
+/// Paths below those that are nobody's but the containers'.
+const FREE_PATHS: [&str; 2] = ["/dev/shm", "/lib/modules"];
+
+/// What the sidecar mounts and knows for the sake of the containers.
+#[derive(Debug, Default)]
+pub struct Mirror<'a> {
+    /// The mounts, in the order of the containers.
+    pub mounts: Vec<Mount<'a>>,
+    /// Variables that the mounts' `subPathExpr` name.
+    pub env: Vec<EnvEntry<'a>>,
+    /// What could not be mirrored.
+    pub notices: Vec<Notice>,
+}
+
+/// Builds a [`Mirror`]; paths that are taken already are told first.
+pub struct MirrorBuilder<'p, 'a> {
+    pod: &'p Pod<'a>,
+    own: Vec<CleanPath<'p>>,
+    taken: HashMap<CleanPath<'static>, Option<usize>>,
+    copied: HashMap<&'p str, String>,
+    first_copy: usize,
+    mirror: Mirror<'p>,
+}
+
+impl<'p, 'a> MirrorBuilder<'p, 'a> {
+    /// `own` are the sidecar's own mounts.
+    pub fn new(pod: &'p Pod<'a>, own: Vec<CleanPath<'p>>) -> Self {
+        Self {
+            pod,
+            own,
+            taken: HashMap::new(),
+            copied: HashMap::new(),
+            first_copy: 0,
+            mirror: Mirror::default(),
+        }
+    }
+
+    /// Leaves alone what a sidecar of an earlier pass has: its mounts, and the names of its
+    /// variables.
+    pub fn continue_from(&mut self, sidecar: &Container<'_>) {
+        for mount in &sidecar.volume_mounts {
+            self.taken
+                .insert(key(&CleanPath::new(&mount.mount_path)), None);
+        }
+        self.first_copy = sidecar.env.len();
+    }
+
+    /// Mirrors the mounts of the container at `place`, but for those that `skip` names.
+    pub fn add(&mut self, place: Place, skip: impl Fn(usize) -> bool) {
+        let pod = self.pod;
+        let container = pod.container(place);
+        let mut environment = None;
+        for (index, mount) in container.volume_mounts.iter().enumerate() {
+            if skip(index) || mount.mount_path.is_empty() {
+                continue;
+            }
+            let Some(sub_path) = self.sub_path(container, mount, &mut environment) else {
+                self.refuse(container, &mount.mount_path, Why::SubPathExpr);
+                continue;
+            };
+            let path = CleanPath::new(&mount.mount_path);
+            let node_path = self.node_path(mount, &sub_path);
+            let mirrored = Mount {
+                name: Cow::Borrowed(&mount.name),
+                mount_path: Cow::Borrowed(&mount.mount_path),
+                sub_path: sub_path.literal(),
+                sub_path_expr: sub_path.expression(),
+                read_only: mount.read_only,
+                mount_propagation: match &*mount.mount_propagation {
+                    "HostToContainer" | "Bidirectional" => Some("HostToContainer"),
+                    _ => None,
+                },
+            };
+            if let Some(at) = node_path
+                && key(&at) != key(&path)
+                && !self.covers_daemon(&at)
+            {
+                let alias = Mount {
+                    mount_path: Cow::Owned(at.as_str().to_owned()),
+                    ..mirrored.clone()
+                };
+                self.insert(container, at, alias);
+            }
+            if self.covers_daemon(&path) {
+                self.refuse(container, &mount.mount_path, Why::DaemonPath);
+            } else {
+                self.insert(container, path, mirrored);
+            }
+        }
+    }
+
+    /// What has been gathered.
+    pub fn finish(self) -> Mirror<'p> {
+        self.mirror
+    }
+
+    fn insert(&mut self, container: &Container<'a>, path: CleanPath<'_>, mount: Mount<'p>) {
+        match self.taken.entry(key(&path)) {
+            Entry::Vacant(free) => {
+                free.insert(Some(self.mirror.mounts.len()));
+                self.mirror.mounts.push(mount);
+            }
+            Entry::Occupied(taken) => {
+                let Some(index) = taken.get() else {
+                    return;
+                };
+                let first = &mut self.mirror.mounts[*index];
+                if first.name == mount.name
+                    && first.sub_path == mount.sub_path
+                    && first.sub_path_expr == mount.sub_path_expr
+                {
+                    first.read_only &= mount.read_only;
+                } else {
+                    self.refuse(container, path.as_str(), Why::Taken);
+                }
+            }
+        }
+    }
+
+    fn refuse(&mut self, container: &Container<'a>, path: &str, why: Why) {
+        self.mirror.notices.push(Notice::NotMirrored {
+            container: container.name.to_string(),
+            path: path.to_owned(),
+            why,
+        });
+    }
+
+    fn covers_daemon(&self, path: &CleanPath<'_>) -> bool {
+        let path = key(path);
+        if FREE_PATHS
+            .iter()
+            .any(|free| CleanPath::new(free).holds(&path))
+        {
+            return false;
+        }
+        let touches = |other: &CleanPath<'_>| path.holds(other) || other.holds(&path);
+        DAEMON_PATHS.iter().any(|at| touches(&CleanPath::new(at)))
+            || self.own.iter().any(|at| touches(&key(at)))
+    }
+
+    /// The path of the node that a `hostPath` mount shows: scripts written for the node's
+    /// daemon name that one in `-v`.
+    fn node_path(&self, mount: &VolumeMount<'_>, sub_path: &SubPath) -> Option<CleanPath<'static>> {
+        let mut volumes = self.pod.spec.volumes.iter();
+        let volume = volumes.find(|volume| volume.name == mount.name)?;
+        let path = CleanPath::new(&volume.host_path.as_ref()?.path);
+        match sub_path {
+            SubPath::None => Some(path.into_owned()),
+            SubPath::Literal(sub) => Some(path.join(sub)),
+            SubPath::Expression(_) => None,
+        }
+    }
+
+    fn sub_path(
+        &mut self,
+        container: &'p Container<'a>,
+        mount: &'p VolumeMount<'a>,
+        environment: &mut Option<Environment<'p, 'a>>,
+    ) -> Option<SubPath> {
+        if mount.sub_path_expr.is_empty() {
+            return Some(match &*mount.sub_path {
+                "" => SubPath::None,
+                sub => SubPath::Literal(sub.to_owned()),
+            });
+        }
+        let environment = environment.get_or_insert_with(|| Environment::of(container));
+        match environment.expand(&mount.sub_path_expr) {
+            Expanded::Unknown => None,
+            expanded if expanded.known().is_some() => expanded
+                .known()
+                .map(|text| SubPath::Literal(text.to_owned())),
+            Expanded::Pieces(pieces) => {
+                let mut expression = String::new();
+                for piece in pieces {
+                    match piece {
+                        Piece::Known(text) => expression.push_str(&text.replace('$', "$$")),
+                        Piece::From(source) => {
+                            expression.push_str("$(");
+                            expression.push_str(&self.copied_variable(source));
+                            expression.push(')');
+                        }
+                    }
+                }
+                Some(SubPath::Expression(expression))
+            }
+        }
+    }
+
+    /// A variable of the sidecar with that source. Its name is ours: a name of the author's
+    /// choice (`PATH`, `DOCKER_DRIVER`) could change the daemon.
+    fn copied_variable(&mut self, source: &'p RawValue) -> String {
+        let next = self.first_copy + self.copied.len();
+        match self.copied.entry(source.get()) {
+            Entry::Occupied(known) => known.get().clone(),
+            Entry::Vacant(new) => {
+                let name = format!("{}{next}", names::env::COPIED);
+                self.mirror
+                    .env
+                    .push(EnvEntry::from_source(name.clone(), source));
+                new.insert(name).clone()
+            }
+        }
+    }
+}
+
+/// Why a mount is not mirrored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// Another volume is there already.
+    Taken,
+    /// The daemon itself stands there.
+    DaemonPath,
+    /// Its `subPathExpr` names what is not in the container's `env`.
+    SubPathExpr,
+}
+
+enum SubPath {
+    None,
+    Literal(String),
+    Expression(String),
+}
+
+impl SubPath {
+    fn literal<'a>(&self) -> Option<Cow<'a, str>> {
+        match self {
+            Self::Literal(text) => Some(Cow::Owned(text.clone())),
+            Self::None | Self::Expression(_) => None,
+        }
+    }
+
+    fn expression(&self) -> Option<String> {
+        match self {
+            Self::Expression(text) => Some(text.clone()),
+            Self::None | Self::Literal(_) => None,
+        }
+    }
+}
+
+/// Two spellings of one place in the sidecar: its `/var/run` is a link to `/run`.
+fn key(path: &CleanPath<'_>) -> CleanPath<'static> {
+    path.clone().unlinked().into_owned()
+}

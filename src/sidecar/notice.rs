@@ -1,0 +1,113 @@
+//! What the Pod's author is told: admission warnings, in the user's terms.
+//!
+//! The API server cuts a warning at 256 characters and asks for less than 120
+//! (`k8s.io/api/admission/v1/types.go`); a long name or path is shortened, never
+//! what happened.
+
+use std::fmt;
+
+use super::mirror::Why;
+
+/// The longest warning, in characters.
+pub const LONGEST: usize = 119;
+
+/// One thing that the author should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// These containers' mounts now lead to a daemon of the Pod's own.
+    Swapped {
+        /// The containers' names.
+        containers: Vec<String>,
+    },
+    /// These containers got a daemon because the annotation asks for it.
+    Added {
+        /// The containers' names.
+        containers: Vec<String>,
+    },
+    /// The sidecar's `restartPolicy` was put back.
+    Repaired,
+    /// A volume is not where the daemon sees it.
+    NotMirrored {
+        /// The container.
+        container: String,
+        /// The mount's path.
+        path: String,
+        /// The reason.
+        why: Why,
+    },
+    /// An init container that uses Docker starts before a sidecar that is no native one.
+    InitBeforeDaemon {
+        /// The container.
+        container: String,
+    },
+    /// A Job with a sidecar that is no native one never completes by itself.
+    JobWillNotComplete,
+    /// `DOCKER_HOST` of a container does not lead to the Pod's daemon.
+    DockerHostElsewhere {
+        /// The container.
+        container: String,
+        /// The value.
+        value: String,
+    },
+    /// Any other message of the policy.
+    Policy(String),
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match self {
+            Self::Swapped { containers } => format!(
+                "the node's Docker socket was swapped for a daemon of this Pod's own in: {}",
+                containers.join(", ")
+            ),
+            Self::Added { containers } => format!(
+                "a Docker daemon of this Pod's own was added for: {}",
+                containers.join(", ")
+            ),
+            Self::Repaired => {
+                "restartPolicy: Always was put back on the dind sidecar; another webhook drops it"
+                    .to_owned()
+            }
+            Self::NotMirrored {
+                container,
+                path,
+                why,
+            } => {
+                let why = match why {
+                    Why::Taken => "another container's volume is there",
+                    Why::DaemonPath => "the daemon needs that path itself",
+                    Why::SubPathExpr => "its subPathExpr is not known before the Pod runs",
+                };
+                let container = shortened(container, 20);
+                let path = shortened(path, 34);
+                format!("{container}: {path} is not visible to `docker run -v`: {why}")
+            }
+            Self::InitBeforeDaemon { container } => format!(
+                "init container {} starts before its Docker daemon on clusters before 1.29",
+                shortened(container, 30)
+            ),
+            Self::JobWillNotComplete => {
+                "this Job will not complete by itself: its dind sidecar keeps running before 1.29"
+                    .to_owned()
+            }
+            Self::DockerHostElsewhere { container, value } => format!(
+                "{}: DOCKER_HOST={} still leads past the Pod's own Docker daemon",
+                shortened(container, 30),
+                shortened(value, 30)
+            ),
+            Self::Policy(text) => text.clone(),
+        };
+        f.write_str(&shortened(&text, LONGEST))
+    }
+}
+
+/// `text`, cut to `most` characters with an ellipsis; control characters are left out.
+fn shortened(text: &str, most: usize) -> String {
+    let mut clean = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    let mut short: String = clean.by_ref().take(most).collect();
+    if clean.next().is_some() {
+        short.pop();
+        short.push('…');
+    }
+    short
+}

@@ -1,0 +1,124 @@
+#!/bin/sh
+# Starts the Docker daemon of this Pod. dind-injector put it here; arguments are further dockerd flags.
+# DIND_SOCKETS  sockets to listen on         DIND_CGROUP        auto, required or off; unset is auto
+# DIND_GROUP    gid that may use them        DIND_ROOTLESS      1: the image is docker:dind-rootless
+# DIND_CLIENT   where to copy `docker`       DIND_HOST_NETWORK  1: leave the node's network alone
+# DIND_MTU      in place of the Pod's own
+set -euf
+
+say() { printf 'dind-injector: %s\n' "$*" >&2; }
+die() { say "$@"; exit 1; }
+need() { command -v "$1" >/dev/null || die "no $1 in this image: use docker:dind or one built on it"; }
+
+# The kubelet makes a directory where a container mounts a file that is not there yet.
+make_way() {
+    mkdir -p "${1%/*}/" || die "cannot make the directory of $1"
+    [ ! -d "$1" ] || rmdir "$1" || die "a directory is in the way: $1"
+}
+
+# Docker assumes 1500 and overlay networks carry less. Routes are in /proc; the image may have no `ip`.
+pod_mtu() {
+    interface=''
+    while read -r name to _ _ _ _ _ mask _; do
+        case $to/$mask in 00000000/00000000) interface=$name && break ;; esac
+    done </proc/net/route
+    if [ -z "$interface" ] && [ -r /proc/net/ipv6_route ]; then
+        while read -r to bits _ _ _ _ _ _ _ name; do
+            case $to/$bits/$name in */lo) ;; 00000000000000000000000000000000/00/*) interface=$name && break ;; esac
+        done </proc/net/ipv6_route
+    fi
+    [ -n "$interface" ] || { say 'no default route: MTU left at 1500' && return 0; }
+    read -r mtu <"/sys/class/net/$interface/mtu" || die "cannot read the MTU of $interface: set DIND_MTU"
+}
+
+uncontained() {
+    [ "$DIND_CGROUP" != required ] || die "$1"
+    say "$1: containers may not be held to this Pod's limits"
+}
+
+# A privileged container sees the node's cgroups (v2), and dockerd would run containers at their root, under no limit.
+# They get a cgroup in the Pod's, with this container's limits. Not below its own: there one OOM kill ends the daemon.
+contain() {
+    cgroups=/sys/fs/cgroup
+    [ -f "$cgroups/cgroup.controllers" ] || return 0 # v1: they are inside the Pod
+    path=$(sed -n 's/^0:://p' /proc/self/cgroup)
+    [ "$path" != / ] || return 0 # a cgroup namespace: likewise
+    own=$(printf '%s' "$path" | sed -nE 's|^(.*pod[0-9a-f]{8}[^/]*/[^/]+).*|\1|p')
+    [ -n "$own" ] || { uncontained "no Pod in the cgroup path $path" && return 0; }
+    pod=$cgroups${own%/*} own=$cgroups$own
+    mkdir -p "$pod/docker" 2>/dev/null || { uncontained "cannot make $pod/docker" && return 0; }
+    parent=${pod#"$cgroups"}/docker
+    # On already, as a rule. And in a shared process namespace, containers of an earlier run may be alive.
+    echo '+cpu +memory +pids' 2>/dev/null >"$pod/cgroup.subtree_control" || :
+    [ ! -e "$pod/docker/cgroup.kill" ] || echo 1 >"$pod/docker/cgroup.kill"
+    for limit in memory.max memory.swap.max cpu.max cpu.weight cpuset.cpus cpuset.mems pids.max; do
+        [ ! -e "$own/$limit" ] || cat "$own/$limit" 2>/dev/null >"$pod/docker/$limit" || uncontained "cannot set $limit"
+    done
+
+    # The image's `dind` would write to the node's root cgroup, and newer entrypoints leave the cgroup namespace in
+    # which $parent is right. Both are kept from it; the last lines are what else `dind` does.
+    [ ! -e /usr/local/bin/dind ] || chmod a-x /usr/local/bin/dind
+    mkdir -p /run/dind-injector
+    printf '#!/bin/sh\nexit 1\n' >/run/dind-injector/unshare
+    chmod 0755 /run/dind-injector/unshare
+    export PATH="/run/dind-injector:$PATH" container=docker
+    mount -t securityfs none /sys/kernel/security 2>/dev/null || :
+    mount --make-rshared / || die 'cannot make / a shared mount'
+    say "containers run in $parent"
+}
+
+: "${DIND_CGROUP:=auto}"
+[ -n "${DIND_SOCKETS:-}" ] || die 'DIND_SOCKETS is not set'
+need dockerd
+need dockerd-entrypoint.sh
+
+# These sockets and no other: on TCP the daemon is root on the node for whoever reaches it.
+unset DOCKER_HOST DOCKER_TLS_VERIFY DOCKER_TLS_CERTDIR DOCKER_CERT_PATH
+for flag in "$@"; do
+    case $flag in --host | --host=* | -H* | -[!-]*H*) die "the sockets are those of DIND_SOCKETS: remove $flag" ;; esac
+done
+! grep -qs '"hosts"' /etc/docker/daemon.json || die 'the sockets are those of DIND_SOCKETS: remove "hosts" from daemon.json'
+
+mtu='' parent=''
+if [ "${DIND_HOST_NETWORK:-}" = 1 ]; then
+    set -- --bridge=none --iptables=false --ip6tables=false --ip-forward=false "$@"
+elif [ -n "${DIND_MTU:-}" ]; then
+    mtu=$DIND_MTU
+else
+    pod_mtu
+fi
+if [ -n "$mtu" ]; then
+    export DOCKERD_ROOTLESS_ROOTLESSKIT_MTU="$mtu"
+    if dockerd --help | grep -q -e --default-network-opt; then
+        set -- --default-network-opt="bridge=com.docker.network.driver.mtu=$mtu" "$@"
+    else
+        say "networks that users create have MTU 1500, not $mtu: that takes Docker 24"
+    fi
+    set -- --mtu="$mtu" "$@"
+fi
+
+if [ "${DIND_ROOTLESS:-}" = 1 ]; then
+    [ "$(id -u)" != 0 ] || die 'DIND_ROOTLESS=1, and the user is root: set runAsUser to the image user'
+    case $DIND_SOCKETS in /run/* | /var/run/*) die "rootlesskit hides what is below /run: $DIND_SOCKETS" ;; esac
+else
+    [ "$(id -u)" = 0 ] || die 'the user is not root: set runAsUser: 0 or DIND_ROOTLESS=1'
+    case $DIND_CGROUP in auto | required) contain ;; off) ;; *) die "DIND_CGROUP is not auto, required or off" ;; esac
+    [ -z "$parent" ] || set -- --cgroup-parent="$parent" --exec-opt=native.cgroupdriver=cgroupfs "$@"
+    [ -z "${DIND_GROUP:-}" ] || set -- --group="$DIND_GROUP" "$@"
+fi
+
+for socket in $DIND_SOCKETS; do
+    make_way "$socket" && set -- --host="unix://$socket" "$@"
+done
+
+if [ -n "${DIND_CLIENT:-}" ]; then
+    need docker
+    make_way "$DIND_CLIENT"
+    # Moved into place, so that nobody runs half a file.
+    { cp "$(command -v docker)" "$DIND_CLIENT.new" && chmod 0755 "$DIND_CLIENT.new" &&
+        mv -f "$DIND_CLIENT.new" "$DIND_CLIENT"; } || die "cannot write $DIND_CLIENT"
+fi
+
+rm -f /run/docker/containerd/containerd.pid # of an earlier run, where /run is a volume
+export TINI_SUBREAPER=1                     # docker-init is not process 1 in a shared process namespace
+exec dockerd-entrypoint.sh dockerd "$@"

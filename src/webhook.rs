@@ -1,0 +1,97 @@
+//! The webhook: the pure reviewer behind the server's [`Handler`].
+//!
+//! It gives the reviewer its policy and namespaces, turns failures into HTTP statuses, and
+//! leaves one log line and one count for each review.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use crate::admission::reviewer::{Failure, Namespaces, Record, review};
+use crate::metrics::{Metrics, ReviewLabels};
+use crate::policy::Policy;
+use crate::server::{Handler, Reply, Route, StatusCode};
+
+/// Answers reviews under a policy that can be replaced at any time.
+pub struct Webhook {
+    /// The policy in force.
+    pub policy: Arc<ArcSwap<Policy>>,
+    /// Where the labels of namespaces are known from.
+    pub namespaces: Arc<dyn Namespaces + Send + Sync>,
+    /// Where reviews are counted.
+    pub metrics: Arc<Metrics>,
+}
+
+impl Handler for Webhook {
+    fn handle(&self, route: Route, body: &[u8]) -> Reply {
+        match route {
+            Route::Mutate => self.mutate(body),
+            Route::Warn => Reply::error(StatusCode::NOT_FOUND, "/warn is not served here"),
+        }
+    }
+}
+
+impl Webhook {
+    fn mutate(&self, body: &[u8]) -> Reply {
+        let policy = self.policy.load();
+        match review(&policy, &*self.namespaces, body) {
+            Ok(reviewed) => {
+                self.leave_word(&reviewed.record);
+                Reply {
+                    status: StatusCode::OK,
+                    body: reviewed.json,
+                }
+            }
+            Err(failure) => {
+                let status = match &failure {
+                    Failure::Review(error) if error.is_wrong_review() => {
+                        StatusCode::UNPROCESSABLE_ENTITY
+                    }
+                    Failure::Review(_) => StatusCode::BAD_REQUEST,
+                    Failure::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+                };
+                let status_code = status.as_u16();
+                tracing::warn!(status = status_code, error = %failure, "review not answered");
+                Reply::error(status, &failure.to_string())
+            }
+        }
+    }
+
+    fn leave_word(&self, record: &Record) {
+        let Record {
+            uid,
+            namespace,
+            name,
+            user,
+            dry_run,
+            outcome,
+            reason,
+            rule,
+            profile,
+            containers,
+            warnings,
+            denial,
+        } = record;
+        self.metrics.review(&ReviewLabels {
+            outcome,
+            reason,
+            rule: rule.as_str().into(),
+            profile: profile.as_str().into(),
+        });
+        tracing::info!(
+            uid,
+            namespace,
+            name,
+            user,
+            dry_run,
+            outcome,
+            reason,
+            rule,
+            profile,
+            containers = containers.join(","),
+            warnings = warnings.join("; "),
+            denial,
+            "review"
+        );
+    }
+}

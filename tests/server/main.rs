@@ -1,0 +1,9 @@
+//! The HTTPS server over real sockets and real TLS, on loopback.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod admin;
+mod certs;
+mod http;
+mod limits;
+mod shutdown;
+mod support;
