@@ -88,6 +88,8 @@ check_scenario() {
     # shellcheck source=/dev/null
     source "$E2E_DIR/lib/checks.sh"
     kubectl create namespace "$NS" >/dev/null
+    # Where the built-in policy swaps and honors annotations.
+    kubectl label namespace "$NS" dind-injector.io/injection=enabled >/dev/null
     # Pods are refused until the namespace has its service account.
     until_true 20 kubectl get --namespace "$NS" serviceaccount default >/dev/null 2>&1 ||
         fail "namespace $NS has no service account"
