@@ -39,7 +39,8 @@ expect_exit() {
 
 # expect_log POD[/CONTAINER] REGEX: some line of its log matches.
 expect_log() {
-    log "$1" | grep -qE -- "$2" || fail "no line of the log of $1 matches: $2"
+    # Not `grep -q`: it leaves at the first match, and kubectl fails for want of a reader.
+    log "$1" | grep -E -- "$2" >/dev/null || fail "no line of the log of $1 matches: $2"
 }
 
 # refuse_log POD[/CONTAINER] REGEX: no line of its log matches.

@@ -19,12 +19,11 @@ install_webhook() {
 }
 
 webhook_answers() {
-    kubectl create --namespace e2e-probe --dry-run=server -o yaml -f - 2>/dev/null <<'END' | grep -q 'restartPolicy: Always'
+    kubectl create --namespace e2e-probe --dry-run=server -o yaml -f - 2>/dev/null <<'END' | grep 'restartPolicy: Always' >/dev/null
 apiVersion: v1
 kind: Pod
 metadata: {name: probe}
 spec:
-  initContainers: []
   restartPolicy: Never
   containers:
   - name: main
