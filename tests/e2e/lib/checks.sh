@@ -60,3 +60,47 @@ ready() {
     k wait "pod/$1" --for=condition=Ready --timeout="${E2E_TIMEOUT}s" >/dev/null ||
         fail "Pod $1 was not ready within ${E2E_TIMEOUT}s"
 }
+
+# at_end COMMAND: run when the scenario ends, however it ends; the last one given runs first.
+at_end() {
+    AT_END="$1; ${AT_END:-}"
+    # shellcheck disable=SC2064 # the commands as they are now
+    trap "$AT_END" EXIT
+}
+
+# For scenarios whose name ends in `-alone`: the API server calls no webhook until the end.
+without_webhook() {
+    kubectl get mutatingwebhookconfiguration dind-injector -o json |
+        jq 'del(.metadata.uid, .metadata.resourceVersion, .metadata.creationTimestamp, .metadata.managedFields)' \
+            >"$RESULTS/webhook-configuration.json"
+    kubectl delete mutatingwebhookconfiguration dind-injector >/dev/null
+    at_end "kubectl create -f '$RESULTS/webhook-configuration.json' >/dev/null && until_true 30 webhook_answers"
+    until_true 30 webhook_is_gone || fail 'the webhook is still called'
+}
+
+webhook_is_gone() { ! webhook_answers; }
+
+# Likewise: no replica runs until the end.
+stop_webhook() {
+    local replicas
+    replicas=$(kubectl --namespace "$WEBHOOK_NS" get deployment dind-injector -o 'jsonpath={.spec.replicas}')
+    at_end "start_webhook $replicas"
+    kubectl --namespace "$WEBHOOK_NS" scale deployment dind-injector --replicas=0 >/dev/null
+    kubectl --namespace "$WEBHOOK_NS" wait pod --all --for=delete --timeout=60s >/dev/null ||
+        fail 'the webhook does not stop'
+    until_true 30 webhook_is_gone || fail 'the webhook is still called'
+}
+
+start_webhook() {
+    kubectl --namespace "$WEBHOOK_NS" scale deployment dind-injector --replicas="$1" >/dev/null
+    kubectl --namespace "$WEBHOOK_NS" rollout status deployment dind-injector --timeout=60s >/dev/null
+    until_true 30 webhook_answers
+}
+
+# How many reviews the webhook has answered, by its own count.
+reviews() {
+    local pod
+    for pod in $(kubectl --namespace "$WEBHOOK_NS" get pods -o 'jsonpath={.items[*].metadata.name}'); do
+        kubectl get --raw "/api/v1/namespaces/$WEBHOOK_NS/pods/$pod:9090/proxy/metrics"
+    done | awk '/^dind_injector_reviews_total/ { sum += $NF } END { print sum + 0 }'
+}

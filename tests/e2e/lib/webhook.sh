@@ -11,11 +11,11 @@ install_webhook() {
     webhook_manifests | kubectl apply -f - >/dev/null || die 'the manifests do not apply'
     kubectl --namespace "$WEBHOOK_NS" rollout status deployment/dind-injector --timeout=60s >/dev/null ||
         webhook_failed 'the webhook did not become ready'
+    # Scenarios ask again, so it stays until the end.
     kubectl create namespace e2e-probe >/dev/null
     kubectl label namespace e2e-probe dind-injector.io/injection=enabled >/dev/null
     # Ready is not yet called: endpoints, certificates and the namespace's label take a moment.
     until_true 30 webhook_answers || webhook_failed 'the API server does not reach the webhook'
-    kubectl delete namespace e2e-probe --wait=false >/dev/null
 }
 
 webhook_answers() {
@@ -95,5 +95,6 @@ webhook_log() {
 # A cluster of its own goes as a whole.
 remove_webhook() {
     [[ -n ${E2E_KUBECONFIG:-} ]] || return 0
+    kubectl delete namespace e2e-probe --ignore-not-found --wait=false >/dev/null
     webhook_manifests | kubectl delete --ignore-not-found -f - >/dev/null
 }
