@@ -9,6 +9,7 @@ mod demo;
 mod inject;
 mod input;
 mod output;
+mod policy;
 mod serve;
 
 use std::io::Write;
@@ -63,6 +64,9 @@ pub enum CliError {
     /// An input that cannot be read.
     #[error(transparent)]
     Input(#[from] input::InputError),
+    /// The policy.
+    #[error(transparent)]
+    Policy(#[from] policy::PolicyError),
     /// The server.
     #[error(transparent)]
     Serve(#[from] serve::ServeError),
