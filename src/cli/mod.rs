@@ -4,6 +4,7 @@
 //! `main` touches the process.
 
 mod certs;
+mod check_config;
 mod client;
 mod demo;
 mod inject;
@@ -33,6 +34,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Rewrite manifests as the webhook would, for `kubectl apply -f -`
     Inject(inject::InjectArgs),
+    /// Check a policy file, or print its JSON Schema
+    CheckConfig(check_config::CheckConfigArgs),
     /// Make a development CA and a serving certificate, as files
     Certs(certs::CertsArgs),
 }
@@ -98,6 +101,7 @@ impl Cli {
             Command::Serve(args) => serve::run(*args, out).map_err(CliError::from),
             Command::Demo(args) => demo::run(args, out, err),
             Command::Inject(args) => inject::run(args, out, err),
+            Command::CheckConfig(args) => check_config::run(args, out),
             Command::Certs(args) => certs::run(args, out),
         }
     }
