@@ -16,6 +16,7 @@ pub mod offline;
 pub mod pod;
 pub mod policy;
 pub mod report;
+pub mod scan;
 pub mod server;
 pub mod sidecar;
 pub mod webhook;
