@@ -6,6 +6,10 @@ use std::process::ExitCode;
 use clap::Parser;
 use dind_injector::cli::{Cli, Exit};
 
+/// The review path allocates little but from many threads; musl's allocator takes a lock.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     // A reader that has seen enough (`| head`) is no error.

@@ -340,6 +340,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
             });
         }
         if shared_is_free && (needs_host || replaced) {
+            edit.set_env.extend(tls_to_clear(container));
             edit.add_mounts
                 .push(Mount::whole(socket_volume, shared_dir));
             if needs_host {
@@ -585,6 +586,18 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
     fn name_of_new_volume(&self, base: &'static str) -> Cow<'p, str> {
         free_name(base, |name| has_volume(self.pod, name))
     }
+}
+
+/// Variables that make a client ask for TLS, which a socket does not speak; emptied, they
+/// count as not set. Source: docker/cli, `cli/flags/options.go`.
+fn tls_to_clear(container: &Container<'_>) -> impl Iterator<Item = (usize, String)> {
+    let named = container.env.iter().enumerate().filter(|(_, var)| {
+        matches!(
+            &*var.name,
+            "DOCKER_TLS" | "DOCKER_TLS_VERIFY" | "DOCKER_CERT_PATH"
+        ) && (!var.value.is_empty() || var.value_from.is_some())
+    });
+    named.map(|(index, _)| (index, String::new()))
 }
 
 fn has_volume(pod: &Pod<'_>, name: &str) -> bool {
