@@ -8,6 +8,8 @@ mod demo;
 mod inject;
 mod input;
 mod output;
+mod progress;
+mod scan;
 mod serve;
 
 use std::io::Write;
@@ -31,6 +33,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Rewrite manifests as the webhook would, for `kubectl apply -f -`
     Inject(inject::InjectArgs),
+    /// Find what reaches a node's container runtime, and what the webhook would make of it
+    Scan(scan::ScanArgs),
 }
 
 /// How a command ended.
@@ -66,6 +70,9 @@ pub enum CliError {
     /// The demonstration.
     #[error(transparent)]
     Demo(#[from] demo::DemoError),
+    /// The scan.
+    #[error(transparent)]
+    Scan(#[from] scan::ScanError),
     /// An output that cannot be written.
     #[error("cannot write the output: {0}")]
     Output(#[from] std::io::Error),
@@ -88,6 +95,7 @@ impl Cli {
             Command::Serve(args) => serve::run(*args, out).map_err(CliError::from),
             Command::Demo(args) => demo::run(args, out, err),
             Command::Inject(args) => inject::run(args, out, err),
+            Command::Scan(args) => scan::run(args, out),
         }
     }
 }

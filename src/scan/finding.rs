@@ -166,6 +166,20 @@ impl How {
             Self::PersistentVolume => "persistent-volume",
         }
     }
+
+    /// The runtime, where it is not Docker.
+    pub fn runtime(&self) -> Option<&'static str> {
+        match self {
+            Self::OtherRuntime(name) => Some(name),
+            Self::Socket
+            | Self::Directory
+            | Self::Ancestor
+            | Self::Client
+            | Self::SubPathExpr
+            | Self::TcpDockerHost
+            | Self::PersistentVolume => None,
+        }
+    }
 }
 
 impl From<&Reach> for How {

@@ -92,11 +92,12 @@ const COMPOSE_OPTIONS: [&str; 8] = [
 /// Every `docker` command in `text`, in its order.
 pub fn docker_commands(text: &str) -> Vec<DockerCommand> {
     let text = text.replace("\\\r\n", " ").replace("\\\n", " ");
+    let text = text.replace("$(", "\n");
     let mut found = Vec::new();
     for simple in text.split(['\n', ';', '|', '&', '`']) {
         let words: Vec<&str> = simple.split_whitespace().map(bare).collect();
         let mut rest = words.as_slice();
-        while let Some(at) = rest.iter().position(|word| is_docker(word)) {
+        while let Some(at) = rest.iter().position(is_docker) {
             let compose = program(rest[at]) == "docker-compose";
             rest = &rest[at + 1..];
             if let Some(command) = command(rest, compose) {
@@ -109,8 +110,7 @@ pub fn docker_commands(text: &str) -> Vec<DockerCommand> {
 
 /// A word without what a shell or Groovy puts around it.
 fn bare(word: &str) -> &str {
-    word.trim_start_matches("$(")
-        .trim_matches(|c| matches!(c, '\'' | '"' | '(' | ')' | '[' | ']' | ',' | '{' | '}'))
+    word.trim_matches(|c| matches!(c, '\'' | '"' | '(' | ')' | '[' | ']' | ',' | '{' | '}'))
 }
 
 fn program(word: &str) -> &str {
