@@ -11,6 +11,8 @@ mod inject;
 mod input;
 mod output;
 mod policy;
+mod progress;
+mod scan;
 mod serve;
 
 use std::io::Write;
@@ -38,6 +40,8 @@ enum Command {
     CheckConfig(check_config::CheckConfigArgs),
     /// Make a development CA and a serving certificate, as files
     Certs(certs::CertsArgs),
+    /// Find what reaches a node's container runtime, and what the webhook would make of it
+    Scan(scan::ScanArgs),
 }
 
 /// How a command ended.
@@ -79,6 +83,9 @@ pub enum CliError {
     /// The development certificates.
     #[error(transparent)]
     Certs(#[from] crate::certs::DevelopmentError),
+    /// The scan.
+    #[error(transparent)]
+    Scan(#[from] scan::ScanError),
     /// An output that cannot be written.
     #[error("cannot write the output: {0}")]
     Output(#[from] std::io::Error),
@@ -103,6 +110,7 @@ impl Cli {
             Command::Inject(args) => inject::run(args, out, err),
             Command::CheckConfig(args) => check_config::run(args, out),
             Command::Certs(args) => certs::run(args, out),
+            Command::Scan(args) => scan::run(args, out),
         }
     }
 }
