@@ -90,6 +90,25 @@ pub mod audit {
     pub const CONTAINERS: &str = "containers";
 }
 
+/// Keys of the Secret that holds the CA of self-managed certificates.
+pub mod ca_secret {
+    /// The CA that signs, in PEM.
+    pub const CERT: &str = "ca.crt";
+    /// Its key, in PEM.
+    pub const KEY: &str = "ca.key";
+    /// The CA that will sign once every webhook configuration trusts it.
+    pub const NEXT_CERT: &str = "next-ca.crt";
+    /// Its key.
+    pub const NEXT_KEY: &str = "next-ca.key";
+    /// CAs that signed before and are trusted for as long as a leaf of theirs may be served.
+    pub const PREVIOUS_CERTS: &str = "previous-ca.crt";
+    /// When the last of them was added, in seconds since 1970.
+    pub const CHANGED_AT: &str = "changed-at";
+}
+
+/// The common name of a self-managed CA.
+pub const CA_COMMON_NAME: &str = "dind-injector CA";
+
 /// Metric names, as a scrape shows them (histograms add `_bucket`, `_sum` and `_count`).
 pub mod metric {
     /// Reviews answered, by `outcome`, `reason`, `rule` and `profile`.
