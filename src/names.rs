@@ -3,6 +3,8 @@
 //! Code, manifests, docs and tests are held to these constants: a name that is
 //! changed here and nowhere else fails a test, and no other file spells one.
 
+/// The namespace that the manifests install into.
+pub const NAMESPACE: &str = "dind-injector";
 /// The prefix of every annotation and label of this project.
 pub const PREFIX: &str = "dind-injector.io/";
 
@@ -20,6 +22,8 @@ pub const MEMORY: &str = "dind-injector.io/memory";
 pub const STORAGE: &str = "dind-injector.io/storage";
 /// Namespace label: `enabled` lets the built-in policy swap and honor annotations there.
 pub const INJECTION_LABEL: &str = "dind-injector.io/injection";
+/// Namespace label: `enabled` has the backstop refuse Pods that reach the node's daemon.
+pub const BACKSTOP_LABEL: &str = "dind-injector.io/backstop";
 /// Applatix's annotation for the same wish, understood as an alias.
 pub const APPLATIX: &str = "ax_ea_docker_enable";
 

@@ -6,8 +6,8 @@ use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose, PublicKeyData as _,
+    BasicConstraints, Certificate, CertificateParams, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData as _,
 };
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
@@ -22,6 +22,14 @@ pub const CA_LIFETIME: Duration = Duration::from_secs(365 * 24 * 3600);
 pub const LEAF_LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Certificates start in the past, since the API server's clock may be behind ours.
 const BACKDATE: Duration = Duration::from_secs(3600);
+
+/// A certificate and its key in PEM. Not `Debug`: the key is a secret.
+pub struct PemPair {
+    /// The certificate.
+    pub certificate: String,
+    /// Its private key.
+    pub key: String,
+}
 
 /// A CA with its key.
 pub struct Authority {
@@ -101,19 +109,42 @@ impl Authority {
     /// When a name cannot be in a certificate, there is no randomness, or `now` is out of
     /// range or of the CA's validity.
     pub fn leaf(&self, names: &[String], now: SystemTime) -> Result<ServingPair, CertError> {
+        let (leaf, key) = self.sign(names, now, LEAF_LIFETIME)?;
+        let key = PrivatePkcs8KeyDer::from(key.serialize_der());
+        ServingPair::from_der(vec![leaf.der().clone()], key.into(), now)
+    }
+
+    /// Makes a pair for `names` as PEM that lives as long as the CA: for files that nobody
+    /// renews.
+    ///
+    /// # Errors
+    /// As [`Self::leaf`].
+    pub fn long_pair(&self, names: &[String], now: SystemTime) -> Result<PemPair, CertError> {
+        let (leaf, key) = self.sign(names, now, CA_LIFETIME)?;
+        Ok(PemPair {
+            certificate: leaf.pem(),
+            key: key.serialize_pem(),
+        })
+    }
+
+    fn sign(
+        &self,
+        names: &[String],
+        now: SystemTime,
+        life: Duration,
+    ) -> Result<(Certificate, KeyPair), CertError> {
         let ca = self.cert.validity();
         ca.holds(now)?;
+        let end = now.checked_add(life).ok_or(CertError::Clock)?;
         let mut params = CertificateParams::new(names)?;
         params.distinguished_name = common_name("dind-injector");
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;
-        let end = now.checked_add(LEAF_LIFETIME).ok_or(CertError::Clock)?;
         set_life(&mut params, now, end.min(ca.not_after))?;
         let key = KeyPair::generate()?;
         let leaf = params.signed_by(&key, &self.issuer)?;
-        let key = PrivatePkcs8KeyDer::from(key.serialize_der());
-        ServingPair::from_der(vec![leaf.der().clone()], key.into(), now)
+        Ok((leaf, key))
     }
 }
 

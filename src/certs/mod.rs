@@ -7,6 +7,7 @@
 mod authority;
 mod bundle;
 mod contents;
+mod development;
 mod error;
 mod files;
 mod pair;
@@ -20,9 +21,10 @@ use std::time::SystemTime;
 
 use crate::metrics::Metrics;
 
-pub use authority::{Authority, CA_LIFETIME, LEAF_LIFETIME};
+pub use authority::{Authority, CA_LIFETIME, LEAF_LIFETIME, PemPair};
 pub use bundle::{CaCert, is_ours, read_bundle, write_bundle};
 pub use contents::{Contents, SecretChange};
+pub use development::{DevelopmentError, Written, write_development};
 pub use error::CertError;
 pub use files::{FilePair, Polled};
 pub use pair::{ServingPair, Validity};

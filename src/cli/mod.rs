@@ -3,6 +3,7 @@
 //! Commands write to the writers that they are given and return how they ended; only
 //! `main` touches the process.
 
+mod certs;
 mod client;
 mod demo;
 mod inject;
@@ -31,6 +32,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Rewrite manifests as the webhook would, for `kubectl apply -f -`
     Inject(inject::InjectArgs),
+    /// Make a development CA and a serving certificate, as files
+    Certs(certs::CertsArgs),
 }
 
 /// How a command ended.
@@ -66,6 +69,9 @@ pub enum CliError {
     /// The demonstration.
     #[error(transparent)]
     Demo(#[from] demo::DemoError),
+    /// The development certificates.
+    #[error(transparent)]
+    Certs(#[from] crate::certs::DevelopmentError),
     /// An output that cannot be written.
     #[error("cannot write the output: {0}")]
     Output(#[from] std::io::Error),
@@ -88,6 +94,7 @@ impl Cli {
             Command::Serve(args) => serve::run(*args, out).map_err(CliError::from),
             Command::Demo(args) => demo::run(args, out, err),
             Command::Inject(args) => inject::run(args, out, err),
+            Command::Certs(args) => certs::run(args, out),
         }
     }
 }
