@@ -110,6 +110,18 @@ pub mod ca_secret {
     pub const CHANGED_AT: &str = "changed-at";
 }
 
+/// Kubernetes Events.
+pub mod event {
+    /// The reason of a Pod's denial.
+    pub const DENIED: &str = "DockerDenied";
+    /// The reason of a Pod's change.
+    pub const INJECTED: &str = "DockerInjected";
+    /// Who says it.
+    pub const COMPONENT: &str = "dind-injector";
+    /// The beginning of an Event's name; the API server adds the rest.
+    pub const NAME_PREFIX: &str = "dind-injector-";
+}
+
 /// The common name of a self-managed CA.
 pub const CA_COMMON_NAME: &str = "dind-injector CA";
 

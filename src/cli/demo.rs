@@ -173,6 +173,7 @@ impl Running {
             policy: Arc::new(ArcSwap::from_pointee(Policy::offline())),
             namespaces: Arc::new(NoNamespaces),
             metrics,
+            events: None,
         };
         Ok(Self {
             address,

@@ -115,6 +115,7 @@ async fn serve(
         policy: Arc::new(ArcSwap::from_pointee(Policy::builtin())),
         namespaces: Arc::new(NoNamespaces),
         metrics: Arc::clone(&metrics),
+        events: None,
     };
     let bound = Server {
         args,

@@ -57,7 +57,7 @@ pub struct ManagedArgs {
     #[arg(
         long,
         value_name = "NAME",
-        default_value = "dind-injector",
+        default_value = "",
         env = "DIND_INJECTOR_VALIDATING_CONFIGURATION"
     )]
     pub validating_configuration: String,

@@ -8,6 +8,7 @@
 mod authority;
 mod client;
 mod configuration;
+mod events;
 mod namespaces;
 mod pace;
 mod version;
@@ -15,6 +16,7 @@ mod watch;
 
 pub use authority::{ManagedArgs, ManagedCerts, Settings};
 pub use client::{ClusterArgs, ClusterError, describe, in_cluster};
+pub use events::{EventArgs, EventQueue, EventWriter, open_events};
 pub use namespaces::{KnownNamespaces, NamespaceWatch, watch_namespaces};
 pub use version::{NATIVE_SIDECARS, Version, server_version};
 pub use watch::Timing;

@@ -29,7 +29,11 @@ pub(super) struct Document {
 
 /// Reads a policy.
 pub(super) fn read(fields: &mut Fields<'_, '_>) -> Document {
-    fields.required("apiVersion", "The version of this form.", &Fixed(API_VERSION));
+    fields.required(
+        "apiVersion",
+        "The version of this form.",
+        &Fixed(API_VERSION),
+    );
     fields.required("kind", "What the file is.", &Fixed(KIND));
     let sidecar_mode = fields.or(
         "sidecarMode",
