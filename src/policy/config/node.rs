@@ -103,6 +103,13 @@ impl<'d> Report<'d> {
         self.place(&node.pointer, At::Key).0
     }
 
+    /// Whether a value, or something in it, has a fault.
+    pub fn is_faulty(&self, node: &Node<'_>) -> bool {
+        let field = spelled(&node.pointer);
+        let mut errors = self.errors.iter();
+        errors.any(|error| error.field.starts_with(&field))
+    }
+
     /// The faults.
     pub fn into_errors(self) -> Vec<ConfigError> {
         self.errors

@@ -422,13 +422,10 @@ fn read_storage(fields: &mut Fields<'_, '_>) -> Storage {
         }),
     );
     if fields.has("emptyDir") == fields.has("ephemeral") {
-        fields.fault(
-            "ephemeral",
-            Problem::Contradiction(
-                "needs exactly one of emptyDir and ephemeral; write emptyDir: {} for the node's disk"
-                    .to_owned(),
-            ),
-        );
+        fields.fault_of_all(Problem::Contradiction(
+            "needs exactly one of emptyDir and ephemeral; write emptyDir: {} for the node's disk"
+                .to_owned(),
+        ));
     }
     let ephemeral = ephemeral.flatten();
     ephemeral
@@ -519,7 +516,7 @@ fn read_security_context(fields: &mut Fields<'_, '_>) -> Value {
     ] {
         let id = Whole {
             least: 0,
-            most: i64::MAX.unsigned_abs(),
+            most: 0x7fff_ffff,
         };
         put(name, fields.get(name, about, &id).map(Value::from));
     }

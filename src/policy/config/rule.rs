@@ -354,6 +354,7 @@ pub(super) fn refuse_unreachable(rules: &[Rule], node: &Node<'_>, report: &mut R
         if rule.matches == Matcher::default()
             && !is_last
             && let Some(item) = items.get(index)
+            && !report.is_faulty(&node.item(index, item))
         {
             let text = "matches every Pod, so that no rule below it is ever asked; add a match, or \
                         write it as `default`";
