@@ -138,6 +138,7 @@ async fn serve(
         policy: in_force(&policy, known.sidecar_mode, &metrics).await?,
         namespaces: known.namespaces,
         metrics: Arc::clone(&metrics),
+        events: None,
     };
     let bound = Server {
         args,
