@@ -10,6 +10,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use dind_injector::admission::request::{From, creation};
 use dind_injector::admission::reviewer::{NoNamespaces, review};
 use dind_injector::policy::Policy;
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 #[global_allocator]
@@ -115,6 +116,10 @@ fn reviews(c: &mut Criterion) {
             if docker { "changed" } else { "left" }
         );
         group.throughput(Throughput::Bytes(body.len() as u64));
+        // The least that any reader of the whole body must do, for a ratio in the same run.
+        group.bench_function(format!("floor/{name}"), |b| {
+            b.iter(|| serde_json::from_slice::<IgnoredAny>(black_box(&body)).unwrap());
+        });
         group.bench_function(name, |b| {
             b.iter(|| review(&policy, &NoNamespaces, black_box(&body)).unwrap());
         });

@@ -3,6 +3,8 @@
 //! Code, manifests, docs and tests are held to these constants: a name that is
 //! changed here and nowhere else fails a test, and no other file spells one.
 
+/// The namespace that the manifests install into.
+pub const NAMESPACE: &str = "dind-injector";
 /// The prefix of every annotation and label of this project.
 pub const PREFIX: &str = "dind-injector.io/";
 
@@ -20,6 +22,8 @@ pub const MEMORY: &str = "dind-injector.io/memory";
 pub const STORAGE: &str = "dind-injector.io/storage";
 /// Namespace label: `enabled` lets the built-in policy swap and honor annotations there.
 pub const INJECTION_LABEL: &str = "dind-injector.io/injection";
+/// Namespace label: `enabled` has the backstop refuse Pods that reach the node's daemon.
+pub const BACKSTOP_LABEL: &str = "dind-injector.io/backstop";
 /// Applatix's annotation for the same wish, understood as an alias.
 pub const APPLATIX: &str = "ax_ea_docker_enable";
 
@@ -29,6 +33,11 @@ pub const MIRROR_POD: &str = "kubernetes.io/config.mirror";
 /// Namespace label of Pod Security Admission.
 /// Source: `k8s.io/pod-security-admission/api/constants.go`.
 pub const PSA_ENFORCE: &str = "pod-security.kubernetes.io/enforce";
+
+/// `apiVersion` of a scan's result.
+pub const REPORT_VERSION: &str = "dind-injector.io/v1alpha1";
+/// `kind` of a scan's result.
+pub const REPORT_KIND: &str = "ScanReport";
 
 /// The sidecar's container name; a number follows where the Pod has one of that name.
 pub const SIDECAR: &str = "dind";
@@ -90,6 +99,37 @@ pub mod audit {
     pub const CONTAINERS: &str = "containers";
 }
 
+/// Keys of the Secret that holds the CA of self-managed certificates.
+pub mod ca_secret {
+    /// The CA that signs, in PEM.
+    pub const CERT: &str = "ca.crt";
+    /// Its key, in PEM.
+    pub const KEY: &str = "ca.key";
+    /// The CA that will sign once every webhook configuration trusts it.
+    pub const NEXT_CERT: &str = "next-ca.crt";
+    /// Its key.
+    pub const NEXT_KEY: &str = "next-ca.key";
+    /// CAs that signed before and are trusted for as long as a leaf of theirs may be served.
+    pub const PREVIOUS_CERTS: &str = "previous-ca.crt";
+    /// When the last of them was added, in seconds since 1970.
+    pub const CHANGED_AT: &str = "changed-at";
+}
+
+/// Kubernetes Events.
+pub mod event {
+    /// The reason of a Pod's denial.
+    pub const DENIED: &str = "DockerDenied";
+    /// The reason of a Pod's change.
+    pub const INJECTED: &str = "DockerInjected";
+    /// Who says it.
+    pub const COMPONENT: &str = "dind-injector";
+    /// The beginning of an Event's name; the API server adds the rest.
+    pub const NAME_PREFIX: &str = "dind-injector-";
+}
+
+/// The common name of a self-managed CA.
+pub const CA_COMMON_NAME: &str = "dind-injector CA";
+
 /// Metric names, as a scrape shows them (histograms add `_bucket`, `_sum` and `_count`).
 pub mod metric {
     /// Reviews answered, by `outcome`, `reason`, `rule` and `profile`.
@@ -116,6 +156,29 @@ pub mod metric {
     pub const CERTIFICATE_RELOADS: &str = "dind_injector_certificate_reloads_total";
     /// New certificates that were refused; the old one stayed in use.
     pub const CERTIFICATE_RELOAD_FAILURES: &str = "dind_injector_certificate_reload_failures_total";
+    /// Seconds since a watch last showed life (an event, a bookmark, an answer), by `watch`.
+    /// Healthy watches stay below two minutes.
+    pub const WATCH_AGE: &str = "dind_injector_watch_age_seconds";
+    /// Times that a watch failed and was begun again, by `watch`.
+    pub const WATCH_ERRORS: &str = "dind_injector_watch_errors_total";
+    /// New contents of a followed file, by `file` and `result`.
+    pub const FILE_RELOADS: &str = "dind_injector_file_reloads_total";
+    /// 1 while the newest content of a file is refused and an older one is in force, by `file`.
+    pub const FILE_REFUSED: &str = "dind_injector_file_refused";
+    /// Always 1; the label `sha256` is that of the policy file in force, `builtin` without one.
+    pub const POLICY_INFO: &str = "dind_injector_policy_info";
+    /// When the policy in force was taken, in seconds since 1970.
+    pub const POLICY_LOADED: &str = "dind_injector_policy_loaded_timestamp_seconds";
+    /// When the signing CA of self-managed certificates expires, in seconds since 1970.
+    pub const CA_EXPIRY: &str = "dind_injector_ca_expiry_timestamp_seconds";
+    /// Writes of the CA's Secret, by `result`; a conflict is another replica's write.
+    pub const CA_SECRET_WRITES: &str = "dind_injector_ca_secret_writes_total";
+    /// Patches of a webhook configuration's caBundle, by `result`.
+    pub const CA_BUNDLE_PATCHES: &str = "dind_injector_ca_bundle_patches_total";
+    /// 1 while every webhook configuration trusts the certificate that is served.
+    pub const CA_BUNDLE_CURRENT: &str = "dind_injector_ca_bundle_current";
+    /// Kubernetes Events, by `result`.
+    pub const EVENTS: &str = "dind_injector_events_total";
     /// Always 1; the label `version` is the program's.
     pub const BUILD_INFO: &str = "dind_injector_build_info";
 }

@@ -15,7 +15,6 @@ use crate::pod::view::{Container, List, Place, Pod};
 
 use super::container::{
     EnvEntry, Lifecycle, Mount, Probe, ResourceRequirements, Sidecar, SidecarMode, SidecarSecurity,
-    start_command,
 };
 use super::flags;
 use super::group::{self, SocketGroup};
@@ -436,7 +435,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
             image: &profile.image,
             image_pull_policy: profile.image_pull_policy.map(|policy| policy.name()),
             restart_policy: native.then_some("Always"),
-            command: start_command(),
+            command: (),
             args: flags::arguments(profile, self.pod),
             env,
             startup_probe: native.then(|| Probe::daemon_answers(&host)),
