@@ -5,13 +5,8 @@ use std::collections::BTreeSet;
 use dind_injector::metrics::{
     DropReason, HandshakeFailure, Metrics, RequestLabels, ReviewLabels, RouteLabel, ShedReason,
 };
-<<<<<<< HEAD
-use dind_injector::policy::named::Named as _;
-use dind_injector::policy::reason::Reason;
-=======
 use dind_injector::policy::denial::Reason;
 use dind_injector::policy::named::Named as _;
->>>>>>> main
 use regex_lite::Regex;
 use serde_json::Value;
 
@@ -104,11 +99,7 @@ fn selectors_name_values_that_exist() {
     let reasons = reasons
         .chain(ShedReason::ALL.iter().map(|r| r.as_str()))
         .chain(DropReason::ALL.iter().map(|r| r.as_str()))
-<<<<<<< HEAD
-        .chain(Reason::ALL.iter().map(|(_, name, _)| *name));
-=======
         .chain(Reason::ALL.iter().map(|(_, word, _)| *word));
->>>>>>> main
     let reasons: Vec<_> = reasons.collect();
     let mut seen = 0;
     for (at, expression) in expressions() {
