@@ -63,7 +63,9 @@ fn same_keys(at: &str, value: &Value, schema: &Value) {
         return;
     };
     assert_eq!(schema["additionalProperties"], false, "{at} may hold more");
-    let value = value.as_object().unwrap_or_else(|| panic!("{at} is no object"));
+    let value = value
+        .as_object()
+        .unwrap_or_else(|| panic!("{at} is no object"));
     for key in value.keys() {
         assert!(known.contains_key(key), "{at}.{key} is not in the schema");
     }
@@ -110,7 +112,10 @@ fn nothing_secret_is_committed() {
         .output()
         .expect("git, which a checkout has");
     assert!(listed.status.success());
-    assert_eq!(String::from_utf8(listed.stdout).unwrap(), "certs/README.md\n");
+    assert_eq!(
+        String::from_utf8(listed.stdout).unwrap(),
+        "certs/README.md\n"
+    );
     for rendered in all() {
         for secret in rendered.kind("Secret") {
             assert!(secret.get("data").is_none() && secret.get("stringData").is_none());

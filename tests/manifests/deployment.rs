@@ -40,7 +40,9 @@ fn the_pod_has_no_rights_on_its_node() {
             assert!(pod.get(field).is_none(), "{}: {field}", rendered.file);
         }
         for volume in list(&pod["volumes"]) {
-            let harmless = ["configMap", "secret"].iter().any(|s| volume.get(s).is_some());
+            let harmless = ["configMap", "secret"]
+                .iter()
+                .any(|s| volume.get(s).is_some());
             assert!(harmless, "{}: {volume}", rendered.file);
         }
     }
@@ -59,7 +61,10 @@ fn the_token_is_for_this_pod_alone() {
         let account = rendered.one("ServiceAccount");
         assert_eq!(account["automountServiceAccountToken"], false);
         assert_eq!(rendered.pod_spec()["automountServiceAccountToken"], true);
-        assert_eq!(rendered.pod_spec()["serviceAccountName"], account["metadata"]["name"]);
+        assert_eq!(
+            rendered.pod_spec()["serviceAccountName"],
+            account["metadata"]["name"]
+        );
     }
 }
 
@@ -68,7 +73,9 @@ fn the_kubelet_waits_for_the_whole_shutdown() {
     for rendered in all() {
         let time = |flag: &str| duration(rendered.arg(flag).unwrap()).unwrap();
         let longest = time("--shutdown-delay") + time("--drain-timeout");
-        let patience = rendered.pod_spec()["terminationGracePeriodSeconds"].as_u64().unwrap();
+        let patience = rendered.pod_spec()["terminationGracePeriodSeconds"]
+            .as_u64()
+            .unwrap();
         assert!(Duration::from_secs(patience) > longest, "{}", rendered.file);
     }
 }
@@ -128,7 +135,10 @@ fn one_replica_serves_while_another_is_replaced() {
     let spec = &install.one("Deployment")["spec"];
     assert_eq!(spec["replicas"], 2);
     assert_eq!(spec["strategy"]["rollingUpdate"]["maxUnavailable"], 0);
-    assert_eq!(install.one("PodDisruptionBudget")["spec"]["maxUnavailable"], 1);
+    assert_eq!(
+        install.one("PodDisruptionBudget")["spec"]["maxUnavailable"],
+        1
+    );
 }
 
 #[test]
@@ -148,7 +158,12 @@ fn a_certificate_of_its_own_is_for_the_services_name() {
         let name = |field: &str| service[field].as_str().unwrap().to_owned();
         let name = format!("{}.{}.svc", name("name"), name("namespace"));
         if rendered.is_self_managed() {
-            assert_eq!(rendered.arg("--tls-dns-name"), Some(&*name), "{}", rendered.file);
+            assert_eq!(
+                rendered.arg("--tls-dns-name"),
+                Some(&*name),
+                "{}",
+                rendered.file
+            );
         }
         for certificate in rendered.kind("Certificate") {
             if certificate["spec"]["isCA"] != true {
@@ -172,7 +187,11 @@ fn mounted_directories_hold_what_the_arguments_name() {
             // A subPath is never updated.
             assert!(mount.get("subPath").is_none());
             let mut volumes = list(&rendered.pod_spec()["volumes"]).iter();
-            assert!(volumes.any(|v| v["name"] == mount["name"]), "{}", rendered.file);
+            assert!(
+                volumes.any(|v| v["name"] == mount["name"]),
+                "{}",
+                rendered.file
+            );
         }
     }
 }

@@ -129,7 +129,9 @@ fn each_reason_to_look_at_a_pod_is_reason_enough() {
     let sidecar = json!([{"name": "dind", "env": [{"name": names::env::SOCKETS}]}]);
     let annotated = |key: &str| json!({"metadata": {"annotations": {"a": "b", key: "true"}}});
     for sent in [
-        pod(json!({"volumes": [{"name": "e", "emptyDir": {}}, {"name": "h", "hostPath": {"path": "/"}}]})),
+        pod(
+            json!({"volumes": [{"name": "e", "emptyDir": {}}, {"name": "h", "hostPath": {"path": "/"}}]}),
+        ),
         annotated(names::INJECT),
         annotated(names::STORAGE),
         annotated("dind-injector.io/mistyped"),

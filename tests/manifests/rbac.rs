@@ -37,7 +37,10 @@ fn nothing_is_allowed_but_what_is_listed_and_that_by_name() {
                 for resource in strings(&rule["resources"]) {
                     let known = ALLOWED.iter().find(|a| (a.0, a.1) == (group, resource));
                     let (_, _, verbs, by_name) = known.unwrap_or_else(|| panic!("{at}"));
-                    assert!(strings(&rule["verbs"]).iter().all(|v| verbs.contains(v)), "{at}");
+                    assert!(
+                        strings(&rule["verbs"]).iter().all(|v| verbs.contains(v)),
+                        "{at}"
+                    );
                     assert_eq!(!list(&rule["resourceNames"]).is_empty(), *by_name, "{at}");
                     if resource == "secrets" {
                         assert_eq!(role["kind"], "Role", "{at}");
@@ -77,7 +80,9 @@ fn who_keeps_no_certificates_may_write_no_configuration() {
         others += 1;
         for (_, rule) in rules(rendered) {
             let verbs = strings(&rule["verbs"]);
-            let writes = verbs.iter().any(|v| ["update", "patch", "delete"].contains(v));
+            let writes = verbs
+                .iter()
+                .any(|v| ["update", "patch", "delete"].contains(v));
             assert!(!writes, "{}: {rule}", rendered.file);
         }
     }

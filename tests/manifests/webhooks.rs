@@ -22,7 +22,10 @@ fn pods_are_reviewed_at_creation_and_debugging() {
                 "scope": "Namespaced",
             })
         };
-        let expected = [rule("CREATE", "pods"), rule("UPDATE", "pods/ephemeralcontainers")];
+        let expected = [
+            rule("CREATE", "pods"),
+            rule("UPDATE", "pods/ephemeralcontainers"),
+        ];
         assert_eq!(list(&webhook["rules"]), expected, "{}", rendered.file);
     }
 }
@@ -66,7 +69,9 @@ fn the_api_server_is_told_what_the_program_speaks() {
 #[test]
 fn the_webhook_does_not_stand_in_its_own_way() {
     for rendered in all() {
-        let own = rendered.one("Deployment")["metadata"]["namespace"].as_str().unwrap();
+        let own = rendered.one("Deployment")["metadata"]["namespace"]
+            .as_str()
+            .unwrap();
         for webhook in rendered.webhooks() {
             let selector = list(&webhook["namespaceSelector"]["matchExpressions"]);
             let by_name = selector
@@ -95,8 +100,8 @@ fn each_way_to_a_certificate_brings_its_ca_bundle() {
             .kind("MutatingWebhookConfiguration")
             .chain(rendered.kind("ValidatingWebhookConfiguration"))
         {
-            let injected = configuration["metadata"]["annotations"]["cert-manager.io/inject-ca-from"]
-                .as_str();
+            let injected =
+                configuration["metadata"]["annotations"]["cert-manager.io/inject-ca-from"].as_str();
             for webhook in list(&configuration["webhooks"]) {
                 let given = webhook["clientConfig"].get("caBundle").is_some();
                 let ways = [secrets == 1, injected.is_some(), given];

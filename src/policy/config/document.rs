@@ -138,7 +138,10 @@ fn forget_defaults(schema: &mut Value) {
     match schema {
         Value::Object(fields) => {
             // A field of that name has a schema, and no value.
-            if fields.get("default").is_some_and(|value| !value.is_object()) {
+            if fields
+                .get("default")
+                .is_some_and(|value| !value.is_object())
+            {
                 fields.shift_remove("default");
             }
             fields.values_mut().for_each(forget_defaults);
