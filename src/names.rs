@@ -34,6 +34,11 @@ pub const MIRROR_POD: &str = "kubernetes.io/config.mirror";
 /// Source: `k8s.io/pod-security-admission/api/constants.go`.
 pub const PSA_ENFORCE: &str = "pod-security.kubernetes.io/enforce";
 
+/// `apiVersion` of a scan's result.
+pub const REPORT_VERSION: &str = "dind-injector.io/v1alpha1";
+/// `kind` of a scan's result.
+pub const REPORT_KIND: &str = "ScanReport";
+
 /// The sidecar's container name; a number follows where the Pod has one of that name.
 pub const SIDECAR: &str = "dind";
 /// `$0` of the sidecar's start script.

@@ -6,6 +6,7 @@ use dind_injector::metrics::{
     DropReason, HandshakeFailure, Metrics, RequestLabels, ReviewLabels, RouteLabel, ShedReason,
 };
 use dind_injector::policy::denial::Reason;
+use dind_injector::policy::named::Named as _;
 use regex_lite::Regex;
 use serde_json::Value;
 
@@ -98,7 +99,7 @@ fn selectors_name_values_that_exist() {
     let reasons = reasons
         .chain(ShedReason::ALL.iter().map(|r| r.as_str()))
         .chain(DropReason::ALL.iter().map(|r| r.as_str()))
-        .chain(Reason::ALL.iter().map(|r| r.name()));
+        .chain(Reason::ALL.iter().map(|(_, word, _)| *word));
     let reasons: Vec<_> = reasons.collect();
     let mut seen = 0;
     for (at, expression) in expressions() {
