@@ -242,16 +242,9 @@ fn through_engine(case: &Case, policy: &Policy, pod: &Value) -> (Came, Option<Va
     let outcome = engine::pass(policy, &subject, &view, scope).unwrap();
     let (word, reason, profile, message, patched) = match &outcome.action {
         Action::Left(reason) => ("left", reason.name(), "", String::new(), None),
-        Action::Denied(denial) => (
-            "denied",
-            denial.reason(),
-            "",
-            denial.to_string(),
-            None,
-        ),
+        Action::Denied(denial) => ("denied", denial.reason(), "", denial.to_string(), None),
         Action::Changed(change) => {
-            let patch: json_patch::Patch =
-                serde_json::from_slice(change.patch.as_bytes()).unwrap();
+            let patch: json_patch::Patch = serde_json::from_slice(change.patch.as_bytes()).unwrap();
             let mut patched = pod.clone();
             json_patch::patch(&mut patched, &patch).unwrap();
             (
@@ -295,7 +288,11 @@ fn check(case: &Case) -> Result<(), String> {
         && came.rule == *rule
         && came.profile == *profile
         && came.warnings.len() == warnings.len()
-        && came.warnings.iter().zip(warnings).all(|(a, b)| a.contains(b))
+        && came
+            .warnings
+            .iter()
+            .zip(warnings)
+            .all(|(a, b)| a.contains(b))
         && message.iter().all(|part| came.message.contains(part));
     if !fits {
         return Err(format!("expected {:#?}\ncame {came:#?}", case.expect));
@@ -340,7 +337,9 @@ fn every_reason_has_a_case() {
     for case in cases() {
         *seen.entry(case.expect.reason).or_default() += 1;
     }
-    let reasons = <Reason as Named>::ALL.iter().map(|(reason, ..)| reason.name());
+    let reasons = <Reason as Named>::ALL
+        .iter()
+        .map(|(reason, ..)| reason.name());
     let causes = Cause::ALL.iter().map(|(_, name, _)| *name);
     // Every changed Pod is passed over again; an update is for the review's own tests.
     let elsewhere = [Reason::AlreadyInjected.name(), Reason::NotACreation.name()];

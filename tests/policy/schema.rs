@@ -4,7 +4,10 @@
 use dind_injector::policy::config::schema;
 
 fn committed() -> String {
-    let path = format!("{}/manifests/policy.schema.json", env!("CARGO_MANIFEST_DIR"));
+    let path = format!(
+        "{}/manifests/policy.schema.json",
+        env!("CARGO_MANIFEST_DIR")
+    );
     std::fs::read_to_string(path).unwrap()
 }
 

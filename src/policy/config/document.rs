@@ -29,7 +29,11 @@ pub(super) struct Document {
 
 /// Reads a policy.
 pub(super) fn read(fields: &mut Fields<'_, '_>) -> Document {
-    fields.required("apiVersion", "The version of this form.", &Fixed(API_VERSION));
+    fields.required(
+        "apiVersion",
+        "The version of this form.",
+        &Fixed(API_VERSION),
+    );
     fields.required("kind", "What the file is.", &Fixed(KIND));
     let sidecar_mode = fields.or(
         "sidecarMode",
@@ -134,7 +138,10 @@ fn forget_defaults(schema: &mut Value) {
     match schema {
         Value::Object(fields) => {
             // A field of that name has a schema, and no value.
-            if fields.get("default").is_some_and(|value| !value.is_object()) {
+            if fields
+                .get("default")
+                .is_some_and(|value| !value.is_object())
+            {
                 fields.shift_remove("default");
             }
             fields.values_mut().for_each(forget_defaults);

@@ -123,7 +123,9 @@ pub enum Problem {
     #[error("do not fit: {0}; lower the request or raise the limit")]
     Bounds(BoundsError),
     /// A name for the second time.
-    #[error("is {name:?} for the second time, first in line {line}; every {what} needs its own name")]
+    #[error(
+        "is {name:?} for the second time, first in line {line}; every {what} needs its own name"
+    )]
     Duplicate {
         /// The name.
         name: String,

@@ -130,11 +130,7 @@ impl<'d> Report<'d> {
         let before = self.text.get(..byte).unwrap_or_default();
         let line = before.matches('\n').count() + 1;
         let start = before.rfind('\n').map_or(0, |at| at + 1);
-        let column = before[start..]
-            .chars()
-            .filter(|c| *c != '\u{feff}')
-            .count()
-            + 1;
+        let column = before[start..].chars().filter(|c| *c != '\u{feff}').count() + 1;
         let number = |n| u32::try_from(n).unwrap_or(u32::MAX);
         (number(line), number(column))
     }
