@@ -60,6 +60,21 @@ pub fn judge<'p>(
     setting: &Setting,
     pod: &PodRef<'_>,
 ) -> Result<Outcome<'p>, OfflineError> {
+    view(setting, pod, |subject, view| {
+        engine::pass(policy, subject, view, Scope::Creation)
+            .map_err(|error| OfflineError::Internal(error.to_string()))
+    })?
+}
+
+/// Gives `look` the Pod as the engine sees it, with its subject.
+///
+/// # Errors
+/// Where the Pod is none.
+pub fn view<T>(
+    setting: &Setting,
+    pod: &PodRef<'_>,
+    look: impl FnOnce(&Subject<'_>, &Pod<'_>) -> T,
+) -> Result<T, OfflineError> {
     let object = pod.pod.as_ref().map_err(Clone::clone)?;
     let json = to_json(object)?;
     let view: Pod<'_> = serde_json::from_str(&json).map_err(|_| malformed(object))?;
@@ -86,8 +101,7 @@ pub fn judge<'p>(
         requester,
         owner_of(pod.kind),
     );
-    engine::pass(policy, &subject, &view, Scope::Creation)
-        .map_err(|error| OfflineError::Internal(error.to_string()))
+    Ok(look(&subject, &view))
 }
 
 /// Applies an outcome's patch to the Pod at `pointer` of `document`.

@@ -304,7 +304,9 @@ const VOLUMES: [&str; 10] = [
     "",
     "z~/\"",
 ];
-const NODE_PATHS: [&str; 28] = [
+const NODE_PATHS: [&str; 30] = [
+    "/proc/1/cwd/run/docker.sock",
+    "/proc/1/task/1/root/run",
     "/var/run/docker.sock",
     "/run/docker.sock",
     "//var//run/docker.sock/",
@@ -446,10 +448,20 @@ fn volumes() -> BoxedStrategy<Option<Value>> {
     let volumes = (names, prop::collection::vec(sources(), 6)).prop_map(|(names, sources)| {
         let volumes = names.into_iter().zip(sources);
         volumes
-            .map(|(name, (kind, source))| json!({"name": name, kind: source}))
+            .map(|(name, (kind, source))| {
+                object(vec![
+                    ("name", named(name, kind == "hostPath")),
+                    (kind, Some(source)),
+                ])
+            })
             .collect()
     });
     maybe(volumes)
+}
+
+/// A name; an empty one may be missing just as well.
+fn named(name: &str, missing: bool) -> Option<Value> {
+    (!(name.is_empty() && missing)).then(|| json!(name))
 }
 
 fn mounts() -> impl Strategy<Value = Value> {
@@ -464,7 +476,7 @@ fn mounts() -> impl Strategy<Value = Value> {
         .prop_map(
             |(name, path, sub_path, expression, read_only, propagation)| {
                 object(vec![
-                    ("name", Some(json!(name))),
+                    ("name", named(name, read_only.is_some())),
                     ("mountPath", Some(json!(path))),
                     ("subPath", sub_path),
                     ("subPathExpr", expression),
@@ -603,11 +615,17 @@ fn pods() -> impl Strategy<Value = Value> {
         prop_oneof![4 => Just(None), 1 => list_of(containers(), 1)],
         volumes(),
         maybe(security),
-        (flags(), flags(), flags(), maybe(text(&["Always", "Never"]))),
+        (
+            flags(),
+            flags(),
+            flags(),
+            maybe(text(&["Always", "Never"])),
+            maybe(select(vec![0, 1, 30, i64::MIN, i64::MAX]).prop_map(|n| json!(n))),
+        ),
     )
         .prop_map(
             |(metadata, init, main, ephemeral, volumes, security, flags)| {
-                let (network, pid, ipc, restart) = flags;
+                let (network, pid, ipc, restart, grace) = flags;
                 let spec = object(vec![
                     ("initContainers", init),
                     ("containers", main),
@@ -618,6 +636,7 @@ fn pods() -> impl Strategy<Value = Value> {
                     ("hostPID", pid),
                     ("hostIPC", ipc),
                     ("restartPolicy", restart),
+                    ("terminationGracePeriodSeconds", grace),
                 ]);
                 object(vec![("metadata", metadata), ("spec", Some(spec))])
             },

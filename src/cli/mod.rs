@@ -10,6 +10,9 @@ mod demo;
 mod inject;
 mod input;
 mod output;
+mod policy;
+mod progress;
+mod scan;
 mod serve;
 
 use std::io::Write;
@@ -37,6 +40,8 @@ enum Command {
     CheckConfig(check_config::CheckConfigArgs),
     /// Make a development CA and a serving certificate, as files
     Certs(certs::CertsArgs),
+    /// Find what reaches a node's container runtime, and what the webhook would make of it
+    Scan(scan::ScanArgs),
 }
 
 /// How a command ended.
@@ -66,6 +71,9 @@ pub enum CliError {
     /// An input that cannot be read.
     #[error(transparent)]
     Input(#[from] input::InputError),
+    /// The policy.
+    #[error(transparent)]
+    Policy(#[from] policy::PolicyError),
     /// The server.
     #[error(transparent)]
     Serve(#[from] serve::ServeError),
@@ -75,6 +83,9 @@ pub enum CliError {
     /// The development certificates.
     #[error(transparent)]
     Certs(#[from] crate::certs::DevelopmentError),
+    /// The scan.
+    #[error(transparent)]
+    Scan(#[from] scan::ScanError),
     /// An output that cannot be written.
     #[error("cannot write the output: {0}")]
     Output(#[from] std::io::Error),
@@ -99,6 +110,7 @@ impl Cli {
             Command::Inject(args) => inject::run(args, out, err),
             Command::CheckConfig(args) => check_config::run(args, out),
             Command::Certs(args) => certs::run(args, out),
+            Command::Scan(args) => scan::run(args, out),
         }
     }
 }

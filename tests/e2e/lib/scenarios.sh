@@ -84,7 +84,8 @@ check_scenario() {
     set -Eeuo pipefail
     SCENARIO_DIR=$E2E_DIR/scenarios/$1
     NS=e2e-$1
-    trap 'printf "check: line %d: %s\n" "$LINENO" "$BASH_COMMAND"' ERR
+    # To standard error: it also fires where a check reads another command's output.
+    trap 'printf "check: line %d: %s\n" "$LINENO" "$BASH_COMMAND" >&2' ERR
     # shellcheck source=/dev/null
     source "$E2E_DIR/lib/checks.sh"
     kubectl create namespace "$NS" >/dev/null
