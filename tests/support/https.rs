@@ -62,6 +62,7 @@ impl Webhook {
             policy: Arc::clone(&policy),
             namespaces: Arc::new(NoNamespaces),
             metrics,
+            events: None,
         };
         let connection = runtime.block_on(async {
             let bound = server.bind().await.expect("a free port");
