@@ -15,7 +15,8 @@ pub enum Origin {
     Flow,
     /// `*name`: the range is the alias, and the nodes below it have no positions of their own.
     Alias,
-    /// Brought by `<<`: the range is what `<<` was given, and the nodes below it have no positions.
+    /// Brought by `<<`: the range is `<<` with what it is given, and the nodes below it have no
+    /// positions.
     Merge,
 }
 

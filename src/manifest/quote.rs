@@ -19,9 +19,7 @@ pub(super) struct Literal {
 
 /// Appends `text` in one line.
 pub(super) fn inline(out: &mut String, text: &str) {
-    if resolve::is_ambiguous(text) {
-        double_quoted(out, text);
-    } else if !text.chars().all(is_plain_char) {
+    if resolve::is_ambiguous(text) || !text.chars().all(is_plain_char) {
         double_quoted(out, text);
     } else if is_syntax(text) {
         single_quoted(out, text);

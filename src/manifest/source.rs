@@ -56,13 +56,50 @@ impl<'t> Source<'t> {
         (self.start + byte).min(self.text.len())
     }
 
+    /// Where a node starts: at its anchor, tag or `|` if it has one, which the parser leaves out.
+    /// `after` is the end of the content before it.
+    pub fn start(&self, after: usize, span: Span) -> usize {
+        let content = self.byte(span.start);
+        let bytes = self.text.as_bytes();
+        let mut at = after.min(content);
+        while at < content {
+            match bytes[at] {
+                // Blanks, and the marks of the collections around.
+                b' ' | b'\t' | b'\r' | b'\n' | b':' | b'-' | b'?' | b',' => at += 1,
+                b'#' => {
+                    let rest = bytes[at..content].iter();
+                    at += rest.take_while(|byte| **byte != b'\n').count();
+                }
+                _ => break,
+            }
+        }
+        at
+    }
+
+    /// Line and column of a byte that lies shortly before a marker.
+    pub fn place_before(&self, byte: usize, marker: Marker) -> (u32, u32) {
+        let (line, column) = self.place(marker);
+        let number = |n| u32::try_from(n).unwrap_or(u32::MAX);
+        let Some(between) = self.text.get(byte..self.byte(marker)) else {
+            return (line, column);
+        };
+        match between.matches('\n').count() {
+            0 => (line, column.saturating_sub(number(between.chars().count()))),
+            lines => {
+                let before = self.text[..byte].rsplit('\n').next().unwrap_or_default();
+                (
+                    line.saturating_sub(number(lines)),
+                    number(before.chars().count() + 1),
+                )
+            }
+        }
+    }
+
     /// The end of a node without the blanks and line breaks that the parser counts to it.
     pub fn end(&self, span: Span) -> usize {
         let (start, end) = (self.byte(span.start), self.byte(span.end));
-        match self.text.get(start..end) {
-            Some(node) => start + node.trim_end_matches([' ', '\t', '\r', '\n']).len(),
-            None => end,
-        }
+        let node = self.text.get(start..end).unwrap_or_default();
+        start + node.trim_end_matches([' ', '\t', '\r', '\n']).len()
     }
 
     /// Where a null that is not written out would stand: after its `:` or `-`, if the parser points

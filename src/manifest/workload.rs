@@ -176,3 +176,215 @@ fn shape(pointer: String, found: Option<&Value>, expected: &'static str) -> Shap
         expected,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn found(document: &Value) -> Vec<(&str, Option<&str>, Option<&str>, &str)> {
+        let refs = pods(document).into_iter();
+        refs.map(|pod| {
+            let at = document.pointer(&pod.pointer).unwrap();
+            assert_eq!(
+                pod.pod.as_ref().ok().copied(),
+                at.as_object(),
+                "{}",
+                pod.pointer
+            );
+            let pointer = POINTERS
+                .iter()
+                .find(|known| **known == pod.pointer)
+                .copied();
+            (
+                pod.kind,
+                pod.name,
+                pod.namespace,
+                pointer.unwrap_or("elsewhere"),
+            )
+        })
+        .collect()
+    }
+
+    const POINTERS: &[&str] = &[
+        "",
+        "/template",
+        "/spec/template",
+        "/spec/jobTemplate/spec/template",
+        "/items/0",
+        "/items/1/spec/template",
+        "/items/2/items/0",
+    ];
+
+    fn workload(api_version: &str, kind: &str, path: &[&str]) -> Value {
+        let pod = json!({"metadata": {"name": "inner"}, "spec": {"containers": []}});
+        let body = path
+            .iter()
+            .rev()
+            .fold(pod, |inner, key| json!({*key: inner}));
+        let mut document = json!({"apiVersion": api_version, "kind": kind});
+        let map = document.as_object_mut().unwrap();
+        map.extend(body.as_object().unwrap().clone());
+        map.insert(
+            "metadata".into(),
+            json!({"name": "outer", "namespace": "ns"}),
+        );
+        document
+    }
+
+    #[test]
+    fn each_kind_has_its_template() {
+        let template = ["spec", "template"].as_slice();
+        for (api_version, kind, path) in [
+            ("v1", "Pod", [].as_slice()),
+            ("v1", "PodTemplate", &["template"]),
+            ("v1", "ReplicationController", template),
+            ("apps/v1", "Deployment", template),
+            ("apps/v1beta2", "StatefulSet", template),
+            ("apps/v1", "DaemonSet", template),
+            ("apps/v1", "ReplicaSet", template),
+            ("extensions/v1beta1", "Deployment", template),
+            ("batch/v1", "Job", template),
+            (
+                "batch/v1",
+                "CronJob",
+                &["spec", "jobTemplate", "spec", "template"],
+            ),
+            (
+                "batch/v1beta1",
+                "CronJob",
+                &["spec", "jobTemplate", "spec", "template"],
+            ),
+        ] {
+            let document = workload(api_version, kind, path);
+            let pointer: String = path.iter().map(|key| format!("/{key}")).collect();
+            assert_eq!(
+                found(&document),
+                [(kind, Some("outer"), Some("ns"), pointer.as_str())],
+                "{api_version} {kind}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_kind_of_another_group_passes_through() {
+        for (api_version, kind) in [
+            ("serving.knative.dev/v1", "Service"),
+            ("example.com/v1", "Deployment"),
+            ("apps/v1", "Pod"),
+            ("v1", "Job"),
+            ("v1", "ConfigMap"),
+        ] {
+            assert_eq!(
+                found(&workload(api_version, kind, &["spec", "template"])),
+                [],
+                "{api_version} {kind}"
+            );
+        }
+        for document in [
+            json!(null),
+            json!([1]),
+            json!("x"),
+            json!({}),
+            json!({"kind": 1}),
+            json!({"spec": {}}),
+        ] {
+            assert_eq!(found(&document), []);
+        }
+    }
+
+    #[test]
+    fn a_kind_without_a_version_counts() {
+        assert_eq!(
+            found(&json!({"kind": "Pod", "spec": {}})),
+            [("Pod", None, None, "")]
+        );
+    }
+
+    #[test]
+    fn lists_are_walked_and_lend_their_type() {
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": [
+            {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": {}},
+            {"apiVersion": "apps/v1", "kind": "Deployment", "spec": {"template": {"spec": {}}}},
+            {"apiVersion": "v1", "kind": "PodList", "items": [{"metadata": {"name": "b"}, "spec": {}}]},
+            {"metadata": {"name": "untyped"}, "spec": {}},
+            null,
+        ]});
+        assert_eq!(
+            found(&list),
+            [
+                ("Pod", Some("a"), None, "/items/0"),
+                ("Deployment", None, None, "/items/1/spec/template"),
+                ("Pod", Some("b"), None, "/items/2/items/0"),
+            ]
+        );
+        assert_eq!(
+            found(&json!({"apiVersion": "v1", "kind": "List", "items": null})),
+            []
+        );
+    }
+
+    #[test]
+    fn a_wrong_shape_is_reported_where_it_is() {
+        let report = |document: Value| {
+            let found = pods(&document);
+            assert_eq!(found.len(), 1, "{document}");
+            let pod = &found[0];
+            format!(
+                "{} {}: {}",
+                pod.kind,
+                pod.pointer,
+                pod.pod.as_ref().unwrap_err()
+            )
+        };
+        let must = "it must be a mapping";
+        for (document, expected) in [
+            (
+                json!({"kind": "Pod"}),
+                format!("Pod : `/spec` is missing; {must}"),
+            ),
+            (
+                json!({"kind": "Pod", "spec": null}),
+                format!("Pod : `/spec` is null; {must}"),
+            ),
+            (
+                json!({"kind": "Pod", "spec": [1]}),
+                format!("Pod : `/spec` is a list; {must}"),
+            ),
+            (
+                json!({"kind": "Job", "spec": {"template": "x"}}),
+                format!("Job /spec/template: `/spec/template` is a string; {must}"),
+            ),
+            (
+                json!({"kind": "CronJob", "spec": {"jobTemplate": {"spec": 3}}}),
+                format!(
+                    "CronJob /spec/jobTemplate/spec/template: `/spec/jobTemplate/spec` is a number; {must}"
+                ),
+            ),
+            (
+                json!({"kind": "Deployment", "spec": {"template": {"spec": true}}}),
+                format!(
+                    "Deployment /spec/template: `/spec/template/spec` is true or false; {must}"
+                ),
+            ),
+            (
+                json!({"kind": "List", "items": {"a": 1}}),
+                "List : `/items` is a mapping; it must be a list".to_owned(),
+            ),
+        ] {
+            assert_eq!(report(document), expected);
+        }
+    }
+
+    #[test]
+    fn lists_in_lists_end_somewhere() {
+        let pod = json!({"kind": "Pod", "spec": {}});
+        let nested = (0..50).fold(pod, |inner, _| json!({"kind": "List", "items": [inner]}));
+        let found = pods(&nested);
+        assert_eq!(found.len(), 1);
+        assert!(found[0].pod.is_err());
+    }
+}

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::ops::Range;
 
 use granit_parser::{
     ErrorKind, Event, Options, Parser, ScalarStyle, ScanError, Span, StrInput, StructureStyle,
@@ -45,6 +46,7 @@ pub(super) fn read(
             Event::StreamEnd => return Ok(()),
             Event::DocumentStart(..) => {
                 reader.positions = positions.then(Positions::default);
+                reader.mark_end(span);
                 let node = reader.next()?;
                 let line = reader.source.place(node.1.start).0;
                 let value = reader.node(node, None, 0)?;
@@ -94,6 +96,10 @@ impl<'t> Reader<'t> {
         key: Option<Span>,
         depth: usize,
     ) -> Result<Value, ReadError> {
+        let start = match self.positions {
+            Some(_) => self.source.start(self.end, span),
+            None => 0,
+        };
         let (value, anchor, origin) = match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let written =
@@ -134,7 +140,7 @@ impl<'t> Reader<'t> {
         self.anchors
             .keep(anchor, &value)
             .map_err(|problem| self.error(span, problem))?;
-        self.record(key, span, origin);
+        self.record(key, span, start, origin);
         Ok(value)
     }
 
@@ -143,7 +149,7 @@ impl<'t> Reader<'t> {
         style: StructureStyle,
         span: Span,
         depth: usize,
-        read: impl FnOnce(&mut Self) -> Result<T, ReadError>,
+        read: impl FnOnce(&mut Self) -> Result<(T, Span), ReadError>,
     ) -> Result<(T, Origin), ReadError> {
         if depth >= MAX_DEPTH {
             return Err(self.error(span, Problem::Depth(MAX_DEPTH)));
@@ -152,18 +158,22 @@ impl<'t> Reader<'t> {
         self.mark_end(span);
         self.flow += flow;
         let origin = self.style();
-        let collection = read(self)?;
+        let (collection, end) = read(self)?;
+        // Only a bracket is content: the end of a block collection is wherever the next token is.
+        if style == StructureStyle::Flow && !end.is_empty() {
+            self.mark_end(end);
+        }
         self.flow -= flow;
         Ok((collection, origin))
     }
 
-    fn list(&mut self, depth: usize) -> Result<Vec<Value>, ReadError> {
+    /// The items up to the list's end, and where that is.
+    fn list(&mut self, depth: usize) -> Result<(Vec<Value>, Span), ReadError> {
         let mut list = Vec::new();
         loop {
             let node = self.next()?;
             if node.0 == Event::SequenceEnd {
-                self.mark_end(node.1);
-                return Ok(list);
+                return Ok((list, node.1));
             }
             let mark = self.enter(|pointer| pointer.enter_index(list.len()));
             list.push(self.node(node, None, depth)?);
@@ -171,15 +181,15 @@ impl<'t> Reader<'t> {
         }
     }
 
-    fn mapping(&mut self, depth: usize) -> Result<Map<String, Value>, ReadError> {
+    /// The entries up to the mapping's end, and where that is.
+    fn mapping(&mut self, depth: usize) -> Result<(Map<String, Value>, Span), ReadError> {
         let mut map = Map::new();
         // The keys written out, once a merge has put others beside them.
         let mut written: Option<HashSet<String>> = None;
         loop {
             let (event, span) = self.next()?;
             if event == Event::MappingEnd {
-                self.mark_end(span);
-                return Ok(map);
+                return Ok((map, span));
             }
             if is_merge(&event) {
                 written.get_or_insert_with(|| map.keys().cloned().collect());
@@ -207,6 +217,7 @@ impl<'t> Reader<'t> {
     fn merge(&mut self, map: &mut Map<String, Value>, depth: usize) -> Result<(), ReadError> {
         let (event, span) = self.next()?;
         let is_alias = matches!(event, Event::Alias(_));
+        let start = self.source.start(self.end, span);
         let was_muted = std::mem::replace(&mut self.muted, true);
         let value = self.node((event, span), None, depth)?;
         self.muted = was_muted;
@@ -222,7 +233,7 @@ impl<'t> Reader<'t> {
             };
             for (key, value) in source {
                 let mark = self.enter(|pointer| pointer.enter_key(&key));
-                self.record(None, span, Origin::Merge);
+                self.record(None, span, start, Origin::Merge);
                 self.pointer.leave(mark);
                 map.insert(key, value);
             }
@@ -280,7 +291,8 @@ impl<'t> Reader<'t> {
             None => Ok(Scalar::Text(text)),
             Some(tag) => Scalar::tagged(known_tag(tag), text).map_err(|text| {
                 let tag = format!("!!{}", core_suffix(tag).unwrap_or_default());
-                self.error(span, Problem::Tag { tag, text })
+                let at = span.tag_span().unwrap_or(span);
+                self.error(at, Problem::Tag { tag, text })
             }),
         }
     }
@@ -294,8 +306,7 @@ impl<'t> Reader<'t> {
     }
 
     /// Keeps the position of the node at the pointer, which ends with the last content seen.
-    fn record(&mut self, key: Option<Span>, span: Span, origin: Origin) {
-        let start = self.source.byte(span.start);
+    fn record(&mut self, key: Option<Span>, span: Span, start: usize, origin: Origin) {
         self.insert(key, span, start..self.end.max(start), origin);
     }
 
@@ -305,28 +316,23 @@ impl<'t> Reader<'t> {
         self.insert(key, span, at..at, self.style());
     }
 
-    fn insert(
-        &mut self,
-        key: Option<Span>,
-        span: Span,
-        node: std::ops::Range<usize>,
-        origin: Origin,
-    ) {
+    fn insert(&mut self, key: Option<Span>, span: Span, node: Range<usize>, origin: Origin) {
         let Some(positions) = self.positions.as_mut().filter(|_| !self.muted) else {
             return;
         };
-        let (line, column) = self.source.place(key.unwrap_or(span).start);
+        let (line, column) = match key {
+            Some(key) => self.source.place(key.start),
+            None => self.source.place_before(node.start, span.start),
+        };
         let key = key.map(|key| self.source.byte(key.start)..self.source.byte(key.end));
-        positions.insert(
-            self.pointer.as_str(),
-            Position {
-                line,
-                column,
-                key,
-                node,
-                origin,
-            },
-        );
+        let position = Position {
+            line,
+            column,
+            key,
+            node,
+            origin,
+        };
+        positions.insert(self.pointer.as_str(), position);
     }
 
     fn mark_end(&mut self, span: Span) {
