@@ -18,4 +18,5 @@ pub mod policy;
 pub mod report;
 pub mod server;
 pub mod sidecar;
+pub mod uninject;
 pub mod webhook;

@@ -131,7 +131,7 @@ pub fn record<'p>(
 }
 
 /// Whether a variable of the sidecar is a record.
-fn is_record(name: &str) -> bool {
+pub fn is_record(name: &str) -> bool {
     let rest = name.strip_prefix(names::env::ORIGINAL);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
 }
