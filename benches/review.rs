@@ -10,6 +10,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use dind_injector::admission::request::{From, creation};
 use dind_injector::admission::reviewer::{NoNamespaces, review};
 use dind_injector::policy::Policy;
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 #[global_allocator]
@@ -72,7 +73,8 @@ fn body(size: usize, docker: bool) -> Vec<u8> {
         }
     });
     if docker {
-        let volume = json!({"name": "docker", "hostPath": {"path": "/var/run/docker.sock", "type": ""}});
+        let volume =
+            json!({"name": "docker", "hostPath": {"path": "/var/run/docker.sock", "type": ""}});
         pod["spec"]["volumes"].as_array_mut().unwrap().push(volume);
     }
     let from = From {
@@ -82,11 +84,17 @@ fn body(size: usize, docker: bool) -> Vec<u8> {
     };
     let mut index = 1;
     loop {
-        let bytes = creation(pod.as_object().unwrap(), from).to_string().into_bytes();
+        let bytes = creation(pod.as_object().unwrap(), from)
+            .to_string()
+            .into_bytes();
         if bytes.len() >= size {
             return bytes;
         }
-        let more = if size > 10_000 { container(index, 12, false) } else { container(index, 0, false) };
+        let more = if size > 10_000 {
+            container(index, 12, false)
+        } else {
+            container(index, 0, false)
+        };
         pod["spec"]["containers"].as_array_mut().unwrap().push(more);
         index += 1;
     }
@@ -103,8 +111,15 @@ fn reviews(c: &mut Criterion) {
     ] {
         let body = body(size, docker);
         let answer = review(&policy, &NoNamespaces, &body).unwrap();
-        assert_eq!(answer.record.outcome, if docker { "changed" } else { "left" });
+        assert_eq!(
+            answer.record.outcome,
+            if docker { "changed" } else { "left" }
+        );
         group.throughput(Throughput::Bytes(body.len() as u64));
+        // The least that any reader of the whole body must do, for a ratio in the same run.
+        group.bench_function(format!("floor/{name}"), |b| {
+            b.iter(|| serde_json::from_slice::<IgnoredAny>(black_box(&body)).unwrap());
+        });
         group.bench_function(name, |b| {
             b.iter(|| review(&policy, &NoNamespaces, black_box(&body)).unwrap());
         });

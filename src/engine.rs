@@ -7,7 +7,9 @@ use crate::pod::detect::{Finding, detect};
 use crate::pod::view::Pod;
 use crate::policy::Policy;
 use crate::policy::decide::{Decision, Scope, Verdict, decide};
-use crate::policy::denial::{Denial, Reason};
+use crate::policy::denial::Denial;
+use crate::policy::judge::Judgment;
+use crate::policy::reason::Reason;
 use crate::policy::subject::Subject;
 use crate::sidecar::installed::installed;
 use crate::sidecar::notice::Notice;
@@ -25,6 +27,8 @@ pub struct Outcome<'p> {
     pub notices: Vec<Notice>,
     /// Every way to the node's runtime that was found.
     pub findings: Vec<Finding>,
+    /// What the policy said to each way to a daemon.
+    pub judgments: Vec<Judgment<'p>>,
 }
 
 /// What is done with the Pod.
@@ -65,6 +69,7 @@ pub fn pass<'p>(
         verdict,
         rule,
         mut notices,
+        judgments,
     } = decide(policy, subject, pod, scope, &findings, installed.as_ref());
     let action = match verdict {
         Verdict::Leave(reason) => Action::Left(reason),
@@ -95,5 +100,6 @@ pub fn pass<'p>(
         rule,
         notices,
         findings,
+        judgments,
     })
 }

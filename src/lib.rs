@@ -8,6 +8,7 @@
 pub mod admission;
 pub mod certs;
 pub mod cli;
+pub mod cluster;
 pub mod engine;
 pub mod manifest;
 pub mod metrics;
@@ -15,6 +16,7 @@ pub mod names;
 pub mod offline;
 pub mod pod;
 pub mod policy;
+pub mod reload;
 pub mod report;
 pub mod server;
 pub mod sidecar;

@@ -3,6 +3,8 @@
 //! Code, manifests, docs and tests are held to these constants: a name that is
 //! changed here and nowhere else fails a test, and no other file spells one.
 
+/// The namespace that the manifests install into.
+pub const NAMESPACE: &str = "dind-injector";
 /// The prefix of every annotation and label of this project.
 pub const PREFIX: &str = "dind-injector.io/";
 
@@ -20,6 +22,8 @@ pub const MEMORY: &str = "dind-injector.io/memory";
 pub const STORAGE: &str = "dind-injector.io/storage";
 /// Namespace label: `enabled` lets the built-in policy swap and honor annotations there.
 pub const INJECTION_LABEL: &str = "dind-injector.io/injection";
+/// Namespace label: `enabled` has the backstop refuse Pods that reach the node's daemon.
+pub const BACKSTOP_LABEL: &str = "dind-injector.io/backstop";
 /// Applatix's annotation for the same wish, understood as an alias.
 pub const APPLATIX: &str = "ax_ea_docker_enable";
 
@@ -119,6 +123,29 @@ pub mod metric {
     pub const CERTIFICATE_RELOADS: &str = "dind_injector_certificate_reloads_total";
     /// New certificates that were refused; the old one stayed in use.
     pub const CERTIFICATE_RELOAD_FAILURES: &str = "dind_injector_certificate_reload_failures_total";
+    /// Seconds since a watch last showed life (an event, a bookmark, an answer), by `watch`.
+    /// Healthy watches stay below two minutes.
+    pub const WATCH_AGE: &str = "dind_injector_watch_age_seconds";
+    /// Times that a watch failed and was begun again, by `watch`.
+    pub const WATCH_ERRORS: &str = "dind_injector_watch_errors_total";
+    /// New contents of a followed file, by `file` and `result`.
+    pub const FILE_RELOADS: &str = "dind_injector_file_reloads_total";
+    /// 1 while the newest content of a file is refused and an older one is in force, by `file`.
+    pub const FILE_REFUSED: &str = "dind_injector_file_refused";
+    /// Always 1; the label `sha256` is that of the policy file in force, `builtin` without one.
+    pub const POLICY_INFO: &str = "dind_injector_policy_info";
+    /// When the policy in force was taken, in seconds since 1970.
+    pub const POLICY_LOADED: &str = "dind_injector_policy_loaded_timestamp_seconds";
+    /// When the signing CA of self-managed certificates expires, in seconds since 1970.
+    pub const CA_EXPIRY: &str = "dind_injector_ca_expiry_timestamp_seconds";
+    /// Writes of the CA's Secret, by `result`; a conflict is another replica's write.
+    pub const CA_SECRET_WRITES: &str = "dind_injector_ca_secret_writes_total";
+    /// Patches of a webhook configuration's caBundle, by `result`.
+    pub const CA_BUNDLE_PATCHES: &str = "dind_injector_ca_bundle_patches_total";
+    /// 1 while every webhook configuration trusts the certificate that is served.
+    pub const CA_BUNDLE_CURRENT: &str = "dind_injector_ca_bundle_current";
+    /// Kubernetes Events, by `result`.
+    pub const EVENTS: &str = "dind_injector_events_total";
     /// Always 1; the label `version` is the program's.
     pub const BUILD_INFO: &str = "dind_injector_build_info";
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::engine::{self, Action};
 use crate::names::audit;
 use crate::policy::Policy;
-use crate::policy::denial::Reason;
+use crate::policy::reason::Reason;
 use crate::policy::subject::{NamespaceLabels, Requester, Subject};
 
 use super::response::Response;
@@ -106,6 +106,7 @@ pub fn review(
             rule: None,
             notices: Vec::new(),
             findings: Vec::new(),
+            judgments: Vec::new(),
         },
     };
     let (word, reason, change, denial) = match &outcome.action {

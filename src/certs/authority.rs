@@ -5,7 +5,7 @@
 use std::time::{Duration, SystemTime};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType,
+    BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DistinguishedName, DnType,
     ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose,
 };
 use rustls::pki_types::PrivatePkcs8KeyDer;
@@ -19,6 +19,14 @@ pub const CA_LIFETIME: Duration = Duration::from_secs(365 * 24 * 3600);
 pub const LEAF_LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Certificates start in the past, since the API server's clock may be behind ours.
 const BACKDATE: Duration = Duration::from_secs(3600);
+
+/// A certificate and its key in PEM. Not `Debug`: the key is a secret.
+pub struct PemPair {
+    /// The certificate.
+    pub certificate: String,
+    /// Its private key.
+    pub key: String,
+}
 
 /// A CA with its key.
 #[derive(Debug)]
@@ -56,16 +64,39 @@ impl Authority {
     /// When a name cannot be in a certificate, there is no randomness, or `now` is out of
     /// range.
     pub fn leaf(&self, names: &[String], now: SystemTime) -> Result<ServingPair, CertError> {
+        let (leaf, key) = self.sign(names, now, LEAF_LIFETIME)?;
+        let key = PrivatePkcs8KeyDer::from(key.serialize_der());
+        ServingPair::from_der(vec![leaf.der().clone()], key.into(), now)
+    }
+
+    /// Makes a pair for `names` as PEM that lives as long as the CA: for files that nobody
+    /// renews.
+    ///
+    /// # Errors
+    /// As [`Self::leaf`].
+    pub fn long_pair(&self, names: &[String], now: SystemTime) -> Result<PemPair, CertError> {
+        let (leaf, key) = self.sign(names, now, CA_LIFETIME)?;
+        Ok(PemPair {
+            certificate: leaf.pem(),
+            key: key.serialize_pem(),
+        })
+    }
+
+    fn sign(
+        &self,
+        names: &[String],
+        now: SystemTime,
+        life: Duration,
+    ) -> Result<(Certificate, KeyPair), CertError> {
         let mut params = CertificateParams::new(names)?;
         params.distinguished_name = common_name("dind-injector");
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;
-        set_life(&mut params, now, LEAF_LIFETIME)?;
+        set_life(&mut params, now, life)?;
         let key = KeyPair::generate()?;
         let leaf = params.signed_by(&key, &self.issuer)?;
-        let key = PrivatePkcs8KeyDer::from(key.serialize_der());
-        ServingPair::from_der(vec![leaf.der().clone()], key.into(), now)
+        Ok((leaf, key))
     }
 }
 

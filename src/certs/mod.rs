@@ -5,6 +5,7 @@
 //! A new pair that could not work is refused and counted, and the old one stays in use.
 
 mod authority;
+mod development;
 mod error;
 mod files;
 mod pair;
@@ -17,7 +18,8 @@ use std::time::SystemTime;
 
 use crate::metrics::Metrics;
 
-pub use authority::{Authority, CA_LIFETIME, LEAF_LIFETIME};
+pub use authority::{Authority, CA_LIFETIME, LEAF_LIFETIME, PemPair};
+pub use development::{DevelopmentError, Written, write_development};
 pub use error::CertError;
 pub use files::{FilePair, Polled};
 pub use pair::{ServingPair, Validity};

@@ -3,11 +3,13 @@
 //! Commands write to the writers that they are given and return how they ended; only
 //! `main` touches the process.
 
+mod certs;
 mod client;
 mod demo;
 mod inject;
 mod input;
 mod output;
+mod policy;
 mod serve;
 
 use std::io::Write;
@@ -31,6 +33,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Rewrite manifests as the webhook would, for `kubectl apply -f -`
     Inject(inject::InjectArgs),
+    /// Make a development CA and a serving certificate, as files
+    Certs(certs::CertsArgs),
 }
 
 /// How a command ended.
@@ -60,12 +64,18 @@ pub enum CliError {
     /// An input that cannot be read.
     #[error(transparent)]
     Input(#[from] input::InputError),
+    /// The policy.
+    #[error(transparent)]
+    Policy(#[from] policy::PolicyError),
     /// The server.
     #[error(transparent)]
     Serve(#[from] serve::ServeError),
     /// The demonstration.
     #[error(transparent)]
     Demo(#[from] demo::DemoError),
+    /// The development certificates.
+    #[error(transparent)]
+    Certs(#[from] crate::certs::DevelopmentError),
     /// An output that cannot be written.
     #[error("cannot write the output: {0}")]
     Output(#[from] std::io::Error),
@@ -88,6 +98,7 @@ impl Cli {
             Command::Serve(args) => serve::run(*args, out).map_err(CliError::from),
             Command::Demo(args) => demo::run(args, out, err),
             Command::Inject(args) => inject::run(args, out, err),
+            Command::Certs(args) => certs::run(args, out),
         }
     }
 }

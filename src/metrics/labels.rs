@@ -1,9 +1,8 @@
 //! The label sets: enums and short lists, so that no series can be made by a client.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+use prometheus_client::encoding::EncodeLabelSet;
 
 /// How a review ended. `rule` and `profile` are names from the policy, `""` where none
 /// applied; `outcome` and `reason` are the program's own words.
@@ -46,13 +45,18 @@ macro_rules! label_values {
             }
         }
 
-        impl EncodeLabelValue for $name {
-            fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> std::fmt::Result {
-                encoder.write_str(self.as_str())
+        impl prometheus_client::encoding::EncodeLabelValue for $name {
+            fn encode(
+                &self,
+                encoder: &mut prometheus_client::encoding::LabelValueEncoder<'_>,
+            ) -> std::fmt::Result {
+                std::fmt::Write::write_str(encoder, self.as_str())
             }
         }
     };
 }
+
+pub(super) use label_values;
 
 label_values! {
     /// Where a request went.

@@ -6,6 +6,7 @@
 
 mod labels;
 mod latency;
+mod upkeep;
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -21,6 +22,7 @@ pub use labels::{
     DropReason, HandshakeFailure, RequestLabels, ReviewLabels, Route as RouteLabel, ShedReason,
 };
 pub use latency::Latency;
+pub use upkeep::{EventResult, FollowedFile, Upkeep, Watch, WriteResult};
 
 use crate::names::metric;
 use labels::{DropLabels, HandshakeLabels, RouteLabels, ShedLabels};
@@ -42,6 +44,7 @@ pub struct Metrics {
     certificate_expiry: Gauge,
     certificate_reloads: Counter,
     certificate_reload_failures: Counter,
+    upkeep: Upkeep,
 }
 
 impl Default for Metrics {
@@ -129,6 +132,7 @@ impl Metrics {
                 "New certificates refused, the old one kept",
                 Counter::default(),
             ),
+            upkeep: Upkeep::register(&mut registry),
             registry: Registry::default(),
         };
         add(
@@ -212,6 +216,12 @@ impl Metrics {
     /// Counts a new certificate that was refused.
     pub fn certificate_refused(&self) {
         self.certificate_reload_failures.inc();
+    }
+
+    /// What is counted beside the reviews' way: watches, files, the CA, Events.
+    #[must_use]
+    pub fn upkeep(&self) -> &Upkeep {
+        &self.upkeep
     }
 
     /// The metrics as text, for a scrape.

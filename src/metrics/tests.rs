@@ -18,6 +18,10 @@ fn a_scrape_shows_every_declared_name() {
         },
         Duration::from_micros(40),
     );
+    let upkeep = metrics.upkeep();
+    upkeep.watch_alive(Watch::Namespaces);
+    upkeep.policy_in_force("builtin", SystemTime::UNIX_EPOCH);
+    upkeep.file_refused(FollowedFile::Policy);
     let text = metrics.encode().unwrap();
     for name in [
         metric::REVIEWS,
@@ -33,6 +37,17 @@ fn a_scrape_shows_every_declared_name() {
         metric::CERTIFICATE_RELOADS,
         metric::CERTIFICATE_RELOAD_FAILURES,
         metric::BUILD_INFO,
+        metric::WATCH_AGE,
+        metric::WATCH_ERRORS,
+        metric::FILE_RELOADS,
+        metric::FILE_REFUSED,
+        metric::POLICY_INFO,
+        metric::POLICY_LOADED,
+        metric::CA_EXPIRY,
+        metric::CA_SECRET_WRITES,
+        metric::CA_BUNDLE_PATCHES,
+        metric::CA_BUNDLE_CURRENT,
+        metric::EVENTS,
     ] {
         let shown = text.lines().any(|line| {
             line.strip_prefix(name)
@@ -86,4 +101,41 @@ fn the_latency_histogram_counts_up_to_infinity() {
     };
     assert!(text.contains(&format!("{} 0\n", bucket("1.0"))), "{text}");
     assert!(text.contains(&format!("{} 1\n", bucket("+Inf"))), "{text}");
+}
+
+#[test]
+fn only_the_policy_in_force_is_shown() {
+    let metrics = Metrics::new();
+    metrics
+        .upkeep()
+        .policy_in_force("first", SystemTime::UNIX_EPOCH);
+    metrics
+        .upkeep()
+        .policy_in_force("second", SystemTime::UNIX_EPOCH + Duration::from_secs(7));
+    let text = metrics.encode().unwrap();
+    assert!(
+        text.contains("dind_injector_policy_info{sha256=\"second\"} 1\n"),
+        "{text}"
+    );
+    assert!(!text.contains("first"), "{text}");
+    assert!(
+        text.contains("dind_injector_policy_loaded_timestamp_seconds 7\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_watch_grows_old_until_it_shows_life() {
+    let metrics = Metrics::new();
+    let age = || {
+        let text = metrics.encode().unwrap();
+        let series = r#"dind_injector_watch_age_seconds{watch="namespaces"} "#;
+        let value = text.lines().find_map(|line| line.strip_prefix(series));
+        value.map(|value| value.parse::<f64>().unwrap())
+    };
+    assert_eq!(age(), None, "a watch that is not used has no age");
+    metrics.upkeep().watch_begun(Watch::Namespaces);
+    let first = age().unwrap();
+    let later = age().unwrap();
+    assert!(later > first && first > 0.0, "{first} {later}");
 }

@@ -68,7 +68,7 @@ pub enum Leads<'s> {
 }
 
 /// The watched paths: the Docker sockets of the nodes, their clients, other sockets.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sockets {
     docker: Vec<CleanPath<'static>>,
 }

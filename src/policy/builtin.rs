@@ -14,7 +14,7 @@ use super::Policy;
 use super::matcher::{Glob, LabelIs, Matcher};
 use super::rule::{Action, AgentActions, Leave, Profiles, Restriction, Rule, Sizes, TcpAction};
 
-/// The rule that only warns.
+/// The rule that only warns: what a policy file starts from.
 pub fn warn_rule(name: &str, profile: Arc<Profile>) -> Rule {
     Rule {
         name: name.to_owned(),
@@ -28,10 +28,10 @@ pub fn warn_rule(name: &str, profile: Arc<Profile>) -> Rule {
         other_runtimes: Restriction::Allow,
         tcp_docker_host: TcpAction::Warn,
         annotation: Leave::Ignore,
-        opt_out: Leave::Honor,
+        opt_out: Leave::Ignore,
         profiles: Profiles::only(profile),
         pod_security_profile: None,
-        maximum: Sizes::default(),
+        maximum: default_maximum(),
     }
 }
 
@@ -41,15 +41,16 @@ fn swap_rule(name: &str, profile: Arc<Profile>) -> Rule {
         host_sockets: Action::Swap,
         tcp_docker_host: TcpAction::Warn,
         annotation: Leave::Honor,
+        opt_out: Leave::Honor,
         profiles: Profiles {
             default: profile.clone(),
             others: vec![Arc::new(Profile::rootless())],
         },
-        maximum: default_maximum(),
         ..warn_rule(name, profile)
     }
 }
 
+/// What an annotation may ask for where an admin sets no other bounds.
 fn default_maximum() -> Sizes {
     Sizes {
         cpu: "16".parse().ok(),
@@ -63,7 +64,7 @@ impl Policy {
     pub fn builtin() -> Self {
         let profile = Arc::new(Profile::privileged());
         let mut system = warn_rule("system", profile.clone());
-        system.matches.namespaces = vec![Glob::new("kube-system")];
+        system.matches.namespaces = vec![Glob::new("kube-system"), Glob::new(names::NAMESPACE)];
         system.host_sockets = Action::Allow;
         system.node_agents = AgentActions {
             sockets: Action::Allow,

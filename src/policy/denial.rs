@@ -1,11 +1,17 @@
-//! Why a Pod is refused, or left alone: fixed words for metrics, full sentences for people.
+//! Why a Pod is refused: a fixed word for metrics, a full sentence for people.
 //!
 //! A sentence names what to change, and who can change it.
+
+use std::fmt;
 
 use crate::names;
 use crate::pod::detect::Agent;
 use crate::sidecar::profile::{BoundsError, PodSecurity};
 
+pub use super::reason::Reason;
+
+use super::named::{Entry, Named};
+use super::need::Need;
 use super::wish::WishError;
 
 /// A deliberate refusal.
@@ -50,8 +56,9 @@ pub enum Denial {
     /// A mount of the Docker socket, where the rule denies it.
     #[error(
         "container {container:?} mounts the node's Docker socket ({path}); rule {rule:?} denies it. \
-         Remove the mount, or annotate the Pod with {}: \"true\" where that is honored",
-        names::INJECT
+         Remove the mount, or annotate the Pod with {}: \"true\" where that is honored{}",
+        names::INJECT,
+        but(*.need)
     )]
     HostSocket {
         /// The container.
@@ -60,13 +67,16 @@ pub enum Denial {
         path: String,
         /// The rule.
         rule: String,
+        /// What it wants the node's daemon for.
+        need: Option<Need>,
     },
     /// A node agent that wants the node's daemon, where the rule denies it.
     #[error(
-        "container {container:?} mounts the node's Docker socket ({path}), and a Docker daemon of \
-         its own cannot replace the node's for a node agent ({agent}). If it must see the node's \
-         containers, an admin can exempt it: a rule before {rule:?} that matches it with \
-         nodeAgents.sockets: Allow"
+        "container {container:?} of a node agent ({}) mounts the node's Docker socket ({path}){}. A \
+         daemon of its own cannot replace the node's there, and rule {} denies it. {exemption}",
+        agent.name(),
+        and(*.need),
+        exemption.above_name()
     )]
     NodeAgent {
         /// The container.
@@ -74,27 +84,30 @@ pub enum Denial {
         /// The path of the node.
         path: String,
         /// Why it is one.
-        agent: &'static str,
-        /// The rule.
-        rule: String,
+        agent: Agent,
+        /// What it wants the node's daemon for.
+        need: Option<Need>,
+        /// What an admin can do.
+        exemption: Exemption,
     },
     /// A mount through which the socket is reached, and that cannot be swapped.
     #[error(
-        "container {container:?} mounts {path} of the node, which holds the Docker socket; rule \
-         {rule:?} denies it. Mount only the directories that are needed"
+        "container {container:?} mounts {path} of the node, which holds the Docker socket; rule {} \
+         denies it. Mount only the directories that are needed. {exemption}",
+        exemption.above_name()
     )]
     Ancestor {
         /// The container.
         container: String,
         /// The path of the node.
         path: String,
-        /// The rule.
-        rule: String,
+        /// What an admin can do.
+        exemption: Exemption,
     },
     /// A mount of which nobody can say here whether it reaches the socket.
     #[error(
-        "container {container:?} mounts a part of {path} of the node that its subPathExpr names \
-         only when it runs; rule {rule:?} denies it. Use subPath"
+        "container {container:?} mounts a part of {path} of the node that its subPathExpr names only \
+         when it runs; rule {rule:?} denies it. Use subPath"
     )]
     Unresolved {
         /// The container.
@@ -106,8 +119,9 @@ pub enum Denial {
     },
     /// Another runtime's socket, where the rule denies it.
     #[error(
-        "container {container:?} mounts the node's {runtime} socket ({path}); rule {rule:?} denies \
-         it. A Docker daemon does not replace it: remove the mount, or ask for an exemption"
+        "container {container:?} mounts the node's {runtime} socket ({path}); rule {} denies it. A \
+         Docker daemon does not replace it: remove the mount. {exemption}",
+        exemption.above_name()
     )]
     OtherRuntime {
         /// The container.
@@ -116,8 +130,8 @@ pub enum Denial {
         runtime: &'static str,
         /// The path of the node.
         path: String,
-        /// The rule.
-        rule: String,
+        /// What an admin can do.
+        exemption: Exemption,
     },
     /// `DOCKER_HOST` leads to the node, where the rule denies it.
     #[error(
@@ -133,24 +147,32 @@ pub enum Denial {
     /// A Pod in the node's network namespace.
     #[error(
         "the Pod has hostNetwork: true, so its Docker daemon would change the node's own bridges \
-         and firewall. Remove hostNetwork, or have an admin allow a profile with hostNetwork: true"
+         and firewall. Remove hostNetwork, or have an admin allow a profile with hostNetwork: true \
+         in rule {rule:?}"
     )]
-    HostNetwork,
+    HostNetwork {
+        /// The rule.
+        rule: String,
+    },
     /// A namespace whose Pod Security level the sidecar does not meet.
     #[error(
         "namespace label {}={enforced} does not admit the Docker sidecar of profile {profile:?}, \
-         which needs {needs}. Either label the namespace {}={needs}, or have an admin allow a \
-         profile that fits (podSecurityProfile)",
+         which needs {needs}. Either label the namespace {}={needs}, or have an admin name a profile \
+         that fits as podSecurityProfile of rule {rule:?}",
         names::PSA_ENFORCE,
-        names::PSA_ENFORCE
+        names::PSA_ENFORCE,
+        enforced = .enforced.name(),
+        needs = .needs.name()
     )]
     PodSecurity {
         /// The namespace's level.
-        enforced: &'static str,
+        enforced: PodSecurity,
         /// The profile.
         profile: String,
         /// The level it needs.
-        needs: &'static str,
+        needs: PodSecurity,
+        /// The rule.
+        rule: String,
     },
     /// An ephemeral container cannot get a mount that its Pod does not have.
     #[error(
@@ -179,96 +201,189 @@ pub enum Denial {
     },
 }
 
+fn and(need: Option<Need>) -> String {
+    need.map_or_else(String::new, |need| {
+        format!("; by its image, it {}", need.phrase())
+    })
+}
+
+fn but(need: Option<Need>) -> String {
+    need.map_or_else(String::new, |need| {
+        format!(
+            ". By its image, it {}, which a daemon of its own does not show",
+            need.phrase()
+        )
+    })
+}
+
+/// What an admin can write to let a Pod be: a rule for its namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exemption {
+    /// The Pod's namespace.
+    pub namespace: String,
+    /// The rule that denies.
+    pub above: String,
+    /// What the new rule says, as YAML.
+    pub says: &'static str,
+}
+
+impl Exemption {
+    fn above_name(&self) -> String {
+        format!("{:?}", self.above)
+    }
+
+    /// The rule, as YAML for the policy's list of rules.
+    pub fn recipe(&self) -> String {
+        let Self {
+            namespace, says, ..
+        } = self;
+        format!("{{name: exempt-{namespace}, match: {{namespaces: [{namespace}]}}, {says}}}")
+    }
+}
+
+impl fmt::Display for Exemption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "An admin can exempt it with a rule above {:?}: {}",
+            self.above,
+            self.recipe()
+        )
+    }
+}
+
+/// A refusal's fixed word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// [`Denial::Annotation`].
+    InvalidAnnotation,
+    /// [`Denial::Size`].
+    InvalidSize,
+    /// [`Denial::AboveMaximum`].
+    SizeAboveMaximum,
+    /// [`Denial::Profile`].
+    ProfileNotAllowed,
+    /// [`Denial::HostSocket`].
+    HostSocket,
+    /// [`Denial::NodeAgent`].
+    NodeAgent,
+    /// [`Denial::Ancestor`].
+    AncestorMount,
+    /// [`Denial::Unresolved`].
+    UnresolvedSubPath,
+    /// [`Denial::OtherRuntime`].
+    OtherRuntimeSocket,
+    /// [`Denial::TcpDockerHost`].
+    TcpDockerHost,
+    /// [`Denial::HostNetwork`].
+    HostNetwork,
+    /// [`Denial::PodSecurity`].
+    PodSecurity,
+    /// [`Denial::EphemeralContainer`].
+    EphemeralContainer,
+    /// [`Denial::RuntimeClass`].
+    RuntimeClass,
+}
+
+impl Named for Cause {
+    const ALL: &'static [Entry<Self>] = &[
+        (
+            Self::HostSocket,
+            "HostSocket",
+            "it mounts the node's Docker socket or its directory, and hostSockets is Deny",
+        ),
+        (
+            Self::NodeAgent,
+            "NodeAgent",
+            "a node agent mounts it, and nodeAgents is Deny",
+        ),
+        (
+            Self::AncestorMount,
+            "AncestorMount",
+            "it mounts a directory that holds the socket among much else, and ancestors is Deny",
+        ),
+        (
+            Self::UnresolvedSubPath,
+            "UnresolvedSubPath",
+            "a subPathExpr that only the kubelet can resolve may lead to the socket, and ancestors \
+             is Deny",
+        ),
+        (
+            Self::OtherRuntimeSocket,
+            "OtherRuntimeSocket",
+            "it mounts another runtime's socket, and otherRuntimes is Deny",
+        ),
+        (
+            Self::TcpDockerHost,
+            "TcpDockerHost",
+            "its DOCKER_HOST leads to the node, and tcpDockerHost is Deny",
+        ),
+        (
+            Self::EphemeralContainer,
+            "EphemeralContainer",
+            "an ephemeral container mounts the socket, which cannot be swapped in a running Pod",
+        ),
+        (
+            Self::HostNetwork,
+            "HostNetwork",
+            "it has hostNetwork, and the profile does not allow that",
+        ),
+        (
+            Self::PodSecurity,
+            "PodSecurity",
+            "its namespace's Pod Security level does not admit the sidecar",
+        ),
+        (
+            Self::RuntimeClass,
+            "RuntimeClass",
+            "its runtimeClassName is another than the profile's",
+        ),
+        (
+            Self::ProfileNotAllowed,
+            "ProfileNotAllowed",
+            "its annotation names a profile that the rule does not allow",
+        ),
+        (
+            Self::SizeAboveMaximum,
+            "SizeAboveMaximum",
+            "its annotation asks for more than the rule's maximum",
+        ),
+        (
+            Self::InvalidSize,
+            "InvalidSize",
+            "its annotation asks for an amount that is none, is 0, or requests more than its limit",
+        ),
+        (
+            Self::InvalidAnnotation,
+            "InvalidAnnotation",
+            "an annotation cannot be understood, where annotations are honored",
+        ),
+    ];
+}
+
 impl Denial {
+    /// The reason as a fixed value.
+    pub fn cause(&self) -> Cause {
+        match self {
+            Self::Annotation(_) => Cause::InvalidAnnotation,
+            Self::Size { .. } => Cause::InvalidSize,
+            Self::AboveMaximum { .. } => Cause::SizeAboveMaximum,
+            Self::Profile { .. } => Cause::ProfileNotAllowed,
+            Self::HostSocket { .. } => Cause::HostSocket,
+            Self::NodeAgent { .. } => Cause::NodeAgent,
+            Self::Ancestor { .. } => Cause::AncestorMount,
+            Self::Unresolved { .. } => Cause::UnresolvedSubPath,
+            Self::OtherRuntime { .. } => Cause::OtherRuntimeSocket,
+            Self::TcpDockerHost { .. } => Cause::TcpDockerHost,
+            Self::HostNetwork { .. } => Cause::HostNetwork,
+            Self::PodSecurity { .. } => Cause::PodSecurity,
+            Self::EphemeralContainer { .. } => Cause::EphemeralContainer,
+            Self::RuntimeClass { .. } => Cause::RuntimeClass,
+        }
+    }
+
     /// The reason as a fixed word, for metrics and audit annotations.
     pub fn reason(&self) -> &'static str {
-        match self {
-            Self::Annotation(_) => "InvalidAnnotation",
-            Self::Size { .. } => "InvalidSize",
-            Self::AboveMaximum { .. } => "SizeAboveMaximum",
-            Self::Profile { .. } => "ProfileNotAllowed",
-            Self::HostSocket { .. } => "HostSocket",
-            Self::NodeAgent { .. } => "NodeAgent",
-            Self::Ancestor { .. } => "AncestorMount",
-            Self::Unresolved { .. } => "UnresolvedSubPath",
-            Self::OtherRuntime { .. } => "OtherRuntimeSocket",
-            Self::TcpDockerHost { .. } => "TcpDockerHost",
-            Self::HostNetwork => "HostNetwork",
-            Self::PodSecurity { .. } => "PodSecurity",
-            Self::EphemeralContainer { .. } => "EphemeralContainer",
-            Self::RuntimeClass { .. } => "RuntimeClass",
-        }
-    }
-
-    /// A node agent's denial.
-    pub fn agent(container: String, path: String, agent: Agent, rule: String) -> Self {
-        Self::NodeAgent {
-            container,
-            path,
-            agent: agent.name(),
-            rule,
-        }
-    }
-
-    /// A namespace's denial.
-    pub fn pod_security(enforced: PodSecurity, profile: &str, needs: PodSecurity) -> Self {
-        Self::PodSecurity {
-            enforced: enforced.name(),
-            profile: profile.to_owned(),
-            needs: needs.name(),
-        }
-    }
-}
-
-/// Why a Pod is left as it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// It neither reaches nor asks for a daemon.
-    NothingToDo,
-    /// The mirror of a static Pod.
-    MirrorPod,
-    /// A Pod for Windows nodes.
-    WindowsPod,
-    /// Its annotation opts out, and the rule honors that.
-    OptedOut,
-    /// It runs a Docker daemon of its own.
-    OwnDaemon,
-    /// It has its sidecar already.
-    AlreadyInjected,
-    /// The rule warns or allows.
-    RuleAllows,
-    /// It asks by annotation, which the rule ignores.
-    AnnotationIgnored,
-    /// The request does not create a Pod.
-    NotACreation,
-}
-
-impl Reason {
-    /// Every reason, for metrics that start at zero.
-    pub const ALL: [Self; 9] = [
-        Self::NothingToDo,
-        Self::MirrorPod,
-        Self::WindowsPod,
-        Self::OptedOut,
-        Self::OwnDaemon,
-        Self::AlreadyInjected,
-        Self::RuleAllows,
-        Self::AnnotationIgnored,
-        Self::NotACreation,
-    ];
-
-    /// The reason as a fixed word.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::NothingToDo => "NothingToDo",
-            Self::MirrorPod => "MirrorPod",
-            Self::WindowsPod => "WindowsPod",
-            Self::OptedOut => "OptedOut",
-            Self::OwnDaemon => "OwnDaemon",
-            Self::AlreadyInjected => "AlreadyInjected",
-            Self::RuleAllows => "RuleAllows",
-            Self::AnnotationIgnored => "AnnotationIgnored",
-            Self::NotACreation => "NotACreation",
-        }
+        self.cause().name()
     }
 }

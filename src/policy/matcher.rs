@@ -8,7 +8,7 @@ use crate::pod::detect::{Finding, Reach};
 use super::subject::Subject;
 
 /// A rule's condition.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Matcher {
     /// Namespace names.
     pub namespaces: Vec<Glob>,
@@ -58,7 +58,7 @@ impl Detection {
 }
 
 /// One label with the value it must have.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LabelIs {
     /// The label's key.
     pub key: String,

@@ -4,9 +4,15 @@
 //! no cluster, no clock.
 
 pub mod builtin;
+pub mod config;
 pub mod decide;
 pub mod denial;
+mod fit;
+pub mod judge;
 pub mod matcher;
+pub mod named;
+pub mod need;
+pub mod reason;
 pub mod rule;
 pub mod subject;
 pub mod wish;
@@ -17,7 +23,7 @@ use crate::sidecar::container::SidecarMode;
 use rule::Rule;
 
 /// Everything that an admin decides.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
     /// The first one that matches decides.
     pub rules: Vec<Rule>,

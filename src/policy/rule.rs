@@ -11,7 +11,7 @@ use crate::sidecar::quantity::Quantity;
 use super::matcher::Matcher;
 
 /// One rule of a policy.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
     /// Its name in logs, metrics and messages.
     pub name: String,
@@ -95,7 +95,7 @@ pub struct AgentActions {
 }
 
 /// One or more profiles.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Profiles {
     /// Used where nothing is said.
     pub default: Arc<Profile>,
@@ -126,7 +126,7 @@ impl Profiles {
 }
 
 /// The largest sizes; no bound where one is missing.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sizes {
     /// CPU limit.
     pub cpu: Option<Quantity>,

@@ -3,6 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use super::client_auth::ClientArgs;
+
 /// The largest review. The API server takes objects to 3 MiB, and an update's review holds
 /// two of them; axum's own default of 2 MB would refuse what the API server accepts.
 const MAX_BODY: usize = 8 << 20;
@@ -41,6 +43,9 @@ pub struct ServerArgs {
     /// Address of health checks and metrics (plain HTTP)
     #[arg(long, env = "DIND_INJECTOR_ADMIN_LISTEN", default_value = "[::]:9090")]
     pub admin_listen: SocketAddr,
+    /// Who may send reviews
+    #[command(flatten)]
+    pub clients: ClientArgs,
     /// What to bear
     #[command(flatten)]
     pub limits: Limits,
@@ -97,6 +102,7 @@ impl Default for ServerArgs {
         Self {
             listen: free,
             admin_listen: free,
+            clients: ClientArgs::default(),
             limits: Limits::default(),
             grace: Grace::default(),
         }

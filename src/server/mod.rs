@@ -11,7 +11,9 @@ mod accept;
 mod admin;
 mod args;
 mod body;
+mod client_auth;
 mod connection;
+mod descriptors;
 mod handler;
 mod progress;
 mod readiness;
@@ -25,17 +27,21 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use rustls::server::danger::ClientCertVerifier;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
 use crate::certs::CertStore;
 use crate::metrics::Metrics;
+use crate::reload::ReloadError;
+use client_auth::FollowedCa;
 use connection::{Plan, serve_http, serve_tls};
 use room::Room;
 use shutdown::Phase;
 
 pub use args::{Grace, Limits, ServerArgs, duration};
+pub use client_auth::ClientArgs;
 pub use handler::{Handler, Reply, Route, StatusCode};
 pub use readiness::{Check, Readiness, Report};
 pub use shutdown::{Ended, Shutdown, Stopper};
@@ -60,6 +66,7 @@ pub struct Bound {
     webhook: TcpListener,
     admin: TcpListener,
     acceptor: AcceptorDebug,
+    client_ca: Option<FollowedCa>,
     webhook_address: SocketAddr,
     admin_address: SocketAddr,
 }
@@ -78,6 +85,9 @@ pub enum ServerError {
         /// What the system said.
         source: io::Error,
     },
+    /// The CA of the clients' certificates cannot be read or used.
+    #[error(transparent)]
+    ClientCa(#[from] ReloadError),
     /// The TLS library refused its settings.
     #[error("cannot set up TLS: {0}")]
     Tls(#[source] rustls::Error),
@@ -93,12 +103,16 @@ impl std::fmt::Debug for AcceptorDebug {
 }
 
 impl Server {
-    /// Takes both ports.
+    /// Takes both ports, and room for the connections' file descriptors.
     ///
     /// # Errors
-    /// When a port cannot be taken.
+    /// When a port cannot be taken, or the clients' CA cannot be read or used.
     pub async fn bind(self) -> Result<Bound, ServerError> {
-        let acceptor = AcceptorDebug(tls::acceptor(self.certs.clone())?);
+        descriptors::make_room(self.args.limits.max_connections);
+        let clients = self.args.clients.open(Arc::clone(&self.metrics)).await?;
+        let (verifier, client_ca) = clients.unzip();
+        let verifier = verifier.map(|verifier| verifier as Arc<dyn ClientCertVerifier>);
+        let acceptor = AcceptorDebug(tls::acceptor(self.certs.clone(), verifier)?);
         let (webhook, webhook_address) = listen("--listen", self.args.listen).await?;
         let (admin, admin_address) = listen("--admin-listen", self.args.admin_listen).await?;
         Ok(Bound {
@@ -106,6 +120,7 @@ impl Server {
             webhook,
             admin,
             acceptor,
+            client_ca,
             webhook_address,
             admin_address,
         })
@@ -132,7 +147,9 @@ impl Bound {
             webhook,
             admin,
             acceptor: AcceptorDebug(acceptor),
-            ..
+            client_ca,
+            webhook_address: _,
+            admin_address: _,
         } = self;
         let Server {
             args,
@@ -143,6 +160,7 @@ impl Bound {
         let ServerArgs {
             listen: _,
             admin_listen: _,
+            clients: _,
             limits,
             grace,
         } = args;
@@ -186,12 +204,19 @@ impl Bound {
             serve_http(plan.clone(), stream, seat)
         });
 
+        let client_ca = async {
+            match client_ca {
+                Some(followed) => followed.run().await,
+                None => std::future::pending().await,
+            }
+        };
         let mut at_once = shutdown.clone();
         tokio::select! {
             biased;
             () = at_once.asked_at_once() => Ended::AtOnce,
             () = webhook => Ended::Drained,
             () = admin => Ended::Drained,
+            () = client_ca => Ended::Drained,
             () = shutdown::walk(shutdown, &phase, &staying, grace) => Ended::Deadline,
         }
     }

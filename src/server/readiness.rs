@@ -12,7 +12,8 @@ struct Entry {
     probe: Probe,
 }
 
-type Probe = Box<dyn Fn() -> Result<(), String> + Send>;
+/// What it says when it holds is shown, and changes nothing.
+type Probe = Box<dyn Fn() -> Result<Option<String>, String> + Send>;
 
 /// A check that somebody sets by hand. It fails with "starting" until it is first set.
 #[derive(Clone, Debug)]
@@ -40,6 +41,15 @@ impl Readiness {
         name: &'static str,
         probe: impl Fn() -> Result<(), String> + Send + 'static,
     ) {
+        self.probe_in_detail(name, move || probe().map(|()| None));
+    }
+
+    /// Adds a check as [`Self::probe`] does; it may have something to say also when it holds.
+    pub fn probe_in_detail(
+        &self,
+        name: &'static str,
+        probe: impl Fn() -> Result<Option<String>, String> + Send + 'static,
+    ) {
         lock(&self.0).push(Entry {
             name,
             probe: Box::new(probe),
@@ -63,7 +73,8 @@ impl Readiness {
         for Entry { name, probe } in lock(&self.0).iter() {
             // Writing to a string does not fail.
             let _ = match probe() {
-                Ok(()) => writeln!(text, "[+]{name} ok"),
+                Ok(None) => writeln!(text, "[+]{name} ok"),
+                Ok(Some(detail)) => writeln!(text, "[+]{name} ok: {detail}"),
                 Err(reason) => {
                     ready = false;
                     writeln!(text, "[-]{name} failed: {reason}")
@@ -126,5 +137,17 @@ mod tests {
         );
         policy.fail("line 3: unknown field");
         assert!(!readiness.report().ready);
+    }
+
+    #[test]
+    fn a_check_that_holds_may_say_more() {
+        let readiness = Readiness::new();
+        readiness.probe_in_detail("namespaces", || Ok(Some("the watch is down".to_owned())));
+        let report = readiness.report();
+        assert!(report.ready);
+        assert_eq!(
+            report.text,
+            "[+]namespaces ok: the watch is down\nreadyz check passed\n"
+        );
     }
 }

@@ -3,21 +3,35 @@
 use std::io;
 use std::sync::Arc;
 
-use rustls::server::ResolvesServerCert;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{NoServerSessionStorage, ResolvesServerCert};
 use rustls::{AlertDescription, Error, ServerConfig};
 use tokio_rustls::TlsAcceptor;
 
 use super::ServerError;
 use crate::metrics::HandshakeFailure;
 
-/// Makes the acceptor for a certificate source.
-pub(super) fn acceptor(certs: Arc<dyn ResolvesServerCert>) -> Result<TlsAcceptor, ServerError> {
+/// Makes the acceptor for a certificate source; every client is judged where there is a
+/// verifier.
+pub(super) fn acceptor(
+    certs: Arc<dyn ResolvesServerCert>,
+    clients: Option<Arc<dyn ClientCertVerifier>>,
+) -> Result<TlsAcceptor, ServerError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ServerConfig::builder_with_provider(provider)
+    let builder = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
-        .map_err(ServerError::Tls)?
-        .with_no_client_auth()
-        .with_cert_resolver(certs);
+        .map_err(ServerError::Tls)?;
+    let mut config = match clients {
+        None => builder.with_no_client_auth().with_cert_resolver(certs),
+        Some(verifier) => {
+            let builder = builder.with_client_cert_verifier(verifier);
+            let mut config = builder.with_cert_resolver(certs);
+            // A resumed session is not verified again, whatever became of the CA since.
+            config.session_storage = Arc::new(NoServerSessionStorage {});
+            config.send_tls13_tickets = 0;
+            config
+        }
+    };
     // The API server speaks HTTP/1.1 alone to a webhook; HTTP/2 would only be more to attack.
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))

@@ -4,8 +4,9 @@
 //! order in which people write them.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -21,6 +22,16 @@ pub const START_SCRIPT: &str = include_str!("start.sh");
 /// The sidecar's `command`: the script, and nothing that differs from Pod to Pod.
 pub fn start_command() -> [&'static str; 4] {
     ["/bin/sh", "-c", START_SCRIPT, names::SCRIPT_NAME]
+}
+
+/// Writes [`start_command`]. Its script is the largest part of a patch: its JSON is made once.
+fn write_start_command<S: Serializer>(_: &(), serializer: S) -> Result<S::Ok, S::Error> {
+    static JSON: LazyLock<Option<Box<RawValue>>> =
+        LazyLock::new(|| serde_json::value::to_raw_value(&start_command()).ok());
+    match &*JSON {
+        Some(json) => json.serialize(serializer),
+        None => start_command().serialize(serializer),
+    }
 }
 
 /// Whether the sidecar is one that the kubelet starts before all others and stops after.
@@ -47,8 +58,9 @@ pub struct Sidecar<'a> {
     /// `Always` for a native sidecar.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restart_policy: Option<&'static str>,
-    /// [`start_command`].
-    pub command: [&'static str; 4],
+    /// [`start_command`], written once for all Pods.
+    #[serde(serialize_with = "write_start_command")]
+    pub command: (),
     /// More flags of dockerd.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<Cow<'a, str>>,

@@ -15,7 +15,6 @@ use crate::pod::view::{Container, List, Place, Pod};
 
 use super::container::{
     EnvEntry, Lifecycle, Mount, Probe, ResourceRequirements, Sidecar, SidecarMode, SidecarSecurity,
-    start_command,
 };
 use super::flags;
 use super::group::{self, SocketGroup};
@@ -367,6 +366,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
             });
         }
         if shared_is_free && (needs_host || replaced) {
+            edit.set_env.extend(tls_to_clear(container));
             edit.add_mounts
                 .push(Mount::whole(socket_volume, shared_dir));
             if needs_host {
@@ -462,7 +462,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
             image: &profile.image,
             image_pull_policy: profile.image_pull_policy.map(|policy| policy.name()),
             restart_policy: native.then_some("Always"),
-            command: start_command(),
+            command: (),
             args: flags::arguments(profile, self.pod),
             env,
             startup_probe: native.then(|| Probe::daemon_answers(&host)),
@@ -612,6 +612,18 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
     fn name_of_new_volume(&self, base: &'static str) -> Cow<'p, str> {
         free_name(base, |name| has_volume(self.pod, name))
     }
+}
+
+/// Variables that make a client ask for TLS, which a socket does not speak; emptied, they
+/// count as not set. Source: docker/cli, `cli/flags/options.go`.
+fn tls_to_clear(container: &Container<'_>) -> impl Iterator<Item = (usize, String)> {
+    let named = container.env.iter().enumerate().filter(|(_, var)| {
+        matches!(
+            &*var.name,
+            "DOCKER_TLS" | "DOCKER_TLS_VERIFY" | "DOCKER_CERT_PATH"
+        ) && (!var.value.is_empty() || var.value_from.is_some())
+    });
+    named.map(|(index, _)| (index, String::new()))
 }
 
 fn has_volume(pod: &Pod<'_>, name: &str) -> bool {

@@ -147,6 +147,12 @@ pub enum BoundsError {
         /// What is wrong with it.
         error: QuantityError,
     },
+    /// A limit of nothing, which the kubelet takes for no limit.
+    #[error("{text:?} is no limit at all to Kubernetes; write the amount that is meant")]
+    Zero {
+        /// As written.
+        text: String,
+    },
 }
 
 impl Bounds {
@@ -181,10 +187,16 @@ impl Bounds {
                     error,
                 })
         };
+        let parse_limit = |text: &str| match parse(text) {
+            Ok(limit) if limit.is_zero() => Err(BoundsError::Zero {
+                text: text.to_owned(),
+            }),
+            parsed => parsed,
+        };
         match asked.split_once('/') {
-            Some((request, limit)) => Self::new(Some(parse(request)?), Some(parse(limit)?)),
+            Some((request, limit)) => Self::new(Some(parse(request)?), Some(parse_limit(limit)?)),
             None => {
-                let limit = parse(asked)?;
+                let limit = parse_limit(asked)?;
                 let request = self
                     .request
                     .clone()

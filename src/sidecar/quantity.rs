@@ -135,6 +135,11 @@ impl Quantity {
     pub fn as_str(&self) -> &str {
         &self.text
     }
+
+    /// Whether it is nothing at all, which Kubernetes takes for no limit.
+    pub fn is_zero(&self) -> bool {
+        self.nanos == 0
+    }
 }
 
 impl serde::Serialize for Quantity {

@@ -3,6 +3,7 @@
 
 mod admin;
 mod certs;
+mod clients;
 mod http;
 mod limits;
 mod shutdown;

@@ -1,0 +1,87 @@
+{{- define "dind-injector.name" -}}
+{{- default "dind-injector" .Values.nameOverride | trunc 53 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "dind-injector.serviceAccount" -}}
+{{- default (include "dind-injector.name" .) .Values.serviceAccount.name -}}
+{{- end -}}
+
+{{- define "dind-injector.priorityClass" -}}
+{{- default (include "dind-injector.name" .) .Values.priorityClass.name -}}
+{{- end -}}
+
+{{- define "dind-injector.selector" -}}
+app.kubernetes.io/name: dind-injector
+app.kubernetes.io/instance: {{ include "dind-injector.name" . }}
+{{- end -}}
+
+{{- define "dind-injector.labels" -}}
+{{ include "dind-injector.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+{{- end -}}
+
+{{- define "dind-injector.image" -}}
+{{- with .Values.image -}}
+{{- if .digest -}}
+{{ .repository }}@{{ .digest }}
+{{- else -}}
+{{ .repository }}:{{ default $.Chart.AppVersion .tag }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "dind-injector.caSecret" -}}
+{{ include "dind-injector.name" . }}-ca
+{{- end -}}
+
+{{- define "dind-injector.servingSecret" -}}
+{{- if eq .Values.certificates.mode "files" -}}
+{{ required "certificates.mode is files: set certificates.files.secretName" .Values.certificates.files.secretName }}
+{{- else -}}
+{{ include "dind-injector.name" . }}-serving
+{{- end -}}
+{{- end -}}
+
+{{/* The policy's text; empty for the built-in one. */}}
+{{- define "dind-injector.policy" -}}
+{{- with .Values.policy -}}
+{{- if eq .preset "inline" -}}
+{{ required "policy.preset is inline: set policy.inline" .inline }}
+{{- else if ne .preset "builtin" -}}
+{{- $file := printf "presets/%s.yaml" .preset -}}
+{{ required (printf "the chart has no file %s" $file) ($.Files.Get $file) }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* What both webhook configurations have in common. */}}
+{{- define "dind-injector.webhookMetadata" -}}
+name: {{ include "dind-injector.name" . }}
+labels:
+  {{- include "dind-injector.labels" . | nindent 2 }}
+{{- if eq .Values.certificates.mode "cert-manager" }}
+annotations:
+  cert-manager.io/inject-ca-from: {{ .Release.Namespace }}/{{ include "dind-injector.servingSecret" . }}
+{{- end }}
+{{- end -}}
+
+{{- define "dind-injector.clientConfig" -}}
+service:
+  name: {{ include "dind-injector.name" .root }}
+  namespace: {{ .root.Release.Namespace }}
+  port: 443
+  path: {{ .path }}
+{{- if eq .root.Values.certificates.mode "files" }}
+caBundle: {{ required "certificates.mode is files: set certificates.files.caBundle" .root.Values.certificates.files.caBundle }}
+{{- end }}
+{{- end -}}
+
+{{- define "dind-injector.namespaceSelector" -}}
+matchExpressions:
+  - key: kubernetes.io/metadata.name
+    operator: NotIn
+    values: {{ append .Values.webhook.excludedNamespaces .Release.Namespace | uniq | toJson }}
+  {{- with .Values.webhook.namespaceSelector }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end -}}

@@ -1,0 +1,111 @@
+//! How the API server is reached: the Pod's service account, or a kubeconfig.
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use axum::http::HeaderValue;
+use axum::http::header::USER_AGENT;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+
+/// A connection that takes longer is to nobody.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How to reach the API server.
+#[derive(Clone, Debug, Default, Eq, PartialEq, clap::Args)]
+pub struct ClusterArgs {
+    /// Kubeconfig to use in place of the Pod's service account
+    #[arg(long, value_name = "FILE", env = "KUBECONFIG")]
+    pub kubeconfig: Option<PathBuf>,
+    /// Context of --kubeconfig to use in place of its current one
+    #[arg(long, value_name = "NAME", requires = "kubeconfig")]
+    pub context: Option<String>,
+}
+
+/// Why the API server cannot be asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClusterError {
+    /// Not in a Pod, and no kubeconfig is named.
+    #[error(
+        "not in a cluster ({0}): give --kubeconfig, or a service account with \
+         automountServiceAccountToken: true"
+    )]
+    NotInCluster(#[source] kube::config::InClusterError),
+    /// The kubeconfig cannot be used.
+    #[error("cannot use --kubeconfig {}: {source}", path.display())]
+    Kubeconfig {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: kube::config::KubeconfigError,
+    },
+    /// No client can be made of it.
+    #[error("cannot make a client for the API server: {}", describe(.0))]
+    Client(#[source] Box<kube::Error>),
+    /// The API server did not answer as it must.
+    #[error("the API server does not say its version: {0}")]
+    Version(String),
+}
+
+/// Whether this process runs in a Pod.
+#[must_use]
+pub fn in_cluster() -> bool {
+    std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()
+}
+
+impl ClusterArgs {
+    /// Makes a client. Nothing is asked of the API server yet.
+    ///
+    /// # Errors
+    /// When there is neither a kubeconfig nor a service account, or it cannot be used.
+    pub async fn connect(&self) -> Result<Client, ClusterError> {
+        let Self {
+            kubeconfig,
+            context,
+        } = self;
+        let mut config = match kubeconfig {
+            None => Config::incluster().map_err(ClusterError::NotInCluster)?,
+            Some(path) => {
+                let wrong = |source| ClusterError::Kubeconfig {
+                    path: path.clone(),
+                    source,
+                };
+                let options = KubeConfigOptions {
+                    context: context.clone(),
+                    ..KubeConfigOptions::default()
+                };
+                let file = Kubeconfig::read_from(path).map_err(wrong)?;
+                Config::from_custom_kubeconfig(file, &options)
+                    .await
+                    .map_err(wrong)?
+            }
+        };
+        config.connect_timeout = Some(CONNECT_TIMEOUT);
+        let agent = concat!("dind-injector/", env!("CARGO_PKG_VERSION"));
+        config
+            .headers
+            .push((USER_AGENT, HeaderValue::from_static(agent)));
+        Client::try_from(config).map_err(|error| ClusterError::Client(Box::new(error)))
+    }
+}
+
+/// An error of the API for people: what the API server said, or why it was not reached.
+#[must_use]
+pub fn describe(error: &kube::Error) -> String {
+    if let kube::Error::Api(status) = error {
+        return format!("{} ({} {})", status.message, status.code, status.reason);
+    }
+    let mut text = error.to_string();
+    let mut inner = error.source();
+    while let Some(cause) = inner {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        inner = cause.source();
+    }
+    text
+}

@@ -1,0 +1,17 @@
+//! The Kubernetes API, as a client: what the program learns from the cluster it guards, and
+//! the little that it writes there.
+//!
+//! Nothing here runs in a review's path: reviews read what watches have left in memory. A
+//! cluster that cannot be reached costs freshness and never an answer, and says so in metrics
+//! and readiness.
+
+mod client;
+mod namespaces;
+mod pace;
+mod version;
+mod watch;
+
+pub use client::{ClusterArgs, ClusterError, describe, in_cluster};
+pub use namespaces::{KnownNamespaces, NamespaceWatch, watch_namespaces};
+pub use version::{NATIVE_SIDECARS, Version, server_version};
+pub use watch::Timing;

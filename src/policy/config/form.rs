@@ -1,0 +1,207 @@
+//! The forms of texts: one pattern each, for the parser and the schema alike.
+//!
+//! Patterns keep to what the regular expressions of Rust and of JSON Schema both have.
+
+use regex_lite::Regex;
+use serde_json::{Value, json};
+
+/// A form that a text must have.
+pub(super) struct Form {
+    /// The pattern of the whole text.
+    pub pattern: &'static str,
+    /// The most characters; Kubernetes has its own bound for each kind of name.
+    pub longest: usize,
+    /// What to write, with an example.
+    pub expected: &'static str,
+}
+
+impl Form {
+    /// Whether `text` has this form.
+    pub fn fits(&self, text: &str) -> bool {
+        // A pattern that does not compile fits nothing; a test compiles them all.
+        text.len() <= self.longest
+            && Regex::new(self.pattern).is_ok_and(|pattern| pattern.is_match(text))
+    }
+
+    /// Its JSON Schema.
+    pub fn schema(&self) -> Value {
+        json!({"type": "string", "pattern": self.pattern, "maxLength": self.longest})
+    }
+}
+
+/// The pattern of a quantity, for editors; [`crate::sidecar::quantity`] decides.
+pub(super) const QUANTITY: &str =
+    r"^\+?([0-9]+\.?[0-9]*|\.[0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][-+]?[0-9]+)?$";
+
+/// A name of a rule or profile: it is used in metrics and annotations.
+pub(super) static NAME: Form = Form {
+    pattern: r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+    longest: 63,
+    expected: "a name of lower-case letters, digits and -, such as build-agents",
+};
+
+/// The name of an object.
+pub(super) static OBJECT_NAME: Form = Form {
+    pattern: r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$",
+    longest: 253,
+    expected: "the name of an object: lower-case letters, digits, - and .",
+};
+
+/// A container image.
+pub(super) static IMAGE: Form = Form {
+    pattern: r"^[A-Za-z0-9][-A-Za-z0-9._/:@]*$",
+    longest: 512,
+    expected: "an image, such as registry.example/docker:28.5.2-dind",
+};
+
+/// A flag of dockerd.
+pub(super) static FLAG: Form = Form {
+    pattern: r"^--[a-z0-9][-a-z0-9]*(=[^\n]*)?$",
+    longest: 4096,
+    expected: "one flag of dockerd with its value, such as --log-level=warn",
+};
+
+/// The name of an environment variable.
+pub(super) static VARIABLE: Form = Form {
+    pattern: r"^[A-Za-z_][A-Za-z0-9_]*$",
+    longest: 255,
+    expected: "the name of an environment variable, such as DOCKER_DRIVER",
+};
+
+/// Any text.
+pub(super) static ANY: Form = Form {
+    pattern: r"",
+    longest: 32768,
+    expected: "a string (a number or true needs quotes)",
+};
+
+/// A socket's path. Sockets go into a space-separated environment variable.
+pub(super) static SOCKET: Form = Form {
+    pattern: r"^(/\.?[A-Za-z0-9_-][A-Za-z0-9._-]*)+$",
+    longest: 107,
+    expected: "an absolute path of letters, digits, ., _ and - without // or .., such as \
+               /opt/ci/docker.sock",
+};
+
+/// A network.
+pub(super) static NETWORK: Form = Form {
+    pattern: r"^[0-9a-fA-F.:]+/[0-9]{1,3}$",
+    longest: 64,
+    expected: "a network as address/prefix, such as 10.200.0.0/16",
+};
+
+/// A mirror of a registry.
+pub(super) static URL: Form = Form {
+    pattern: r"^https?://[^\s/]+(/[^\s]*)?$",
+    longest: 2048,
+    expected: "a URL, such as https://mirror.example",
+};
+
+/// A registry without TLS.
+pub(super) static REGISTRY: Form = Form {
+    pattern: r"^[A-Za-z0-9.:\[\]_-]+(/[0-9]{1,3})?$",
+    longest: 255,
+    expected: "a host, host:port or network without https://, such as registry.example:5000",
+};
+
+/// The key of a label or annotation.
+pub(super) static KEY: Form = Form {
+    pattern: r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$",
+    longest: 317,
+    expected: "a key, such as team or example.com/team",
+};
+
+/// The value of a label.
+pub(super) static LABEL: Form = Form {
+    pattern: r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$",
+    longest: 63,
+    expected: "a label's value (a number or true needs quotes)",
+};
+
+/// The values of a label.
+pub(super) static LABEL_GLOB: Form = Form {
+    pattern: r"^[-A-Za-z0-9_.*?]*$",
+    longest: 63,
+    expected: "a label's value, in which * stands for any text (a number or true needs quotes)",
+};
+
+/// The names of namespaces.
+pub(super) static NAMESPACE_GLOB: Form = Form {
+    pattern: r"^[-a-z0-9*?]+$",
+    longest: 63,
+    expected: "a namespace's name in lower case, in which * stands for any text, such as ci-*",
+};
+
+/// The names of service accounts.
+pub(super) static ACCOUNT_GLOB: Form = Form {
+    pattern: r"^([-a-z0-9*?]+/)?[-.a-z0-9*?]+$",
+    longest: 317,
+    expected: "a service account as name or namespace/name, in which * stands for any text, such \
+               as ci/builder",
+};
+
+/// The names of users or groups.
+pub(super) static USER_GLOB: Form = Form {
+    pattern: r"^[^\s].*$",
+    longest: 1024,
+    expected: "a user's or group's name, in which * stands for any text, such as \
+               system:serviceaccount:ci:*",
+};
+
+/// A kind of object.
+pub(super) static OBJECT_KIND: Form = Form {
+    pattern: r"^[A-Z][A-Za-z0-9]*$",
+    longest: 63,
+    expected: "a kind, such as DaemonSet",
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pattern_fits_what_it_is_for_and_not_its_neighbors() {
+        for (form, fits, does_not) in [
+            (&NAME, "ci-2", "CI"),
+            (&OBJECT_NAME, "ca.bundle", "ca/bundle"),
+            (
+                &IMAGE,
+                "registry.example:5000/x/docker:28-dind@sha256:00",
+                "docker dind",
+            ),
+            (&FLAG, "--log-opt=max-size=10m", "-D"),
+            (&VARIABLE, "NO_PROXY", "NO-PROXY"),
+            (&ANY, "", &"x".repeat(40000)),
+            (&SOCKET, "/opt/.ci/docker.sock", "/opt//docker.sock"),
+            (&SOCKET, "/var/run/docker.sock", "/var/run/../docker.sock"),
+            (&SOCKET, "/a", "/a b"),
+            (&NETWORK, "fd00::/64", "10.0.0.0"),
+            (&URL, "https://mirror.example/v2", "mirror.example"),
+            (&REGISTRY, "10.0.0.0/8", "https://registry.example"),
+            (&KEY, "example.com/team", "Example.com/team"),
+            (&LABEL, "1.2_3", "-x"),
+            (&LABEL_GLOB, "team-*", "a b"),
+            (&NAMESPACE_GLOB, "ci-*", "CI-*"),
+            (&ACCOUNT_GLOB, "ci/*", "system:serviceaccount:ci:x"),
+            (&USER_GLOB, "system:node:*", ""),
+            (&OBJECT_KIND, "Workflow", "daemonset"),
+        ] {
+            assert!(Regex::new(form.pattern).is_ok(), "{}", form.pattern);
+            assert!(form.fits(fits), "{} {fits}", form.pattern);
+            assert!(!form.fits(does_not), "{} {does_not}", form.pattern);
+        }
+    }
+
+    #[test]
+    fn the_pattern_of_a_quantity_is_what_the_parser_takes() {
+        let pattern = Regex::new(QUANTITY);
+        for text in [
+            "1", "+1", "1.5", ".5", "1.", "500m", "4Gi", "1e3", "1E-3", "2E", "2Ei", "", ".",
+            "4gb", "1 Gi", "0.1n", "7k", "7K", "7Ki",
+        ] {
+            let parsed = text.parse::<crate::sidecar::quantity::Quantity>();
+            let matched = pattern.as_ref().is_ok_and(|pattern| pattern.is_match(text));
+            assert_eq!(parsed.is_ok(), matched, "{text:?}");
+        }
+    }
+}

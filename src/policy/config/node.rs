@@ -1,0 +1,169 @@
+//! A value of the file with its place, and the list that its faults go to.
+//!
+//! Reading never stops at a fault: it is noted, and the rest is read, so that an admin sees
+//! all of them at once.
+
+use serde_json::Value;
+
+use crate::manifest::Positions;
+
+use super::error::{ConfigError, Problem};
+
+/// A value, and where it stands.
+#[derive(Clone, Debug)]
+pub(super) struct Node<'d> {
+    /// The value.
+    pub value: &'d Value,
+    /// Its JSON pointer.
+    pub pointer: String,
+}
+
+impl<'d> Node<'d> {
+    /// The whole document.
+    pub fn root(value: &'d Value) -> Self {
+        Self {
+            value,
+            pointer: String::new(),
+        }
+    }
+
+    /// The value of a mapping's key.
+    pub fn entry(&self, key: &str, value: &'d Value) -> Self {
+        let key = key.replace('~', "~0").replace('/', "~1");
+        Self {
+            value,
+            pointer: format!("{}/{key}", self.pointer),
+        }
+    }
+
+    /// An item of a list.
+    pub fn item(&self, index: usize, value: &'d Value) -> Self {
+        Self {
+            value,
+            pointer: format!("{}/{index}", self.pointer),
+        }
+    }
+
+    /// What stands there, in words.
+    pub fn found(&self) -> &'static str {
+        match self.value {
+            Value::Null => "empty",
+            Value::Bool(_) => "true or false",
+            Value::Number(_) => "a number",
+            Value::String(_) => "a string",
+            Value::Array(_) => "a list",
+            Value::Object(_) => "a mapping",
+        }
+    }
+}
+
+/// The faults found so far.
+pub(super) struct Report<'d> {
+    text: &'d str,
+    positions: &'d Positions,
+    errors: Vec<ConfigError>,
+}
+
+/// Which part of an entry a fault is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum At {
+    /// Its key, or the item where it has none.
+    Key,
+    /// Its value.
+    Value,
+}
+
+impl<'d> Report<'d> {
+    pub fn new(text: &'d str, positions: &'d Positions) -> Self {
+        Self {
+            text,
+            positions,
+            errors: Vec::new(),
+        }
+    }
+
+    /// Notes a fault of a value.
+    pub fn add(&mut self, node: &Node<'_>, problem: Problem) {
+        self.note(node, At::Value, problem);
+    }
+
+    /// Notes a fault at the key or the value of an entry.
+    pub fn note(&mut self, node: &Node<'_>, at: At, problem: Problem) {
+        let (line, column) = self.place(&node.pointer, at);
+        self.errors.push(ConfigError {
+            line,
+            column,
+            field: spelled(&node.pointer),
+            problem,
+        });
+    }
+
+    /// The line in which the entry begins.
+    pub fn line(&self, node: &Node<'_>) -> u32 {
+        self.place(&node.pointer, At::Key).0
+    }
+
+    /// Whether a value, or something in it, has a fault.
+    pub fn is_faulty(&self, node: &Node<'_>) -> bool {
+        let field = spelled(&node.pointer);
+        let mut errors = self.errors.iter();
+        errors.any(|error| error.field.starts_with(&field))
+    }
+
+    /// The faults.
+    pub fn into_errors(self) -> Vec<ConfigError> {
+        self.errors
+    }
+
+    fn place(&self, pointer: &str, at: At) -> (u32, u32) {
+        // What an alias brought stands where the alias does.
+        let Some(position) = self.positions.nearest(pointer) else {
+            return (1, 1);
+        };
+        match at {
+            At::Key => (position.line, position.column),
+            At::Value => self.line_and_column(position.node.start),
+        }
+    }
+
+    fn line_and_column(&self, byte: usize) -> (u32, u32) {
+        let before = self.text.get(..byte).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        let start = before.rfind('\n').map_or(0, |at| at + 1);
+        let column = before[start..].chars().filter(|c| *c != '\u{feff}').count() + 1;
+        let number = |n| u32::try_from(n).unwrap_or(u32::MAX);
+        (number(line), number(column))
+    }
+}
+
+/// A JSON pointer as people write a path: `rules[0].match.namespaces[1]`.
+fn spelled(pointer: &str) -> String {
+    let mut path = String::new();
+    for token in pointer.split('/').skip(1) {
+        let token = token.replace("~1", "/").replace("~0", "~");
+        if !token.is_empty() && token.bytes().all(|b| b.is_ascii_digit()) {
+            path.push_str(&format!("[{token}]"));
+        } else {
+            if !path.is_empty() {
+                path.push('.');
+            }
+            path.push_str(&shown(&token));
+        }
+    }
+    path
+}
+
+/// The first characters of what somebody wrote: enough to find it again.
+pub(super) fn shown(text: &str) -> String {
+    const MOST: usize = 60;
+    let mut chars = text.chars();
+    let mut short: String = chars
+        .by_ref()
+        .take(MOST)
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    if chars.next().is_some() {
+        short.push('…');
+    }
+    short
+}

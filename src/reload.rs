@@ -1,0 +1,253 @@
+//! A text file that is followed by its content, and the value that its last good content made.
+//!
+//! A mounted ConfigMap changes by a symlink swap, which inotify on the file never sees; reading
+//! a small file every few seconds always works. Content that cannot be used is refused, said
+//! once and counted, and the value before it stays in force.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use arc_swap::ArcSwap;
+use tokio::time::MissedTickBehavior;
+
+use crate::metrics::{FollowedFile, Metrics};
+
+/// How often the file is read. The kubelet itself takes up to a minute to project a change.
+const POLL: Duration = Duration::from_secs(5);
+/// A ConfigMap holds at most 1 MiB; what is larger is not what was meant.
+const LARGEST: u64 = 4 << 20;
+
+/// Which file, and what for.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// The flag that names it.
+    pub flag: &'static str,
+    /// Where it is.
+    pub path: PathBuf,
+    /// What the metrics call it.
+    pub file: FollowedFile,
+}
+
+/// Why a file's content is not in force.
+#[derive(Debug, thiserror::Error)]
+pub enum ReloadError {
+    /// It cannot be read.
+    #[error("cannot read {flag} {}: {source}", path.display())]
+    Read {
+        /// The flag that names the file.
+        flag: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It cannot be used.
+    #[error("cannot use {flag} {}: {problem}", path.display())]
+    Refused {
+        /// The flag that names the file.
+        flag: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+/// What one look at the file came to.
+#[derive(Debug)]
+pub enum Looked {
+    /// The same as before.
+    Unchanged,
+    /// New content is in force.
+    Taken,
+    /// New content is refused; what was in force stays.
+    Refused(ReloadError),
+}
+
+type Parse<T> = Box<dyn Fn(&str) -> Result<T, String> + Send + Sync>;
+
+/// A file, and the value of its last good content.
+pub struct Followed<T> {
+    source: Source,
+    parse: Parse<T>,
+    metrics: Arc<Metrics>,
+    poll: Duration,
+    current: Arc<ArcSwap<T>>,
+    /// The hash of the content that is in force.
+    in_force: String,
+    /// The content seen last, good or bad.
+    seen: Vec<u8>,
+    /// The last reading error, so that a lasting one is said once.
+    trouble: Option<String>,
+}
+
+impl<T> Followed<T> {
+    /// Reads the file for the first time.
+    ///
+    /// # Errors
+    /// When it cannot be read or used: there is no older content to fall back to.
+    pub async fn open<E: fmt::Display>(
+        source: Source,
+        parse: impl Fn(&str) -> Result<T, E> + Send + Sync + 'static,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, ReloadError> {
+        let parse: Parse<T> =
+            Box::new(move |text| parse(text).map_err(|problem| problem.to_string()));
+        let seen = read(&source).await?;
+        let value = value_of(&source, &parse, &seen)?;
+        let followed = Self {
+            current: Arc::new(ArcSwap::from_pointee(value)),
+            in_force: sha256(&seen),
+            source,
+            parse,
+            metrics,
+            poll: POLL,
+            seen,
+            trouble: None,
+        };
+        followed.count_taken();
+        Ok(followed)
+    }
+
+    /// Looks at the file every `poll` instead of every five seconds.
+    #[must_use]
+    pub fn every(self, poll: Duration) -> Self {
+        Self { poll, ..self }
+    }
+
+    /// The value in force, for its readers: loading it takes no lock.
+    #[must_use]
+    pub fn current(&self) -> Arc<ArcSwap<T>> {
+        Arc::clone(&self.current)
+    }
+
+    /// The SHA-256 of the content in force, in hexadecimal, as `sha256sum` prints it.
+    #[must_use]
+    pub fn sha256(&self) -> &str {
+        &self.in_force
+    }
+
+    /// Looks at the file once.
+    pub async fn look(&mut self) -> Looked {
+        let upkeep = self.metrics.upkeep();
+        let file = self.source.file;
+        let content = match read(&self.source).await {
+            Ok(content) => content,
+            Err(error) => {
+                let text = error.to_string();
+                if self.trouble.as_ref() == Some(&text) {
+                    return Looked::Unchanged;
+                }
+                self.trouble = Some(text);
+                upkeep.file_refused(file);
+                return Looked::Refused(error);
+            }
+        };
+        let was_away = self.trouble.take().is_some();
+        if content == self.seen {
+            if was_away && sha256(&content) == self.in_force {
+                upkeep.file_agrees(file);
+            }
+            return Looked::Unchanged;
+        }
+        let value = value_of(&self.source, &self.parse, &content);
+        self.seen = content;
+        match value {
+            Ok(value) => {
+                self.current.store(Arc::new(value));
+                self.in_force = sha256(&self.seen);
+                self.count_taken();
+                Looked::Taken
+            }
+            Err(error) => {
+                upkeep.file_refused(file);
+                Looked::Refused(error)
+            }
+        }
+    }
+
+    /// Follows the file until it is dropped.
+    pub async fn run(mut self) {
+        let mut looks = tokio::time::interval(self.poll);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            looks.tick().await;
+            let looked = self.look().await;
+            let file = self.source.file.as_str();
+            match looked {
+                Looked::Unchanged => {}
+                Looked::Taken => {
+                    tracing::info!(file, sha256 = self.in_force, "took a file's new content");
+                }
+                Looked::Refused(error) => {
+                    tracing::error!(
+                        file,
+                        %error,
+                        in_force = self.in_force,
+                        "refused a file's new content, the old one stays in force"
+                    );
+                }
+            }
+        }
+    }
+
+    fn count_taken(&self) {
+        let upkeep = self.metrics.upkeep();
+        upkeep.file_reloaded(self.source.file);
+        match self.source.file {
+            FollowedFile::Policy => upkeep.policy_in_force(&self.in_force, SystemTime::now()),
+            FollowedFile::ClientCa => {}
+        }
+    }
+}
+
+impl<T> fmt::Debug for Followed<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Followed")
+            .field("source", &self.source)
+            .field("in_force", &self.in_force)
+            .finish_non_exhaustive()
+    }
+}
+
+async fn read(source: &Source) -> Result<Vec<u8>, ReloadError> {
+    let failed = |error| ReloadError::Read {
+        flag: source.flag,
+        path: source.path.clone(),
+        source: error,
+    };
+    let size = tokio::fs::metadata(&source.path)
+        .await
+        .map_err(failed)?
+        .len();
+    if size > LARGEST {
+        return Err(failed(io::Error::other(format!(
+            "it has {size} bytes, more than the {LARGEST} that a configuration may have"
+        ))));
+    }
+    tokio::fs::read(&source.path).await.map_err(failed)
+}
+
+fn value_of<T>(source: &Source, parse: &Parse<T>, content: &[u8]) -> Result<T, ReloadError> {
+    let value = match std::str::from_utf8(content) {
+        Ok(text) => parse(text),
+        Err(error) => Err(error.to_string()),
+    };
+    value.map_err(|problem| ReloadError::Refused {
+        flag: source.flag,
+        path: source.path.clone(),
+        problem,
+    })
+}
+
+fn sha256(content: &[u8]) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, content);
+    digest
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}

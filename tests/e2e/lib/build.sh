@@ -1,0 +1,103 @@
+# shellcheck shell=bash
+# Builds the node's programs from the three Go modules in cluster/, each once for every state of it.
+
+# Leaves the programs in $E2E_BIN, building those whose state has never been built.
+ensure_binaries() {
+    need go 'the node is built from Go modules (or name a cluster: E2E_KUBECONFIG=…)'
+    need gcc 'runc enters namespaces in C (tests/e2e/install-deps installs it)'
+    need pkg-config 'tests/e2e/install-deps installs it'
+    local module built key=
+    mkdir -p "$E2E_CACHE"
+    rm -rf "$E2E_CACHE"/building.*
+    for module in kubernetes runtime docker; do
+        built=$E2E_CACHE/$module-$(module_key "$module")
+        key+=$built
+        [[ -d $built ]] && continue
+        say "building cluster/$module (the three take 10 to 15 minutes on two cores, once)"
+        # Built aside and renamed: an interrupted build must not look like a finished one.
+        BUILD_OUT=$(mktemp -d "$E2E_CACHE/building.XXXXXX")
+        ("build_$module") || die "cluster/$module does not build"
+        rm -rf "$E2E_CACHE/$module"-* "$E2E_CACHE"/bin-*
+        mv "$BUILD_OUT" "$built"
+    done
+    E2E_BIN=$E2E_CACHE/bin-$(sha256sum <<<"$key" | cut -c1-16)
+    [[ -d $E2E_BIN ]] && return
+    BUILD_OUT=$(mktemp -d "$E2E_CACHE/building.XXXXXX")
+    for module in kubernetes runtime docker; do
+        cp -al "$E2E_CACHE/$module-$(module_key "$module")"/. "$BUILD_OUT"
+    done
+    mv "$BUILD_OUT" "$E2E_BIN"
+}
+
+# A cached build is used only for the very sources, versions, flags and compiler that made it.
+module_key() {
+    {
+        go version
+        declare -f go_build "build_$1"
+        cat "$E2E_DIR/cluster/$1"/*
+    } | sha256sum | cut -c1-16
+}
+
+# module_version MODULE PATH: the version that MODULE's go.mod pins, as v1.2.3.
+module_version() {
+    local version
+    version=$(cd "$E2E_DIR/cluster/$1" && go list -m -f '{{.Version}}' "$2")
+    printf '%s' "${version%+incompatible}"
+}
+
+# go_build MODULE PACKAGE NAME [LDFLAGS [TAGS]]: stripped, without paths of this machine, and with
+# Go's own look-ups of hosts and users, which need no C library.
+go_build() {
+    local module=$1 package=$2 name=$3 ldflags=${4:-} tags=${5:-}
+    say "building $name"
+    (cd "$E2E_DIR/cluster/$module" &&
+        nice -n 5 go build -trimpath -buildvcs=false -tags "netgo,osusergo,$tags" -ldflags "-s -w $ldflags" \
+            -o "$BUILD_OUT/$name" "$package") || die "$name does not build (module tests/e2e/cluster/$module)"
+}
+
+build_kubernetes() {
+    local release version=k8s.io/component-base/version program
+    release=$(module_version kubernetes k8s.io/kubernetes)
+    CGO_ENABLED=0 go_build kubernetes . node \
+        "-X $version.gitVersion=$release -X $version.gitMajor=1 -X $version.gitMinor=$(cut -d. -f2 <<<"$release")"
+    for program in etcd kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubelet kubectl; do
+        ln -s node "$BUILD_OUT/$program"
+    done
+}
+
+build_runtime() {
+    local containerd=github.com/containerd/containerd/v2/cmd cni=github.com/containernetworking/plugins/plugins
+    export CGO_ENABLED=0
+    go_build runtime $containerd/containerd containerd
+    go_build runtime $containerd/ctr ctr
+    go_build runtime $containerd/containerd-shim-runc-v2 containerd-shim-runc-v2
+    mkdir "$BUILD_OUT/cni"
+    go_build runtime $cni/main/bridge cni/bridge
+    go_build runtime $cni/main/loopback cni/loopback
+    go_build runtime $cni/ipam/host-local cni/host-local
+    # runc enters namespaces in C and filters system calls with libseccomp (dockerd insists on it).
+    # Static, since it also runs in the dind image, which has no libraries for it.
+    CGO_ENABLED=1 go_build runtime github.com/opencontainers/runc runc \
+        "-linkmode external -extldflags -static -X main.version=$(module_version runtime github.com/opencontainers/runc)" \
+        seccomp
+}
+
+build_docker() {
+    local docker compose buildx
+    export CGO_ENABLED=0
+    docker=$(module_version docker github.com/docker/docker)
+    compose=$(module_version docker github.com/docker/compose/v2)
+    buildx=$(module_version docker github.com/docker/buildx)
+    go_build docker github.com/docker/docker/cmd/dockerd dockerd \
+        "-X github.com/docker/docker/dockerversion.Version=${docker#v}"
+    go_build docker github.com/docker/docker/cmd/docker-proxy docker-proxy
+    go_build docker github.com/docker/cli/cmd/docker docker \
+        "-X github.com/docker/cli/cli/version.Version=${docker#v}"
+    go_build docker github.com/docker/compose/v2/cmd docker-compose \
+        "-X github.com/docker/compose/v2/internal.Version=$compose"
+    go_build docker github.com/docker/buildx/cmd/buildx docker-buildx \
+        "-X github.com/docker/buildx/version.Version=$buildx"
+    # The wrapper that the official image starts dockerd with, as it is.
+    install -m 755 "$(cd "$E2E_DIR/cluster/docker" && go list -m -f '{{.Dir}}' github.com/docker/docker)/hack/dind" \
+        "$BUILD_OUT/dind"
+}

@@ -1,0 +1,106 @@
+# shellcheck shell=bash
+# The words a scenario's `check` is written in. `check` runs after pod.yaml was applied, in a
+# namespace of its own ($NS); its first failing command fails the scenario.
+
+E2E_TIMEOUT=${E2E_TIMEOUT:-120}
+
+# Why the scenario fails, in one line.
+fail() {
+    printf 'FAILED: %s\n' "$*"
+    exit 1
+}
+
+# kubectl in the scenario's namespace.
+k() { kubectl --namespace "$NS" "$@"; }
+
+# field KIND/NAME JSONPATH: one value of an object as the API server has it.
+field() { k get "$1" -o "jsonpath={$2}"; }
+
+# container_name POD: its first (app) container.
+container_name() { field "pod/$1" '.spec.containers[0].name'; }
+
+# ended POD [CONTAINER]: waits until the container has ended, and prints its exit code.
+ended() {
+    local pod=$1 container=${2:-} status
+    container=${container:-$(container_name "$pod")}
+    status=".status.containerStatuses[?(@.name==\"$container\")].state.terminated"
+    k wait "pod/$pod" --for="jsonpath={$status.reason}" --timeout="${E2E_TIMEOUT}s" >/dev/null ||
+        fail "container $container of Pod $pod did not end within ${E2E_TIMEOUT}s"
+    field "pod/$pod" "$status.exitCode"
+}
+
+# expect_exit CODE POD [CONTAINER]
+expect_exit() {
+    local expected=$1 code
+    shift
+    code=$(ended "$@")
+    [[ $code == "$expected" ]] || fail "$* ended with status $code, not $expected"
+}
+
+# expect_log POD[/CONTAINER] REGEX: some line of its log matches.
+expect_log() {
+    # Not `grep -q`: it leaves at the first match, and kubectl fails for want of a reader.
+    log "$1" | grep -E -- "$2" >/dev/null || fail "no line of the log of $1 matches: $2"
+}
+
+# refuse_log POD[/CONTAINER] REGEX: no line of its log matches.
+refuse_log() {
+    ! log "$1" | grep -E -- "$2" || fail "a line of the log of $1 matches: $2"
+}
+
+log() {
+    if [[ $1 == */* ]]; then
+        k logs "pod/${1%%/*}" --container "${1#*/}"
+    else
+        k logs "pod/$1" --container "$(container_name "$1")"
+    fi
+}
+
+ready() {
+    k wait "pod/$1" --for=condition=Ready --timeout="${E2E_TIMEOUT}s" >/dev/null ||
+        fail "Pod $1 was not ready within ${E2E_TIMEOUT}s"
+}
+
+# at_end COMMAND: run when the scenario ends, however it ends; the last one given runs first.
+at_end() {
+    AT_END="$1; ${AT_END:-}"
+    # shellcheck disable=SC2064 # the commands as they are now
+    trap "$AT_END" EXIT
+}
+
+# For scenarios whose name ends in `-alone`: the API server calls no webhook until the end.
+without_webhook() {
+    kubectl get mutatingwebhookconfiguration dind-injector -o json |
+        jq 'del(.metadata.uid, .metadata.resourceVersion, .metadata.creationTimestamp, .metadata.managedFields)' \
+            >"$RESULTS/webhook-configuration.json"
+    kubectl delete mutatingwebhookconfiguration dind-injector >/dev/null
+    at_end "kubectl create -f '$RESULTS/webhook-configuration.json' >/dev/null && until_true 30 webhook_answers"
+    until_true 30 webhook_is_gone || fail 'the webhook is still called'
+}
+
+webhook_is_gone() { ! webhook_answers; }
+
+# Likewise: no replica runs until the end.
+stop_webhook() {
+    local replicas
+    replicas=$(kubectl --namespace "$WEBHOOK_NS" get deployment dind-injector -o 'jsonpath={.spec.replicas}')
+    at_end "start_webhook $replicas"
+    kubectl --namespace "$WEBHOOK_NS" scale deployment dind-injector --replicas=0 >/dev/null
+    kubectl --namespace "$WEBHOOK_NS" wait pod --all --for=delete --timeout=60s >/dev/null ||
+        fail 'the webhook does not stop'
+    until_true 30 webhook_is_gone || fail 'the webhook is still called'
+}
+
+start_webhook() {
+    kubectl --namespace "$WEBHOOK_NS" scale deployment dind-injector --replicas="$1" >/dev/null
+    kubectl --namespace "$WEBHOOK_NS" rollout status deployment dind-injector --timeout=60s >/dev/null
+    until_true 30 webhook_answers
+}
+
+# How many reviews the webhook has answered, by its own count.
+reviews() {
+    local pod
+    for pod in $(kubectl --namespace "$WEBHOOK_NS" get pods -o 'jsonpath={.items[*].metadata.name}'); do
+        kubectl get --raw "/api/v1/namespaces/$WEBHOOK_NS/pods/$pod:9090/proxy/metrics"
+    done | awk '/^dind_injector_reviews_total/ { sum += $NF } END { print sum + 0 }'
+}

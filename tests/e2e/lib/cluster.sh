@@ -1,0 +1,271 @@
+# shellcheck shell=bash
+# Starts and ends the node: one process tree in namespaces of its own (lib/node-init is its
+# PID 1), below one cgroup of its own. To end it is to kill one process and remove one cgroup.
+
+# One node at a time: its sockets' paths must stay short, and two would share the cores anyway.
+NODE_STATE=$E2E_CACHE/node
+NODE_CGROUP=dind-injector-e2e
+NODE_IP=10.89.0.1
+CGROUP_ROOT=/sys/fs/cgroup
+
+kubectl() {
+    if [[ -n ${E2E_KUBECONFIG:-} ]]; then
+        command kubectl --kubeconfig "$E2E_KUBECONFIG" "$@"
+    else
+        # The API server listens in the node's network namespace and nowhere else.
+        nsenter --target "$(<"$NODE_STATE/pid")" --net \
+            "$E2E_BIN/kubectl" --kubeconfig "$NODE_STATE/config/admin.kubeconfig" "$@"
+    fi
+}
+
+node_is_up() { [[ -s $NODE_STATE/pid && -e /proc/$(<"$NODE_STATE/pid") ]]; }
+
+# on_node COMMAND…: as a root shell on the node would run it.
+on_node() {
+    nsenter --target "$(<"$NODE_STATE/pid")" --mount --net --pid --uts --ipc --cgroup \
+        --wdns="$NODE_STATE" env PATH="$E2E_BIN:$PATH" "$@"
+}
+
+import_images() { on_node ctr --namespace k8s.io images import "$1" >/dev/null || die "$1 cannot be imported"; }
+
+# Two runs would end each other's node.
+one_run_at_a_time() {
+    mkdir -p "$E2E_CACHE"
+    exec {RUN_LOCK}>"$E2E_CACHE/lock"
+    flock --nonblock "$RUN_LOCK" || die 'another run is going on'
+    ! node_is_up || die 'a node was left up (tests/e2e/run down removes it)'
+}
+
+cluster_up() {
+    [[ $(id -u) == 0 ]] || die 'a node needs root (or name a cluster: E2E_KUBECONFIG=…)'
+    need ip 'tests/e2e/install-deps installs it'
+    need iptables 'tests/e2e/install-deps installs it'
+    need nft 'tests/e2e/install-deps installs it'
+    need openssl 'tests/e2e/install-deps installs it'
+    # What a killed run may have left.
+    cluster_down
+    mkdir -p "$NODE_STATE"/{logs,pki,config,cni,pod-logs,volume-plugins}
+    echo "$E2E_BIN" >"$NODE_STATE/binaries"
+    make_certificates
+    make_configuration
+    make_cgroup
+    start_node
+    say 'waiting for the node'
+    until_true 90 node_answers || node_failed 'the node did not become ready'
+}
+
+node_answers() {
+    [[ ! -e $NODE_STATE/failed ]] || node_failed "$(<"$NODE_STATE/failed")"
+    kubectl wait --for=condition=Ready node/e2e-node --timeout=5s >/dev/null 2>&1 &&
+        kubectl get serviceaccount default >/dev/null 2>&1
+}
+
+node_failed() {
+    local part=${1%% *} log
+    for log in "$NODE_STATE/logs/$part.log" "$NODE_STATE"/logs/{node-init,kube-apiserver,kubelet,containerd}.log; do
+        [[ -e $log ]] || continue
+        printf -- '---- last lines of %s\n' "${log##*/}" >&2
+        tail -n 15 "$log" | cut -c1-300 >&2
+        [[ $log == "$NODE_STATE/logs/$part.log" ]] && break
+    done
+    die "$1"
+}
+
+make_certificates() (
+    cd "$NODE_STATE/pki" || exit
+    openssl genpkey -algorithm RSA -out service-accounts.pem 2>/dev/null
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -days 2 \
+        -subj /CN=e2e-ca -keyout ca.key -out ca.crt 2>/dev/null
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -days 2 \
+        -CA ca.crt -CAkey ca.key -subj /CN=kube-apiserver -keyout apiserver.key -out apiserver.crt \
+        -addext 'basicConstraints=critical,CA:false' \
+        -addext "subjectAltName=DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc,IP:10.96.0.1,IP:$NODE_IP,IP:127.0.0.1" \
+        2>/dev/null
+)
+
+# client NAME USER [GROUP]: a token that the API server knows, and the kubeconfig that holds it.
+client() {
+    local name=$1 user=$2 group=${3:-} token
+    token=$(openssl rand -hex 16)
+    printf '%s,%s,%s%s\n' "$token" "$user" "$user" "${group:+,$group}" >>"$NODE_STATE/pki/tokens.csv"
+    cat >"$NODE_STATE/config/$name.kubeconfig" <<END
+apiVersion: v1
+kind: Config
+clusters:
+- name: e2e
+  cluster: {server: "https://$NODE_IP:6443", certificate-authority: "$NODE_STATE/pki/ca.crt"}
+users:
+- name: $name
+  user: {token: $token}
+contexts:
+- name: e2e
+  context: {cluster: e2e, user: $name}
+current-context: e2e
+END
+}
+
+make_configuration() {
+    client admin admin system:masters
+    client kube-controller-manager system:kube-controller-manager
+    client kube-scheduler system:kube-scheduler
+    client kube-proxy system:kube-proxy
+    client kubelet system:node:e2e-node system:nodes
+
+    cat >"$NODE_STATE/config/containerd.toml" <<END
+version = 3
+root = "$NODE_STATE/containerd"
+state = "/run/containerd"
+
+[grpc]
+address = "/run/containerd/containerd.sock"
+
+[plugins."io.containerd.cri.v1.images"]
+snapshotter = "overlayfs"
+
+[plugins."io.containerd.cri.v1.images".pinned_images]
+sandbox = "$PAUSE_IMAGE"
+
+[plugins."io.containerd.cri.v1.runtime"]
+# Where CAP_SYS_RESOURCE is missing, no process can be made less likely to be killed.
+restrict_oom_score_adj = true
+
+[plugins."io.containerd.cri.v1.runtime".cni]
+bin_dirs = ["$E2E_BIN/cni"]
+conf_dir = "$NODE_STATE/cni"
+
+[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc]
+runtime_type = "io.containerd.runc.v2"
+
+[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc.options]
+BinaryName = "$E2E_BIN/runc"
+SystemdCgroup = false
+END
+
+    # 1450 as on a VXLAN overlay: whatever assumes 1500 shows.
+    cat >"$NODE_STATE/cni/10-pods.conflist" <<END
+{
+  "cniVersion": "1.0.0",
+  "name": "pods",
+  "plugins": [{
+    "type": "bridge", "bridge": "cni0", "isGateway": true, "hairpinMode": true, "mtu": 1450,
+    "ipam": {
+      "type": "host-local", "dataDir": "/run/cni",
+      "ranges": [[{"subnet": "10.244.0.0/24"}]], "routes": [{"dst": "0.0.0.0/0"}]
+    }
+  }]
+}
+END
+
+    # Eviction and image GC look at the whole machine's disk and memory, which are not the
+    # node's to judge.
+    cat >"$NODE_STATE/config/kubelet.yaml" <<END
+apiVersion: kubelet.config.k8s.io/v1beta1
+kind: KubeletConfiguration
+containerRuntimeEndpoint: unix:///run/containerd/containerd.sock
+failCgroupV1: false
+cgroupDriver: cgroupfs
+enforceNodeAllocatable: []
+makeIPTablesUtilChains: false
+failSwapOn: false
+oomScoreAdj: 0
+evictionHard: {memory.available: 50Mi, nodefs.available: 1%, imagefs.available: 1%, nodefs.inodesFree: 1%}
+imageGCHighThresholdPercent: 100
+imageGCLowThresholdPercent: 99
+authentication: {anonymous: {enabled: true}, webhook: {enabled: false}}
+authorization: {mode: AlwaysAllow}
+podLogsDir: $NODE_STATE/pod-logs
+volumePluginDir: $NODE_STATE/volume-plugins
+END
+
+    # The connection tracking table's size is the machine's, not this network namespace's.
+    cat >"$NODE_STATE/config/kube-proxy.yaml" <<END
+apiVersion: kubeproxy.config.k8s.io/v1alpha1
+kind: KubeProxyConfiguration
+mode: nftables
+clientConnection: {kubeconfig: "$NODE_STATE/config/kube-proxy.kubeconfig"}
+hostnameOverride: e2e-node
+clusterCIDR: 10.244.0.0/24
+conntrack: {maxPerCore: 0, min: 0, tcpEstablishedTimeout: 0s, tcpCloseWaitTimeout: 0s}
+END
+}
+
+# The hierarchies of cgroup v1, or the only one of v2.
+cgroup_hierarchies() {
+    if [[ -e $CGROUP_ROOT/cgroup.controllers ]]; then
+        echo "$CGROUP_ROOT"
+    else
+        awk '$3 == "cgroup" && $2 ~ "^/sys/fs/cgroup/" { print $2 }' /proc/self/mounts
+    fi
+}
+
+make_cgroup() {
+    local hierarchy group
+    if [[ -e $CGROUP_ROOT/cgroup.controllers ]]; then
+        echo 2 >"$NODE_STATE/cgroup-version"
+    else
+        echo 1 >"$NODE_STATE/cgroup-version"
+        # One without a controller has a name, as systemd's own.
+        awk '$3 == "cgroup" && $2 ~ "^/sys/fs/cgroup/" {
+            folder = $2; sub(".*/", "", folder)
+            print folder, match($4, "name=[^,]*") ? "none," substr($4, RSTART, RLENGTH) : folder
+        }' /proc/self/mounts >"$NODE_STATE/cgroup-hierarchies"
+    fi
+    for hierarchy in $(cgroup_hierarchies); do
+        group=$hierarchy/$NODE_CGROUP
+        mkdir "$group"
+        # On v1 a cpuset is empty when new, and no process may join it.
+        if [[ -e $group/cpuset.cpus && $hierarchy != "$CGROUP_ROOT" ]]; then
+            cat "$hierarchy/cpuset.cpus" >"$group/cpuset.cpus"
+            cat "$hierarchy/cpuset.mems" >"$group/cpuset.mems"
+        fi
+    done
+}
+
+start_node() {
+    (
+        for hierarchy in $(cgroup_hierarchies); do
+            echo "$BASHPID" >"$hierarchy/$NODE_CGROUP/cgroup.procs"
+        done
+        exec {RUN_LOCK}>&-
+        # A session of its own: Ctrl-C goes to the runner, whose trap ends the node in order.
+        # A runner that is killed takes the node with it, unless the node is to be kept.
+        leash=(setpriv --pdeathsig KILL)
+        [[ -z ${E2E_KEEP:-} ]] || leash=()
+        exec setsid "${leash[@]}" unshare --mount --net --pid --uts --ipc --cgroup --fork --kill-child --mount-proc \
+            "$E2E_DIR/lib/node-init" "$E2E_BIN" "$NODE_STATE" \
+            >"$NODE_STATE/logs/node-init.log" 2>&1 </dev/null
+    ) &
+    local unshare=$!
+    disown "$unshare"
+    until_true 10 note_child "$unshare" || node_failed 'node-init did not start'
+}
+
+note_child() { pgrep --parent "$1" --full lib/node-init >"$NODE_STATE/pid"; }
+
+# Idempotent, and needs nothing but what is on disk: it also ends the node of a run that was killed.
+cluster_down() {
+    local pid
+    if [[ -s $NODE_STATE/pid ]]; then
+        pid=$(<"$NODE_STATE/pid")
+        # The number may be somebody else's by now.
+        if grep -qz "lib/node-init" "/proc/$pid/cmdline" 2>/dev/null; then
+            kill -KILL "$pid"
+            until_true 20 is_gone "$pid" || die "the node (process $pid) does not end"
+        fi
+    fi
+    until_true 20 remove_cgroup || die "cgroup $NODE_CGROUP cannot be removed"
+    rm -rf --one-file-system "$NODE_STATE"
+}
+
+is_gone() { [[ ! -e /proc/$1 ]]; }
+
+# Deepest first; a group goes only when its last process has gone.
+remove_cgroup() {
+    local hierarchy left=0
+    for hierarchy in $(cgroup_hierarchies); do
+        [[ -d $hierarchy/$NODE_CGROUP ]] || continue
+        find "$hierarchy/$NODE_CGROUP" -depth -type d -exec rmdir {} + 2>/dev/null || true
+        [[ ! -d $hierarchy/$NODE_CGROUP ]] || left=1
+    done
+    return $left
+}

@@ -1,0 +1,160 @@
+# shellcheck shell=bash
+# Finds the scenarios, runs them side by side, and reports.
+
+run_scenarios() {
+    local names passed=0 failed=0
+    mapfile -t names < <(select_scenarios "$@")
+    ((${#names[@]})) || die "no scenario's name contains: $*"
+
+    trap 'exit 130' INT
+    trap 'exit 143' TERM HUP
+    trap finish EXIT
+    remember_machine
+    RESULTS=$(mktemp -d)
+    bring_up
+    install_webhook
+
+    # Those that change the webhook or the cluster for everybody come last, one by one.
+    say "running ${#names[@]} scenarios"
+    run_parallel "$(printf '%s\n' "${names[@]}" | grep -v -e '-alone$')"
+    run_each "$(printf '%s\n' "${names[@]}" | grep -e '-alone$')"
+
+    for name in "${names[@]}"; do
+        if [[ $(cat "$RESULTS/$name.status" 2>/dev/null) == 0 ]]; then
+            passed=$((passed + 1))
+        else
+            failed=$((failed + 1))
+        fi
+    done
+    VERDICT="$passed passed, $failed failed"
+    ((failed == 0)) || FAILED=1
+}
+
+select_scenarios() {
+    local dir name word
+    for dir in "$E2E_DIR"/scenarios/*/; do
+        name=$(basename "$dir")
+        (($#)) || echo "$name"
+        for word; do
+            [[ $name != *"$word"* ]] || { echo "$name" && break; }
+        done
+    done
+}
+
+run_parallel() {
+    local name running=0
+    for name in $1; do
+        if ((running == ${E2E_JOBS:-4})); then
+            wait -n || true
+            running=$((running - 1))
+        fi
+        run_scenario "$name" &
+        running=$((running + 1))
+    done
+    wait
+}
+
+run_each() {
+    local name
+    for name in $1; do
+        run_scenario "$name" &
+        wait $!
+    done
+}
+
+# Runs in the background always: a check's `set -e` would not hold inside a condition.
+run_scenario() {
+    local name=$1 started=$SECONDS status=0
+    (check_scenario "$name") >"$RESULTS/$name.log" 2>&1 &
+    wait $! || status=$?
+    echo "$status" >"$RESULTS/$name.status"
+    if ((status == 0)); then
+        say "ok    $name ($((SECONDS - started)) s)"
+    else
+        say "FAIL  $name ($((SECONDS - started)) s)"
+        {
+            sed 's/^/      /' "$RESULTS/$name.log"
+            why_it_failed "e2e-$name" 2>&1 | sed 's/^/      /'
+        } >&2
+    fi
+    [[ -n ${E2E_KEEP:-} ]] || kubectl delete namespace "e2e-$name" --wait=false >/dev/null 2>&1 || true
+}
+
+check_scenario() {
+    set -Eeuo pipefail
+    SCENARIO_DIR=$E2E_DIR/scenarios/$1
+    NS=e2e-$1
+    # To standard error: it also fires where a check reads another command's output.
+    trap 'printf "check: line %d: %s\n" "$LINENO" "$BASH_COMMAND" >&2' ERR
+    # shellcheck source=/dev/null
+    source "$E2E_DIR/lib/checks.sh"
+    kubectl create namespace "$NS" >/dev/null
+    # Where the built-in policy swaps and honors annotations.
+    kubectl label namespace "$NS" dind-injector.io/injection=enabled >/dev/null
+    # Pods are refused until the namespace has its service account.
+    until_true 20 kubectl get --namespace "$NS" serviceaccount default >/dev/null 2>&1 ||
+        fail "namespace $NS has no service account"
+    if [[ -e $SCENARIO_DIR/pod.yaml ]]; then
+        APPLIED=$RESULTS/$1.applied
+        k apply -f "$SCENARIO_DIR/pod.yaml" >"$APPLIED" 2>&1 || fail "$(<"$APPLIED")"
+    fi
+    # shellcheck source=/dev/null
+    source "$SCENARIO_DIR/check"
+}
+
+# The last words of everything that took part.
+why_it_failed() {
+    local namespace=$1 pod container
+    kubectl --namespace "$namespace" get pods -o wide
+    kubectl --namespace "$namespace" get events --sort-by=.lastTimestamp \
+        -o custom-columns=OBJECT:.involvedObject.name,REASON:.reason,MESSAGE:.message | tail -n 15
+    for pod in $(kubectl --namespace "$namespace" get pods -o name); do
+        for container in $(kubectl --namespace "$namespace" get "$pod" \
+            -o 'jsonpath={.spec.initContainers[*].name} {.spec.containers[*].name}'); do
+            printf -- '---- last lines of %s, %s\n' "$pod" "$container"
+            kubectl --namespace "$namespace" logs "$pod" --container "$container" --tail=15
+        done
+    done
+    webhook_log
+}
+
+# At any end: of the last scenario, of a build that failed, of the user's patience.
+finish() {
+    local status=$?
+    trap - EXIT INT TERM HUP
+    if [[ -n ${E2E_KEEP:-} ]]; then
+        ! node_is_up || how_to_use
+    else
+        remove_webhook || status=1
+        if [[ -z ${E2E_KUBECONFIG:-} ]]; then
+            cluster_down
+            compare_machine || status=1
+        fi
+        rm -rf "${RESULTS:-}"
+    fi
+    [[ -z ${FAILED:-} ]] || status=1
+    [[ -z ${VERDICT:-} ]] || echo "$VERDICT"
+    exit "$status"
+}
+
+# What of the machine a run could change, in a form that can be compared.
+machine_state() {
+    ip -brief link | awk '{ print "interface", $1 }'
+    ip netns list | sed 's/^/network namespace /'
+    awk '{ print "mount", $2 }' /proc/self/mounts
+    sysctl vm.overcommit_memory kernel.panic kernel.panic_on_oops net.ipv4.ip_forward
+    nft list ruleset 2>/dev/null | grep '^table' || true
+    find /sys/fs/cgroup -maxdepth 2 -name "$NODE_CGROUP" | sed 's/^/cgroup /'
+    # Processes end while this looks at them.
+    { find /proc -maxdepth 2 -name exe -lname "$E2E_CACHE/*" 2>/dev/null || true; } | sed 's/^/process /'
+}
+
+remember_machine() { MACHINE_BEFORE=$(machine_state | sort); }
+
+compare_machine() {
+    local changed
+    changed=$(diff <(printf '%s\n' "$MACHINE_BEFORE") <(machine_state | sort)) && return
+    say 'left behind on this machine:'
+    printf '%s\n' "$changed" >&2
+    return 1
+}

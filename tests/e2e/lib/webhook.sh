@@ -1,0 +1,100 @@
+# shellcheck shell=bash
+# Puts the webhook under test into the cluster, as manifests/ say, in an image made of the binary.
+
+REPO_DIR=$(cd "$E2E_DIR/../.." && pwd)
+WEBHOOK_NS=dind-injector
+
+install_webhook() {
+    say 'installing the webhook'
+    ensure_binary
+    [[ -n ${E2E_KUBECONFIG:-} ]] || load_webhook_image
+    webhook_manifests | kubectl apply -f - >/dev/null || die 'the manifests do not apply'
+    kubectl --namespace "$WEBHOOK_NS" rollout status deployment/dind-injector --timeout=60s >/dev/null ||
+        webhook_failed 'the webhook did not become ready'
+    # Scenarios ask again, so it stays until the end.
+    kubectl create namespace e2e-probe >/dev/null
+    kubectl label namespace e2e-probe dind-injector.io/injection=enabled >/dev/null
+    # Ready is not yet called: endpoints, certificates and the namespace's label take a moment.
+    until_true 30 webhook_answers || webhook_failed 'the API server does not reach the webhook'
+}
+
+webhook_answers() {
+    kubectl create --namespace e2e-probe --dry-run=server -o yaml -f - 2>/dev/null <<'END' | grep 'restartPolicy: Always' >/dev/null
+apiVersion: v1
+kind: Pod
+metadata: {name: probe}
+spec:
+  restartPolicy: Never
+  containers:
+  - name: main
+    image: busybox
+    volumeMounts: [{name: socket, mountPath: /var/run/docker.sock}]
+  volumes: [{name: socket, hostPath: {path: /var/run/docker.sock}}]
+END
+}
+
+# The binary that `cargo test` has built already, unless the caller names one.
+ensure_binary() {
+    if [[ -z ${E2E_BINARY:-} ]]; then
+        need cargo 'it builds the binary under test (or name one: E2E_BINARY=…)'
+        (cd "$REPO_DIR" && cargo build --quiet --locked) || die 'dind-injector does not build'
+        E2E_BINARY=${CARGO_TARGET_DIR:-$REPO_DIR/target}/debug/dind-injector
+    fi
+    [[ -x $E2E_BINARY ]] || die "E2E_BINARY=$E2E_BINARY cannot be executed"
+}
+
+webhook_manifests() {
+    [[ -e $NODE_STATE/pki/webhook.crt ]] || make_webhook_certificate
+    sed "s|CA_BUNDLE|$(base64 -w0 "$NODE_STATE/pki/ca.crt")|" "$E2E_DIR/webhook.yaml"
+    echo ---
+    kubectl create secret tls dind-injector-tls --namespace "$WEBHOOK_NS" --dry-run=client -o yaml \
+        --cert="$NODE_STATE/pki/webhook.crt" --key="$NODE_STATE/pki/webhook.key"
+}
+
+make_webhook_certificate() (
+    cd "$NODE_STATE/pki" || exit
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -days 2 -CA ca.crt -CAkey ca.key \
+        -subj /CN=dind-injector -keyout webhook.key -out webhook.crt -addext 'basicConstraints=critical,CA:false' \
+        -addext 'subjectAltName=DNS:dind-injector.dind-injector.svc' 2>/dev/null
+)
+
+# The binary with the libraries that this build of it links, under the name the manifests give.
+load_webhook_image() {
+    local image
+    image=$(grep -oE 'image: *"?[^" ]*dind-injector[^" ]*' "$E2E_DIR/webhook.yaml" | sed 's/image: *"\{0,1\}//' | head -n 1)
+    IMAGE_WORK=$(mktemp -d "$E2E_CACHE/building.XXXXXX")
+    mkdir "$IMAGE_WORK"/{roots,layers,out}
+    layer webhook webhook_files
+    archive webhook
+    image "$image" '"Entrypoint": ["/dind-injector"], "User": "65532:65532"' webhook
+    finish_archive
+    import_images "$IMAGE_WORK/out/webhook.tar"
+    rm -rf "$IMAGE_WORK"
+}
+
+webhook_files() {
+    with_libraries "$E2E_BINARY"
+    # Symbols are most of a development build, and the node unpacks every byte.
+    strip -o dind-injector "$E2E_BINARY"
+    rm ".$E2E_BINARY"
+}
+
+webhook_failed() {
+    webhook_log >&2
+    die "$1"
+}
+
+webhook_log() {
+    local pod
+    for pod in $(kubectl --namespace "$WEBHOOK_NS" get pods -o name); do
+        printf -- '---- last lines of the webhook, %s\n' "$pod"
+        kubectl --namespace "$WEBHOOK_NS" logs "$pod" --tail=10 || true
+    done
+}
+
+# A cluster of its own goes as a whole.
+remove_webhook() {
+    [[ -n ${E2E_KUBECONFIG:-} ]] || return 0
+    kubectl delete namespace e2e-probe --ignore-not-found --wait=false >/dev/null
+    webhook_manifests | kubectl delete --ignore-not-found -f - >/dev/null
+}

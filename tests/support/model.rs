@@ -1,0 +1,100 @@
+//! A second opinion on which mounts of a Pod reach the node's Docker socket: simple, slow,
+//! and written without the code under test.
+
+use serde_json::Value;
+
+/// What a mount shows of the node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shows {
+    /// The socket.
+    Socket,
+    /// `/run`, which holds it.
+    Directory,
+    /// `/` or `/var`, which hold it and much else.
+    Ancestor,
+}
+
+pub const LISTS: [&str; 3] = ["initContainers", "containers", "ephemeralContainers"];
+
+/// Every mount of `pod` that reaches the node's Docker socket: container, mountPath, how.
+pub fn ways_to_the_node(pod: &Value) -> Vec<(String, String, Shows)> {
+    let mut ways = Vec::new();
+    for container in containers(pod) {
+        for mount in list(container, "volumeMounts") {
+            let Some(volume) = list(&pod["spec"], "volumes").find(|v| name(v) == name(mount))
+            else {
+                continue;
+            };
+            let Some(host) = volume["hostPath"]["path"].as_str() else {
+                continue;
+            };
+            let sub = match mount["subPathExpr"].as_str() {
+                Some(expr) if !expr.is_empty() => with_literals(container, expr),
+                _ => mount["subPath"].as_str().unwrap_or_default().to_owned(),
+            };
+            if let Some(shows) = shows(&format!("{host}/{sub}")) {
+                let at = mount["mountPath"].as_str().unwrap_or_default();
+                ways.push((name(container).to_owned(), at.to_owned(), shows));
+            }
+        }
+    }
+    ways
+}
+
+/// Every container of every list.
+pub fn containers(pod: &Value) -> impl Iterator<Item = &Value> {
+    LISTS.iter().flat_map(|field| list(&pod["spec"], field))
+}
+
+/// A list that may be missing or null.
+pub fn list<'v>(object: &'v Value, field: &str) -> impl Iterator<Item = &'v Value> + use<'v> {
+    object[field].as_array().into_iter().flatten()
+}
+
+/// The `name` of a container, volume or mount.
+pub fn name(object: &Value) -> &str {
+    object["name"].as_str().unwrap_or_default()
+}
+
+/// What a path of the node shows.
+pub fn shows(path: &str) -> Option<Shows> {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    // The root and the working directory of a process of the node are the node's root.
+    while let ["proc", _pid, "root" | "cwd", ..] = parts.as_slice() {
+        parts.drain(..3);
+    }
+    if let ["var", "run", ..] = parts.as_slice() {
+        parts.remove(0);
+    }
+    match parts.as_slice() {
+        ["run", "docker.sock"] => Some(Shows::Socket),
+        ["run"] => Some(Shows::Directory),
+        [] | ["var"] => Some(Shows::Ancestor),
+        _ => None,
+    }
+}
+
+/// `$(NAME)` replaced by literal values, again and again; other references stay.
+fn with_literals(container: &Value, expr: &str) -> String {
+    let mut text = expr.to_owned();
+    for _ in 0..8 {
+        for var in list(container, "env") {
+            if let (true, Some(value)) = (var["valueFrom"].is_null(), var["value"].as_str()) {
+                text = text.replace(&format!("$({})", name(var)), value);
+            }
+            if text.len() > 1 << 16 {
+                return text;
+            }
+        }
+    }
+    text
+}
