@@ -18,6 +18,8 @@ pub mod pod;
 pub mod policy;
 pub mod reload;
 pub mod report;
+pub mod scan;
 pub mod server;
 pub mod sidecar;
+pub mod uninject;
 pub mod webhook;

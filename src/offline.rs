@@ -4,11 +4,10 @@
 //! A Pod template counts as a Pod of the workload's controller, so that a DaemonSet's is
 //! judged as one. A document that makes no Pods passes through unchanged.
 
-use json_patch::Patch;
 use serde_json::{Map, Value};
 
 use crate::engine::{self, Action, Outcome};
-use crate::manifest::{PodRef, ShapeError};
+use crate::manifest::{Operation, OperationError, PodRef, ShapeError, operations};
 use crate::pod::view::Pod;
 use crate::policy::Policy;
 use crate::policy::decide::Scope;
@@ -60,6 +59,21 @@ pub fn judge<'p>(
     setting: &Setting,
     pod: &PodRef<'_>,
 ) -> Result<Outcome<'p>, OfflineError> {
+    view(setting, pod, |subject, view| {
+        engine::pass(policy, subject, view, Scope::Creation)
+            .map_err(|error| OfflineError::Internal(error.to_string()))
+    })?
+}
+
+/// Gives `look` the Pod as the engine sees it, with its subject.
+///
+/// # Errors
+/// Where the Pod is none.
+pub fn view<T>(
+    setting: &Setting,
+    pod: &PodRef<'_>,
+    look: impl FnOnce(&Subject<'_>, &Pod<'_>) -> T,
+) -> Result<T, OfflineError> {
     let object = pod.pod.as_ref().map_err(Clone::clone)?;
     let json = to_json(object)?;
     let view: Pod<'_> = serde_json::from_str(&json).map_err(|_| malformed(object))?;
@@ -86,11 +100,26 @@ pub fn judge<'p>(
         requester,
         owner_of(pod.kind),
     );
-    engine::pass(policy, &subject, &view, Scope::Creation)
-        .map_err(|error| OfflineError::Internal(error.to_string()))
+    Ok(look(&subject, &view))
 }
 
-/// Applies an outcome's patch to the Pod at `pointer` of `document`.
+/// The operations of an outcome, with their paths from the root of the document that holds
+/// the Pod at `pointer`. None where nothing changes.
+///
+/// # Errors
+/// Never for a patch of the engine; see [`OfflineError::Internal`].
+pub fn changes(pointer: &str, outcome: &Outcome<'_>) -> Result<Vec<Operation>, OfflineError> {
+    let Action::Changed(change) = &outcome.action else {
+        return Ok(Vec::new());
+    };
+    let operations = operations(change.patch.as_bytes())?;
+    Ok(operations
+        .into_iter()
+        .map(|operation| operation.below(pointer))
+        .collect())
+}
+
+/// Applies an outcome's patch to the Pod at `pointer` of `document`; keys keep their order.
 ///
 /// # Errors
 /// Never for a patch of the engine; see [`OfflineError::Internal`].
@@ -99,16 +128,16 @@ pub fn apply(
     pointer: &str,
     outcome: &Outcome<'_>,
 ) -> Result<(), OfflineError> {
-    let Action::Changed(change) = &outcome.action else {
-        return Ok(());
-    };
-    let internal = |error: String| OfflineError::Internal(error);
-    let patch: Patch = serde_json::from_slice(change.patch.as_bytes())
-        .map_err(|error| internal(error.to_string()))?;
-    let pod = document
-        .pointer_mut(pointer)
-        .ok_or_else(|| internal(format!("no Pod at {pointer:?}")))?;
-    json_patch::patch(pod, &patch).map_err(|error| internal(error.to_string()))
+    for operation in changes(pointer, outcome)? {
+        operation.apply(document)?;
+    }
+    Ok(())
+}
+
+impl From<OperationError> for OfflineError {
+    fn from(error: OperationError) -> Self {
+        Self::Internal(error.to_string())
+    }
 }
 
 fn to_json(object: &Map<String, Value>) -> Result<String, OfflineError> {

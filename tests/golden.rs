@@ -18,13 +18,19 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use dind_injector::engine::{self, Action};
-use dind_injector::manifest;
+use dind_injector::manifest::{self, PodRef};
+use dind_injector::offline::{Setting, judge};
+use dind_injector::pod::sockets::Sockets;
 use dind_injector::pod::view::Pod;
 use dind_injector::policy::Policy;
 use dind_injector::policy::decide::Scope;
-use dind_injector::policy::rule::TcpAction;
+use dind_injector::policy::matcher::Detection;
+use dind_injector::policy::rule::{Leave, Profiles, Restriction, TcpAction};
 use dind_injector::policy::subject::{Requester, Subject};
 use dind_injector::sidecar::container::{START_SCRIPT, SidecarMode};
+use dind_injector::sidecar::profile::{
+    AddressPool, Bounds, PodSecurity, Profile, PullPolicy, Resources, Storage,
+};
 use serde_json::{Map, Value, json};
 use support::api_server::{self, Request};
 use support::https::Webhook;
@@ -216,12 +222,80 @@ impl Case {
 /// The policy of a group of cases; the offline one unless the group is about another.
 fn policy(group: &str) -> Policy {
     let mut policy = Policy::offline();
+    let rule = &mut policy.otherwise;
     match group {
+        "builtin" => return Policy::builtin(),
         "container-mode" => policy.sidecar_mode = SidecarMode::Container,
-        "docker-tcp-replace" => policy.otherwise.tcp_docker_host = TcpAction::Replace,
+        "docker-tcp-replace" => rule.tcp_docker_host = TcpAction::Replace,
+        "tcp-deny" => rule.tcp_docker_host = TcpAction::Deny,
+        "more-sockets" => policy.sockets = Sockets::new(&["/opt/ci/docker/engine.sock".to_owned()]),
+        "strict" => {
+            rule.ancestors = Restriction::Deny;
+            rule.other_runtimes = Restriction::Deny;
+            rule.annotation = Leave::Ignore;
+            rule.opt_out = Leave::Ignore;
+        }
+        "repair" => {
+            let mut sockets = rule.clone();
+            sockets.name = "sockets".to_owned();
+            sockets.matches.detections = vec![Detection::Socket];
+            rule.name = "others".to_owned();
+            rule.profiles.others.clear();
+            rule.maximum.memory = "1Gi".parse().ok();
+            policy.rules = vec![sockets];
+        }
+        "network-profile" => {
+            let profile = Profile {
+                host_network: true,
+                ..Profile::privileged()
+            };
+            rule.profiles = Profiles::only(Arc::new(profile));
+        }
+        "full-profile" => rule.profiles = Profiles::only(Arc::new(full_profile())),
         _ => {}
     }
     policy
+}
+
+fn full_profile() -> Profile {
+    let quantity = |text: &str| text.parse().ok();
+    Profile {
+        name: "full".to_owned(),
+        image: "mirror.example/docker:28.5.2-dind@sha256:00".to_owned(),
+        image_pull_policy: Some(PullPolicy::IfNotPresent),
+        rootless: false,
+        security_context: Some(json!({"runAsUser": 0, "runAsNonRoot": false})),
+        pod_security: PodSecurity::Baseline,
+        daemon_flags: vec!["--debug".to_owned()],
+        env: vec![("TZ".to_owned(), "UTC".to_owned())],
+        resources: Resources {
+            cpu: Bounds::new(quantity("1"), quantity("2")).unwrap(),
+            memory: Bounds::new(quantity("1Gi"), None).unwrap(),
+            ephemeral_storage: Bounds::new(quantity("1Gi"), quantity("2Gi")).unwrap(),
+        },
+        storage: Storage::Ephemeral {
+            storage_class: Some("fast".to_owned()),
+            size: "30Gi".parse().unwrap(),
+        },
+        runtime_class_name: Some("sysbox-runc".to_owned()),
+        host_users: Some(false),
+        labels: vec![("example.com/docker".to_owned(), "own".to_owned())],
+        annotations: vec![(
+            "istio.io/reroute-virtual-interfaces".to_owned(),
+            "docker0".to_owned(),
+        )],
+        shared_tmp: Some(true),
+        registry_mirrors: vec!["https://mirror.example".to_owned()],
+        insecure_registries: vec!["registry.ci.svc:5000".to_owned()],
+        ca_config_map: Some("company-ca".to_owned()),
+        inherit_proxy: true,
+        address_pools: vec![AddressPool {
+            base: "10.200.0.0/16".to_owned(),
+            size: 24,
+        }],
+        host_network: false,
+        mtu: Some(1400),
+    }
 }
 
 /// Puts the placeholder where the whole start script stands.
@@ -318,17 +392,33 @@ impl Pass<'_> {
     }
 
     fn offline(self, pod: &Value) -> Result<Passed, String> {
-        let json = pod.to_string();
-        let view: Pod<'_> = serde_json::from_str(&json).map_err(|error| error.to_string())?;
-        let owner = (self.kind != "Pod").then_some(self.kind);
-        let namespace = &*view.metadata().namespace;
-        let subject = Subject::new(&view, namespace, None, Requester::default(), owner);
-        let scope = match self.request {
-            Request::Create => Scope::Creation,
-            Request::EphemeralContainers => Scope::EphemeralContainers,
+        let Value::Object(template) = pod else {
+            return Err("no object".to_owned());
         };
-        let outcome =
-            engine::pass(self.policy, &subject, &view, scope).map_err(|e| e.to_string())?;
+        let json = pod.to_string();
+        let outcome = match self.request {
+            Request::Create => {
+                let found = PodRef {
+                    kind: self.kind,
+                    name: Some(self.name),
+                    namespace: None,
+                    pointer: String::new(),
+                    pod: Ok(template),
+                };
+                let setting = Setting {
+                    namespace: "ci".to_owned(),
+                    ..Setting::default()
+                };
+                judge(self.policy, &setting, &found).map_err(|error| error.to_string())?
+            }
+            // Nothing offline asks this; the engine is the same.
+            Request::EphemeralContainers => {
+                let view: Pod<'_> = serde_json::from_str(&json).map_err(|e| e.to_string())?;
+                let subject = Subject::new(&view, "ci", None, Requester::default(), None);
+                engine::pass(self.policy, &subject, &view, Scope::EphemeralContainers)
+                    .map_err(|error| error.to_string())?
+            }
+        };
         let warnings = outcome.notices.iter().map(ToString::to_string).collect();
         let rule = outcome.rule.unwrap_or_default().to_owned();
         let (verdict, after) = match outcome.action {
@@ -414,6 +504,7 @@ impl Pass<'_> {
                 ));
             }
         }
+        listens_on_its_own_ground(after)?;
         self.others_are_untouched(before, after, passed)?;
         self.is_settled("after the first pass", after)?;
         let Value::Object(template) = after else {
@@ -500,6 +591,10 @@ impl Pass<'_> {
             [{"name": "late-socket", "mountPath": "/var/run/docker.sock"}]});
         push(&mut added, "containers", late);
         let second = self.offline(&added)?;
+        if matches!(second.verdict, Verdict::Denied { .. }) {
+            // A node agent by now; nobody reaches anything.
+            return Ok(());
+        }
         let Some(swapped) = &second.after else {
             return Err(format!("a late socket is left: {second:?}"));
         };
@@ -534,6 +629,25 @@ fn same<T: PartialEq + std::fmt::Debug>(what: &str, one: &T, other: &T) -> Resul
         "{what} differs\n{}",
         diff(&format!("{one:#?}\n"), &format!("{other:#?}\n"))
     ))
+}
+
+/// Fails where a socket of the daemon would be made in a volume that is not the daemon's own.
+fn listens_on_its_own_ground(pod: &Value) -> Result<(), String> {
+    for sidecar in model::containers(pod).filter(|container| is_sidecar(container)) {
+        let mut env = model::list(sidecar, "env");
+        let sockets = env.find(|var| model::name(var) == "DIND_SOCKETS").unwrap();
+        let mut mounts = model::list(sidecar, "volumeMounts");
+        let own = model::name(mounts.next().unwrap());
+        for mount in mounts.filter(|mount| model::name(mount) != own) {
+            let at = mount["mountPath"].as_str().unwrap().trim_end_matches('/');
+            for socket in sockets["value"].as_str().unwrap().split(' ') {
+                if socket == at || socket.starts_with(&format!("{at}/")) {
+                    return Err(format!("the daemon listens at {socket}, in {mount}"));
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 fn is_sidecar(container: &Value) -> bool {

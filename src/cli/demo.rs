@@ -30,6 +30,7 @@ use crate::server::{Grace, Readiness, Server, ServerArgs, ServerError, Shutdown}
 use crate::webhook::Webhook;
 
 use super::client::{Client, ClientError};
+use super::policy::PolicyArgs;
 use super::{CliError, Exit, input, output};
 
 /// The bundled Pod: a Jenkins agent that builds with the node's Docker.
@@ -46,6 +47,8 @@ pub struct DemoArgs {
     /// Manifest whose Pods are sent, in place of the bundled Jenkins agent; - is standard input
     #[arg(short, long = "filename", value_name = "FILE")]
     filename: Option<String>,
+    #[command(flatten)]
+    policy: PolicyArgs,
     /// Keep the server running until Ctrl-C
     #[arg(long)]
     serve: bool,
@@ -82,7 +85,12 @@ pub enum DemoError {
 /// # Errors
 /// Where a Pod cannot be read, or a port of the loopback interface cannot be taken.
 pub fn run(args: DemoArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, CliError> {
-    let DemoArgs { filename, serve } = args;
+    let DemoArgs {
+        filename,
+        policy,
+        serve,
+    } = args;
+    let policy = policy.offline()?;
     let source = match filename {
         Some(file) => input::read(&file)?,
         None => input::parse("the bundled Jenkins agent".to_owned(), JENKINS_AGENT)?,
@@ -92,12 +100,13 @@ pub fn run(args: DemoArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<E
         .enable_all()
         .build()?;
     runtime
-        .block_on(show(&source, serve, out, err))
+        .block_on(show(&source, policy, serve, out, err))
         .map_err(CliError::from)
 }
 
 async fn show(
     source: &input::Source,
+    policy: Policy,
     serve: bool,
     out: &mut dyn Write,
     err: &mut dyn Write,
@@ -110,7 +119,7 @@ async fn show(
     if shown.is_empty() {
         return Err(DemoError::NoPods(source.name.clone()));
     }
-    let running = Running::start().await?;
+    let running = Running::start(policy).await?;
     let mut client = Client::connect(running.address, &running.ca_pem).await?;
     let mut exit = Exit::Done;
     let mut last = Value::Null;
@@ -143,7 +152,7 @@ struct Running {
 }
 
 impl Running {
-    async fn start() -> Result<Self, DemoError> {
+    async fn start(policy: Policy) -> Result<Self, DemoError> {
         let metrics = Arc::new(Metrics::new());
         let certs = CertArgs::default();
         let Opened {
@@ -170,9 +179,10 @@ impl Running {
         .await?;
         let address = bound.address();
         let webhook = Webhook {
-            policy: Arc::new(ArcSwap::from_pointee(Policy::offline())),
+            policy: Arc::new(ArcSwap::from_pointee(policy)),
             namespaces: Arc::new(NoNamespaces),
             metrics,
+            events: None,
         };
         Ok(Self {
             address,

@@ -14,6 +14,7 @@ use crate::offline::{Setting, apply, judge};
 use crate::policy::Policy;
 use crate::report::diff::{Paint, unified};
 
+use super::policy::PolicyArgs;
 use super::{CliError, Exit, input, output};
 
 /// The flags of `inject`.
@@ -38,6 +39,8 @@ pub struct InjectArgs {
     /// Namespace of Pods that name none
     #[arg(short, long, value_name = "NAME", default_value = "default")]
     namespace: String,
+    #[command(flatten)]
+    policy: PolicyArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -60,8 +63,9 @@ pub fn run(args: InjectArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result
         diff,
         output: format,
         namespace,
+        policy,
     } = args;
-    let policy = Policy::offline();
+    let policy = policy.offline()?;
     let setting = Setting {
         namespace,
         ..Setting::default()

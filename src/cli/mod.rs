@@ -4,11 +4,15 @@
 //! `main` touches the process.
 
 mod certs;
+mod check_config;
 mod client;
 mod demo;
 mod inject;
 mod input;
 mod output;
+mod policy;
+mod progress;
+mod scan;
 mod serve;
 
 use std::io::Write;
@@ -32,8 +36,12 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Rewrite manifests as the webhook would, for `kubectl apply -f -`
     Inject(inject::InjectArgs),
+    /// Check a policy file, or print its JSON Schema
+    CheckConfig(check_config::CheckConfigArgs),
     /// Make a development CA and a serving certificate, as files
     Certs(certs::CertsArgs),
+    /// Find what reaches a node's container runtime, and what the webhook would make of it
+    Scan(scan::ScanArgs),
 }
 
 /// How a command ended.
@@ -63,6 +71,9 @@ pub enum CliError {
     /// An input that cannot be read.
     #[error(transparent)]
     Input(#[from] input::InputError),
+    /// The policy.
+    #[error(transparent)]
+    Policy(#[from] policy::PolicyError),
     /// The server.
     #[error(transparent)]
     Serve(#[from] serve::ServeError),
@@ -72,6 +83,9 @@ pub enum CliError {
     /// The development certificates.
     #[error(transparent)]
     Certs(#[from] crate::certs::DevelopmentError),
+    /// The scan.
+    #[error(transparent)]
+    Scan(#[from] scan::ScanError),
     /// An output that cannot be written.
     #[error("cannot write the output: {0}")]
     Output(#[from] std::io::Error),
@@ -94,7 +108,9 @@ impl Cli {
             Command::Serve(args) => serve::run(*args, out).map_err(CliError::from),
             Command::Demo(args) => demo::run(args, out, err),
             Command::Inject(args) => inject::run(args, out, err),
+            Command::CheckConfig(args) => check_config::run(args, out),
             Command::Certs(args) => certs::run(args, out),
+            Command::Scan(args) => scan::run(args, out),
         }
     }
 }

@@ -79,7 +79,11 @@ impl Named for Detection {
             "Parent",
             "a mount of a directory that holds one: /run, /var/run, /var, /",
         ),
-        (Self::Client, "Client", "a mount of the node's docker client"),
+        (
+            Self::Client,
+            "Client",
+            "a mount of the node's docker client",
+        ),
         (
             Self::OtherRuntime,
             "OtherRuntime",

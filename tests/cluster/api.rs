@@ -189,7 +189,10 @@ impl State {
                 None => failed(404, "NotFound", "no such object"),
             },
             Method::POST => {
-                let object: Value = serde_json::from_slice(body).unwrap();
+                let mut object: Value = serde_json::from_slice(body).unwrap();
+                if let Some(prefix) = object["metadata"]["generateName"].as_str() {
+                    object["metadata"]["name"] = json!(format!("{prefix}{}", self.version));
+                }
                 let name = object["metadata"]["name"].as_str().unwrap().to_owned();
                 if self.objects.contains_key(&(path.clone(), name)) {
                     return failed(409, "AlreadyExists", "it is there already");
@@ -211,11 +214,13 @@ impl State {
                 let Some(mut object) = object else {
                     return failed(404, "NotFound", "no such object");
                 };
-                let patch: json_patch::Patch = serde_json::from_slice(body).unwrap();
-                match json_patch::patch(&mut object, &patch) {
-                    Ok(()) => done(200, &self.put(&key.0, object)),
-                    Err(error) => failed(422, "Invalid", &error.to_string()),
+                let patch: Value = serde_json::from_slice(body).unwrap();
+                let version = &patch["metadata"]["resourceVersion"];
+                if *version != object["metadata"]["resourceVersion"] {
+                    return failed(409, "Conflict", "somebody was first");
                 }
+                merge_webhooks(&mut object, &patch);
+                done(200, &self.put(&key.0, object))
             }
             _ => failed(405, "MethodNotAllowed", "not here"),
         }
@@ -326,6 +331,18 @@ impl Query {
             }
         }
         query
+    }
+}
+
+/// A strategic merge patch of webhooks' client configurations, the only one that is sent.
+fn merge_webhooks(object: &mut Value, patch: &Value) {
+    for wanted in patch["webhooks"].as_array().unwrap() {
+        let hooks = object["webhooks"].as_array_mut().unwrap();
+        let mut hooks = hooks.iter_mut();
+        let hook = hooks.find(|hook| hook["name"] == wanted["name"]).unwrap();
+        for (key, value) in wanted["clientConfig"].as_object().unwrap() {
+            hook["clientConfig"][key] = value.clone();
+        }
     }
 }
 

@@ -29,7 +29,11 @@ pub(super) struct Document {
 
 /// Reads a policy.
 pub(super) fn read(fields: &mut Fields<'_, '_>) -> Document {
-    fields.required("apiVersion", "The version of this form.", &Fixed(API_VERSION));
+    fields.required(
+        "apiVersion",
+        "The version of this form.",
+        &Fixed(API_VERSION),
+    );
     fields.required("kind", "What the file is.", &Fixed(KIND));
     let sidecar_mode = fields.or(
         "sidecarMode",
@@ -115,7 +119,10 @@ impl Kind for Rules<'_> {
     }
 
     fn schema(&self) -> Value {
-        self.records().schema()
+        let mut schema = self.records().schema();
+        // What a rule leaves out is as in `default`, whatever that says.
+        forget_defaults(&mut schema);
+        schema
     }
 
     fn expected(&self) -> String {
@@ -124,6 +131,23 @@ impl Kind for Rules<'_> {
 
     fn show(&self, _value: &Vec<Rule>) -> Option<Value> {
         None
+    }
+}
+
+fn forget_defaults(schema: &mut Value) {
+    match schema {
+        Value::Object(fields) => {
+            // A field of that name has a schema, and no value.
+            if fields
+                .get("default")
+                .is_some_and(|value| !value.is_object())
+            {
+                fields.shift_remove("default");
+            }
+            fields.values_mut().for_each(forget_defaults);
+        }
+        Value::Array(items) => items.iter_mut().for_each(forget_defaults),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 

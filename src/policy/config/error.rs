@@ -69,8 +69,8 @@ pub enum Problem {
         /// What must stand there.
         expected: String,
     },
-    /// A list without entries.
-    #[error("is an empty list; name at least one, or remove the line")]
+    /// A list or mapping without entries.
+    #[error("is empty; write at least one entry, or remove the line")]
     Empty,
     /// A value that is none of those that may be chosen.
     #[error("is {value:?}; it may be {allowed}{}", did_you_mean(near.as_deref()))]
@@ -109,7 +109,7 @@ pub enum Problem {
         most: u64,
     },
     /// Not a quantity.
-    #[error("is {value:?}, {error}")]
+    #[error("is {value:?}, which is {error}")]
     Quantity {
         /// As written.
         value: String,
@@ -123,7 +123,9 @@ pub enum Problem {
     #[error("do not fit: {0}; lower the request or raise the limit")]
     Bounds(BoundsError),
     /// A name for the second time.
-    #[error("is {name:?} for the second time, first in line {line}; every {what} needs its own name")]
+    #[error(
+        "is {name:?} for the second time, first in line {line}; every {what} needs its own name"
+    )]
     Duplicate {
         /// The name.
         name: String,

@@ -174,6 +174,13 @@ impl<'d> Fields<'_, 'd> {
         }
     }
 
+    /// Notes a fault of the mapping as a whole.
+    pub fn fault_of_all(&mut self, problem: Problem) {
+        if let Mode::Read { node, report, .. } = &mut self.mode {
+            report.note(node, At::Key, problem);
+        }
+    }
+
     /// Whether the mapping of the file has a field of that name.
     pub fn has(&self, name: &str) -> bool {
         match &self.mode {

@@ -30,7 +30,8 @@ impl Form {
 }
 
 /// The pattern of a quantity, for editors; [`crate::sidecar::quantity`] decides.
-pub(super) const QUANTITY: &str = r"^\+?([0-9]+\.?[0-9]*|\.[0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][-+]?[0-9]+)?$";
+pub(super) const QUANTITY: &str =
+    r"^\+?([0-9]+\.?[0-9]*|\.[0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][-+]?[0-9]+)?$";
 
 /// A name of a rule or profile: it is used in metrics and annotations.
 pub(super) static NAME: Form = Form {
@@ -163,7 +164,11 @@ mod tests {
         for (form, fits, does_not) in [
             (&NAME, "ci-2", "CI"),
             (&OBJECT_NAME, "ca.bundle", "ca/bundle"),
-            (&IMAGE, "registry.example:5000/x/docker:28-dind@sha256:00", "docker dind"),
+            (
+                &IMAGE,
+                "registry.example:5000/x/docker:28-dind@sha256:00",
+                "docker dind",
+            ),
             (&FLAG, "--log-opt=max-size=10m", "-D"),
             (&VARIABLE, "NO_PROXY", "NO-PROXY"),
             (&ANY, "", &"x".repeat(40000)),
@@ -191,8 +196,8 @@ mod tests {
     fn the_pattern_of_a_quantity_is_what_the_parser_takes() {
         let pattern = Regex::new(QUANTITY);
         for text in [
-            "1", "+1", "1.5", ".5", "1.", "500m", "4Gi", "1e3", "1E-3", "2E", "2Ei", "", ".", "4gb", "1 Gi",
-            "0.1n", "7k", "7K", "7Ki",
+            "1", "+1", "1.5", ".5", "1.", "500m", "4Gi", "1e3", "1E-3", "2E", "2Ei", "", ".",
+            "4gb", "1 Gi", "0.1n", "7k", "7K", "7Ki",
         ] {
             let parsed = text.parse::<crate::sidecar::quantity::Quantity>();
             let matched = pattern.as_ref().is_ok_and(|pattern| pattern.is_match(text));

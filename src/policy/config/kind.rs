@@ -344,7 +344,8 @@ impl<K: Kind> Kind for List<K> {
             return None;
         }
         let items = items.iter().enumerate();
-        let read = items.filter_map(|(index, item)| self.item.read(&node.item(index, item), report));
+        let read =
+            items.filter_map(|(index, item)| self.item.read(&node.item(index, item), report));
         Some(read.collect())
     }
 

@@ -103,6 +103,13 @@ impl<'d> Report<'d> {
         self.place(&node.pointer, At::Key).0
     }
 
+    /// Whether a value, or something in it, has a fault.
+    pub fn is_faulty(&self, node: &Node<'_>) -> bool {
+        let field = spelled(&node.pointer);
+        let mut errors = self.errors.iter();
+        errors.any(|error| error.field.starts_with(&field))
+    }
+
     /// The faults.
     pub fn into_errors(self) -> Vec<ConfigError> {
         self.errors
@@ -123,11 +130,7 @@ impl<'d> Report<'d> {
         let before = self.text.get(..byte).unwrap_or_default();
         let line = before.matches('\n').count() + 1;
         let start = before.rfind('\n').map_or(0, |at| at + 1);
-        let column = before[start..]
-            .chars()
-            .filter(|c| *c != '\u{feff}')
-            .count()
-            + 1;
+        let column = before[start..].chars().filter(|c| *c != '\u{feff}').count() + 1;
         let number = |n| u32::try_from(n).unwrap_or(u32::MAX);
         (number(line), number(column))
     }

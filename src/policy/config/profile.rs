@@ -76,10 +76,7 @@ impl Kind for Extends<'_> {
 }
 
 /// The fault of a profile's name that is none.
-pub(super) fn unknown_profile<'p>(
-    name: &str,
-    all: impl Iterator<Item = &'p Profile>,
-) -> Problem {
+pub(super) fn unknown_profile<'p>(name: &str, all: impl Iterator<Item = &'p Profile>) -> Problem {
     let known: Vec<&str> = all.map(|profile| profile.name.as_str()).collect();
     Problem::Profile {
         value: shown(name),
@@ -313,9 +310,14 @@ fn refuse_contradictions(fields: &mut Fields<'_, '_>, profile: &Profile) {
 
 fn refuse_flag(flag: &str) -> Option<&'static str> {
     let (name, value) = flag.split_once('=').unwrap_or((flag, ""));
-    let on_loopback = ["tcp://127.0.0.1:", "tcp://localhost:", "tcp://[::1]:", "unix://"]
-        .iter()
-        .any(|start| value.starts_with(start));
+    let on_loopback = [
+        "tcp://127.0.0.1:",
+        "tcp://localhost:",
+        "tcp://[::1]:",
+        "unix://",
+    ]
+    .iter()
+    .any(|start| value.starts_with(start));
     match name {
         "--host" | "--hosts" if !on_loopback => Some(
             "which would make whoever reaches the Pod's address root in the sidecar; write \
@@ -420,13 +422,10 @@ fn read_storage(fields: &mut Fields<'_, '_>) -> Storage {
         }),
     );
     if fields.has("emptyDir") == fields.has("ephemeral") {
-        fields.fault(
-            "ephemeral",
-            Problem::Contradiction(
-                "needs exactly one of emptyDir and ephemeral; write emptyDir: {} for the node's disk"
-                    .to_owned(),
-            ),
-        );
+        fields.fault_of_all(Problem::Contradiction(
+            "needs exactly one of emptyDir and ephemeral; write emptyDir: {} for the node's disk"
+                .to_owned(),
+        ));
     }
     let ephemeral = ephemeral.flatten();
     ephemeral
@@ -446,7 +445,9 @@ fn read_address_pool(fields: &mut Fields<'_, '_>) -> AddressPool {
     );
     let pool = AddressPool {
         base: base.unwrap_or_default(),
-        size: size.and_then(|size| u8::try_from(size).ok()).unwrap_or_default(),
+        size: size
+            .and_then(|size| u8::try_from(size).ok())
+            .unwrap_or_default(),
     };
     if pool.base.is_empty() || pool.size == 0 {
         return pool;
@@ -502,7 +503,10 @@ fn read_security_context(fields: &mut Fields<'_, '_>) -> Value {
             "Whether a process may get more rights than its parent.",
         ),
         ("readOnlyRootFilesystem", "Whether the image is read-only."),
-        ("runAsNonRoot", "Whether the kubelet refuses to run it as root."),
+        (
+            "runAsNonRoot",
+            "Whether the kubelet refuses to run it as root.",
+        ),
     ] {
         put(name, fields.get(name, about, &Flag).map(Value::from));
     }
@@ -512,7 +516,7 @@ fn read_security_context(fields: &mut Fields<'_, '_>) -> Value {
     ] {
         let id = Whole {
             least: 0,
-            most: i64::MAX.unsigned_abs(),
+            most: 0x7fff_ffff,
         };
         put(name, fields.get(name, about, &id).map(Value::from));
     }

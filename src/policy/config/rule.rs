@@ -14,9 +14,7 @@ use crate::sidecar::profile::{PodSecurity, Profile};
 use super::error::Problem;
 use super::fields::Fields;
 use super::form::{self, Form};
-use super::kind::{
-    Amount, Choice, Dictionary, Kind, List, OneOrMore, Record, Sound, Text,
-};
+use super::kind::{Amount, Choice, Dictionary, Kind, List, OneOrMore, Record, Sound, Text};
 use super::node::{At, Node, Report};
 use super::profile::unknown_profile;
 
@@ -256,7 +254,11 @@ fn read_match(fields: &mut Fields<'_, '_>) -> Matcher {
         may_be_empty: false,
     };
     let to_globs = |texts: Option<Vec<String>>| -> Vec<Glob> {
-        texts.unwrap_or_default().into_iter().map(Glob::new).collect()
+        texts
+            .unwrap_or_default()
+            .into_iter()
+            .map(Glob::new)
+            .collect()
     };
     let to_labels = |entries: Option<Vec<(String, Vec<String>)>>| -> Vec<LabelIs> {
         let entries = entries.unwrap_or_default().into_iter();
@@ -352,6 +354,7 @@ pub(super) fn refuse_unreachable(rules: &[Rule], node: &Node<'_>, report: &mut R
         if rule.matches == Matcher::default()
             && !is_last
             && let Some(item) = items.get(index)
+            && !report.is_faulty(&node.item(index, item))
         {
             let text = "matches every Pod, so that no rule below it is ever asked; add a match, or \
                         write it as `default`";

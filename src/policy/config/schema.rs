@@ -100,7 +100,10 @@ fn form(field: &Value) -> String {
     }
     match field.get("type") {
         Some(Value::String(kind)) if kind == "array" => {
-            format!("list of {}", form(field.get("items").unwrap_or(&Value::Null)))
+            format!(
+                "list of {}",
+                form(field.get("items").unwrap_or(&Value::Null))
+            )
         }
         Some(Value::String(kind)) if kind == "object" => match field.get("additionalProperties") {
             Some(Value::Object(values)) => {

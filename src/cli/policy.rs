@@ -1,0 +1,61 @@
+//! `--config FILE`: the policy of a command, from a file or built in.
+
+use std::path::PathBuf;
+use std::{fs, io};
+
+use clap::Args;
+
+use crate::policy::Policy;
+use crate::policy::config::{Config, ConfigErrors};
+
+/// The flag that names a policy file.
+#[derive(Clone, Debug, Default, Args)]
+pub struct PolicyArgs {
+    /// Policy file (dind-injector.io/v1alpha1, kind Policy); see docs/policy.md
+    #[arg(long, value_name = "FILE", env = "DIND_INJECTOR_CONFIG")]
+    pub config: Option<PathBuf>,
+}
+
+/// Why a policy file is not in force.
+#[derive(Debug, thiserror::Error)]
+pub enum PolicyError {
+    /// The file.
+    #[error("cannot read --config {}: {error}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// Its text.
+    #[error("cannot use --config {}:\n{errors}", path.display())]
+    Refused {
+        /// The file.
+        path: PathBuf,
+        /// Everything that is wrong with it.
+        errors: ConfigErrors,
+    },
+}
+
+impl PolicyArgs {
+    /// The policy for work without a cluster: the file's, or one that swaps everywhere.
+    ///
+    /// # Errors
+    /// Where the file cannot be used.
+    pub fn offline(&self) -> Result<Policy, PolicyError> {
+        let Some(path) = &self.config else {
+            return Ok(Policy::offline());
+        };
+        let text = fs::read_to_string(path).map_err(|error| PolicyError::Read {
+            path: path.clone(),
+            error,
+        })?;
+        match Config::from_yaml(&text) {
+            Ok(config) => Ok(config.policy().clone()),
+            Err(errors) => Err(PolicyError::Refused {
+                path: path.clone(),
+                errors,
+            }),
+        }
+    }
+}

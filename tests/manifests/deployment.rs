@@ -1,0 +1,197 @@
+//! The Deployment: what it runs, and with how little.
+
+use std::time::Duration;
+
+use clap::{Args as _, FromArgMatches as _, Parser as _};
+use dind_injector::certs::DEFAULT_DNS_NAME;
+use dind_injector::cli::Cli;
+use dind_injector::server::{ServerArgs, duration};
+use serde_json::{Value, json};
+
+use super::rendered::{all, install, list};
+
+#[test]
+fn the_program_takes_the_arguments_that_it_is_given() {
+    for rendered in all() {
+        let line = std::iter::once("dind-injector").chain(rendered.args());
+        if let Err(error) = Cli::try_parse_from(line) {
+            panic!("{}: {error}", rendered.file);
+        }
+    }
+}
+
+/// Level `restricted` of the Pod Security Standards, and a root that cannot be written.
+#[test]
+fn the_pod_has_no_rights_on_its_node() {
+    for rendered in all() {
+        let pod = rendered.pod_spec();
+        let security = &pod["securityContext"];
+        assert_eq!(security["runAsNonRoot"], true);
+        assert_eq!(security["runAsUser"], 65532);
+        assert_eq!(security["seccompProfile"]["type"], "RuntimeDefault");
+        let own = &rendered.container()["securityContext"];
+        let expected = json!({
+            "allowPrivilegeEscalation": false,
+            "readOnlyRootFilesystem": true,
+            "capabilities": {"drop": ["ALL"]},
+        });
+        assert_eq!(*own, expected, "{}", rendered.file);
+        for field in ["hostNetwork", "hostPID", "hostIPC", "initContainers"] {
+            assert!(pod.get(field).is_none(), "{}: {field}", rendered.file);
+        }
+        for volume in list(&pod["volumes"]) {
+            let harmless = ["configMap", "secret"]
+                .iter()
+                .any(|s| volume.get(s).is_some());
+            assert!(harmless, "{}: {volume}", rendered.file);
+        }
+    }
+}
+
+#[test]
+fn the_namespace_holds_its_pods_to_the_restricted_level() {
+    let namespace = install();
+    let labels = &namespace.one("Namespace")["metadata"]["labels"];
+    assert_eq!(labels["pod-security.kubernetes.io/enforce"], "restricted");
+}
+
+#[test]
+fn the_token_is_for_this_pod_alone() {
+    for rendered in all() {
+        let account = rendered.one("ServiceAccount");
+        assert_eq!(account["automountServiceAccountToken"], false);
+        assert_eq!(rendered.pod_spec()["automountServiceAccountToken"], true);
+        assert_eq!(
+            rendered.pod_spec()["serviceAccountName"],
+            account["metadata"]["name"]
+        );
+    }
+}
+
+#[test]
+fn the_kubelet_waits_for_the_whole_shutdown() {
+    for rendered in all() {
+        let time = |flag: &str| duration(rendered.arg(flag).unwrap()).unwrap();
+        let longest = time("--shutdown-delay") + time("--drain-timeout");
+        let patience = rendered.pod_spec()["terminationGracePeriodSeconds"]
+            .as_u64()
+            .unwrap();
+        assert!(Duration::from_secs(patience) > longest, "{}", rendered.file);
+    }
+}
+
+#[test]
+fn ports_are_those_that_the_program_listens_on() {
+    let defaults = ServerArgs::augment_args(clap::Command::new("serve"));
+    let defaults = defaults.get_matches_from(["serve"]);
+    let defaults = ServerArgs::from_arg_matches(&defaults).unwrap();
+    for rendered in all() {
+        assert_eq!(rendered.arg("--listen"), None);
+        let expected = json!([
+            {"name": "https", "containerPort": defaults.listen.port()},
+            {"name": "admin", "containerPort": defaults.admin_listen.port()},
+        ]);
+        assert_eq!(rendered.container()["ports"], expected);
+        for port in list(&rendered.one("Service")["spec"]["ports"]) {
+            assert_eq!(port["targetPort"], port["name"], "{}", rendered.file);
+        }
+    }
+}
+
+#[test]
+fn the_kubelet_asks_the_admin_port() {
+    for rendered in all() {
+        for (probe, path) in [("livenessProbe", "/livez"), ("readinessProbe", "/readyz")] {
+            let get = &rendered.container()[probe]["httpGet"];
+            assert_eq!(*get, json!({"path": path, "port": "admin"}));
+        }
+    }
+}
+
+#[test]
+fn selectors_find_the_pods() {
+    for rendered in all() {
+        let labels = &rendered.one("Deployment")["spec"]["template"]["metadata"]["labels"];
+        let selects = |selector: &Value| {
+            let wanted = selector.as_object().unwrap();
+            assert!(!wanted.is_empty());
+            for (key, value) in wanted {
+                assert_eq!(labels[key], *value, "{}: {selector}", rendered.file);
+            }
+        };
+        selects(&rendered.one("Service")["spec"]["selector"]);
+        selects(&rendered.one("Deployment")["spec"]["selector"]["matchLabels"]);
+        selects(&rendered.one("PodDisruptionBudget")["spec"]["selector"]["matchLabels"]);
+        selects(&rendered.one("NetworkPolicy")["spec"]["podSelector"]["matchLabels"]);
+        for spread in list(&rendered.pod_spec()["topologySpreadConstraints"]) {
+            selects(&spread["labelSelector"]["matchLabels"]);
+        }
+    }
+}
+
+#[test]
+fn one_replica_serves_while_another_is_replaced() {
+    let install = install();
+    let spec = &install.one("Deployment")["spec"];
+    assert_eq!(spec["replicas"], 2);
+    assert_eq!(spec["strategy"]["rollingUpdate"]["maxUnavailable"], 0);
+    assert_eq!(
+        install.one("PodDisruptionBudget")["spec"]["maxUnavailable"],
+        1
+    );
+}
+
+#[test]
+fn a_horizontal_autoscaler_has_the_replicas_to_itself() {
+    for rendered in all() {
+        let scaled = rendered.kind("HorizontalPodAutoscaler").count() == 1;
+        let fixed = rendered.one("Deployment")["spec"].get("replicas").is_some();
+        assert!(scaled != fixed, "{}", rendered.file);
+    }
+}
+
+#[test]
+fn a_certificate_of_its_own_is_for_the_services_name() {
+    assert_eq!(install().arg("--tls-dns-name"), Some(DEFAULT_DNS_NAME));
+    for rendered in all() {
+        let service = rendered.one("Service")["metadata"].clone();
+        let name = |field: &str| service[field].as_str().unwrap().to_owned();
+        let name = format!("{}.{}.svc", name("name"), name("namespace"));
+        if rendered.is_self_managed() {
+            assert_eq!(
+                rendered.arg("--tls-dns-name"),
+                Some(&*name),
+                "{}",
+                rendered.file
+            );
+        }
+        for certificate in rendered.kind("Certificate") {
+            if certificate["spec"]["isCA"] != true {
+                assert_eq!(certificate["spec"]["dnsNames"], json!([name]));
+            }
+        }
+    }
+}
+
+#[test]
+fn mounted_directories_hold_what_the_arguments_name() {
+    for rendered in all() {
+        let mounts = list(&rendered.container()["volumeMounts"]);
+        for flag in ["--tls-cert", "--tls-key", "--config"] {
+            let Some(file) = rendered.arg(flag) else {
+                continue;
+            };
+            let directory = file.rsplit_once('/').unwrap().0;
+            let mount = mounts.iter().find(|m| m["mountPath"] == directory);
+            let mount = mount.unwrap_or_else(|| panic!("{}: {file}", rendered.file));
+            // A subPath is never updated.
+            assert!(mount.get("subPath").is_none());
+            let mut volumes = list(&rendered.pod_spec()["volumes"]).iter();
+            assert!(
+                volumes.any(|v| v["name"] == mount["name"]),
+                "{}",
+                rendered.file
+            );
+        }
+    }
+}

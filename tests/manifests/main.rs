@@ -1,0 +1,13 @@
+//! `manifests/` held to the program: what is installed is what the program serves, may do no
+//! more than it must, and sends it every Pod that could matter. No helm and no cluster: the
+//! renderings are committed, and `tests/manifests/run` holds them equal to the chart.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod chart;
+mod deployment;
+mod examples;
+mod matching;
+mod monitoring;
+mod rbac;
+mod rendered;
+mod webhooks;

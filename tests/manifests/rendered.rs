@@ -1,0 +1,132 @@
+//! The committed renderings, parsed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use dind_injector::manifest;
+use serde_json::Value;
+
+/// One rendering of the chart.
+pub struct Rendered {
+    /// Its file, below the repository.
+    pub file: String,
+    /// Its objects, in order.
+    pub objects: Vec<Value>,
+}
+
+/// The repository's root.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A file's text.
+pub fn text(file: &str) -> String {
+    fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
+}
+
+/// A file's YAML documents.
+pub fn documents(file: &str) -> Vec<Value> {
+    let read = manifest::read(&text(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+    read.into_iter().map(|document| document.value).collect()
+}
+
+/// Every file below a directory with an ending, in order; none is a failure.
+pub fn files_below(directory: &str, ending: &str) -> Vec<PathBuf> {
+    fn walk(directory: &Path, found: &mut Vec<PathBuf>) {
+        let entries = fs::read_dir(directory)
+            .unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
+        for entry in entries {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, found);
+            } else {
+                found.push(path);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(&root().join(directory), &mut found);
+    found.retain(|path| path.to_string_lossy().ends_with(ending));
+    assert!(!found.is_empty(), "no {ending} file below {directory}");
+    found.sort();
+    found
+}
+
+/// `manifests/install.yaml`.
+pub fn install() -> Rendered {
+    let file = "manifests/install.yaml".to_owned();
+    let objects = documents(&file);
+    Rendered { file, objects }
+}
+
+/// `manifests/install.yaml` and every variant.
+pub fn all() -> Vec<Rendered> {
+    let variants = files_below("tests/manifests/rendered", ".yaml");
+    let variants = variants.into_iter().map(|path| {
+        let file = path.strip_prefix(root()).unwrap().display().to_string();
+        let objects = documents(&file);
+        Rendered { file, objects }
+    });
+    std::iter::once(install()).chain(variants).collect()
+}
+
+impl Rendered {
+    /// The objects of a kind.
+    pub fn kind<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Value> {
+        self.objects.iter().filter(move |o| o["kind"] == kind)
+    }
+
+    /// The only object of a kind.
+    pub fn one<'a>(&'a self, kind: &'a str) -> &'a Value {
+        let found: Vec<_> = self.kind(kind).collect();
+        assert_eq!(found.len(), 1, "{}: {kind}", self.file);
+        found[0]
+    }
+
+    /// The Deployment's Pod.
+    pub fn pod_spec(&self) -> &Value {
+        &self.one("Deployment")["spec"]["template"]["spec"]
+    }
+
+    /// The Deployment's only container.
+    pub fn container(&self) -> &Value {
+        let containers = list(&self.pod_spec()["containers"]);
+        assert_eq!(containers.len(), 1, "{}", self.file);
+        &containers[0]
+    }
+
+    /// The arguments of `dind-injector`.
+    pub fn args(&self) -> Vec<&str> {
+        let args = list(&self.container()["args"]).iter();
+        args.map(|arg| arg.as_str().unwrap()).collect()
+    }
+
+    /// The value of `--flag=value`.
+    pub fn arg(&self, flag: &str) -> Option<&str> {
+        let mut args = self.args().into_iter();
+        args.find_map(|arg| arg.strip_prefix(flag)?.strip_prefix('='))
+    }
+
+    /// Every webhook of both configurations.
+    pub fn webhooks(&self) -> Vec<&Value> {
+        let configurations = self
+            .kind("MutatingWebhookConfiguration")
+            .chain(self.kind("ValidatingWebhookConfiguration"));
+        configurations.flat_map(|c| list(&c["webhooks"])).collect()
+    }
+
+    /// Whether the program keeps its own certificates here.
+    pub fn is_self_managed(&self) -> bool {
+        self.arg("--tls-cert").is_none()
+    }
+}
+
+/// A list; empty where it is missing.
+pub fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+/// A list of strings.
+pub fn strings(value: &Value) -> Vec<&str> {
+    list(value).iter().map(|s| s.as_str().unwrap()).collect()
+}
