@@ -3,5 +3,7 @@
 
 mod api;
 mod authority;
+mod events;
 mod namespaces;
 mod rotation;
+mod serve;
