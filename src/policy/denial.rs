@@ -8,8 +8,6 @@ use crate::names;
 use crate::pod::detect::Agent;
 use crate::sidecar::profile::{BoundsError, PodSecurity};
 
-pub use super::reason::Reason;
-
 use super::named::{Entry, Named};
 use super::need::Need;
 use super::wish::WishError;
