@@ -89,7 +89,7 @@ pub fn pass<'p>(
         Verdict::Leave(reason) => Action::Left(reason),
         Verdict::Deny(denial) => Action::Denied(denial),
         Verdict::Change(order) => {
-            let plan = plan(pod, &findings, &order, installed.as_ref());
+            let plan = plan(pod, &findings, &order, installed.as_ref())?;
             let patch = patch(pod, &plan)?;
             let touched = plan.edits.iter().map(|edit| edit.place);
             let containers = touched

@@ -22,4 +22,5 @@ pub mod report;
 pub mod scan;
 pub mod server;
 pub mod sidecar;
+pub mod uninject;
 pub mod webhook;

@@ -4,11 +4,10 @@
 //! A Pod template counts as a Pod of the workload's controller, so that a DaemonSet's is
 //! judged as one. A document that makes no Pods passes through unchanged.
 
-use json_patch::Patch;
 use serde_json::{Map, Value};
 
 use crate::engine::{self, Action, Outcome};
-use crate::manifest::{PodRef, ShapeError};
+use crate::manifest::{Operation, OperationError, PodRef, ShapeError, operations};
 use crate::pod::text::Text;
 use crate::pod::view::Pod;
 use crate::policy::Policy;
@@ -111,7 +110,23 @@ pub fn view<T>(
     Ok(look(&subject, &view))
 }
 
-/// Applies an outcome's patch to the Pod at `pointer` of `document`.
+/// The operations of an outcome, with their paths from the root of the document that holds
+/// the Pod at `pointer`. None where nothing changes.
+///
+/// # Errors
+/// Never for a patch of the engine; see [`OfflineError::Internal`].
+pub fn changes(pointer: &str, outcome: &Outcome<'_>) -> Result<Vec<Operation>, OfflineError> {
+    let Action::Changed(change) = &outcome.action else {
+        return Ok(Vec::new());
+    };
+    let operations = operations(change.patch.as_bytes())?;
+    Ok(operations
+        .into_iter()
+        .map(|operation| operation.below(pointer))
+        .collect())
+}
+
+/// Applies an outcome's patch to the Pod at `pointer` of `document`; keys keep their order.
 ///
 /// # Errors
 /// Never for a patch of the engine; see [`OfflineError::Internal`].
@@ -120,16 +135,16 @@ pub fn apply(
     pointer: &str,
     outcome: &Outcome<'_>,
 ) -> Result<(), OfflineError> {
-    let Action::Changed(change) = &outcome.action else {
-        return Ok(());
-    };
-    let internal = |error: String| OfflineError::Internal(error);
-    let patch: Patch = serde_json::from_slice(change.patch.as_bytes())
-        .map_err(|error| internal(error.to_string()))?;
-    let pod = document
-        .pointer_mut(pointer)
-        .ok_or_else(|| internal(format!("no Pod at {pointer:?}")))?;
-    json_patch::patch(pod, &patch).map_err(|error| internal(error.to_string()))
+    for operation in changes(pointer, outcome)? {
+        operation.apply(document)?;
+    }
+    Ok(())
+}
+
+impl From<OperationError> for OfflineError {
+    fn from(error: OperationError) -> Self {
+        Self::Internal(error.to_string())
+    }
 }
 
 fn to_json(object: &Map<String, Value>) -> Result<String, OfflineError> {

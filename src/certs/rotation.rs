@@ -224,7 +224,7 @@ impl Rotation {
         cas: &[Vec<Vec<CaCert>>],
         now: Moment,
     ) {
-        let unknown = bundles.iter().any(|seen| *seen == BundleSeen::Unknown);
+        let unknown = bundles.contains(&BundleSeen::Unknown);
         let everywhere = |ca: &CaCert| {
             !unknown
                 && cas

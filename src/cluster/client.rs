@@ -16,7 +16,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug, Default, Eq, PartialEq, clap::Args)]
 pub struct ClusterArgs {
     /// Kubeconfig to use in place of the Pod's service account
-    #[arg(long, value_name = "FILE", env = "KUBECONFIG")]
+    #[arg(long, value_name = "FILE", env = "DIND_INJECTOR_KUBECONFIG")]
     pub kubeconfig: Option<PathBuf>,
     /// Context of --kubeconfig to use in place of its current one
     #[arg(long, value_name = "NAME", requires = "kubeconfig")]

@@ -235,7 +235,10 @@ impl Exemption {
         let Self {
             namespace, says, ..
         } = self;
-        format!("{{name: exempt-{namespace}, match: {{namespaces: [{namespace}]}}, {says}}}")
+        // A rule's name has at most 63 characters, as a namespace's has.
+        let short: String = namespace.chars().take(50).collect();
+        let short = short.trim_end_matches('-');
+        format!("{{name: exempt-{short}, match: {{namespaces: [{namespace}]}}, {says}}}")
     }
 }
 

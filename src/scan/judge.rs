@@ -190,7 +190,7 @@ impl Hearing<'_, '_> {
         };
         let pointer = format!("{}/volumeMounts/{}", way.place, way.mount);
         Finding {
-            container: Some(container.name.to_string()),
+            container: Some(shown(container)),
             how: How::from(&way.reach),
             target: self.spelled(way),
             mount_path: Some(mount.mount_path.to_string()),
@@ -250,7 +250,7 @@ impl Hearing<'_, '_> {
             value => value.to_owned(),
         };
         Finding {
-            container: Some(name.to_owned()),
+            container: Some(shown(container)),
             how: How::TcpDockerHost,
             target,
             mount_path: None,
@@ -289,6 +289,14 @@ impl Hearing<'_, '_> {
         let mut after = before.clone();
         offline::apply(&mut after, "", outcome)?;
         Ok(Some(Change { before, after }))
+    }
+}
+
+/// Its name; what fills one in later (Prow does) leaves it out.
+fn shown(container: &Container<'_>) -> String {
+    match &*container.name {
+        "" => "(no name)".to_owned(),
+        name => name.to_owned(),
     }
 }
 

@@ -21,6 +21,7 @@ use super::group::{self, SocketGroup};
 use super::installed::Installed;
 use super::mirror::{Mirror, MirrorBuilder};
 use super::notice::Notice;
+use super::original;
 use super::profile::{Profile, Resources, Storage};
 
 /// What the policy decided to have done to a Pod.
@@ -147,13 +148,38 @@ pub enum VolumeSource<'p> {
 }
 
 /// Plans what `order` says for `pod`.
+///
+/// # Errors
+/// Only for a fault of this program: a record of what is taken away that cannot be written.
 pub fn plan<'p, 'a>(
     pod: &'p Pod<'a>,
     findings: &[Finding],
     order: &'p Order<'p>,
     installed: Option<&Installed<'p, 'a>>,
-) -> Plan<'p> {
-    Planner::new(pod, findings, order, installed).plan()
+) -> Result<Plan<'p>, serde_json::Error> {
+    let (mut plan, group) = Planner::new(pod, findings, order, installed).plan();
+    let earlier = installed.map(|installed| installed.container);
+    if let Some(record) = original::record(pod, &plan, group, earlier)? {
+        match (&mut plan.sidecar, installed) {
+            (Some(sidecar), _) => sidecar.env.push(record),
+            (None, Some(installed)) => plan.edit(installed.place).add_env.push(record),
+            // Nothing is changed where there is no sidecar.
+            (None, None) => {}
+        }
+    }
+    Ok(plan)
+}
+
+impl<'p> Plan<'p> {
+    /// The edit of the container at `place`, new at the end of the edits where it has none.
+    fn edit(&mut self, place: Place) -> &mut ContainerEdit<'p> {
+        let known = self.edits.iter().position(|edit| edit.place == place);
+        let index = known.unwrap_or_else(|| {
+            self.edits.push(ContainerEdit::at(place));
+            self.edits.len() - 1
+        });
+        &mut self.edits[index]
+    }
 }
 
 struct Planner<'i, 'p, 'a> {
@@ -216,7 +242,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
         }
     }
 
-    fn plan(mut self) -> Plan<'p> {
+    fn plan(mut self) -> (Plan<'p>, Option<SocketGroup>) {
         let mut notices = self.what_happened();
         let mut add_volumes = Vec::new();
         let storage_volume = self.name_of_new_volume(names::STORAGE_VOLUME);
@@ -249,24 +275,24 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
         let mirror = self.mirror(&own);
         notices.extend(mirror.notices);
         let mounts = own.into_iter().chain(mirror.mounts).collect();
-        let (sidecar, add_group) = match self.installed {
+        let (sidecar, group) = match self.installed {
             Some(installed) => {
                 self.extend_installed(installed, mounts, mirror.env);
                 (None, None)
             }
             None => {
                 let group = group::choose(self.pod, &self.users, self.order.profile.rootless);
-                let added = match group {
-                    SocketGroup::Added(gid) => Some(gid),
-                    SocketGroup::Root | SocketGroup::Present(_) => None,
-                };
-                (Some(self.sidecar(group, mounts, mirror.env)), added)
+                (Some(self.sidecar(group, mounts, mirror.env)), Some(group))
             }
+        };
+        let add_group = match group {
+            Some(SocketGroup::Added(gid)) => Some(gid),
+            Some(SocketGroup::Root | SocketGroup::Present(_)) | None => None,
         };
         let order = self.order;
         let fresh = self.installed.is_none();
         let profile = order.profile;
-        Plan {
+        let plan = Plan {
             remove_volumes: self.unused_volumes(),
             edits: self
                 .edits
@@ -282,7 +308,8 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
             runtime_class_name: profile.runtime_class_name.as_deref().filter(|_| fresh),
             host_users: profile.host_users.filter(|_| fresh),
             notices,
-        }
+        };
+        (plan, group)
     }
 
     fn edit(&mut self, place: Place) -> &mut ContainerEdit<'p> {

@@ -3,5 +3,6 @@
 
 mod api;
 mod authority;
+mod events;
 mod namespaces;
 mod rotation;

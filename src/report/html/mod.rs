@@ -168,8 +168,10 @@ fn tiles(page: &mut String, report: &Report) {
         let _ = write!(
             page,
             "<p class=\"useless\"><strong>Look before you enforce.</strong> {} of the swapped look at the \
-             node’s own containers, and would see none in a daemon of their own.</p>",
-            grouped(summary.useless)
+             node’s own containers, and would see none in a daemon of their own. \
+             <button type=\"button\" class=\"show\" id=\"look\" data-search=\"{}\" hidden>Show them</button></p>",
+            grouped(summary.useless),
+            rows::LOOK
         );
     }
     page.push_str("</section>\n");
@@ -229,14 +231,22 @@ fn table(page: &mut String, workloads: &[Workload]) {
         ("Needs a hand", "hand"),
         ("Where", "where"),
     ] {
+        let sorted = if key == "order" {
+            " aria-sort=\"ascending\""
+        } else {
+            ""
+        };
         let _ = write!(
             page,
-            "<th scope=\"col\" data-key=\"{key}\"><button type=\"button\" class=\"sort\">{title}\
+            "<th scope=\"col\" data-key=\"{key}\"{sorted}><button type=\"button\" class=\"sort\">{title}\
              <span class=\"arrow\" aria-hidden=\"true\"></span></button></th>"
         );
     }
     page.push_str("</tr></thead>\n");
-    for (index, workload) in workloads.iter().enumerate() {
+    // What stands in the way of enforcement comes first.
+    let mut workloads: Vec<&Workload> = workloads.iter().collect();
+    workloads.sort_by_key(|workload| std::cmp::Reverse(workload.verdict));
+    for (index, workload) in workloads.into_iter().enumerate() {
         page.push_str(&rows::rows(workload, index));
         page.push('\n');
     }
@@ -256,7 +266,7 @@ fn gaps(page: &mut String, report: &Report) {
     let mut gaps: Vec<&Gap> = report.gaps.iter().collect();
     gaps.sort_by_key(|gap| gap.mentions.is_none());
     for gap in gaps {
-        let line = gap.line.map(|line| format!("<wbr>:{line}"));
+        let line = gap.line.map(|line| format!(":{line}"));
         let mentions = gap.mentions.map(|line| {
             format!(" <strong class=\"mentions\">Line {line} names a runtime’s socket.</strong>")
         });

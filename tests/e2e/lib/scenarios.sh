@@ -70,6 +70,7 @@ run_scenario() {
     echo "$status" >"$RESULTS/$name.status"
     if ((status == 0)); then
         say "ok    $name ($((SECONDS - started)) s)"
+        sed -n 's/^note: /            /p' "$RESULTS/$name.log" >&2
     else
         say "FAIL  $name ($((SECONDS - started)) s)"
         {
