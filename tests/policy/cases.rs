@@ -105,7 +105,10 @@ fn policy_of(case: &Case) -> Policy {
         Value::String(name) => match name.as_str() {
             "builtin" => Policy::builtin(),
             "offline" => Policy::offline(),
-            name => Config::from_yaml(&preset_text(name)).unwrap().policy().clone(),
+            name => Config::from_yaml(&preset_text(name))
+                .unwrap()
+                .policy()
+                .clone(),
         },
         inline => {
             let mut file = json!({

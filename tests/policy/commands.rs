@@ -60,7 +60,10 @@ fn check_config_names_file_line_and_column_and_ends_with_1() {
 #[test]
 fn check_config_writes_json_for_programs() {
     let arguments = ["check-config", "-o", "json", "-f", "-"];
-    let output = run(&arguments, &format!("{HEAD}default: {{hostSockets: swap}}\n"));
+    let output = run(
+        &arguments,
+        &format!("{HEAD}default: {{hostSockets: swap}}\n"),
+    );
     assert_eq!(output.status.code(), Some(1));
     let all: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(all[0]["file"], "stdin");
