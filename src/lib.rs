@@ -10,6 +10,7 @@ pub mod certs;
 pub mod cli;
 pub mod cluster;
 pub mod engine;
+pub mod explain;
 pub mod manifest;
 pub mod metrics;
 pub mod names;

@@ -8,10 +8,13 @@ use serde_json::{Map, Value};
 
 use crate::engine::{self, Action, Outcome};
 use crate::manifest::{Operation, OperationError, PodRef, ShapeError, operations};
+use crate::pod::text::Text;
 use crate::pod::view::Pod;
 use crate::policy::Policy;
 use crate::policy::decide::Scope;
-use crate::policy::subject::{NamespaceLabels, Requester, Subject};
+use crate::policy::subject::{
+    CONTROLLER_GROUPS, NamespaceLabels, Requester, Subject, controller_of,
+};
 
 /// What is said about the cluster that is not there.
 #[derive(Clone, Debug, Default)]
@@ -20,7 +23,7 @@ pub struct Setting {
     pub namespace: String,
     /// The labels of every namespace.
     pub namespace_labels: NamespaceLabels,
-    /// The user that asks.
+    /// The user that makes Pods; a workload's are made by its controller.
     pub user: String,
     /// That user's groups.
     pub groups: Vec<String>,
@@ -84,13 +87,17 @@ pub fn view<T>(
         &setting.namespace,
     ];
     let namespace = namespace.into_iter().find(|name| !name.is_empty());
-    let groups: Vec<_> = setting
-        .groups
-        .iter()
-        .map(|group| group.as_str().into())
-        .collect();
+    let owner = owner_of(pod.kind);
+    let (user, groups): (&str, Vec<&str>) = match owner.and_then(controller_of) {
+        Some(controller) => (controller, CONTROLLER_GROUPS.to_vec()),
+        None => (
+            &setting.user,
+            setting.groups.iter().map(String::as_str).collect(),
+        ),
+    };
+    let groups: Vec<Text<'_>> = groups.into_iter().map(Text::from).collect();
     let requester = Requester {
-        user: &setting.user,
+        user,
         groups: &groups,
     };
     let subject = Subject::new(
@@ -98,7 +105,7 @@ pub fn view<T>(
         namespace.unwrap_or("default"),
         Some(&setting.namespace_labels),
         requester,
-        owner_of(pod.kind),
+        owner,
     );
     Ok(look(&subject, &view))
 }

@@ -9,7 +9,7 @@ use dind_injector::engine::{self, Action};
 use dind_injector::pod::view::Pod;
 use dind_injector::policy::Policy;
 use dind_injector::policy::decide::Scope;
-use dind_injector::policy::denial::Reason;
+use dind_injector::policy::reason::Reason;
 use dind_injector::policy::rule::TcpAction;
 use dind_injector::policy::subject::{Requester, Subject};
 use dind_injector::sidecar::container::{START_SCRIPT, SidecarMode};

@@ -17,7 +17,6 @@ use super::denial::Denial;
 use super::fit;
 use super::judge::{Judge, Judgment, Ruling};
 use super::matcher::Detection;
-use super::named::Named;
 use super::reason::Reason;
 use super::rule::{Leave, Rule};
 use super::subject::Subject;
@@ -277,12 +276,5 @@ impl<'p> Case<'p, '_, '_> {
         } else {
             Reason::NothingToDo
         }
-    }
-}
-
-impl Judgment<'_> {
-    /// What was ruled, as a policy spells it.
-    pub fn word(&self) -> &'static str {
-        self.ruling.name()
     }
 }
