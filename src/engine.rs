@@ -42,6 +42,20 @@ pub enum Action {
     Changed(Change),
 }
 
+/// The reason word of a change.
+pub const INJECTED: &str = "Injected";
+
+impl Action {
+    /// The outcome (`left`, `denied` or `changed`) and the reason, as fixed words.
+    pub fn words(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Left(reason) => ("left", reason.name()),
+            Self::Denied(denial) => ("denied", denial.reason()),
+            Self::Changed(_) => ("changed", INJECTED),
+        }
+    }
+}
+
 /// A change of a Pod.
 #[derive(Debug)]
 pub struct Change {
@@ -75,7 +89,7 @@ pub fn pass<'p>(
         Verdict::Leave(reason) => Action::Left(reason),
         Verdict::Deny(denial) => Action::Denied(denial),
         Verdict::Change(order) => {
-            let plan = plan(pod, &findings, &order, installed.as_ref());
+            let plan = plan(pod, &findings, &order, installed.as_ref())?;
             let patch = patch(pod, &plan)?;
             let touched = plan.edits.iter().map(|edit| edit.place);
             let containers = touched

@@ -79,6 +79,9 @@ pub mod env {
     pub const MTU: &str = "DIND_MTU";
     /// Prefix of variables copied from a container for a mirrored `subPathExpr`.
     pub const COPIED: &str = "DIND_ENV_";
+    /// What was taken away from the Pod, for `uninject`; the script does not read it. A number
+    /// follows in later passes: `DIND_ORIGINAL_2`.
+    pub const ORIGINAL: &str = "DIND_ORIGINAL";
     /// The lowest API version that Engine 29 accepts from old clients.
     pub const MIN_API: &str = "DOCKER_MIN_API_VERSION";
     /// Emptied, so that the image's entrypoint makes no certificates.

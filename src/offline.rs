@@ -4,15 +4,17 @@
 //! A Pod template counts as a Pod of the workload's controller, so that a DaemonSet's is
 //! judged as one. A document that makes no Pods passes through unchanged.
 
-use json_patch::Patch;
 use serde_json::{Map, Value};
 
 use crate::engine::{self, Action, Outcome};
-use crate::manifest::{PodRef, ShapeError};
+use crate::manifest::{Operation, OperationError, PodRef, ShapeError, operations};
+use crate::pod::text::Text;
 use crate::pod::view::Pod;
 use crate::policy::Policy;
 use crate::policy::decide::Scope;
-use crate::policy::subject::{NamespaceLabels, Requester, Subject};
+use crate::policy::subject::{
+    CONTROLLER_GROUPS, NamespaceLabels, Requester, Subject, controller_of,
+};
 
 /// What is said about the cluster that is not there.
 #[derive(Clone, Debug, Default)]
@@ -21,7 +23,7 @@ pub struct Setting {
     pub namespace: String,
     /// The labels of every namespace.
     pub namespace_labels: NamespaceLabels,
-    /// The user that asks.
+    /// The user that makes Pods; a workload's are made by its controller.
     pub user: String,
     /// That user's groups.
     pub groups: Vec<String>,
@@ -85,13 +87,17 @@ pub fn view<T>(
         &setting.namespace,
     ];
     let namespace = namespace.into_iter().find(|name| !name.is_empty());
-    let groups: Vec<_> = setting
-        .groups
-        .iter()
-        .map(|group| group.as_str().into())
-        .collect();
+    let owner = owner_of(pod.kind);
+    let (user, groups): (&str, Vec<&str>) = match owner.and_then(controller_of) {
+        Some(controller) => (controller, CONTROLLER_GROUPS.to_vec()),
+        None => (
+            &setting.user,
+            setting.groups.iter().map(String::as_str).collect(),
+        ),
+    };
+    let groups: Vec<Text<'_>> = groups.into_iter().map(Text::from).collect();
     let requester = Requester {
-        user: &setting.user,
+        user,
         groups: &groups,
     };
     let subject = Subject::new(
@@ -99,12 +105,28 @@ pub fn view<T>(
         namespace.unwrap_or("default"),
         Some(&setting.namespace_labels),
         requester,
-        owner_of(pod.kind),
+        owner,
     );
     Ok(look(&subject, &view))
 }
 
-/// Applies an outcome's patch to the Pod at `pointer` of `document`.
+/// The operations of an outcome, with their paths from the root of the document that holds
+/// the Pod at `pointer`. None where nothing changes.
+///
+/// # Errors
+/// Never for a patch of the engine; see [`OfflineError::Internal`].
+pub fn changes(pointer: &str, outcome: &Outcome<'_>) -> Result<Vec<Operation>, OfflineError> {
+    let Action::Changed(change) = &outcome.action else {
+        return Ok(Vec::new());
+    };
+    let operations = operations(change.patch.as_bytes())?;
+    Ok(operations
+        .into_iter()
+        .map(|operation| operation.below(pointer))
+        .collect())
+}
+
+/// Applies an outcome's patch to the Pod at `pointer` of `document`; keys keep their order.
 ///
 /// # Errors
 /// Never for a patch of the engine; see [`OfflineError::Internal`].
@@ -113,16 +135,16 @@ pub fn apply(
     pointer: &str,
     outcome: &Outcome<'_>,
 ) -> Result<(), OfflineError> {
-    let Action::Changed(change) = &outcome.action else {
-        return Ok(());
-    };
-    let internal = |error: String| OfflineError::Internal(error);
-    let patch: Patch = serde_json::from_slice(change.patch.as_bytes())
-        .map_err(|error| internal(error.to_string()))?;
-    let pod = document
-        .pointer_mut(pointer)
-        .ok_or_else(|| internal(format!("no Pod at {pointer:?}")))?;
-    json_patch::patch(pod, &patch).map_err(|error| internal(error.to_string()))
+    for operation in changes(pointer, outcome)? {
+        operation.apply(document)?;
+    }
+    Ok(())
+}
+
+impl From<OperationError> for OfflineError {
+    fn from(error: OperationError) -> Self {
+        Self::Internal(error.to_string())
+    }
 }
 
 fn to_json(object: &Map<String, Value>) -> Result<String, OfflineError> {

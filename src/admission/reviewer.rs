@@ -101,9 +101,6 @@ pub enum Failure {
     Internal(serde_json::Error),
 }
 
-/// The reason word of a change.
-pub(super) const CHANGED: &str = "Injected";
-
 /// Answers the review in `body`.
 ///
 /// # Errors
@@ -131,10 +128,11 @@ pub fn review(
             judgments: Vec::new(),
         },
     };
-    let (word, reason, change, denial) = match &outcome.action {
-        Action::Left(reason) => ("left", reason.name(), None, None),
-        Action::Denied(denial) => ("denied", denial.reason(), None, Some(denial.to_string())),
-        Action::Changed(change) => ("changed", CHANGED, Some(change), None),
+    let (word, reason) = outcome.action.words();
+    let (change, denial) = match &outcome.action {
+        Action::Left(_) => (None, None),
+        Action::Denied(denial) => (None, Some(denial.to_string())),
+        Action::Changed(change) => (Some(change), None),
     };
     let warnings: Vec<String> = outcome.notices.iter().map(ToString::to_string).collect();
     let containers = change

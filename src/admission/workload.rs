@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use crate::engine::{self, Action};
+use crate::engine::{self, Action, INJECTED};
 use crate::manifest::{PodRef, pods};
 use crate::names::audit;
 use crate::offline::owner_of;
@@ -14,12 +14,12 @@ use crate::pod::view::Pod;
 use crate::policy::Policy;
 use crate::policy::decide::Scope;
 use crate::policy::reason::Reason;
-use crate::policy::subject::{Requester, Subject};
+use crate::policy::subject::{CONTROLLER_GROUPS, Requester, Subject, controller_of};
 use crate::sidecar::notice::LONGEST;
 
 use super::response::Response;
 use super::review::{Request, Review, ReviewError, enveloped};
-use super::reviewer::{CHANGED, Failure, Namespaces, Record, Reviewed};
+use super::reviewer::{Failure, Namespaces, Record, Reviewed};
 
 /// The workloads of this path, as [`pods`] names them.
 const KINDS: [&str; 6] = [
@@ -29,14 +29,6 @@ const KINDS: [&str; 6] = [
     "ReplicaSet",
     "Job",
     "CronJob",
-];
-
-/// The groups of a controller's service account.
-/// Source: `k8s.io/apiserver/pkg/authentication/serviceaccount/util.go`, `MakeGroupNames`.
-const CONTROLLER_GROUPS: [&str; 3] = [
-    "system:serviceaccounts",
-    "system:serviceaccounts:kube-system",
-    "system:authenticated",
 ];
 
 /// What will happen to a workload's Pods.
@@ -102,10 +94,10 @@ fn foresee(
     let pod: Pod<'_> = serde_json::from_str(&json).map_err(ReviewError::MalformedPod)?;
     let labels = namespaces.labels(namespace);
     let owner = owner_of(makes.kind).unwrap_or(makes.kind);
-    let user = controller_of(owner);
+    let user = controller_of(owner).unwrap_or_default();
     let groups: Vec<Text<'_>> = CONTROLLER_GROUPS.map(Text::from).to_vec();
     let requester = Requester {
-        user: &user,
+        user,
         groups: &groups,
     };
     let subject = Subject::new(&pod, namespace, labels.as_deref(), requester, Some(owner));
@@ -120,7 +112,7 @@ fn foresee(
             warnings.extend(lines(&text));
             (denial.reason(), None)
         }
-        Action::Changed(change) => (CHANGED, Some(change)),
+        Action::Changed(change) => (INJECTED, Some(change)),
     };
     let told = outcome.notices.iter().map(ToString::to_string);
     warnings.extend(told.map(|notice| cut(&format!("in its Pods: {notice}"))));
@@ -192,18 +184,6 @@ impl Foresight {
             warnings: Vec::new(),
         }
     }
-}
-
-/// The user that makes the Pods of this kind.
-/// Source: `kubernetes/plugin/pkg/auth/authorizer/rbac/bootstrappolicy/controller_policy.go`.
-fn controller_of(kind: &str) -> String {
-    let name = match kind {
-        "ReplicaSet" => "replicaset-controller",
-        "StatefulSet" => "statefulset-controller",
-        "DaemonSet" => "daemon-set-controller",
-        _ => "job-controller",
-    };
-    format!("system:serviceaccount:kube-system:{name}")
 }
 
 /// `text` in as many warnings as it needs, broken between words.

@@ -8,6 +8,7 @@ mod certs;
 mod check_config;
 mod client;
 mod demo;
+mod explain;
 mod inject;
 mod input;
 mod output;
@@ -39,6 +40,8 @@ enum Command {
     Inject(inject::InjectArgs),
     /// Check a policy file, or print its JSON Schema
     CheckConfig(check_config::CheckConfigArgs),
+    /// Say what the webhook would do with Pods, and which rule says so
+    Explain(explain::ExplainArgs),
     /// Make a development CA and a serving certificate, as files
     Certs(certs::CertsArgs),
     /// Find what reaches a node's container runtime, and what the webhook would make of it
@@ -110,6 +113,7 @@ impl Cli {
             Command::Demo(args) => demo::run(args, out, err),
             Command::Inject(args) => inject::run(args, out, err),
             Command::CheckConfig(args) => check_config::run(args, out),
+            Command::Explain(args) => explain::run(args, out, err),
             Command::Certs(args) => certs::run(args, out),
             Command::Scan(args) => scan::run(args, out),
         }

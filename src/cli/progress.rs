@@ -39,11 +39,7 @@ impl Progress {
 fn watch(total: usize, done: &AtomicUsize, ended: &mpsc::Receiver<()>) {
     let start = Instant::now();
     let mut shown = false;
-    loop {
-        match ended.recv_timeout(STEP) {
-            Err(RecvTimeoutError::Timeout) => {}
-            Ok(()) | Err(RecvTimeoutError::Disconnected) => break,
-        }
+    while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(STEP) {
         if start.elapsed() >= PATIENCE {
             // A terminal that has gone needs no bar.
             let _ = write!(io::stderr(), "{}", bar(done.load(Ordering::Relaxed), total));

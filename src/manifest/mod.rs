@@ -8,6 +8,7 @@
 mod anchors;
 mod error;
 mod json;
+mod operation;
 mod position;
 mod quote;
 mod resolve;
@@ -19,6 +20,7 @@ mod yaml;
 use serde_json::Value;
 
 pub use error::{Problem, ReadError};
+pub use operation::{Operation, OperationError, operations};
 pub use position::{Origin, Position, Positions};
 pub use workload::{PodRef, ShapeError, pods};
 pub use write::to_yaml;

@@ -10,3 +10,4 @@ pub mod path;
 pub mod sockets;
 pub mod text;
 pub mod view;
+pub mod written;

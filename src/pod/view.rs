@@ -12,6 +12,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::text::Text;
+use super::written::{Listed, Verbatim};
 use crate::names;
 
 /// A Pod, or the template of one.
@@ -74,8 +75,8 @@ pub struct OwnerReference<'a> {
 #[serde(rename_all = "camelCase")]
 pub struct Spec<'a> {
     /// Run one after the other before [`Spec::containers`]; native sidecars stay.
-    #[serde(borrow, default, deserialize_with = "or_default")]
-    pub init_containers: Vec<Container<'a>>,
+    #[serde(borrow, default)]
+    pub init_containers: Listed<Container<'a>>,
     /// The Pod's own containers.
     #[serde(borrow, default, deserialize_with = "or_default")]
     pub containers: Vec<Container<'a>>,
@@ -83,11 +84,11 @@ pub struct Spec<'a> {
     #[serde(borrow, default, deserialize_with = "or_default")]
     pub ephemeral_containers: Vec<Container<'a>>,
     /// The Pod's volumes.
-    #[serde(borrow, default, deserialize_with = "or_default")]
-    pub volumes: Vec<Volume<'a>>,
-    /// What holds for each container that does not say otherwise.
     #[serde(borrow, default)]
-    security_context: Option<PodSecurityContext<'a>>,
+    pub volumes: Listed<Verbatim<'a, Volume<'a>>>,
+    /// What holds for each container that does not say otherwise.
+    #[serde(borrow, default, deserialize_with = "some")]
+    security_context: Option<Verbatim<'a, Option<PodSecurityContext<'a>>>>,
     /// The node's network namespace.
     #[serde(default, deserialize_with = "or_default")]
     pub host_network: bool,
@@ -136,10 +137,45 @@ pub struct Os<'a> {
 pub struct PodResources<'a> {
     /// Requests of the whole Pod.
     #[serde(borrow, default)]
-    pub requests: Labels<'a>,
+    pub requests: Keys<'a>,
     /// Limits of the whole Pod.
     #[serde(borrow, default)]
-    pub limits: Labels<'a>,
+    pub limits: Keys<'a>,
+}
+
+/// The keys of a map, in whatever type its values are written: an author may write an amount
+/// as a number.
+#[derive(Debug, Default)]
+pub struct Keys<'a>(Vec<Text<'a>>);
+
+impl Keys<'_> {
+    /// Whether the map has this key.
+    pub fn has(&self, key: &str) -> bool {
+        self.0.iter().any(|known| &**known == key)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Keys<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct KeysVisitor;
+        impl<'de> Visitor<'de> for KeysVisitor {
+            type Value = Keys<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map")
+            }
+            fn visit_unit<E>(self) -> Result<Keys<'de>, E> {
+                Ok(Keys::default())
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Keys<'de>, A::Error> {
+                let mut keys = Vec::new();
+                while let Some((key, _)) = map.next_entry::<Text<'de>, IgnoredAny>()? {
+                    keys.push(key);
+                }
+                Ok(Keys(keys))
+            }
+        }
+        deserializer.deserialize_any(KeysVisitor)
+    }
 }
 
 /// One container of any of the three lists.
@@ -159,11 +195,11 @@ pub struct Container<'a> {
     #[serde(borrow, default, deserialize_with = "or_default")]
     pub args: Vec<Text<'a>>,
     /// Its environment, in order.
-    #[serde(borrow, default, deserialize_with = "or_default")]
-    pub env: Vec<EnvVar<'a>>,
+    #[serde(borrow, default)]
+    pub env: Listed<EnvVar<'a>>,
     /// Its mounts.
-    #[serde(borrow, default, deserialize_with = "or_default")]
-    pub volume_mounts: Vec<VolumeMount<'a>>,
+    #[serde(borrow, default)]
+    pub volume_mounts: Listed<Verbatim<'a, VolumeMount<'a>>>,
     /// What it may do.
     #[serde(default, deserialize_with = "or_default")]
     pub security_context: SecurityContext,
@@ -248,8 +284,8 @@ pub struct PodSecurityContext<'a> {
     #[serde(default)]
     pub fs_group: Option<i64>,
     /// More groups of every container.
-    #[serde(default, deserialize_with = "or_default")]
-    pub supplemental_groups: Vec<i64>,
+    #[serde(default)]
+    pub supplemental_groups: Listed<i64>,
     /// SELinux options, as written.
     #[serde(borrow, default)]
     pub se_linux_options: Option<SeLinuxOptions<'a>>,
@@ -338,7 +374,7 @@ static NO_SECURITY: PodSecurityContext<'static> = PodSecurityContext {
     run_as_user: None,
     run_as_group: None,
     fs_group: None,
-    supplemental_groups: Vec::new(),
+    supplemental_groups: Listed::ABSENT,
     se_linux_options: None,
     app_armor_profile: None,
 };
@@ -410,6 +446,15 @@ where
     Option::<T>::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
+/// A field that is there, be it `null`.
+fn some<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(deserializer).map(Some)
+}
+
 /// Which of a Pod's three container lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum List {
@@ -464,12 +509,21 @@ impl<'a> Pod<'a> {
 
     /// Its `spec.securityContext`, empty where it has none.
     pub fn security(&self) -> &PodSecurityContext<'a> {
-        self.spec.security_context.as_ref().unwrap_or(&NO_SECURITY)
+        let written = self.spec.security_context.as_ref();
+        let context = written.and_then(|context| context.as_ref());
+        context.unwrap_or(&NO_SECURITY)
+    }
+
+    /// Its `spec.securityContext` as it was written, where it was, be it `null`.
+    pub fn written_security(&self) -> Option<&'a RawValue> {
+        let written = self.spec.security_context.as_ref();
+        written.map(|context| context.json)
     }
 
     /// Whether it has a `spec.securityContext` at all.
     pub fn has_security(&self) -> bool {
-        self.spec.security_context.is_some()
+        let written = self.spec.security_context.as_ref();
+        written.is_some_and(|context| context.is_some())
     }
 
     /// The containers of one list.

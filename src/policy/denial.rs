@@ -8,8 +8,6 @@ use crate::names;
 use crate::pod::detect::Agent;
 use crate::sidecar::profile::{BoundsError, PodSecurity};
 
-pub use super::reason::Reason;
-
 use super::named::{Entry, Named};
 use super::need::Need;
 use super::wish::WishError;
@@ -237,7 +235,10 @@ impl Exemption {
         let Self {
             namespace, says, ..
         } = self;
-        format!("{{name: exempt-{namespace}, match: {{namespaces: [{namespace}]}}, {says}}}")
+        // A rule's name has at most 63 characters, as a namespace's has.
+        let short: String = namespace.chars().take(50).collect();
+        let short = short.trim_end_matches('-');
+        format!("{{name: exempt-{short}, match: {{namespaces: [{namespace}]}}, {says}}}")
     }
 }
 

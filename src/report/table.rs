@@ -57,6 +57,9 @@ fn color(verdict: Verdict) -> Style {
     color.on_default()
 }
 
+/// A rule's weight and name.
+type HeaviestFirst<'r> = (Reverse<Weight>, &'r str);
+
 struct Page {
     out: String,
     paint: Paint,
@@ -148,8 +151,7 @@ impl Page {
     }
 
     fn risks(&mut self, report: &Report) {
-        // By weight, the heaviest first.
-        let mut by_rule: BTreeMap<(Reverse<Weight>, &str), (&Rule, Vec<String>)> = BTreeMap::new();
+        let mut by_rule: BTreeMap<HeaviestFirst<'_>, (&Rule, Vec<String>)> = BTreeMap::new();
         for workload in &report.workloads {
             for risk in &workload.risks {
                 let key = (Reverse(risk.rule.weight), risk.rule.id);

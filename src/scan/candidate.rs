@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use crate::manifest::{ShapeError, pods};
+use crate::manifest::{PodRef, ShapeError, pods};
 
 use super::{argo, jenkins, pod_spec, tekton};
 
@@ -84,6 +84,9 @@ impl Pointers {
     }
 }
 
+/// What an object without a name is called.
+pub const NO_NAME: &str = "(no name)";
+
 /// The fields that name an object.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Object<'d> {
@@ -107,7 +110,7 @@ impl<'d> Object<'d> {
             group: text("apiVersion").map(|v| v.split_once('/').map_or("", |(group, _)| group)),
             name: metadata("name")
                 .or_else(|| metadata("generateName"))
-                .unwrap_or("(no name)"),
+                .unwrap_or(NO_NAME),
             namespace: metadata("namespace"),
         }
     }
@@ -120,38 +123,32 @@ impl<'d> Object<'d> {
 
 /// Every candidate of a document, in its order.
 pub fn candidates(document: &Value) -> Vec<Candidate<'_>> {
-    let known = pods(document);
-    if !known.is_empty() {
-        let mut found: Vec<_> = known.into_iter().map(plain).collect();
-        // A List may hold other things beside workloads.
-        each_item(document, &mut |item, pointer| {
-            if pods(item).is_empty() {
-                found.extend(made_by(item, pointer));
-            }
-        });
-        return found;
-    }
+    let mut known = pods(document).into_iter().peekable();
     let mut found = Vec::new();
     each_item(document, &mut |item, pointer| {
-        found.extend(made_by(item, pointer))
+        let of_item = |pod: &PodRef<'_>| {
+            let rest = pod.pointer.strip_prefix(pointer);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let mut is_workload = false;
+        while let Some(pod) = known.next_if(of_item) {
+            found.push(plain(pod, Object::of(item)));
+            is_workload = true;
+        }
+        if !is_workload {
+            found.extend(made_by(item, pointer));
+        }
     });
+    // A list of a wrong shape is reported at the list itself.
+    found.extend(known.map(|pod| plain(pod, Object::of(document))));
     found
 }
 
-fn plain(pod: crate::manifest::PodRef<'_>) -> Candidate<'_> {
-    let name = pod.name.map(Cow::Borrowed).or_else(|| {
-        let prefix = pod
-            .pod
-            .as_ref()
-            .ok()?
-            .get("metadata")?
-            .get("generateName")?;
-        Some(Cow::Owned(format!("{}*", prefix.as_str()?)))
-    });
+fn plain<'d>(pod: PodRef<'d>, head: Object<'d>) -> Candidate<'d> {
     Candidate {
         kind: pod.kind,
         maker: pod.kind,
-        name: name.unwrap_or(Cow::Borrowed("(no name)")),
+        name: Cow::Borrowed(pod.name.unwrap_or(head.name)),
         namespace: pod.namespace,
         pod: pod.pod.map(Cow::Borrowed),
         pointers: Pointers::at(pod.pointer),

@@ -14,6 +14,10 @@ pub struct Embedded<'d> {
     pub pointer: String,
     /// The key it has there.
     pub key: &'d str,
+    /// What it belongs to: the `name` beside it, or else its key.
+    pub name: &'d str,
+    /// The `namespace` beside it.
+    pub namespace: Option<&'d str>,
     /// The text.
     pub text: &'d str,
 }
@@ -37,34 +41,60 @@ pub fn is_pod_like(text: &str) -> bool {
 /// Every text of `value`, which stands at `pointer`. An object's own `metadata` is left out: it
 /// may hold a copy of the object.
 pub fn texts<'d>(value: &'d Value, pointer: &str) -> Vec<Embedded<'d>> {
-    let mut found = Vec::new();
-    walk(value, "", pointer, 0, &mut found);
-    found
+    let mut search = Search { found: Vec::new() };
+    search.value(value, &Beside::default(), pointer, 0);
+    search.found
 }
 
-fn walk<'d>(value: &'d Value, key: &'d str, at: &str, depth: usize, found: &mut Vec<Embedded<'d>>) {
-    match value {
-        Value::String(text) => {
-            if text.contains('\n') && WORDS.iter().any(|word| text.contains(word)) {
-                found.push(Embedded {
-                    pointer: at.to_owned(),
-                    key,
-                    text,
-                });
-            }
-        }
-        Value::Array(items) if depth < MAX_DEPTH => {
-            for (index, item) in items.iter().enumerate() {
-                walk(item, key, &format!("{at}/{index}"), depth + 1, found);
-            }
-        }
-        Value::Object(map) if depth < MAX_DEPTH => {
-            for (key, value) in map {
-                if key != "metadata" {
-                    walk(value, key, &below(at, key), depth + 1, found);
+struct Search<'d> {
+    found: Vec<Embedded<'d>>,
+}
+
+/// What stands beside a value.
+#[derive(Clone, Copy, Default)]
+struct Beside<'d> {
+    key: &'d str,
+    name: Option<&'d str>,
+    namespace: Option<&'d str>,
+}
+
+impl<'d> Search<'d> {
+    fn value(&mut self, value: &'d Value, beside: &Beside<'d>, at: &str, depth: usize) {
+        match value {
+            Value::String(text) => {
+                if text.contains('\n') && may_be_in(text) {
+                    self.found.push(Embedded {
+                        pointer: at.to_owned(),
+                        key: beside.key,
+                        name: beside.name.unwrap_or(beside.key),
+                        namespace: beside.namespace,
+                        text,
+                    });
                 }
             }
+            Value::Array(items) if depth < MAX_DEPTH => {
+                for (index, item) in items.iter().enumerate() {
+                    self.value(item, beside, &format!("{at}/{index}"), depth + 1);
+                }
+            }
+            Value::Object(map) if depth < MAX_DEPTH => {
+                let text = |key: &str| map.get(key).and_then(Value::as_str);
+                for (key, value) in map {
+                    let beside = Beside {
+                        key,
+                        name: text("name"),
+                        namespace: text("namespace").or(beside.namespace),
+                    };
+                    if key != "metadata" {
+                        self.value(value, &beside, &below(at, key), depth + 1);
+                    }
+                }
+            }
+            Value::Array(_)
+            | Value::Object(_)
+            | Value::Null
+            | Value::Bool(_)
+            | Value::Number(_) => {}
         }
-        Value::Array(_) | Value::Object(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }

@@ -11,6 +11,9 @@ use serde_json::{Map, Value, json};
 
 use super::candidate::{Candidate, Object, Pointers, below};
 
+/// What such a template is shown as.
+pub const JENKINS_AGENT: &str = "Jenkins agent";
+
 /// As deep as any configuration is nested.
 const MAX_DEPTH: usize = 24;
 
@@ -77,7 +80,7 @@ fn template<'d>(map: &'d Map<String, Value>, at: &str) -> Option<Candidate<'d>> 
         }
     }
     Some(Candidate {
-        kind: "Jenkins agent",
+        kind: JENKINS_AGENT,
         maker: "Pod",
         name: Cow::Borrowed(
             text("name")

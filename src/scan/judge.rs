@@ -16,7 +16,8 @@ use crate::pod::docker_host::{DockerHost, docker_host};
 use crate::pod::view::{Container, Place, Pod};
 use crate::policy::Policy;
 use crate::policy::decide::{self, Scope, decide};
-use crate::policy::denial::{Denial, Reason};
+use crate::policy::denial::Denial;
+use crate::policy::reason::Reason;
 use crate::policy::subject::Subject;
 use crate::sidecar::installed::{Installed, installed};
 use crate::sidecar::notice::Notice;
@@ -189,7 +190,7 @@ impl Hearing<'_, '_> {
         };
         let pointer = format!("{}/volumeMounts/{}", way.place, way.mount);
         Finding {
-            container: Some(container.name.to_string()),
+            container: Some(shown(container)),
             how: How::from(&way.reach),
             target: self.spelled(way),
             mount_path: Some(mount.mount_path.to_string()),
@@ -249,7 +250,7 @@ impl Hearing<'_, '_> {
             value => value.to_owned(),
         };
         Finding {
-            container: Some(name.to_owned()),
+            container: Some(shown(container)),
             how: How::TcpDockerHost,
             target,
             mount_path: None,
@@ -288,6 +289,14 @@ impl Hearing<'_, '_> {
         let mut after = before.clone();
         offline::apply(&mut after, "", outcome)?;
         Ok(Some(Change { before, after }))
+    }
+}
+
+/// Its name; what fills one in later (Prow does) leaves it out.
+fn shown(container: &Container<'_>) -> String {
+    match &*container.name {
+        "" => "(no name)".to_owned(),
+        name => name.to_owned(),
     }
 }
 

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 
 use super::assembly::Assembly;
-use super::candidate::{Candidate, Object, Pointers, below, candidates as of_document};
+use super::candidate::{Candidate, NO_NAME, Object, Pointers, below, candidates as of_document};
 
 /// Nothing that people write nests its Pod templates deeper.
 const MAX_DEPTH: usize = 24;
@@ -117,15 +117,15 @@ impl<'d> Search<'d> {
 
     fn push(&mut self, pod: Cow<'d, Map<String, Value>>, pointers: Pointers) {
         let named = |pod: &Map<String, Value>| {
-            let name = pod
-                .get("metadata")?
-                .get("name")
-                .or_else(|| pod.get("name"))?;
+            let metadata = pod.get("metadata").and_then(|all| all.get("name"));
+            let name = metadata.or_else(|| pod.get("name"))?;
             Some(name.as_str()?.to_owned())
         };
         let own = named(&pod);
         let name = match (self.head.kind, own) {
             ("", Some(own)) => Cow::Owned(own),
+            // A chart's value is known by its key.
+            ("", None) => Cow::Owned(last_key(pointers.base())),
             (_, Some(own)) if own != self.head.name => {
                 Cow::Owned(format!("{}/{own}", self.head.name))
             }
@@ -154,7 +154,15 @@ impl<'d> Search<'d> {
 
 const SUMMERWIND: &str = "actions.summerwind.dev";
 
-/// Whether `value` has containers as a Pod's spec has them.
+/// The last key of a pointer that is no index.
+fn last_key(pointer: &str) -> String {
+    let mut keys = pointer.rsplit('/');
+    let key = keys.find(|key| key.parse::<usize>().is_err() && !key.is_empty());
+    key.unwrap_or(NO_NAME).replace("~1", "/").replace("~0", "~")
+}
+
+/// Whether `value` has containers as a Pod's spec has them. Jenkins' own templates have
+/// `containers` too, with commands of one line.
 fn is_pod_spec(value: &Value) -> bool {
     let Some(Value::Array(containers)) = value.get("containers") else {
         return false;
@@ -163,5 +171,11 @@ fn is_pod_spec(value: &Value) -> bool {
         let known = ["image", "command", "args", "volumeMounts", "env"];
         container.is_object() && known.iter().any(|key| container.get(key).is_some())
     };
-    containers.iter().any(is_container)
+    let is_line = |container: &Value| {
+        let mut words = ["command", "args"]
+            .iter()
+            .filter_map(|key| container.get(key));
+        words.any(Value::is_string)
+    };
+    containers.iter().any(is_container) && !containers.iter().any(is_line)
 }

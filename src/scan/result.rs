@@ -157,12 +157,7 @@ impl Report {
             }
             summary.by_hand += usize::from(workload.hand.is_some());
             summary.findings += workload.findings.len();
-            let useless = workload.verdict == Verdict::Swapped
-                && workload
-                    .risks
-                    .iter()
-                    .any(|risk| risk.rule.weight == Weight::Useless);
-            summary.useless += usize::from(useless);
+            summary.useless += usize::from(is_to_no_use(workload));
         }
         summary
     }
@@ -171,6 +166,12 @@ impl Report {
     pub fn worst(&self) -> Option<Verdict> {
         self.workloads.iter().map(|workload| workload.verdict).max()
     }
+}
+
+/// Whether a workload is swapped although it wants the node's own containers.
+pub fn is_to_no_use(workload: &Workload) -> bool {
+    let mut risks = workload.risks.iter();
+    workload.verdict == Verdict::Swapped && risks.any(|risk| risk.rule.weight == Weight::Useless)
 }
 
 impl Summary {

@@ -11,9 +11,9 @@ use crate::manifest::{self, Document, Positions, Problem, ReadError};
 use crate::offline::Setting;
 use crate::policy::subject::NamespaceLabels;
 
-use super::candidate::{Candidate, Object, Pointers, candidates, each_item};
+use super::candidate::{Candidate, NO_NAME, Object, Pointers, candidates, each_item};
 use super::finding::{Spot, Workload};
-use super::jenkins::{self, HostPath};
+use super::jenkins::{self, HostPath, JENKINS_AGENT};
 use super::judge::{Court, judge};
 use super::result::{Gap, Namespaces, Reading, Why};
 use super::{embedded, gitlab, groovy, volume};
@@ -73,6 +73,8 @@ struct Around<'a> {
     name: Option<String>,
     /// That object's namespace.
     namespace: Option<String>,
+    /// What its Pods are shown as.
+    kind: Option<&'a str>,
     /// What its Pods' containers run.
     scripts: &'a str,
     /// How many texts it is in.
@@ -160,6 +162,9 @@ impl Reader<'_> {
         found: &mut Vec<Workload>,
         reading: &mut Reading,
     ) {
+        if let Some(kind) = around.kind {
+            candidate.kind = kind;
+        }
         if candidate.scripts.is_empty() {
             candidate.scripts = Cow::Borrowed(around.scripts);
         }
@@ -214,17 +219,18 @@ impl Reader<'_> {
     ) {
         let head = Object::of(item);
         for inner in embedded::texts(item, pointer) {
-            let named = (head.name != NO_NAME).then_some(head.name);
-            let name = match named.or(around.name.as_deref()) {
-                Some(name) => format!("{name}/{}", inner.key),
-                None => inner.key.to_owned(),
+            let outer = (head.name != NO_NAME).then_some(head.name);
+            let name = match outer.or(around.name.as_deref()) {
+                Some(outer) => format!("{outer}/{}", inner.name),
+                None => inner.name.to_owned(),
             };
+            let namespace = inner.namespace.or(head.namespace);
             let inside = Around {
                 name: Some(name),
-                namespace: head
-                    .namespace
+                namespace: namespace
                     .map(str::to_owned)
                     .or_else(|| around.namespace.clone()),
+                kind: (head.kind.is_empty() && inner.key == "yaml").then_some(JENKINS_AGENT),
                 scripts: "",
                 depth: around.depth + 1,
             };
@@ -255,22 +261,20 @@ impl Reader<'_> {
             let inside = Around {
                 name: Some(around.name.clone().unwrap_or_else(|| "agent".to_owned())),
                 namespace: around.namespace.clone(),
+                kind: Some(JENKINS_AGENT),
                 scripts: text,
                 depth: around.depth + 1,
             };
             let mut part = self.manifest(&block.text, &inside);
             part.gaps.retain(|_| block.is_yaml);
             part.seen.documents = 0;
-            for workload in &mut part.workloads {
-                "Jenkins agent".clone_into(&mut workload.kind);
-            }
             merge(&mut reading, part, Lines::Plus(block.line - 1));
         }
         for template in pipeline.templates {
             let containers = template.containers.iter().map(jenkins::container_of);
             self.host_paths(
                 Template {
-                    kind: "Jenkins agent",
+                    kind: JENKINS_AGENT,
                     name: template.name.as_deref().or(around.name.as_deref()),
                     namespace: around.namespace.as_deref(),
                     line: template.line.max(1),
@@ -370,9 +374,6 @@ struct Template<'t> {
     volumes: Vec<(String, String, u32)>,
     scripts: &'t str,
 }
-
-/// What an object without a name is called.
-const NO_NAME: &str = "(no name)";
 
 /// The places of a text's nodes, looked up only where something was found.
 struct Places<'t> {

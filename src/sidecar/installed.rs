@@ -7,6 +7,7 @@
 use crate::names;
 use crate::pod::path::CleanPath;
 use crate::pod::view::{Container, List, Place, Pod, VolumeMount};
+use crate::pod::written::Verbatim;
 
 use super::container::start_command;
 
@@ -40,7 +41,7 @@ pub fn installed<'p, 'a>(pod: &'p Pod<'a>) -> Option<Installed<'p, 'a>> {
         let sockets = container.env_var(names::env::SOCKETS)?;
         let socket = CleanPath::new(sockets.value.split(' ').next()?);
         let shared = socket.parent()?;
-        let whole = |mount: &&VolumeMount<'a>| {
+        let whole = |mount: &&Verbatim<'a, VolumeMount<'a>>| {
             mount.sub_path.is_empty() && CleanPath::new(&mount.mount_path) == shared
         };
         let mount = container.volume_mounts.iter().find(whole)?;

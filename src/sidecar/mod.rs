@@ -8,6 +8,7 @@ pub mod group;
 pub mod installed;
 pub mod mirror;
 pub mod notice;
+pub mod original;
 pub mod patch;
 pub mod plan;
 pub mod profile;

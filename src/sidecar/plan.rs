@@ -19,8 +19,9 @@ use super::container::{
 use super::flags;
 use super::group::{self, SocketGroup};
 use super::installed::Installed;
-use super::mirror::{Mirror, MirrorBuilder};
+use super::mirror::{Mirror, MirrorBuilder, Treat};
 use super::notice::Notice;
+use super::original;
 use super::profile::{Profile, Resources, Storage};
 
 /// What the policy decided to have done to a Pod.
@@ -147,19 +148,45 @@ pub enum VolumeSource<'p> {
 }
 
 /// Plans what `order` says for `pod`.
+///
+/// # Errors
+/// Only for a fault of this program: a record of what is taken away that cannot be written.
 pub fn plan<'p, 'a>(
     pod: &'p Pod<'a>,
     findings: &[Finding],
     order: &'p Order<'p>,
     installed: Option<&Installed<'p, 'a>>,
-) -> Plan<'p> {
-    Planner::new(pod, findings, order, installed).plan()
+) -> Result<Plan<'p>, serde_json::Error> {
+    let (mut plan, group) = Planner::new(pod, findings, order, installed).plan();
+    let earlier = installed.map(|installed| installed.container);
+    if let Some(record) = original::record(pod, &plan, group, earlier)? {
+        match (&mut plan.sidecar, installed) {
+            (Some(sidecar), _) => sidecar.env.push(record),
+            (None, Some(installed)) => plan.edit(installed.place).add_env.push(record),
+            // Nothing is changed where there is no sidecar.
+            (None, None) => {}
+        }
+    }
+    Ok(plan)
+}
+
+impl<'p> Plan<'p> {
+    /// The edit of the container at `place`, new at the end of the edits where it has none.
+    fn edit(&mut self, place: Place) -> &mut ContainerEdit<'p> {
+        let known = self.edits.iter().position(|edit| edit.place == place);
+        let index = known.unwrap_or_else(|| {
+            self.edits.push(ContainerEdit::at(place));
+            self.edits.len() - 1
+        });
+        &mut self.edits[index]
+    }
 }
 
 struct Planner<'i, 'p, 'a> {
     pod: &'p Pod<'a>,
     order: &'p Order<'p>,
     installed: Option<&'i Installed<'p, 'a>>,
+    findings: &'i [Finding],
     swaps: Vec<&'i Finding>,
     /// Containers that talk to the daemon, in the Pod's order.
     users: Vec<Place>,
@@ -207,6 +234,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
             pod,
             order,
             installed,
+            findings,
             swaps,
             users,
             shared_dir,
@@ -216,7 +244,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
         }
     }
 
-    fn plan(mut self) -> Plan<'p> {
+    fn plan(mut self) -> (Plan<'p>, Option<SocketGroup>) {
         let mut notices = self.what_happened();
         let mut add_volumes = Vec::new();
         let storage_volume = self.name_of_new_volume(names::STORAGE_VOLUME);
@@ -249,24 +277,24 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
         let mirror = self.mirror(&own);
         notices.extend(mirror.notices);
         let mounts = own.into_iter().chain(mirror.mounts).collect();
-        let (sidecar, add_group) = match self.installed {
+        let (sidecar, group) = match self.installed {
             Some(installed) => {
                 self.extend_installed(installed, mounts, mirror.env);
                 (None, None)
             }
             None => {
                 let group = group::choose(self.pod, &self.users, self.order.profile.rootless);
-                let added = match group {
-                    SocketGroup::Added(gid) => Some(gid),
-                    SocketGroup::Root | SocketGroup::Present(_) => None,
-                };
-                (Some(self.sidecar(group, mounts, mirror.env)), added)
+                (Some(self.sidecar(group, mounts, mirror.env)), Some(group))
             }
+        };
+        let add_group = match group {
+            Some(SocketGroup::Added(gid)) => Some(gid),
+            Some(SocketGroup::Root | SocketGroup::Present(_)) | None => None,
         };
         let order = self.order;
         let fresh = self.installed.is_none();
         let profile = order.profile;
-        Plan {
+        let plan = Plan {
             remove_volumes: self.unused_volumes(),
             edits: self
                 .edits
@@ -282,7 +310,8 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
             runtime_class_name: profile.runtime_class_name.as_deref().filter(|_| fresh),
             host_users: profile.host_users.filter(|_| fresh),
             notices,
-        }
+        };
+        (plan, group)
     }
 
     fn edit(&mut self, place: Place) -> &mut ContainerEdit<'p> {
@@ -395,10 +424,18 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
         }
         let swapped: HashSet<(Place, usize)> =
             self.swaps.iter().map(|f| (f.place, f.mount)).collect();
+        let to_the_node: HashSet<(Place, usize)> =
+            self.findings.iter().map(|f| (f.place, f.mount)).collect();
         for &place in &self.users {
             builder.add(place, |mount| {
                 let at = &self.pod.container(place).volume_mounts[mount];
-                swapped.contains(&(place, mount)) || *at.name == *self.socket_volume
+                if swapped.contains(&(place, mount)) || *at.name == *self.socket_volume {
+                    Treat::Skip
+                } else if to_the_node.contains(&(place, mount)) {
+                    Treat::Refuse
+                } else {
+                    Treat::Mirror
+                }
             });
         }
         builder.finish()
@@ -421,7 +458,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
         let mut env = flags::environment(profile, self.pod, &self.users);
         env.insert(
             0,
-            EnvEntry::new(names::env::SOCKETS, self.sockets().join(" ")),
+            EnvEntry::new(names::env::SOCKETS, self.sockets(&volume_mounts).join(" ")),
         );
         if let Some(gid) = group.gid() {
             env.push(EnvEntry::new(names::env::GROUP, gid.to_string()));
@@ -450,7 +487,16 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
     /// Where the daemon listens: in the shared directory under each name that a container
     /// mounts, and at the node's own paths in the sidecar, so that
     /// `docker run -v /var/run/docker.sock:…` works inside.
-    fn sockets(&self) -> Vec<String> {
+    /// Never in a volume of a container, though: where that is the node's directory, dockerd
+    /// would put its socket in place of the node's.
+    fn sockets(&self, mounts: &[Mount<'_>]) -> Vec<String> {
+        let in_a_volume = |socket: &str| {
+            let socket = CleanPath::new(socket).unlinked();
+            let mut at = mounts
+                .iter()
+                .map(|mount| CleanPath::new(&mount.mount_path).unlinked());
+            at.any(|at| at.holds(&socket))
+        };
         let mut sockets = vec![format!("{}/{}", self.shared_dir, names::SOCKET_FILE)];
         let mut add = |socket: String| {
             if !sockets.contains(&socket) {
@@ -464,7 +510,8 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
             if let Reach::Socket(file) = &finding.reach {
                 add(format!("{}/{file}", self.shared_dir));
                 let at = finding.node_path.as_str();
-                if at != "/run/docker.sock" && !self.order.profile.rootless {
+                let own = at == "/run/docker.sock" || self.order.profile.rootless;
+                if !own && !in_a_volume(at) {
                     add(at.to_owned());
                 }
             }
@@ -498,7 +545,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
         for (index, var) in known.filter(|(_, var)| &*var.name == names::env::SOCKETS) {
             let mut sockets: Vec<&str> = var.value.split(' ').collect();
             let before = sockets.len();
-            let wanted = self.sockets();
+            let wanted = self.sockets(&mounts);
             for socket in &wanted {
                 if !sockets.contains(&socket.as_str()) {
                     sockets.push(socket);

@@ -498,6 +498,34 @@ where
     }
 }
 
+/// A kind of which a default is shown in a form of its own.
+pub(super) struct Shown<K: Kind> {
+    /// How it is read.
+    pub kind: K,
+    /// A value as it would be written.
+    pub show: fn(&K::Value) -> Value,
+}
+
+impl<K: Kind> Kind for Shown<K> {
+    type Value = K::Value;
+
+    fn read<'d>(&self, node: &Node<'d>, report: &mut Report<'d>) -> Option<K::Value> {
+        self.kind.read(node, report)
+    }
+
+    fn schema(&self) -> Value {
+        self.kind.schema()
+    }
+
+    fn expected(&self) -> String {
+        self.kind.expected()
+    }
+
+    fn show(&self, value: &K::Value) -> Option<Value> {
+        Some((self.show)(value))
+    }
+}
+
 /// A list of mappings, each with a `name` of its own. What stands above an entry is given
 /// to the one that reads it.
 pub(super) struct NamedRecords<T, F> {

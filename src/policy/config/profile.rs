@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::names;
 use crate::policy::named::Named;
@@ -15,7 +15,7 @@ use super::error::Problem;
 use super::fields::Fields;
 use super::form;
 use super::kind::{
-    Amount, Choice, Dictionary, Flag, Kind, List, Record, Sound, Text, Whole, either,
+    Amount, Choice, Dictionary, Flag, Kind, List, Record, Shown, Sound, Text, Whole, either,
 };
 use super::node::{Node, Report, shown};
 use super::suggest::nearest;
@@ -161,14 +161,20 @@ fn read_over(fields: &mut Fields<'_, '_>, name: String, base: &Profile) -> Profi
             "resources",
             "What the sidecar requests, and what it and all inner containers together are held \
              to. Replaces the extended profile's as a whole.",
-            &Record(read_resources),
+            &Shown {
+                kind: Record(read_resources),
+                show: show_resources,
+            },
             &base.resources,
         ),
         storage: fields.or(
             "storage",
             "Where the daemon keeps images and containers; `emptyDir` or `ephemeral`. Replaces the \
              extended profile's as a whole.",
-            &Record(read_storage),
+            &Shown {
+                kind: Record(read_storage),
+                show: show_storage,
+            },
             &base.storage,
         ),
         runtime_class_name: fields.or_none(
@@ -392,6 +398,44 @@ fn read_resources(fields: &mut Fields<'_, '_>) -> Resources {
     }
 }
 
+fn show_resources(resources: &Resources) -> Value {
+    let Resources {
+        cpu,
+        memory,
+        ephemeral_storage,
+    } = resources;
+    let amounts = |of: fn(&Bounds) -> Option<&Quantity>| -> Value {
+        let all = [
+            ("cpu", cpu),
+            ("memory", memory),
+            ("ephemeral-storage", ephemeral_storage),
+        ];
+        let named = all.map(|(name, bounds)| (name, of(bounds)));
+        let there = named
+            .into_iter()
+            .filter_map(|(name, amount)| Some((name.to_owned(), Value::from(amount?.as_str()))));
+        Value::Object(there.collect())
+    };
+    json!({"requests": amounts(Bounds::request), "limits": amounts(Bounds::limit)})
+}
+
+fn show_storage(storage: &Storage) -> Value {
+    match storage {
+        Storage::EmptyDir { size_limit: None } => json!({"emptyDir": {}}),
+        Storage::EmptyDir {
+            size_limit: Some(limit),
+        } => json!({"emptyDir": {"sizeLimit": limit}}),
+        Storage::Ephemeral {
+            storage_class: None,
+            size,
+        } => json!({"ephemeral": {"size": size}}),
+        Storage::Ephemeral {
+            storage_class: Some(class),
+            size,
+        } => json!({"ephemeral": {"storageClassName": class, "size": size}}),
+    }
+}
+
 fn read_storage(fields: &mut Fields<'_, '_>) -> Storage {
     let size = Amount { may_be_zero: false };
     let empty_dir = fields.get(
@@ -550,7 +594,7 @@ impl Kind for AnyMapping {
     }
 
     fn schema(&self) -> Value {
-        serde_json::json!({"type": "object"})
+        json!({"type": "object"})
     }
 
     fn expected(&self) -> String {
@@ -589,7 +633,7 @@ impl Kind for ProcMount {
     }
 
     fn schema(&self) -> Value {
-        serde_json::json!({"enum": Self::NAMES})
+        json!({"enum": Self::NAMES})
     }
 
     fn expected(&self) -> String {

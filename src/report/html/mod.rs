@@ -56,8 +56,8 @@ pub fn html(report: &Report, made: &str) -> String {
     gaps(&mut page, report);
     let _ = write!(
         page,
-        "</main>\n<footer>Made by dind-injector {}. The verdicts are the webhook’s own under the \
-         same policy; the hints below them are guesses to be checked.</footer>\n\
+        "</main>\n<footer>Made by dind-injector {}. The verdicts are the webhook’s own, under the \
+         same policy. Hints on what works differently are guesses to be checked.</footer>\n\
          <script>{SCRIPT}</script>\n</body>\n</html>\n",
         env!("CARGO_PKG_VERSION")
     );
@@ -79,9 +79,12 @@ fn content_security_policy() -> String {
 
 fn head(page: &mut String, report: &Report, made: &str) {
     let seen = report.seen;
-    let mut looked = format!("{} Pods and Pod templates", grouped(seen.pods));
+    let counted = |count: usize, one: &str, many: &str| {
+        format!("{} {}", grouped(count), if count == 1 { one } else { many })
+    };
+    let mut looked = counted(seen.pods, "Pod or Pod template", "Pods and Pod templates");
     if seen.files > 0 {
-        let _ = write!(looked, " in {} files", grouped(seen.files));
+        let _ = write!(looked, " in {}", counted(seen.files, "file", "files"));
     }
     let _ = write!(
         page,
@@ -168,8 +171,10 @@ fn tiles(page: &mut String, report: &Report) {
         let _ = write!(
             page,
             "<p class=\"useless\"><strong>Look before you enforce.</strong> {} of the swapped look at the \
-             node’s own containers, and would see none in a daemon of their own.</p>",
-            grouped(summary.useless)
+             node’s own containers, and would see none in a daemon of their own. \
+             <button type=\"button\" class=\"show\" id=\"look\" data-search=\"{}\" hidden>Show them</button></p>",
+            grouped(summary.useless),
+            rows::LOOK
         );
     }
     page.push_str("</section>\n");
@@ -229,14 +234,22 @@ fn table(page: &mut String, workloads: &[Workload]) {
         ("Needs a hand", "hand"),
         ("Where", "where"),
     ] {
+        let sorted = if key == "order" {
+            " aria-sort=\"ascending\""
+        } else {
+            ""
+        };
         let _ = write!(
             page,
-            "<th scope=\"col\" data-key=\"{key}\"><button type=\"button\" class=\"sort\">{title}\
+            "<th scope=\"col\" data-key=\"{key}\"{sorted}><button type=\"button\" class=\"sort\">{title}\
              <span class=\"arrow\" aria-hidden=\"true\"></span></button></th>"
         );
     }
     page.push_str("</tr></thead>\n");
-    for (index, workload) in workloads.iter().enumerate() {
+    // What stands in the way of enforcement comes first.
+    let mut workloads: Vec<&Workload> = workloads.iter().collect();
+    workloads.sort_by_key(|workload| std::cmp::Reverse(workload.verdict));
+    for (index, workload) in workloads.into_iter().enumerate() {
         page.push_str(&rows::rows(workload, index));
         page.push('\n');
     }
@@ -256,16 +269,16 @@ fn gaps(page: &mut String, report: &Report) {
     let mut gaps: Vec<&Gap> = report.gaps.iter().collect();
     gaps.sort_by_key(|gap| gap.mentions.is_none());
     for gap in gaps {
-        let line = gap.line.map(|line| format!("<wbr>:{line}"));
+        let line = gap.line.map(|line| format!(":{line}"));
         let mentions = gap.mentions.map(|line| {
             format!(" <strong class=\"mentions\">Line {line} names a runtime’s socket.</strong>")
         });
         let _ = write!(
             page,
-            "<li><span class=\"file\">{}{}</span> <span class=\"gap\">{}</span>{}</li>",
+            "<li><span class=\"file\">{}{}</span> <span class=\"gap\">{}.</span>{}</li>",
             breakable(&gap.place),
             line.unwrap_or_default(),
-            escape(&gap.message),
+            escape(&rows::capital(&gap.message)),
             mentions.unwrap_or_default()
         );
     }

@@ -20,11 +20,12 @@
     where: text(body, ".c-where"),
     words: "",
   }));
+  // What is the same for many workloads (advice, the sidecar's lines) is not searched.
   const words = (row) => {
     if (!row.words) {
-      const diff = row.body.querySelector(".diff");
-      const whole = row.body.textContent;
-      row.words = (diff ? whole.replace(diff.textContent, "") : whole).toLowerCase();
+      const own = row.body.cloneNode(true);
+      for (const common of own.querySelectorAll(".help, .advice, .diff")) common.remove();
+      row.words = own.textContent.toLowerCase();
     }
     return row.words;
   };
@@ -86,9 +87,20 @@
     });
   }
 
+  const look = $("look");
+  if (look) {
+    look.hidden = false;
+    look.addEventListener("click", () => {
+      $("reset").click();
+      controls.q.value = look.dataset.search;
+      apply();
+      $("workloads").scrollIntoView();
+    });
+  }
+
   const compare = new Intl.Collator("en", { numeric: true }).compare;
   const keys = {
-    order: (a, b) => b.order - a.order,
+    order: (a, b) => a.order - b.order,
     name: (a, b) => compare(a.name, b.name),
     ns: (a, b) => compare(a.ns, b.ns),
     reach: (a, b) => compare(a.reach, b.reach),

@@ -6,6 +6,7 @@ use crate::manifest::to_yaml;
 use crate::report::diff::{Paint, unified};
 use crate::report::fold::fold_script;
 use crate::scan::finding::{Change, Finding, Verdict, Workload};
+use crate::scan::result::is_to_no_use;
 use crate::scan::risk::Risk;
 
 use super::escape::{breakable, escape};
@@ -29,7 +30,7 @@ pub fn rows(workload: &Workload, index: usize) -> String {
          <th scope=\"row\" class=\"c-name\"><button type=\"button\" class=\"open\" \
          aria-expanded=\"true\" aria-controls=\"d{index}\"><span class=\"chevron\" \
          aria-hidden=\"true\"></span><span class=\"name\">{}</span></button>\
-         <span class=\"kind\">{}</span></th>\
+         <span class=\"kind\">{}{}</span></th>\
          <td class=\"c-ns\" data-label=\"Namespace\">{}</td>\
          <td class=\"c-reach\" data-label=\"Reaches\">{}</td>\
          <td class=\"c-hand\" data-label=\"Needs a hand\">{}</td>\
@@ -37,15 +38,21 @@ pub fn rows(workload: &Workload, index: usize) -> String {
         badge(workload.verdict),
         breakable(&workload.name),
         escape(&workload.kind),
+        // Read where a narrow screen has no column for it.
+        match workload.namespace.as_str() {
+            "" => String::new(),
+            namespace => format!("<span class=\"in-ns\"> in {}</span>", escape(namespace)),
+        },
         match workload.namespace.as_str() {
             "" => "<span class=\"none\">–</span>".to_owned(),
             namespace => escape(namespace),
         },
         main.map(reach).unwrap_or_default(),
-        hand.map_or_else(
-            || "<span class=\"none\">–</span>".to_owned(),
-            |hand| format!("<span class=\"hand\">{}</span>", escape(hand))
-        ),
+        match hand {
+            Some(hand) => format!("<span class=\"hand\">{}</span>", escape(hand)),
+            None if is_to_no_use(workload) => format!("<span class=\"look\">{LOOK}</span>"),
+            None => "<span class=\"none\">–</span>".to_owned(),
+        },
         location(workload),
     );
     let _ = write!(
@@ -55,6 +62,9 @@ pub fn rows(workload: &Workload, index: usize) -> String {
     );
     out
 }
+
+/// What stands in the row of a workload that is swapped to no use; the page searches for it.
+pub const LOOK: &str = "Look first";
 
 /// The worst first.
 fn order(verdict: Verdict) -> usize {
@@ -82,7 +92,7 @@ fn location(workload: &Workload) -> String {
     let spot = workload.main_finding().and_then(|f| f.spot.as_ref());
     match spot.or(workload.spot.as_ref()) {
         Some(spot) => format!(
-            "<span class=\"file\">{}<wbr>:{}</span>",
+            "<span class=\"file\">{}:{}</span>",
             breakable(&spot.file),
             spot.line
         ),
@@ -133,7 +143,7 @@ fn details(workload: &Workload) -> String {
     if notices.peek().is_some() {
         out.push_str("<h3>Told to its author</h3><ul>");
         for notice in notices {
-            let _ = write!(out, "<li>{}</li>", escape(notice));
+            let _ = write!(out, "<li>{}.</li>", escape(&capital(notice)));
         }
         out.push_str("</ul>");
     }
@@ -151,7 +161,7 @@ fn details(workload: &Workload) -> String {
 }
 
 fn way(finding: &Finding) -> String {
-    let mut out = format!("<li>{} ", badge(finding.verdict));
+    let mut out = format!("<li>{}<span>", badge(finding.verdict));
     if let Some(container) = &finding.container {
         let _ = write!(out, "<b>{}</b> ", escape(container));
     }
@@ -159,17 +169,18 @@ fn way(finding: &Finding) -> String {
     if let Some(path) = &finding.mount_path {
         let _ = write!(out, " at <code>{}</code>", breakable(path));
     }
+    out.push_str("</span><span>");
     if let Some(spot) = &finding.spot {
         let _ = write!(
             out,
-            " <span class=\"file\">{}<wbr>:{}</span>",
+            "<span class=\"file\">{}:{}</span> ",
             breakable(&spot.file),
             spot.line
         );
     }
     let _ = write!(
         out,
-        "<br><span class=\"pointer\">{}</span></li>",
+        "<span class=\"pointer\">{}</span></span></li>",
         breakable(&finding.pointer)
     );
     out
@@ -219,7 +230,8 @@ fn diff(change: &Change) -> String {
     )
 }
 
-fn capital(text: &str) -> String {
+/// `text` with a capital letter first.
+pub fn capital(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().map(|c| c.to_uppercase().to_string());
     first.unwrap_or_default() + letters.as_str()

@@ -26,7 +26,10 @@ on_node() {
         --wdns="$NODE_STATE" env PATH="$E2E_BIN:$PATH" "$@"
 }
 
-import_images() { on_node ctr --namespace k8s.io images import "$1" >/dev/null || die "$1 cannot be imported"; }
+import_images() {
+    local said
+    said=$(on_node ctr --namespace k8s.io images import "$1" 2>&1) || die "$1 cannot be imported: $said"
+}
 
 # Two runs would end each other's node.
 one_run_at_a_time() {

@@ -1,0 +1,133 @@
+//! How a part of a Pod was written, beside what it says.
+//!
+//! What a patch takes away must be given back as it was: `env: []`, `env: null` and no
+//! `env` are the same to Kubernetes and three things to the author. Kept by reference into
+//! the review's bytes, so that it costs no copy.
+
+use std::ops::Deref;
+
+use serde::de::{Deserialize, Deserializer, Error};
+use serde_json::value::RawValue;
+
+/// A value, and the JSON that it was read from.
+#[derive(Debug)]
+pub struct Verbatim<'a, T> {
+    /// The JSON, as it was written.
+    pub json: &'a RawValue,
+    value: T,
+}
+
+impl<T> Deref for Verbatim<'_, T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<'de: 'a, 'a, T: Deserialize<'de>> Deserialize<'de> for Verbatim<'a, T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let json = <&'de RawValue>::deserialize(deserializer)?;
+        let value = serde_json::from_str(json.get()).map_err(D::Error::custom)?;
+        Ok(Self { json, value })
+    }
+}
+
+/// How a list was written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Given {
+    /// Not at all.
+    #[default]
+    Absent,
+    /// As `null`, which Go reads as an empty list.
+    Null,
+    /// As a list, be it empty.
+    List,
+}
+
+/// A list, and how it was written.
+#[derive(Debug)]
+pub struct Listed<T> {
+    items: Vec<T>,
+    given: Given,
+}
+
+impl<T> Listed<T> {
+    /// Of no items, and not written.
+    pub const ABSENT: Self = Self {
+        items: Vec::new(),
+        given: Given::Absent,
+    };
+
+    /// How it was written.
+    pub fn given(&self) -> Given {
+        self.given
+    }
+}
+
+impl<T> Default for Listed<T> {
+    fn default() -> Self {
+        Self::ABSENT
+    }
+}
+
+impl<T> Deref for Listed<T> {
+    type Target = [T];
+    fn deref(&self) -> &[T] {
+        &self.items
+    }
+}
+
+impl<'l, T> IntoIterator for &'l Listed<T> {
+    type Item = &'l T;
+    type IntoIter = std::slice::Iter<'l, T>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.items.iter()
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Listed<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(match Option::<Vec<T>>::deserialize(deserializer)? {
+            Some(items) => Self {
+                items,
+                given: Given::List,
+            },
+            None => Self {
+                items: Vec::new(),
+                given: Given::Null,
+            },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[derive(serde::Deserialize)]
+    struct Holder<'a> {
+        #[serde(borrow, default)]
+        list: Listed<Verbatim<'a, u8>>,
+    }
+
+    #[test]
+    fn absent_null_and_empty_are_three_things() {
+        for (json, given) in [
+            ("{}", Given::Absent),
+            (r#"{"list":null}"#, Given::Null),
+            (r#"{"list":[]}"#, Given::List),
+        ] {
+            let holder: Holder<'_> = serde_json::from_str(json).unwrap();
+            assert_eq!(holder.list.given(), given, "{json}");
+            assert!(holder.list.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_value_keeps_the_text_it_was_read_from() {
+        let holder: Holder<'_> = serde_json::from_str(r#"{"list":[1, 7]}"#).unwrap();
+        assert_eq!(*holder.list[1], 7);
+        assert_eq!(holder.list[1].json.get(), "7");
+    }
+}
