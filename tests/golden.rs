@@ -20,17 +20,12 @@ use base64::engine::general_purpose::STANDARD;
 use dind_injector::engine::{self, Action};
 use dind_injector::manifest::{self, PodRef};
 use dind_injector::offline::{Setting, judge};
-use dind_injector::pod::sockets::Sockets;
 use dind_injector::pod::view::Pod;
 use dind_injector::policy::Policy;
+use dind_injector::policy::config::Config;
 use dind_injector::policy::decide::Scope;
-use dind_injector::policy::matcher::Detection;
-use dind_injector::policy::rule::{Leave, Profiles, Restriction, TcpAction};
 use dind_injector::policy::subject::{Requester, Subject};
-use dind_injector::sidecar::container::{START_SCRIPT, SidecarMode};
-use dind_injector::sidecar::profile::{
-    AddressPool, Bounds, PodSecurity, Profile, PullPolicy, Resources, Storage,
-};
+use dind_injector::sidecar::container::START_SCRIPT;
 use serde_json::{Map, Value, json};
 use support::api_server::{self, Request};
 use support::https::Webhook;
@@ -174,7 +169,7 @@ impl Case {
         } else {
             Request::Create
         };
-        let policy = Arc::new(policy(self.group()));
+        let policy = Arc::new(policy(self.group_dir())?);
         let documents = manifest::read(&text).map_err(|error| error.to_string())?;
         let count: usize = documents
             .iter()
@@ -219,82 +214,14 @@ impl Case {
     }
 }
 
-/// The policy of a group of cases; the offline one unless the group is about another.
-fn policy(group: &str) -> Policy {
-    let mut policy = Policy::offline();
-    let rule = &mut policy.otherwise;
-    match group {
-        "builtin" => return Policy::builtin(),
-        "container-mode" => policy.sidecar_mode = SidecarMode::Container,
-        "docker-tcp-replace" => rule.tcp_docker_host = TcpAction::Replace,
-        "tcp-deny" => rule.tcp_docker_host = TcpAction::Deny,
-        "more-sockets" => policy.sockets = Sockets::new(&["/opt/ci/docker/engine.sock".to_owned()]),
-        "strict" => {
-            rule.ancestors = Restriction::Deny;
-            rule.other_runtimes = Restriction::Deny;
-            rule.annotation = Leave::Ignore;
-            rule.opt_out = Leave::Ignore;
-        }
-        "repair" => {
-            let mut sockets = rule.clone();
-            sockets.name = "sockets".to_owned();
-            sockets.matches.detections = vec![Detection::Socket];
-            rule.name = "others".to_owned();
-            rule.profiles.others.clear();
-            rule.maximum.memory = "1Gi".parse().ok();
-            policy.rules = vec![sockets];
-        }
-        "network-profile" => {
-            let profile = Profile {
-                host_network: true,
-                ..Profile::privileged()
-            };
-            rule.profiles = Profiles::only(Arc::new(profile));
-        }
-        "full-profile" => rule.profiles = Profiles::only(Arc::new(full_profile())),
-        _ => {}
-    }
-    policy
-}
-
-fn full_profile() -> Profile {
-    let quantity = |text: &str| text.parse().ok();
-    Profile {
-        name: "full".to_owned(),
-        image: "mirror.example/docker:28.5.2-dind@sha256:00".to_owned(),
-        image_pull_policy: Some(PullPolicy::IfNotPresent),
-        rootless: false,
-        security_context: Some(json!({"runAsUser": 0, "runAsNonRoot": false})),
-        pod_security: PodSecurity::Baseline,
-        daemon_flags: vec!["--debug".to_owned()],
-        env: vec![("TZ".to_owned(), "UTC".to_owned())],
-        resources: Resources {
-            cpu: Bounds::new(quantity("1"), quantity("2")).unwrap(),
-            memory: Bounds::new(quantity("1Gi"), None).unwrap(),
-            ephemeral_storage: Bounds::new(quantity("1Gi"), quantity("2Gi")).unwrap(),
-        },
-        storage: Storage::Ephemeral {
-            storage_class: Some("fast".to_owned()),
-            size: "30Gi".parse().unwrap(),
-        },
-        runtime_class_name: Some("sysbox-runc".to_owned()),
-        host_users: Some(false),
-        labels: vec![("example.com/docker".to_owned(), "own".to_owned())],
-        annotations: vec![(
-            "istio.io/reroute-virtual-interfaces".to_owned(),
-            "docker0".to_owned(),
-        )],
-        shared_tmp: Some(true),
-        registry_mirrors: vec!["https://mirror.example".to_owned()],
-        insecure_registries: vec!["registry.ci.svc:5000".to_owned()],
-        ca_config_map: Some("company-ca".to_owned()),
-        inherit_proxy: true,
-        address_pools: vec![AddressPool {
-            base: "10.200.0.0/16".to_owned(),
-            size: 24,
-        }],
-        host_network: false,
-        mtu: Some(1400),
+/// The policy of a group of cases: its file's, or the one for offline use.
+fn policy(group_dir: &Path) -> Result<Policy, String> {
+    match fs::read_to_string(group_dir.join("policy.yaml")) {
+        Ok(text) => Config::from_yaml(&text)
+            .map(|config| config.policy().clone())
+            .map_err(|errors| format!("policy.yaml: {errors}")),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Policy::offline()),
+        Err(error) => Err(format!("policy.yaml: {error}")),
     }
 }
 
@@ -385,7 +312,11 @@ impl Pass<'_> {
             return Err("the Pod is no object any more".to_owned());
         };
         let stored = api_server::stored(&api_server::pod_of(self.kind, self.name, template));
-        same("stored Pod", &stored, &api_server::stored(live_after))?;
+        same(
+            "stored Pod",
+            &without_record(stored),
+            &without_record(api_server::stored(live_after)),
+        )?;
         api_server::is_strictly_a_pod(live_after)?;
         self.holds(&before, after, &offline, webhook)?;
         Ok(offline)
@@ -648,6 +579,19 @@ fn listens_on_its_own_ground(pod: &Value) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Without the sidecar's record of what was taken away: it holds the Pod's own words, and
+/// the API server writes more of them than people do.
+fn without_record(mut pod: Value) -> Value {
+    for list in model::LISTS {
+        let containers = pod["spec"][list].as_array_mut().into_iter().flatten();
+        for sidecar in containers.filter(|container| is_sidecar(container)) {
+            let env = sidecar["env"].as_array_mut().unwrap();
+            env.retain(|var| !model::name(var).starts_with("DIND_ORIGINAL"));
+        }
+    }
+    pod
 }
 
 fn is_sidecar(container: &Value) -> bool {

@@ -3,6 +3,7 @@
 //! Commands write to the writers that they are given and return how they ended; only
 //! `main` touches the process.
 
+mod beside;
 mod certs;
 mod check_config;
 mod client;

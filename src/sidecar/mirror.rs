@@ -92,14 +92,19 @@ impl<'p, 'a> MirrorBuilder<'p, 'a> {
         self.first_copy = sidecar.env.len();
     }
 
-    /// Mirrors the mounts of the container at `place`, but for those that `skip` names.
-    pub fn add(&mut self, place: Place, skip: impl Fn(usize) -> bool) {
+    /// Mirrors the mounts of the container at `place`, each as `treat` says of its index.
+    pub fn add(&mut self, place: Place, treat: impl Fn(usize) -> Treat) {
         let pod = self.pod;
         let container = pod.container(place);
         let mut environment = None;
         for (index, mount) in container.volume_mounts.iter().enumerate() {
-            if skip(index) || mount.mount_path.is_empty() {
-                continue;
+            match treat(index) {
+                Treat::Mirror if !mount.mount_path.is_empty() => {}
+                Treat::Mirror | Treat::Skip => continue,
+                Treat::Refuse => {
+                    self.refuse(container, &mount.mount_path, Why::LeadsToNode);
+                    continue;
+                }
             }
             let Some(sub_path) = self.sub_path(container, mount, &mut environment) else {
                 self.refuse(container, &mount.mount_path, Why::SubPathExpr);
@@ -250,6 +255,17 @@ impl<'p, 'a> MirrorBuilder<'p, 'a> {
     }
 }
 
+/// What is done with one mount.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Treat {
+    /// The sidecar gets it too.
+    Mirror,
+    /// It is the sidecar's own, or was swapped.
+    Skip,
+    /// It leads to the node's runtime, which the sidecar shall not reach; the author is told.
+    Refuse,
+}
+
 /// Why a mount is not mirrored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Why {
@@ -257,6 +273,8 @@ pub enum Why {
     Taken,
     /// The daemon itself stands there.
     DaemonPath,
+    /// It leads to the node's own runtime.
+    LeadsToNode,
     /// Its `subPathExpr` names what is not in the container's `env`.
     SubPathExpr,
 }

@@ -75,6 +75,7 @@ impl fmt::Display for Notice {
             } => {
                 let why = match why {
                     Why::Taken => "another container's volume is there",
+                    Why::LeadsToNode => "it leads to the node's own runtime",
                     Why::DaemonPath => "the daemon needs that path itself",
                     Why::SubPathExpr => "its subPathExpr is not known before the Pod runs",
                 };

@@ -19,7 +19,7 @@ use super::container::{
 use super::flags;
 use super::group::{self, SocketGroup};
 use super::installed::Installed;
-use super::mirror::{Mirror, MirrorBuilder};
+use super::mirror::{Mirror, MirrorBuilder, Treat};
 use super::notice::Notice;
 use super::original;
 use super::profile::{Profile, Resources, Storage};
@@ -186,6 +186,7 @@ struct Planner<'i, 'p, 'a> {
     pod: &'p Pod<'a>,
     order: &'p Order<'p>,
     installed: Option<&'i Installed<'p, 'a>>,
+    findings: &'i [Finding],
     swaps: Vec<&'i Finding>,
     /// Containers that talk to the daemon, in the Pod's order.
     users: Vec<Place>,
@@ -233,6 +234,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
             pod,
             order,
             installed,
+            findings,
             swaps,
             users,
             shared_dir,
@@ -422,10 +424,18 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
         }
         let swapped: HashSet<(Place, usize)> =
             self.swaps.iter().map(|f| (f.place, f.mount)).collect();
+        let to_the_node: HashSet<(Place, usize)> =
+            self.findings.iter().map(|f| (f.place, f.mount)).collect();
         for &place in &self.users {
             builder.add(place, |mount| {
                 let at = &self.pod.container(place).volume_mounts[mount];
-                swapped.contains(&(place, mount)) || *at.name == *self.socket_volume
+                if swapped.contains(&(place, mount)) || *at.name == *self.socket_volume {
+                    Treat::Skip
+                } else if to_the_node.contains(&(place, mount)) {
+                    Treat::Refuse
+                } else {
+                    Treat::Mirror
+                }
             });
         }
         builder.finish()
@@ -448,7 +458,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
         let mut env = flags::environment(profile, self.pod, &self.users);
         env.insert(
             0,
-            EnvEntry::new(names::env::SOCKETS, self.sockets().join(" ")),
+            EnvEntry::new(names::env::SOCKETS, self.sockets(&volume_mounts).join(" ")),
         );
         if let Some(gid) = group.gid() {
             env.push(EnvEntry::new(names::env::GROUP, gid.to_string()));
@@ -477,7 +487,16 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
     /// Where the daemon listens: in the shared directory under each name that a container
     /// mounts, and at the node's own paths in the sidecar, so that
     /// `docker run -v /var/run/docker.sock:…` works inside.
-    fn sockets(&self) -> Vec<String> {
+    /// Never in a volume of a container, though: where that is the node's directory, dockerd
+    /// would put its socket in place of the node's.
+    fn sockets(&self, mounts: &[Mount<'_>]) -> Vec<String> {
+        let in_a_volume = |socket: &str| {
+            let socket = CleanPath::new(socket).unlinked();
+            let mut at = mounts
+                .iter()
+                .map(|mount| CleanPath::new(&mount.mount_path).unlinked());
+            at.any(|at| at.holds(&socket))
+        };
         let mut sockets = vec![format!("{}/{}", self.shared_dir, names::SOCKET_FILE)];
         let mut add = |socket: String| {
             if !sockets.contains(&socket) {
@@ -491,7 +510,8 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
             if let Reach::Socket(file) = &finding.reach {
                 add(format!("{}/{file}", self.shared_dir));
                 let at = finding.node_path.as_str();
-                if at != "/run/docker.sock" && !self.order.profile.rootless {
+                let own = at == "/run/docker.sock" || self.order.profile.rootless;
+                if !own && !in_a_volume(at) {
                     add(at.to_owned());
                 }
             }
@@ -525,7 +545,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
         for (index, var) in known.filter(|(_, var)| &*var.name == names::env::SOCKETS) {
             let mut sockets: Vec<&str> = var.value.split(' ').collect();
             let before = sockets.len();
-            let wanted = self.sockets();
+            let wanted = self.sockets(&mounts);
             for socket in &wanted {
                 if !sockets.contains(&socket.as_str()) {
                     sockets.push(socket);

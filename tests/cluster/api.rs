@@ -9,12 +9,16 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use axum::body::Bytes;
+use axum::http::request::Parts;
 use axum::http::{Method, Request, Response, Uri};
 use futures_util::StreamExt as _;
 use futures_util::stream::unfold;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full, StreamBody};
-use hyper::body::Frame;
+use hyper::body::{Frame, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
 use kube::Client;
 use kube::client::Body;
 use serde_json::{Value, json};
@@ -56,9 +60,37 @@ impl Api {
         let api = self.clone();
         let service = tower::service_fn(move |request: Request<Body>| {
             let api = api.clone();
-            async move { Ok::<_, Infallible>(api.answer(request).await) }
+            async move {
+                let (head, body) = request.into_parts();
+                let body = body.collect().await.unwrap().to_bytes();
+                Ok::<_, Infallible>(api.answer(head, body).await)
+            }
         });
         Client::new(service, "dind-injector")
+    }
+
+    /// Serves it over plain HTTP on a free port of the loopback interface, for processes.
+    pub async fn listen(&self) -> std::net::SocketAddr {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let api = self.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let api = api.clone();
+                let service = service_fn(move |request: Request<Incoming>| {
+                    let api = api.clone();
+                    async move {
+                        let (head, body) = request.into_parts();
+                        let body = body.collect().await?.to_bytes();
+                        Ok::<_, hyper::Error>(api.answer(head, body).await)
+                    }
+                });
+                let connection =
+                    http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+                tokio::spawn(connection);
+            }
+        });
+        address
     }
 
     /// Puts an object there, as somebody else would.
@@ -143,9 +175,7 @@ impl Api {
         self.0.lock().unwrap()
     }
 
-    async fn answer(&self, request: Request<Body>) -> Answer {
-        let (head, body) = request.into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
+    async fn answer(&self, head: Parts, body: Bytes) -> Answer {
         let silent = {
             let mut state = self.lock();
             let path = head.uri.path();

@@ -6,3 +6,4 @@ mod authority;
 mod events;
 mod namespaces;
 mod rotation;
+mod serve;

@@ -27,7 +27,11 @@ pub fn escape(text: &str) -> String {
 
 /// As [`escape`], with places where a long path may be broken.
 pub fn breakable(text: &str) -> String {
-    escape(text).replace('/', "/<wbr>")
+    let escaped = escape(text);
+    match escaped.strip_prefix('/') {
+        Some(rest) => format!("/{}", rest.replace('/', "/<wbr>")),
+        None => escaped.replace('/', "/<wbr>"),
+    }
 }
 
 #[cfg(test)]

@@ -56,8 +56,8 @@ pub fn html(report: &Report, made: &str) -> String {
     gaps(&mut page, report);
     let _ = write!(
         page,
-        "</main>\n<footer>Made by dind-injector {}. The verdicts are the webhook’s own under the \
-         same policy; the hints below them are guesses to be checked.</footer>\n\
+        "</main>\n<footer>Made by dind-injector {}. The verdicts are the webhook’s own, under the \
+         same policy. Hints on what works differently are guesses to be checked.</footer>\n\
          <script>{SCRIPT}</script>\n</body>\n</html>\n",
         env!("CARGO_PKG_VERSION")
     );
@@ -79,9 +79,12 @@ fn content_security_policy() -> String {
 
 fn head(page: &mut String, report: &Report, made: &str) {
     let seen = report.seen;
-    let mut looked = format!("{} Pods and Pod templates", grouped(seen.pods));
+    let counted = |count: usize, one: &str, many: &str| {
+        format!("{} {}", grouped(count), if count == 1 { one } else { many })
+    };
+    let mut looked = counted(seen.pods, "Pod or Pod template", "Pods and Pod templates");
     if seen.files > 0 {
-        let _ = write!(looked, " in {} files", grouped(seen.files));
+        let _ = write!(looked, " in {}", counted(seen.files, "file", "files"));
     }
     let _ = write!(
         page,
@@ -272,10 +275,10 @@ fn gaps(page: &mut String, report: &Report) {
         });
         let _ = write!(
             page,
-            "<li><span class=\"file\">{}{}</span> <span class=\"gap\">{}</span>{}</li>",
+            "<li><span class=\"file\">{}{}</span> <span class=\"gap\">{}.</span>{}</li>",
             breakable(&gap.place),
             line.unwrap_or_default(),
-            escape(&gap.message),
+            escape(&rows::capital(&gap.message)),
             mentions.unwrap_or_default()
         );
     }

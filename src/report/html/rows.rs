@@ -230,7 +230,8 @@ fn diff(change: &Change) -> String {
     )
 }
 
-fn capital(text: &str) -> String {
+/// `text` with a capital letter first.
+pub fn capital(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().map(|c| c.to_uppercase().to_string());
     first.unwrap_or_default() + letters.as_str()

@@ -8,7 +8,6 @@ WEBHOOK_MANIFESTS=${E2E_MANIFESTS:-$E2E_DIR/webhook.yaml}
 
 install_webhook() {
     say 'installing the webhook'
-    ensure_binary
     [[ -n ${E2E_KUBECONFIG:-} ]] || load_webhook_image
     webhook_manifests | kubectl apply -f - >/dev/null || die 'the manifests do not apply'
     kubectl --namespace "$WEBHOOK_NS" rollout status deployment/dind-injector --timeout=60s >/dev/null ||
