@@ -394,12 +394,12 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
         }
     }
 
-    fn exemption(&self, rule: &Rule, says: &'static str) -> Exemption {
-        Exemption {
+    fn exemption(&self, rule: &Rule, says: &'static str) -> Box<Exemption> {
+        Box::new(Exemption {
             namespace: self.subject.namespace.to_owned(),
             above: rule.name.clone(),
             says,
-        }
+        })
     }
 
     /// The mounted path as the Pod's author wrote it.
