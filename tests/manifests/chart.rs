@@ -17,22 +17,31 @@ fn chart_and_program_have_one_version() {
     }
 }
 
-/// `manifests/render` writes the chart's digest into what it renders.
+/// `manifests/render` writes both digests at the top of what it renders.
 #[test]
-fn renderings_are_of_the_chart_as_it_is_now() {
-    let digest = chart_digest();
+fn renderings_are_of_the_chart_as_it_is_now_and_as_they_came() {
     for rendered in all() {
-        let line = format!("# chart-sha256: {digest}");
-        assert!(
-            text(&rendered.file).lines().any(|l| l == line),
-            "{} was rendered from another chart: run manifests/render",
-            rendered.file
-        );
+        let file = &rendered.file;
+        let text = text(file);
+        let (header, body) = text.split_once("\n---\n").unwrap();
+        let values = file.replace("/rendered/", "/values/");
+        let more = ["manifests/render", &values];
+        let more = &more[..if values == *file { 1 } else { 2 }];
+        for (line, digest) in [
+            ("# sources-sha256: ", sources(more)),
+            (
+                "# rendering-sha256: ",
+                hex(format!("---\n{body}").as_bytes()),
+            ),
+        ] {
+            let found = header.lines().find_map(|l| l.strip_prefix(line));
+            assert_eq!(found, Some(&*digest), "{file}: run manifests/render");
+        }
     }
 }
 
-/// As `find . -type f | sort | xargs sha256sum | sha256sum`.
-fn chart_digest() -> String {
+/// As `sources` of `manifests/render`.
+fn sources(more: &[&str]) -> String {
     let chart = root().join("manifests/chart");
     let mut sums = String::new();
     for path in files_below("manifests/chart", "") {
@@ -43,6 +52,9 @@ fn chart_digest() -> String {
         }
         let sum = hex(&fs::read(&path).unwrap());
         writeln!(sums, "{sum}  ./{}", name.display()).unwrap();
+    }
+    for file in more {
+        writeln!(sums, "{}  {file}", hex(text(file).as_bytes())).unwrap();
     }
     hex(sums.as_bytes())
 }

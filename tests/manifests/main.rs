@@ -1,6 +1,7 @@
 //! `manifests/` held to the program: what is installed is what the program serves, may do no
 //! more than it must, and sends it every Pod that could matter. No helm and no cluster: the
-//! renderings are committed, and `tests/manifests/run` holds them equal to the chart.
+//! renderings are committed, with digests of the chart and of what came out of it. What needs
+//! helm, `tests/manifests/run` does.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod chart;
