@@ -11,6 +11,7 @@ mod input;
 mod output;
 mod policy;
 mod serve;
+mod uninject;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -33,6 +34,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Rewrite manifests as the webhook would, for `kubectl apply -f -`
     Inject(inject::InjectArgs),
+    /// Take injected manifests or live Pods back to what their authors wrote
+    Uninject(uninject::UninjectArgs),
     /// Make a development CA and a serving certificate, as files
     Certs(certs::CertsArgs),
 }
@@ -98,6 +101,7 @@ impl Cli {
             Command::Serve(args) => serve::run(*args, out).map_err(CliError::from),
             Command::Demo(args) => demo::run(args, out, err),
             Command::Inject(args) => inject::run(args, out, err),
+            Command::Uninject(args) => uninject::run(args, out, err),
             Command::Certs(args) => certs::run(args, out),
         }
     }
