@@ -42,6 +42,20 @@ pub enum Action {
     Changed(Change),
 }
 
+/// The reason word of a change.
+pub const INJECTED: &str = "Injected";
+
+impl Action {
+    /// The outcome (`left`, `denied` or `changed`) and the reason, as fixed words.
+    pub fn words(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Left(reason) => ("left", reason.name()),
+            Self::Denied(denial) => ("denied", denial.reason()),
+            Self::Changed(_) => ("changed", INJECTED),
+        }
+    }
+}
+
 /// A change of a Pod.
 #[derive(Debug)]
 pub struct Change {

@@ -34,6 +34,11 @@ pub const MIRROR_POD: &str = "kubernetes.io/config.mirror";
 /// Source: `k8s.io/pod-security-admission/api/constants.go`.
 pub const PSA_ENFORCE: &str = "pod-security.kubernetes.io/enforce";
 
+/// `apiVersion` of a scan's result.
+pub const REPORT_VERSION: &str = "dind-injector.io/v1alpha1";
+/// `kind` of a scan's result.
+pub const REPORT_KIND: &str = "ScanReport";
+
 /// The sidecar's container name; a number follows where the Pod has one of that name.
 pub const SIDECAR: &str = "dind";
 /// `$0` of the sidecar's start script.
@@ -96,6 +101,37 @@ pub mod audit {
     /// The containers whose mounts were swapped, comma-separated.
     pub const CONTAINERS: &str = "containers";
 }
+
+/// Keys of the Secret that holds the CA of self-managed certificates.
+pub mod ca_secret {
+    /// The CA that signs, in PEM.
+    pub const CERT: &str = "ca.crt";
+    /// Its key, in PEM.
+    pub const KEY: &str = "ca.key";
+    /// The CA that will sign once every webhook configuration trusts it.
+    pub const NEXT_CERT: &str = "next-ca.crt";
+    /// Its key.
+    pub const NEXT_KEY: &str = "next-ca.key";
+    /// CAs that signed before and are trusted for as long as a leaf of theirs may be served.
+    pub const PREVIOUS_CERTS: &str = "previous-ca.crt";
+    /// When the last of them was added, in seconds since 1970.
+    pub const CHANGED_AT: &str = "changed-at";
+}
+
+/// Kubernetes Events.
+pub mod event {
+    /// The reason of a Pod's denial.
+    pub const DENIED: &str = "DockerDenied";
+    /// The reason of a Pod's change.
+    pub const INJECTED: &str = "DockerInjected";
+    /// Who says it.
+    pub const COMPONENT: &str = "dind-injector";
+    /// The beginning of an Event's name; the API server adds the rest.
+    pub const NAME_PREFIX: &str = "dind-injector-";
+}
+
+/// The common name of a self-managed CA.
+pub const CA_COMMON_NAME: &str = "dind-injector CA";
 
 /// Metric names, as a scrape shows them (histograms add `_bucket`, `_sum` and `_count`).
 pub mod metric {

@@ -8,10 +8,13 @@ use serde_json::{Map, Value};
 
 use crate::engine::{self, Action, Outcome};
 use crate::manifest::{Operation, OperationError, PodRef, ShapeError, operations};
+use crate::pod::text::Text;
 use crate::pod::view::Pod;
 use crate::policy::Policy;
 use crate::policy::decide::Scope;
-use crate::policy::subject::{NamespaceLabels, Requester, Subject};
+use crate::policy::subject::{
+    CONTROLLER_GROUPS, NamespaceLabels, Requester, Subject, controller_of,
+};
 
 /// What is said about the cluster that is not there.
 #[derive(Clone, Debug, Default)]
@@ -20,7 +23,7 @@ pub struct Setting {
     pub namespace: String,
     /// The labels of every namespace.
     pub namespace_labels: NamespaceLabels,
-    /// The user that asks.
+    /// The user that makes Pods; a workload's are made by its controller.
     pub user: String,
     /// That user's groups.
     pub groups: Vec<String>,
@@ -59,6 +62,21 @@ pub fn judge<'p>(
     setting: &Setting,
     pod: &PodRef<'_>,
 ) -> Result<Outcome<'p>, OfflineError> {
+    view(setting, pod, |subject, view| {
+        engine::pass(policy, subject, view, Scope::Creation)
+            .map_err(|error| OfflineError::Internal(error.to_string()))
+    })?
+}
+
+/// Gives `look` the Pod as the engine sees it, with its subject.
+///
+/// # Errors
+/// Where the Pod is none.
+pub fn view<T>(
+    setting: &Setting,
+    pod: &PodRef<'_>,
+    look: impl FnOnce(&Subject<'_>, &Pod<'_>) -> T,
+) -> Result<T, OfflineError> {
     let object = pod.pod.as_ref().map_err(Clone::clone)?;
     let json = to_json(object)?;
     let view: Pod<'_> = serde_json::from_str(&json).map_err(|_| malformed(object))?;
@@ -69,13 +87,17 @@ pub fn judge<'p>(
         &setting.namespace,
     ];
     let namespace = namespace.into_iter().find(|name| !name.is_empty());
-    let groups: Vec<_> = setting
-        .groups
-        .iter()
-        .map(|group| group.as_str().into())
-        .collect();
+    let owner = owner_of(pod.kind);
+    let (user, groups): (&str, Vec<&str>) = match owner.and_then(controller_of) {
+        Some(controller) => (controller, CONTROLLER_GROUPS.to_vec()),
+        None => (
+            &setting.user,
+            setting.groups.iter().map(String::as_str).collect(),
+        ),
+    };
+    let groups: Vec<Text<'_>> = groups.into_iter().map(Text::from).collect();
     let requester = Requester {
-        user: &setting.user,
+        user,
         groups: &groups,
     };
     let subject = Subject::new(
@@ -83,10 +105,9 @@ pub fn judge<'p>(
         namespace.unwrap_or("default"),
         Some(&setting.namespace_labels),
         requester,
-        owner_of(pod.kind),
+        owner,
     );
-    engine::pass(policy, &subject, &view, Scope::Creation)
-        .map_err(|error| OfflineError::Internal(error.to_string()))
+    Ok(look(&subject, &view))
 }
 
 /// The operations of an outcome, with their paths from the root of the document that holds

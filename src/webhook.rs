@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use crate::admission::reviewer::{Failure, Namespaces, Record, review};
+use crate::admission::reviewer::{Failure, Namespaces, Owner, Record, Reviewed, review};
+use crate::admission::workload::warn;
+use crate::cluster::EventQueue;
 use crate::metrics::{Metrics, ReviewLabels};
 use crate::policy::Policy;
 use crate::server::{Handler, Reply, Route, StatusCode};
@@ -20,21 +22,24 @@ pub struct Webhook {
     pub namespaces: Arc<dyn Namespaces + Send + Sync>,
     /// Where reviews are counted.
     pub metrics: Arc<Metrics>,
+    /// Where denials and changes are told to the cluster; none where nobody is to be told.
+    pub events: Option<EventQueue>,
 }
 
 impl Handler for Webhook {
     fn handle(&self, route: Route, body: &[u8]) -> Reply {
-        match route {
-            Route::Mutate => self.mutate(body),
-            Route::Warn => Reply::error(StatusCode::NOT_FOUND, "/warn is not served here"),
-        }
+        let policy = self.policy.load();
+        let namespaces = &*self.namespaces;
+        self.answer(match route {
+            Route::Mutate => review(&policy, namespaces, body),
+            Route::Warn => warn(&policy, namespaces, body),
+        })
     }
 }
 
 impl Webhook {
-    fn mutate(&self, body: &[u8]) -> Reply {
-        let policy = self.policy.load();
-        match review(&policy, &*self.namespaces, body) {
+    fn answer(&self, reviewed: Result<Reviewed, Failure>) -> Reply {
+        match reviewed {
             Ok(reviewed) => {
                 self.leave_word(&reviewed.record);
                 Reply {
@@ -71,7 +76,12 @@ impl Webhook {
             containers,
             warnings,
             denial,
+            owner,
         } = record;
+        if let Some(events) = &self.events {
+            events.offer(record);
+        }
+        let owner = owner.as_ref().map(Owner::to_string);
         self.metrics.review(&ReviewLabels {
             outcome,
             reason,
@@ -91,6 +101,7 @@ impl Webhook {
             containers = containers.join(","),
             warnings = warnings.join("; "),
             denial,
+            owner,
             "review"
         );
     }

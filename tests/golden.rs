@@ -18,14 +18,14 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use dind_injector::engine::{self, Action};
-use dind_injector::manifest;
-use dind_injector::names;
+use dind_injector::manifest::{self, PodRef};
+use dind_injector::offline::{Setting, judge};
 use dind_injector::pod::view::Pod;
 use dind_injector::policy::Policy;
+use dind_injector::policy::config::Config;
 use dind_injector::policy::decide::Scope;
-use dind_injector::policy::rule::TcpAction;
 use dind_injector::policy::subject::{Requester, Subject};
-use dind_injector::sidecar::container::{START_SCRIPT, SidecarMode};
+use dind_injector::sidecar::container::START_SCRIPT;
 use serde_json::{Map, Value, json};
 use support::api_server::{self, Request};
 use support::https::Webhook;
@@ -169,7 +169,7 @@ impl Case {
         } else {
             Request::Create
         };
-        let policy = Arc::new(policy(self.group()));
+        let policy = Arc::new(policy(self.group_dir())?);
         let documents = manifest::read(&text).map_err(|error| error.to_string())?;
         let count: usize = documents
             .iter()
@@ -214,15 +214,15 @@ impl Case {
     }
 }
 
-/// The policy of a group of cases; the offline one unless the group is about another.
-fn policy(group: &str) -> Policy {
-    let mut policy = Policy::offline();
-    match group {
-        "container-mode" => policy.sidecar_mode = SidecarMode::Container,
-        "docker-tcp-replace" => policy.otherwise.tcp_docker_host = TcpAction::Replace,
-        _ => {}
+/// The policy of a group of cases: its file's, or the one for offline use.
+fn policy(group_dir: &Path) -> Result<Policy, String> {
+    match fs::read_to_string(group_dir.join("policy.yaml")) {
+        Ok(text) => Config::from_yaml(&text)
+            .map(|config| config.policy().clone())
+            .map_err(|errors| format!("policy.yaml: {errors}")),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Policy::offline()),
+        Err(error) => Err(format!("policy.yaml: {error}")),
     }
-    policy
 }
 
 /// Puts the placeholder where the whole start script stands.
@@ -236,21 +236,6 @@ fn with_placeholder(value: Value) -> Value {
             .collect(),
         other => other,
     }
-}
-
-/// Takes away what the sidecar keeps for `uninject`, which `tests/uninject.rs` is about.
-fn without_record(mut pod: Value) -> Value {
-    for list in ["initContainers", "containers"] {
-        let Some(Value::Array(containers)) = pod["spec"].get_mut(list) else {
-            continue;
-        };
-        for container in containers {
-            if let Some(Value::Array(env)) = container.get_mut("env") {
-                env.retain(|var| var["name"] != names::env::ORIGINAL);
-            }
-        }
-    }
-    pod
 }
 
 /// One way over one Pod.
@@ -327,7 +312,6 @@ impl Pass<'_> {
             return Err("the Pod is no object any more".to_owned());
         };
         let stored = api_server::stored(&api_server::pod_of(self.kind, self.name, template));
-        // Each keeps for `uninject` what it was given, and the API server was given more.
         same(
             "stored Pod",
             &without_record(stored),
@@ -339,17 +323,33 @@ impl Pass<'_> {
     }
 
     fn offline(self, pod: &Value) -> Result<Passed, String> {
-        let json = pod.to_string();
-        let view: Pod<'_> = serde_json::from_str(&json).map_err(|error| error.to_string())?;
-        let owner = (self.kind != "Pod").then_some(self.kind);
-        let namespace = &*view.metadata().namespace;
-        let subject = Subject::new(&view, namespace, None, Requester::default(), owner);
-        let scope = match self.request {
-            Request::Create => Scope::Creation,
-            Request::EphemeralContainers => Scope::EphemeralContainers,
+        let Value::Object(template) = pod else {
+            return Err("no object".to_owned());
         };
-        let outcome =
-            engine::pass(self.policy, &subject, &view, scope).map_err(|e| e.to_string())?;
+        let json = pod.to_string();
+        let outcome = match self.request {
+            Request::Create => {
+                let found = PodRef {
+                    kind: self.kind,
+                    name: Some(self.name),
+                    namespace: None,
+                    pointer: String::new(),
+                    pod: Ok(template),
+                };
+                let setting = Setting {
+                    namespace: "ci".to_owned(),
+                    ..Setting::default()
+                };
+                judge(self.policy, &setting, &found).map_err(|error| error.to_string())?
+            }
+            // Nothing offline asks this; the engine is the same.
+            Request::EphemeralContainers => {
+                let view: Pod<'_> = serde_json::from_str(&json).map_err(|e| e.to_string())?;
+                let subject = Subject::new(&view, "ci", None, Requester::default(), None);
+                engine::pass(self.policy, &subject, &view, Scope::EphemeralContainers)
+                    .map_err(|error| error.to_string())?
+            }
+        };
         let warnings = outcome.notices.iter().map(ToString::to_string).collect();
         let rule = outcome.rule.unwrap_or_default().to_owned();
         let (verdict, after) = match outcome.action {
@@ -435,6 +435,7 @@ impl Pass<'_> {
                 ));
             }
         }
+        listens_on_its_own_ground(after)?;
         self.others_are_untouched(before, after, passed)?;
         self.is_settled("after the first pass", after)?;
         let Value::Object(template) = after else {
@@ -521,6 +522,10 @@ impl Pass<'_> {
             [{"name": "late-socket", "mountPath": "/var/run/docker.sock"}]});
         push(&mut added, "containers", late);
         let second = self.offline(&added)?;
+        if matches!(second.verdict, Verdict::Denied { .. }) {
+            // A node agent by now; nobody reaches anything.
+            return Ok(());
+        }
         let Some(swapped) = &second.after else {
             return Err(format!("a late socket is left: {second:?}"));
         };
@@ -555,6 +560,38 @@ fn same<T: PartialEq + std::fmt::Debug>(what: &str, one: &T, other: &T) -> Resul
         "{what} differs\n{}",
         diff(&format!("{one:#?}\n"), &format!("{other:#?}\n"))
     ))
+}
+
+/// Fails where a socket of the daemon would be made in a volume that is not the daemon's own.
+fn listens_on_its_own_ground(pod: &Value) -> Result<(), String> {
+    for sidecar in model::containers(pod).filter(|container| is_sidecar(container)) {
+        let mut env = model::list(sidecar, "env");
+        let sockets = env.find(|var| model::name(var) == "DIND_SOCKETS").unwrap();
+        let mut mounts = model::list(sidecar, "volumeMounts");
+        let own = model::name(mounts.next().unwrap());
+        for mount in mounts.filter(|mount| model::name(mount) != own) {
+            let at = mount["mountPath"].as_str().unwrap().trim_end_matches('/');
+            for socket in sockets["value"].as_str().unwrap().split(' ') {
+                if socket == at || socket.starts_with(&format!("{at}/")) {
+                    return Err(format!("the daemon listens at {socket}, in {mount}"));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Without the sidecar's record of what was taken away: it holds the Pod's own words, and
+/// the API server writes more of them than people do.
+fn without_record(mut pod: Value) -> Value {
+    for list in model::LISTS {
+        let containers = pod["spec"][list].as_array_mut().into_iter().flatten();
+        for sidecar in containers.filter(|container| is_sidecar(container)) {
+            let env = sidecar["env"].as_array_mut().unwrap();
+            env.retain(|var| !model::name(var).starts_with("DIND_ORIGINAL"));
+        }
+    }
+    pod
 }
 
 fn is_sidecar(container: &Value) -> bool {

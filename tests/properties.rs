@@ -9,21 +9,30 @@ use dind_injector::engine::{self, Action};
 use dind_injector::pod::view::Pod;
 use dind_injector::policy::Policy;
 use dind_injector::policy::decide::Scope;
-use dind_injector::policy::denial::Reason;
+use dind_injector::policy::reason::Reason;
 use dind_injector::policy::rule::TcpAction;
 use dind_injector::policy::subject::{Requester, Subject};
 use dind_injector::sidecar::container::{START_SCRIPT, SidecarMode};
 use proptest::prelude::*;
 use proptest::sample::{Index, select, subsequence};
 use serde_json::{Map, Value, json};
+use std::time::{Duration, Instant};
 use support::api_server::{self, Request};
 use support::model::{self, Shows};
 use support::rfc6902;
 
-const CASES: u32 = 1500;
+/// Enough for every pair of awkward parts to meet; `PROPTEST_CASES` asks for more.
+fn config() -> ProptestConfig {
+    let default = ProptestConfig::default();
+    ProptestConfig {
+        cases: default.cases.max(400),
+        failure_persistence: None,
+        ..default
+    }
+}
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn the_patch_applies_and_a_second_pass_is_a_no_op((policy, pod) in (policies(), pods())) {
@@ -88,6 +97,39 @@ proptest! {
     }
 
     #[test]
+    fn what_a_client_mounts_its_daemon_sees_or_a_warning_names((policy, pod) in (policies(), pods())) {
+        let (Verdict::Changed(after), warnings) = pass(&policy, &pod) else { return Ok(()) };
+        let Some(sidecar) = model::containers(&after).find(|c| is_sidecar(c)) else { return Ok(()) };
+        let own: Vec<_> = model::list(sidecar, "volumeMounts").take(1).map(model::name).collect();
+        // A mount of a volume that the Pod does not have, by the name that ours gets: no valid Pod.
+        let borrowed = |mount: &Value| own.contains(&model::name(mount));
+        if model::containers(&pod).any(|c| model::list(c, "volumeMounts").any(borrowed)) {
+            let known = model::list(&pod["spec"], "volumes").any(|v| own.contains(&model::name(v)));
+            prop_assume!(known);
+        }
+        let place = |mount: &Value| {
+            let path = mount["mountPath"].as_str().unwrap_or_default();
+            let parts: Vec<_> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+            let parts = parts.strip_prefix(&["var"]).filter(|rest| rest.first() == Some(&"run")).unwrap_or(&parts);
+            (model::name(mount).to_owned(), parts.join("/"))
+        };
+        let seen: Vec<_> = model::list(sidecar, "volumeMounts").map(place).collect();
+        let is_client = |c: &&Value| !is_sidecar(c) && model::list(c, "volumeMounts").any(|m| {
+            own.contains(&model::name(m)) && m["subPath"].as_str() != Some("bin/docker")
+        });
+        for container in model::containers(&after).filter(is_client) {
+            for mount in model::list(container, "volumeMounts") {
+                let path = mount["mountPath"].as_str().unwrap_or_default();
+                if path.is_empty() || path.contains("..") || own.contains(&model::name(mount)) {
+                    continue;
+                }
+                let told = warnings.iter().any(|warning| warning.contains("is not visible"));
+                prop_assert!(told || seen.contains(&place(mount)), "{mount} in\n{after:#}");
+            }
+        }
+    }
+
+    #[test]
     fn the_sidecars_mounts_are_of_volumes_and_at_one_path_each((policy, pod) in (policies(), pods())) {
         let (Verdict::Changed(after), _) = pass(&policy, &pod) else { return Ok(()) };
         let known: Vec<_> = model::list(&after["spec"], "volumes").map(model::name).collect();
@@ -123,6 +165,9 @@ proptest! {
             "[0-9]{1,18}(\\.[0-9]{0,18})?(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei|e[0-9]{1,2})?",
             "[+-]?[0-9]{0,3}\\.?[0-9]{0,3}[a-zA-Z]{0,2}(/[0-9]{0,3}(Mi|Gi|m)?)?",
             "\\PC{0,12}",
+            select(vec!["0", "0Gi", "0.0", ".0", "0e9", "0/0", "1/0", "9223372036854775807", "9Ei",
+                "340282366920938463.463374607431768212T", "340282366920938463.999999999999999999e12"])
+                .prop_map(str::to_owned),
         ],
     ) {
         let annotation = format!("dind-injector.io/{key}");
@@ -186,6 +231,90 @@ proptest! {
         prop_assert!(told.iter().all(|w| w.chars().count() < 120), "{told:?}");
         prop_assert_eq!(told, warnings);
     }
+}
+
+/// Pods of many parts, each made to meet itself in one place of the code: twice the parts
+/// may take twice the time, but never four times. One request would hold a worker for
+/// minutes otherwise, before anybody has checked the Pod.
+#[test]
+fn the_time_for_a_pod_grows_in_proportion_to_it() {
+    let many = |n: usize, part: &dyn Fn(usize) -> Value| (0..n).map(part).collect::<Vec<_>>();
+    let socket = || json!({"name": "s", "hostPath": {"path": "/run/docker.sock"}});
+    let mount = || json!({"name": "s", "mountPath": "/var/run/docker.sock"});
+    let container = |mounts: Vec<Value>| json!({"name": "c", "image": "i", "volumeMounts": mounts});
+    let with = |mut list: Vec<Value>, first: Value| {
+        list.insert(0, first);
+        list
+    };
+    type Grown<'g> = (&'static str, &'g dyn Fn(usize) -> Value);
+    let grown: [Grown<'_>; 7] = [
+        ("containers that the annotation means", &|n| {
+            json!({"metadata": {"annotations": {"dind-injector.io/inject": "true"}},
+                "spec": {"containers": many(n, &|_| json!({"name": "c"}))}})
+        }),
+        ("names in the annotation", &|n| {
+            let names = vec!["z"; n].join(",");
+            json!({"metadata": {"annotations": {"dind-injector.io/inject": "true",
+                    "dind-injector.io/containers": names}},
+                "spec": {"containers": many(n, &|k| json!({"name": if k + 1 == n { "z" } else { "c" }}))}})
+        }),
+        ("volumes with our names", &|n| {
+            let volumes = many(n, &|k| json!({"name": format!("dind-socket-{}", k + 2)}));
+            let volumes = with(with(volumes, json!({"name": "dind-socket"})), socket());
+            json!({"spec": {"containers": [container(vec![mount()])], "volumes": volumes}})
+        }),
+        ("containers with our name", &|n| {
+            let containers = many(n, &|k| json!({"name": format!("dind-{}", k + 2)}));
+            let containers = with(
+                containers,
+                json!({"name": "dind", "volumeMounts": [mount()]}),
+            );
+            json!({"spec": {"containers": containers, "volumes": [socket()]}})
+        }),
+        ("mounts at our directory", &|n| {
+            let mounts = many(
+                n,
+                &|k| json!({"name": "v", "mountPath": format!("/dind-{}", k + 2)}),
+            );
+            let mounts = with(
+                with(mounts, json!({"name": "v", "mountPath": "/dind"})),
+                mount(),
+            );
+            json!({"spec": {"containers": [container(mounts)], "volumes": [socket()]}})
+        }),
+        ("mounts of the last volume", &|n| {
+            let mounts = many(
+                n,
+                &|k| json!({"name": format!("v{}", n - 1), "mountPath": format!("/m/{k}")}),
+            );
+            let volumes = with(many(n, &|k| json!({"name": format!("v{k}")})), socket());
+            json!({"spec": {"containers": [container(with(mounts, mount()))], "volumes": volumes}})
+        }),
+        ("variables in DOCKER_HOST", &|n| {
+            let host = format!("tcp://{}", "$(B)".repeat(n));
+            let env = with(
+                many(n, &|k| json!({"name": format!("A{k}")})),
+                json!({"name": "DOCKER_HOST", "value": host}),
+            );
+            json!({"spec": {"containers": [{"name": "c", "env": env}]}})
+        }),
+    ];
+    let time = |pod: &Value| {
+        let body = api_server::review("u", pod, Request::Create).to_string();
+        let once = || {
+            let started = Instant::now();
+            review(&Policy::offline(), &NoNamespaces, body.as_bytes()).unwrap();
+            started.elapsed()
+        };
+        (0..3).map(|_| once()).min().unwrap()
+    };
+    let slow: Vec<_> = grown
+        .iter()
+        .map(|(what, pod)| (what, time(&pod(1000)), time(&pod(4000))))
+        // In proportion it is 4 times; with the square, 16.
+        .filter(|(_, small, large)| *large > *small * 8 + Duration::from_millis(20))
+        .collect();
+    assert!(slow.is_empty(), "1000 parts and 4000: {slow:#?}");
 }
 
 /// What became of a Pod.
@@ -304,7 +433,10 @@ const VOLUMES: [&str; 10] = [
     "",
     "z~/\"",
 ];
-const NODE_PATHS: [&str; 28] = [
+const SOCKETS: [&str; 3] = ["/var/run/docker.sock", "/run/docker.sock", "/var/run"];
+const NODE_PATHS: [&str; 30] = [
+    "/proc/1/cwd/run/docker.sock",
+    "/proc/1/task/1/root/run",
     "/var/run/docker.sock",
     "/run/docker.sock",
     "//var//run/docker.sock/",
@@ -409,7 +541,7 @@ fn one_of(list: &'static [&'static str]) -> impl Strategy<Value = &'static str> 
 
 /// The field is missing, null, or there.
 fn maybe(value: impl Strategy<Value = Value> + 'static) -> BoxedStrategy<Option<Value>> {
-    prop_oneof![2 => Just(None), 1 => Just(Some(Value::Null)), 4 => value.prop_map(Some)].boxed()
+    prop_oneof![1 => Just(None), 1 => Just(Some(Value::Null)), 8 => value.prop_map(Some)].boxed()
 }
 
 fn text(list: &'static [&'static str]) -> impl Strategy<Value = Value> {
@@ -432,7 +564,7 @@ fn object(fields: Vec<(&'static str, Option<Value>)>) -> Value {
 
 fn sources() -> impl Strategy<Value = (&'static str, Value)> {
     prop_oneof![
-        4 => (one_of(&NODE_PATHS), maybe(text(&["", "Socket", "File", "Directory"])))
+        5 => (prop_oneof![1 => one_of(&SOCKETS), 2 => one_of(&NODE_PATHS)], maybe(text(&["", "Socket", "File", "Directory"])))
             .prop_map(|(path, kind)| ("hostPath", object(vec![("path", Some(json!(path))), ("type", kind)]))),
         2 => Just(("emptyDir", json!({}))),
         1 => Just(("emptyDir", Value::Null)),
@@ -442,14 +574,24 @@ fn sources() -> impl Strategy<Value = (&'static str, Value)> {
 }
 
 fn volumes() -> BoxedStrategy<Option<Value>> {
-    let names = subsequence(VOLUMES.to_vec(), 0..=6).prop_shuffle();
-    let volumes = (names, prop::collection::vec(sources(), 6)).prop_map(|(names, sources)| {
+    let names = subsequence(VOLUMES.to_vec(), 2..=8).prop_shuffle();
+    let volumes = (names, prop::collection::vec(sources(), 8)).prop_map(|(names, sources)| {
         let volumes = names.into_iter().zip(sources);
         volumes
-            .map(|(name, (kind, source))| json!({"name": name, kind: source}))
+            .map(|(name, (kind, source))| {
+                object(vec![
+                    ("name", named(name, kind == "hostPath")),
+                    (kind, Some(source)),
+                ])
+            })
             .collect()
     });
     maybe(volumes)
+}
+
+/// A name; an empty one may be missing just as well.
+fn named(name: &str, missing: bool) -> Option<Value> {
+    (!(name.is_empty() && missing)).then(|| json!(name))
 }
 
 fn mounts() -> impl Strategy<Value = Value> {
@@ -464,7 +606,7 @@ fn mounts() -> impl Strategy<Value = Value> {
         .prop_map(
             |(name, path, sub_path, expression, read_only, propagation)| {
                 object(vec![
-                    ("name", Some(json!(name))),
+                    ("name", named(name, read_only.is_some())),
                     ("mountPath", Some(json!(path))),
                     ("subPath", sub_path),
                     ("subPathExpr", expression),
@@ -538,30 +680,32 @@ fn containers() -> impl Strategy<Value = Value> {
 }
 
 fn annotations() -> impl Strategy<Value = Value> {
-    let values: [(&str, &'static [&'static str]); 6] = [
-        (
-            "dind-injector.io/inject",
-            &["true", "true", "true", "false", "yes"],
-        ),
-        (
+    let annotation = |key: &'static str, in_a_hundred: u32, values: &'static [&'static str]| {
+        let there = one_of(values).prop_map(move |value| Some((key, value)));
+        prop_oneof![100 - in_a_hundred => Just(None), in_a_hundred => there].boxed()
+    };
+    let pairs = [
+        annotation("dind-injector.io/inject", 30, &["true"]),
+        annotation("dind-injector.io/inject", 2, &["false", "yes"]),
+        annotation(
             "dind-injector.io/containers",
-            &["build", "build,test", "", "dind , build", "nobody"],
+            10,
+            &["build", "build,test", "", "dind , build"],
         ),
-        (
+        annotation(
             "dind-injector.io/profile",
-            &["privileged", "rootless", "rootless", "other"],
+            30,
+            &["privileged", "rootless", "rootless"],
         ),
-        ("dind-injector.io/memory", &["1Gi", "1Mi/2Mi", "nonsense"]),
-        ("kubernetes.io/config.mirror", &["x"]),
-        ("other.example/x", &["y"]),
+        annotation("dind-injector.io/profile", 1, &["other"]),
+        annotation("dind-injector.io/memory", 10, &["1Gi", "1Mi/2Mi"]),
+        annotation("dind-injector.io/memory", 1, &["nonsense"]),
+        annotation("kubernetes.io/config.mirror", 2, &["x"]),
+        annotation("other.example/x", 30, &["y"]),
     ];
-    let pairs = values.map(|(key, values)| {
-        prop_oneof![3 => Just(None), 1 => one_of(values).prop_map(move |v| Some((key, v)))].boxed()
-    });
     pairs.prop_map(|pairs| {
+        let pairs = pairs.into_iter().flatten();
         pairs
-            .into_iter()
-            .flatten()
             .map(|(key, value)| (key.to_owned(), json!(value)))
             .collect()
     })
@@ -603,11 +747,17 @@ fn pods() -> impl Strategy<Value = Value> {
         prop_oneof![4 => Just(None), 1 => list_of(containers(), 1)],
         volumes(),
         maybe(security),
-        (flags(), flags(), flags(), maybe(text(&["Always", "Never"]))),
+        (
+            flags(),
+            flags(),
+            flags(),
+            maybe(text(&["Always", "Never"])),
+            maybe(select(vec![0, 1, 30, i64::MIN, i64::MAX]).prop_map(|n| json!(n))),
+        ),
     )
         .prop_map(
             |(metadata, init, main, ephemeral, volumes, security, flags)| {
-                let (network, pid, ipc, restart) = flags;
+                let (network, pid, ipc, restart, grace) = flags;
                 let spec = object(vec![
                     ("initContainers", init),
                     ("containers", main),
@@ -618,6 +768,7 @@ fn pods() -> impl Strategy<Value = Value> {
                     ("hostPID", pid),
                     ("hostIPC", ipc),
                     ("restartPolicy", restart),
+                    ("terminationGracePeriodSeconds", grace),
                 ]);
                 object(vec![("metadata", metadata), ("spec", Some(spec))])
             },

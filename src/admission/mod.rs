@@ -6,3 +6,4 @@ pub mod request;
 pub mod response;
 pub mod review;
 pub mod reviewer;
+pub mod workload;

@@ -4,6 +4,8 @@
 //! are errors of the caller with a text that says what to change, and never a denial.
 //! Source of the shape: `k8s.io/api/admission/v1/types.go`.
 
+use std::fmt;
+
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -63,6 +65,12 @@ pub enum ReviewError {
          configuration"
     )]
     WrongKind(String),
+    /// A review of something that makes no Pods.
+    #[error(
+        "this path reviews Deployments, StatefulSets, DaemonSets, ReplicaSets, Jobs and CronJobs, \
+         not {0}: change the rules of the webhook configuration"
+    )]
+    NotAWorkload(String),
     /// A deletion or connection.
     #[error(
         "this path reviews the creation of Pods, not {0}: set operations: [CREATE] in the rules of \
@@ -83,6 +91,7 @@ impl ReviewError {
         match self {
             Self::Malformed(_) | Self::NotAReview { .. } | Self::NoRequest => false,
             Self::WrongKind(_)
+            | Self::NotAWorkload(_)
             | Self::WrongOperation(_)
             | Self::NoObject
             | Self::MalformedPod(_) => true,
@@ -93,57 +102,60 @@ impl ReviewError {
 #[derive(Deserialize)]
 #[serde(
     rename_all = "camelCase",
-    bound(deserialize = "O: Deserialize<'de>, 'de: 'a")
+    bound(deserialize = "O: Deserialize<'de>, P: Deserialize<'de>, 'de: 'a")
 )]
-struct Review<'a, O> {
+pub(super) struct Review<'a, O, P = IgnoredAny> {
     #[serde(borrow, default)]
     api_version: Text<'a>,
     #[serde(borrow, default)]
     kind: Text<'a>,
-    request: Option<Request<'a, O>>,
+    request: Option<Request<'a, O, P>>,
 }
 
 #[derive(Deserialize)]
 #[serde(
     rename_all = "camelCase",
-    bound(deserialize = "O: Deserialize<'de>, 'de: 'a")
+    bound(deserialize = "O: Deserialize<'de>, P: Deserialize<'de>, 'de: 'a")
 )]
-struct Request<'a, O> {
+pub(super) struct Request<'a, O, P = IgnoredAny> {
     #[serde(borrow, default)]
-    uid: Text<'a>,
+    pub(super) uid: Text<'a>,
     #[serde(borrow, default)]
-    kind: GroupVersionKind<'a>,
+    pub(super) kind: GroupVersionKind<'a>,
     #[serde(borrow, default)]
-    sub_resource: Text<'a>,
+    pub(super) sub_resource: Text<'a>,
     #[serde(borrow, default)]
-    name: Text<'a>,
+    pub(super) name: Text<'a>,
     #[serde(borrow, default)]
-    namespace: Text<'a>,
+    pub(super) namespace: Text<'a>,
     #[serde(borrow, default)]
-    operation: Text<'a>,
+    pub(super) operation: Text<'a>,
     #[serde(borrow, default)]
-    user_info: UserInfo<'a>,
+    pub(super) user_info: UserInfo<'a>,
     #[serde(default)]
-    dry_run: Option<bool>,
-    object: Option<O>,
+    pub(super) dry_run: Option<bool>,
+    pub(super) object: Option<O>,
+    /// What is replaced; read only where it is asked for.
+    #[serde(default)]
+    pub(super) old_object: Option<P>,
 }
 
 #[derive(Default, Deserialize)]
-struct GroupVersionKind<'a> {
+pub(super) struct GroupVersionKind<'a> {
     #[serde(borrow, default)]
-    group: Text<'a>,
+    pub(super) group: Text<'a>,
     #[serde(borrow, default)]
-    version: Text<'a>,
+    pub(super) version: Text<'a>,
     #[serde(borrow, default)]
-    kind: Text<'a>,
+    pub(super) kind: Text<'a>,
 }
 
 #[derive(Default, Deserialize)]
-struct UserInfo<'a> {
+pub(super) struct UserInfo<'a> {
     #[serde(borrow, default)]
-    username: Text<'a>,
+    pub(super) username: Text<'a>,
     #[serde(borrow, default)]
-    groups: Option<Vec<Text<'a>>>,
+    pub(super) groups: Option<Vec<Text<'a>>>,
 }
 
 /// Decodes a body.
@@ -183,6 +195,21 @@ pub fn decode(body: &[u8]) -> Result<PodReview<'_>, ReviewError> {
 }
 
 fn checked<O>(review: Review<'_, O>) -> Result<Request<'_, O>, ReviewError> {
+    let request = enveloped(review)?;
+    let kind = &request.kind;
+    if (&*kind.group, &*kind.version, &*kind.kind) != ("", "v1", "Pod") {
+        return Err(ReviewError::WrongKind(kind.to_string()));
+    }
+    match &*request.operation {
+        "CREATE" | "UPDATE" => Ok(request),
+        other => Err(ReviewError::WrongOperation(
+            other.chars().take(40).collect(),
+        )),
+    }
+}
+
+/// The request of a review of anything.
+pub(super) fn enveloped<O, P>(review: Review<'_, O, P>) -> Result<Request<'_, O, P>, ReviewError> {
     if &*review.api_version != API_VERSION || &*review.kind != KIND {
         return Err(ReviewError::NotAReview {
             api_version: review.api_version.chars().take(80).collect(),
@@ -190,23 +217,19 @@ fn checked<O>(review: Review<'_, O>) -> Result<Request<'_, O>, ReviewError> {
         });
     }
     let request = review.request.filter(|request| !request.uid.is_empty());
-    let request = request.ok_or(ReviewError::NoRequest)?;
-    let GroupVersionKind {
-        group,
-        version,
-        kind,
-    } = &request.kind;
-    if (&**group, &**version, &**kind) != ("", "v1", "Pod") {
-        let named: String = format!("{group}/{version} {kind}")
-            .chars()
-            .take(120)
-            .collect();
-        return Err(ReviewError::WrongKind(named));
-    }
-    match &*request.operation {
-        "CREATE" | "UPDATE" => Ok(request),
-        other => Err(ReviewError::WrongOperation(
-            other.chars().take(40).collect(),
-        )),
+    request.ok_or(ReviewError::NoRequest)
+}
+
+/// Short enough for an error.
+impl fmt::Display for GroupVersionKind<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            group,
+            version,
+            kind,
+        } = self;
+        let named = format!("{group}/{version} {kind}");
+        let short: String = named.chars().take(120).collect();
+        f.write_str(&short)
     }
 }

@@ -3,6 +3,7 @@
 //! Pure: the policy and the namespaces' labels are given. A fault of this program is an
 //! error that becomes an HTTP 5xx, and never a denial.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::engine::{self, Action};
@@ -44,15 +45,15 @@ pub struct Reviewed {
 pub struct Record {
     /// The request's uid.
     pub uid: String,
-    /// The Pod's namespace.
+    /// The namespace.
     pub namespace: String,
-    /// The Pod's name, or the prefix that it will be made from.
+    /// The Pod's or workload's name, or the prefix that it will be made from.
     pub name: String,
     /// The user that asked.
     pub user: String,
     /// Whether nothing will be stored.
     pub dry_run: bool,
-    /// `left`, `denied` or `changed`.
+    /// `left`, `denied` or `changed`; of a workload `left` or `warned`.
     pub outcome: &'static str,
     /// Why, as a fixed word.
     pub reason: &'static str,
@@ -66,6 +67,27 @@ pub struct Record {
     pub warnings: Vec<String>,
     /// Why the Pod is refused, where it is.
     pub denial: Option<String>,
+    /// What makes the Pod, where something does.
+    pub owner: Option<Owner>,
+}
+
+/// What makes a Pod.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Owner {
+    /// Its API version.
+    pub api_version: String,
+    /// Its kind.
+    pub kind: String,
+    /// Its name, in the Pod's namespace.
+    pub name: String,
+    /// Its uid.
+    pub uid: String,
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.kind, self.name)
+    }
 }
 
 /// Why there is no answer.
@@ -78,9 +100,6 @@ pub enum Failure {
     #[error("the answer cannot be written: {0}")]
     Internal(serde_json::Error),
 }
-
-/// The reason word of a change.
-const CHANGED: &str = "Injected";
 
 /// Answers the review in `body`.
 ///
@@ -109,10 +128,11 @@ pub fn review(
             judgments: Vec::new(),
         },
     };
-    let (word, reason, change, denial) = match &outcome.action {
-        Action::Left(reason) => ("left", reason.name(), None, None),
-        Action::Denied(denial) => ("denied", denial.reason(), None, Some(denial.to_string())),
-        Action::Changed(change) => ("changed", CHANGED, Some(change), None),
+    let (word, reason) = outcome.action.words();
+    let (change, denial) = match &outcome.action {
+        Action::Left(_) => (None, None),
+        Action::Denied(denial) => (None, Some(denial.to_string())),
+        Action::Changed(change) => (Some(change), None),
     };
     let warnings: Vec<String> = outcome.notices.iter().map(ToString::to_string).collect();
     let containers = change
@@ -142,6 +162,12 @@ pub fn review(
     let metadata = pod.metadata();
     let name = [&review.name, &metadata.name, &metadata.generate_name];
     let name = name.into_iter().find(|name| !name.is_empty());
+    let owner = pod.controller().map(|owner| Owner {
+        api_version: owner.api_version.to_string(),
+        kind: owner.kind.to_string(),
+        name: owner.name.to_string(),
+        uid: owner.uid.to_string(),
+    });
     Ok(Reviewed {
         json,
         record: Record {
@@ -159,6 +185,7 @@ pub fn review(
                 .unwrap_or_default(),
             warnings,
             denial,
+            owner,
         },
     })
 }

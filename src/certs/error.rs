@@ -50,6 +50,15 @@ pub enum CertError {
     /// Only one of the two flags was given.
     #[error("--tls-cert and --tls-key belong together: give both or neither")]
     HalfAPair,
+    /// A certificate that is no CA's where one is needed.
+    #[error("the certificate is not a CA's (basicConstraints CA:TRUE is missing)")]
+    NotACa,
+    /// A CA's key that is not its certificate's.
+    #[error("the CA's certificate and key do not go together")]
+    CaMismatch,
+    /// A part of the CA's Secret that is missing.
+    #[error("the Secret has no {0}")]
+    Missing(&'static str),
     /// Making a certificate failed.
     #[error("cannot make a certificate: {0}")]
     Make(#[from] rcgen::Error),

@@ -5,10 +5,13 @@
 //! A new pair that could not work is refused and counted, and the old one stays in use.
 
 mod authority;
+mod bundle;
+mod contents;
 mod development;
 mod error;
 mod files;
 mod pair;
+mod rotation;
 mod self_signed;
 mod store;
 
@@ -19,10 +22,13 @@ use std::time::SystemTime;
 use crate::metrics::Metrics;
 
 pub use authority::{Authority, CA_LIFETIME, LEAF_LIFETIME, PemPair};
+pub use bundle::{CaCert, is_ours, read_bundle, write_bundle};
+pub use contents::{Contents, SecretChange};
 pub use development::{DevelopmentError, Written, write_development};
 pub use error::CertError;
 pub use files::{FilePair, Polled};
 pub use pair::{ServingPair, Validity};
+pub use rotation::{BundleSeen, Moment, Plan, Rotation, SecretSeen, Waits};
 pub use self_signed::SelfSigned;
 pub use store::CertStore;
 

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
+use x509_parser::certificate::X509Certificate;
 use x509_parser::time::ASN1Time;
 
 use super::CertError;
@@ -62,10 +63,7 @@ impl ServingPair {
         if !named {
             return Err(CertError::NoName);
         }
-        let validity = Validity {
-            not_before: moment(parsed.validity().not_before)?,
-            not_after: moment(parsed.validity().not_after)?,
-        };
+        let validity = Validity::of(&parsed)?;
         validity.holds(now)?;
         let provider = rustls::crypto::ring::default_provider();
         let key = CertifiedKey::from_der(chain, key, &provider).map_err(CertError::Mismatch)?;
@@ -89,6 +87,14 @@ impl ServingPair {
 }
 
 impl Validity {
+    /// A certificate's validity.
+    pub(super) fn of(certificate: &X509Certificate<'_>) -> Result<Self, CertError> {
+        Ok(Self {
+            not_before: moment(certificate.validity().not_before)?,
+            not_after: moment(certificate.validity().not_after)?,
+        })
+    }
+
     /// Whether `now` is inside.
     ///
     /// # Errors

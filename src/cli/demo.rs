@@ -182,6 +182,7 @@ impl Running {
             policy: Arc::new(ArcSwap::from_pointee(policy)),
             namespaces: Arc::new(NoNamespaces),
             metrics,
+            events: None,
         };
         Ok(Self {
             address,

@@ -55,7 +55,11 @@ pub fn parse(name: String, text: &str) -> Result<Source, InputError> {
     }
 }
 
-fn text(file: &str) -> Result<(String, String), InputError> {
+/// A file's name for messages, and its text; standard input for `-`.
+///
+/// # Errors
+/// Where there is no such file.
+pub fn text(file: &str) -> Result<(String, String), InputError> {
     let (name, read) = if file == "-" {
         let mut text = String::new();
         let read = io::stdin().lock().read_to_string(&mut text).map(|_| text);

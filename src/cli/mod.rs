@@ -3,13 +3,18 @@
 //! Commands write to the writers that they are given and return how they ended; only
 //! `main` touches the process.
 
+mod beside;
 mod certs;
+mod check_config;
 mod client;
 mod demo;
+mod explain;
 mod inject;
 mod input;
 mod output;
 mod policy;
+mod progress;
+mod scan;
 mod serve;
 mod uninject;
 
@@ -36,8 +41,14 @@ enum Command {
     Inject(inject::InjectArgs),
     /// Take injected manifests or live Pods back to what their authors wrote
     Uninject(uninject::UninjectArgs),
+    /// Check a policy file, or print its JSON Schema
+    CheckConfig(check_config::CheckConfigArgs),
+    /// Say what the webhook would do with Pods, and which rule says so
+    Explain(explain::ExplainArgs),
     /// Make a development CA and a serving certificate, as files
     Certs(certs::CertsArgs),
+    /// Find what reaches a node's container runtime, and what the webhook would make of it
+    Scan(scan::ScanArgs),
 }
 
 /// How a command ended.
@@ -79,6 +90,9 @@ pub enum CliError {
     /// The development certificates.
     #[error(transparent)]
     Certs(#[from] crate::certs::DevelopmentError),
+    /// The scan.
+    #[error(transparent)]
+    Scan(#[from] scan::ScanError),
     /// An output that cannot be written.
     #[error("cannot write the output: {0}")]
     Output(#[from] std::io::Error),
@@ -102,7 +116,10 @@ impl Cli {
             Command::Demo(args) => demo::run(args, out, err),
             Command::Inject(args) => inject::run(args, out, err),
             Command::Uninject(args) => uninject::run(args, out, err),
+            Command::CheckConfig(args) => check_config::run(args, out),
+            Command::Explain(args) => explain::run(args, out, err),
             Command::Certs(args) => certs::run(args, out),
+            Command::Scan(args) => scan::run(args, out),
         }
     }
 }

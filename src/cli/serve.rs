@@ -3,34 +3,28 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::{Args, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
-use crate::admission::reviewer::{Namespaces, NoNamespaces};
-use crate::certs::{CertArgs, CertError, Opened};
-use crate::cluster::{
-    ClusterArgs, ClusterError, Timing, in_cluster, server_version, watch_namespaces,
-};
-use crate::metrics::{FollowedFile, Metrics};
-use crate::policy::Policy;
-use crate::policy::config::Config;
-use crate::reload::{Followed, ReloadError, Source};
+use crate::certs::CertError;
+use crate::cluster::ClusterError;
+use crate::metrics::Metrics;
+use crate::reload::ReloadError;
 use crate::server::{Ended, Readiness, Server, ServerArgs, ServerError, Shutdown};
-use crate::sidecar::container::SidecarMode;
 use crate::webhook::Webhook;
 
 use super::Exit;
-use super::policy::PolicyArgs;
+use super::beside::{Beside, BesideArgs};
 
 /// The flags of `serve`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   dind-injector serve
-      A certificate made in memory; the CA to trust is printed as a caBundle.
+      In a Pod: a CA in the Secret --ca-secret, and in the caBundle of the webhook
+      configurations. Elsewhere: a certificate made in memory; the CA to trust is printed.
   dind-injector serve --tls-cert /certs/tls.crt --tls-key /certs/tls.key
       Mounted files, read again when their content changes.
 
@@ -39,11 +33,7 @@ pub struct ServeArgs {
     #[command(flatten)]
     server: ServerArgs,
     #[command(flatten)]
-    certs: CertArgs,
-    #[command(flatten)]
-    policy: PolicyArgs,
-    #[command(flatten)]
-    cluster: ClusterArgs,
+    beside: BesideArgs,
     /// How log lines are written, on standard error
     #[arg(long, value_enum, default_value_t = LogFormat::Json, env = "DIND_INJECTOR_LOG_FORMAT")]
     log_format: LogFormat,
@@ -88,6 +78,9 @@ pub enum ServeError {
     /// The server.
     #[error(transparent)]
     Server(#[from] ServerError),
+    /// Something that keeps the server up to date has ended.
+    #[error("{0} ended, which is a fault of this program: restart it")]
+    Beside(String),
     /// The runtime, or its signals.
     #[error("cannot start: {0}")]
     Runtime(#[from] io::Error),
@@ -100,9 +93,7 @@ pub enum ServeError {
 pub fn run(args: ServeArgs, out: &mut dyn Write) -> Result<Exit, ServeError> {
     let ServeArgs {
         server,
-        certs,
-        policy,
-        cluster,
+        beside,
         log_format,
         log,
     } = args;
@@ -110,7 +101,7 @@ pub fn run(args: ServeArgs, out: &mut dyn Write) -> Result<Exit, ServeError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    let ended = runtime.block_on(serve(server, certs, policy, cluster, out))?;
+    let ended = runtime.block_on(serve(server, beside, out))?;
     Ok(match ended {
         Ended::Drained => Exit::Done,
         Ended::Deadline | Ended::AtOnce => Exit::Findings,
@@ -119,29 +110,29 @@ pub fn run(args: ServeArgs, out: &mut dyn Write) -> Result<Exit, ServeError> {
 
 async fn serve(
     args: ServerArgs,
-    certs: CertArgs,
-    policy: PolicyArgs,
-    cluster: ClusterArgs,
+    beside: BesideArgs,
     out: &mut dyn Write,
 ) -> Result<Ended, ServeError> {
     let metrics = Arc::new(Metrics::new());
-    let Opened {
-        store,
-        ca_pem,
-        keeper,
-    } = certs.open(Arc::clone(&metrics)).await?;
-    tokio::spawn(keeper.run());
-    let shutdown = Shutdown::on_signals()?;
     let readiness = Readiness::new();
-    let known = surroundings(&cluster, &metrics, &readiness).await?;
+    let shutdown = Shutdown::on_signals()?;
+    let Beside {
+        certs,
+        ca_pem,
+        policy,
+        namespaces,
+        events,
+        mut tasks,
+    } = beside.start(&metrics, &readiness).await?;
     let webhook = Webhook {
-        policy: in_force(&policy, known.sidecar_mode, &metrics).await?,
-        namespaces: known.namespaces,
+        policy,
+        namespaces,
         metrics: Arc::clone(&metrics),
+        events,
     };
     let bound = Server {
         args,
-        certs: store,
+        certs,
         metrics,
         readiness,
     }
@@ -156,62 +147,15 @@ async fn serve(
         admin_address = %bound.admin_address(),
         "serving"
     );
-    let ended = bound.serve(webhook, shutdown).await;
+    let ended = tokio::select! {
+        ended = bound.serve(webhook, shutdown) => ended,
+        name = tasks.failed() => {
+            tracing::error!(task = name, "a task has ended that never should");
+            return Err(ServeError::Beside(name));
+        }
+    };
     tracing::info!(?ended, "stopped");
     Ok(ended)
-}
-
-/// What is known of the cluster.
-struct Surroundings {
-    namespaces: Arc<dyn Namespaces + Send + Sync>,
-    sidecar_mode: SidecarMode,
-}
-
-/// Looks around: in a cluster, or with a kubeconfig, the namespaces are watched. Elsewhere no
-/// namespace has labels, and sidecars are native ones.
-async fn surroundings(
-    cluster: &ClusterArgs,
-    metrics: &Arc<Metrics>,
-    readiness: &Readiness,
-) -> Result<Surroundings, ServeError> {
-    if cluster.kubeconfig.is_none() && !in_cluster() {
-        return Ok(Surroundings {
-            namespaces: Arc::new(NoNamespaces),
-            sidecar_mode: SidecarMode::Native,
-        });
-    }
-    let client = cluster.connect().await?;
-    let version = server_version(&client).await?;
-    tracing::info!(%version, "the API server's version");
-    let metrics = Arc::clone(metrics);
-    let (namespaces, watch) = watch_namespaces(client, metrics, readiness, Timing::default());
-    tokio::spawn(watch.run());
-    Ok(Surroundings {
-        namespaces: Arc::new(namespaces),
-        sidecar_mode: version.sidecar_mode(),
-    })
-}
-
-/// The policy in force: the file's, followed by its content, or the built-in one.
-async fn in_force(
-    policy: &PolicyArgs,
-    mode: SidecarMode,
-    metrics: &Arc<Metrics>,
-) -> Result<Arc<ArcSwap<Policy>>, ServeError> {
-    let Some(path) = &policy.config else {
-        let builtin = Config::builtin().policy_for(mode);
-        return Ok(Arc::new(ArcSwap::from_pointee(builtin)));
-    };
-    let source = Source {
-        flag: "--config",
-        path: path.clone(),
-        file: FollowedFile::Policy,
-    };
-    let parse = move |text: &str| Config::from_yaml(text).map(|config| config.policy_for(mode));
-    let followed = Followed::open(source, parse, Arc::clone(metrics)).await?;
-    let current = followed.current();
-    tokio::spawn(followed.run());
-    Ok(current)
 }
 
 fn start_logs(format: LogFormat, filter: &str) -> Result<(), ServeError> {

@@ -16,11 +16,15 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug, Default, Eq, PartialEq, clap::Args)]
 pub struct ClusterArgs {
     /// Kubeconfig to use in place of the Pod's service account
-    #[arg(long, value_name = "FILE", env = "KUBECONFIG")]
+    #[arg(long, value_name = "FILE", env = "DIND_INJECTOR_KUBECONFIG")]
     pub kubeconfig: Option<PathBuf>,
     /// Context of --kubeconfig to use in place of its current one
     #[arg(long, value_name = "NAME", requires = "kubeconfig")]
     pub context: Option<String>,
+    /// Serve without a cluster, though this runs in a Pod: no namespace has labels then, and
+    /// the certificate is from files or from memory
+    #[arg(long, conflicts_with = "kubeconfig", env = "DIND_INJECTOR_NO_CLUSTER")]
+    pub no_cluster: bool,
 }
 
 /// Why the API server cannot be asked.
@@ -56,6 +60,17 @@ pub fn in_cluster() -> bool {
 }
 
 impl ClusterArgs {
+    /// A client, where there is a cluster: in a Pod, or with a kubeconfig.
+    ///
+    /// # Errors
+    /// As [`Self::connect`].
+    pub async fn client(&self) -> Result<Option<Client>, ClusterError> {
+        if self.no_cluster || (self.kubeconfig.is_none() && !in_cluster()) {
+            return Ok(None);
+        }
+        self.connect().await.map(Some)
+    }
+
     /// Makes a client. Nothing is asked of the API server yet.
     ///
     /// # Errors
@@ -64,6 +79,7 @@ impl ClusterArgs {
         let Self {
             kubeconfig,
             context,
+            no_cluster: _,
         } = self;
         let mut config = match kubeconfig {
             None => Config::incluster().map_err(ClusterError::NotInCluster)?,
@@ -83,6 +99,8 @@ impl ClusterArgs {
             }
         };
         config.connect_timeout = Some(CONNECT_TIMEOUT);
+        // Whoever asks has a pace of its own, and is to hear at once why there is no answer.
+        config.default_retry = false;
         let agent = concat!("dind-injector/", env!("CARGO_PKG_VERSION"));
         config
             .headers

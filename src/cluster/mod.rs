@@ -5,13 +5,20 @@
 //! cluster that cannot be reached costs freshness and never an answer, and says so in metrics
 //! and readiness.
 
+mod authority;
 mod client;
+mod configuration;
+mod events;
 mod namespaces;
 mod pace;
+mod secret;
 mod version;
 mod watch;
+mod write;
 
+pub use authority::{ManagedArgs, ManagedCerts, Settings};
 pub use client::{ClusterArgs, ClusterError, describe, in_cluster};
+pub use events::{EventArgs, EventQueue, EventWriter, open_events};
 pub use namespaces::{KnownNamespaces, NamespaceWatch, watch_namespaces};
 pub use version::{NATIVE_SIDECARS, Version, server_version};
 pub use watch::Timing;

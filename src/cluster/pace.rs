@@ -2,7 +2,7 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Waits that double, each shortened by up to a quarter at random, so that replicas that
 /// failed together do not come back together.
@@ -38,6 +38,52 @@ impl Backoff {
     }
 }
 
+/// When something may be tried: at once, and ever later while it fails or is undone.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    backoff: Backoff,
+    not_before: Option<Instant>,
+    last_done: Option<Instant>,
+}
+
+impl Pace {
+    pub(crate) fn new(first: Duration, last: Duration) -> Self {
+        Self {
+            backoff: Backoff::new(first, last),
+            not_before: None,
+            last_done: None,
+        }
+    }
+
+    /// How long to wait; nothing where it may be tried now.
+    pub(crate) fn due_in(&self) -> Duration {
+        self.not_before.map_or(Duration::ZERO, |at| {
+            at.saturating_duration_since(Instant::now())
+        })
+    }
+
+    /// It was tried and failed.
+    pub(crate) fn failed(&mut self) {
+        self.not_before = Some(Instant::now() + self.backoff.wait());
+    }
+
+    /// It was done. Where that was so just before too, somebody undoes it, and taking turns
+    /// faster helps nobody.
+    pub(crate) fn done(&mut self) {
+        let now = Instant::now();
+        let again = self
+            .last_done
+            .is_some_and(|last| now - last < self.backoff.last * 2);
+        self.last_done = Some(now);
+        if again {
+            self.failed();
+        } else {
+            self.backoff.reset();
+            self.not_before = None;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,5 +99,18 @@ mod tests {
         }
         backoff.reset();
         assert!(backoff.wait() <= second);
+    }
+
+    #[test]
+    fn what_is_undone_again_and_again_is_done_ever_later() {
+        let mut pace = Pace::new(Duration::from_secs(1), Duration::from_secs(30));
+        assert_eq!(pace.due_in(), Duration::ZERO);
+        pace.done();
+        assert_eq!(pace.due_in(), Duration::ZERO, "once is no war");
+        pace.done();
+        let second = pace.due_in();
+        assert!(second > Duration::ZERO && second <= Duration::from_secs(1));
+        pace.done();
+        assert!(pace.due_in() > second);
     }
 }

@@ -101,6 +101,12 @@ impl Health {
         }
     }
 
+    /// Whether what was seen is as it is now.
+    pub(crate) fn is_up(&self) -> bool {
+        let state = self.state();
+        state.synced && state.trouble.is_none()
+    }
+
     fn alive(&self) {
         self.metrics.upkeep().watch_alive(self.watch);
         if let Some(Trouble { since, .. }) = self.state().trouble.take() {

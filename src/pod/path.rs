@@ -40,7 +40,7 @@ impl<'a> CleanPath<'a> {
     }
 
     /// The path as a node resolves it: `/var/run` is a link to `/run` on every
-    /// current distribution, and `/proc/<pid>/root` leads back to `/`.
+    /// current distribution, and `/proc/<pid>/root` and its like lead back to `/`.
     pub fn on_node(path: &'a str) -> Self {
         let clean = Self::new(path);
         let mut rest: &str = &clean.0;
@@ -120,9 +120,15 @@ fn is_clean(path: &str) -> bool {
                 .all(|part| !matches!(part, "" | "." | "..")))
 }
 
+/// What follows `/proc/<pid>/root` or `/proc/<pid>/task/<tid>/root`; `cwd` too, since the
+/// first process's is `/`.
 fn behind_proc_root(path: &str) -> Option<&str> {
     let (_pid, rest) = path.strip_prefix("/proc/")?.split_once('/')?;
-    let rest = rest.strip_prefix("root")?;
+    let thread = rest.strip_prefix("task/");
+    let rest = thread.map_or(Some(rest), |rest| Some(rest.split_once('/')?.1))?;
+    let rest = ["root", "cwd"]
+        .iter()
+        .find_map(|link| rest.strip_prefix(link))?;
     (rest.is_empty() || rest.starts_with('/')).then_some(rest)
 }
 
@@ -153,6 +159,8 @@ mod tests {
             "//var//run/docker.sock/",
             "/proc/1/root/var/run/docker.sock",
             "/proc/1/root/proc/self/root/run/docker.sock",
+            "/proc/1/task/1/root/run/docker.sock",
+            "/proc/1/cwd/run/docker.sock",
         ] {
             assert_eq!(CleanPath::on_node(spelled).as_str(), "/run/docker.sock");
         }

@@ -137,10 +137,45 @@ pub struct Os<'a> {
 pub struct PodResources<'a> {
     /// Requests of the whole Pod.
     #[serde(borrow, default)]
-    pub requests: Labels<'a>,
+    pub requests: Keys<'a>,
     /// Limits of the whole Pod.
     #[serde(borrow, default)]
-    pub limits: Labels<'a>,
+    pub limits: Keys<'a>,
+}
+
+/// The keys of a map, in whatever type its values are written: an author may write an amount
+/// as a number.
+#[derive(Debug, Default)]
+pub struct Keys<'a>(Vec<Text<'a>>);
+
+impl Keys<'_> {
+    /// Whether the map has this key.
+    pub fn has(&self, key: &str) -> bool {
+        self.0.iter().any(|known| &**known == key)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Keys<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct KeysVisitor;
+        impl<'de> Visitor<'de> for KeysVisitor {
+            type Value = Keys<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map")
+            }
+            fn visit_unit<E>(self) -> Result<Keys<'de>, E> {
+                Ok(Keys::default())
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Keys<'de>, A::Error> {
+                let mut keys = Vec::new();
+                while let Some((key, _)) = map.next_entry::<Text<'de>, IgnoredAny>()? {
+                    keys.push(key);
+                }
+                Ok(Keys(keys))
+            }
+        }
+        deserializer.deserialize_any(KeysVisitor)
+    }
 }
 
 /// One container of any of the three lists.

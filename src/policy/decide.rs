@@ -17,7 +17,6 @@ use super::denial::Denial;
 use super::fit;
 use super::judge::{Judge, Judgment, Ruling};
 use super::matcher::Detection;
-use super::named::Named;
 use super::reason::Reason;
 use super::rule::{Leave, Rule};
 use super::subject::Subject;
@@ -150,10 +149,20 @@ impl<'p> Case<'p, '_, '_> {
         };
         self.decided = Some(rule);
         let judge = &mut self.judge;
-        let (profile, notice) =
-            fit::profile(rule, &wish, judge.subject, judge.pod, installed.is_some())?;
-        judge.notices.extend(notice);
-        let (resources, storage) = fit::sizes(rule, profile, &wish)?;
+        let (profile, resources, storage) = if installed.is_some() {
+            // The sidecar of an earlier pass stays as it is: nothing is chosen any more.
+            let chosen = wish
+                .profile
+                .as_deref()
+                .and_then(|name| rule.profiles.get(name));
+            let profile = chosen.unwrap_or(&rule.profiles.default);
+            (profile, profile.resources.clone(), profile.storage.clone())
+        } else {
+            let (profile, notice) = fit::profile(rule, &wish, judge.subject, judge.pod)?;
+            judge.notices.extend(notice);
+            let (resources, storage) = fit::sizes(rule, profile, &wish)?;
+            (profile, resources, storage)
+        };
         Ok(Verdict::Change(Box::new(Order {
             profile,
             resources,
@@ -267,12 +276,5 @@ impl<'p> Case<'p, '_, '_> {
         } else {
             Reason::NothingToDo
         }
-    }
-}
-
-impl Judgment<'_> {
-    /// What was ruled, as a policy spells it.
-    pub fn word(&self) -> &'static str {
-        self.ruling.name()
     }
 }

@@ -8,8 +8,6 @@ use crate::names;
 use crate::pod::detect::Agent;
 use crate::sidecar::profile::{BoundsError, PodSecurity};
 
-pub use super::reason::Reason;
-
 use super::named::{Entry, Named};
 use super::need::Need;
 use super::wish::WishError;
@@ -88,7 +86,7 @@ pub enum Denial {
         /// What it wants the node's daemon for.
         need: Option<Need>,
         /// What an admin can do.
-        exemption: Exemption,
+        exemption: Box<Exemption>,
     },
     /// A mount through which the socket is reached, and that cannot be swapped.
     #[error(
@@ -102,7 +100,7 @@ pub enum Denial {
         /// The path of the node.
         path: String,
         /// What an admin can do.
-        exemption: Exemption,
+        exemption: Box<Exemption>,
     },
     /// A mount of which nobody can say here whether it reaches the socket.
     #[error(
@@ -131,7 +129,7 @@ pub enum Denial {
         /// The path of the node.
         path: String,
         /// What an admin can do.
-        exemption: Exemption,
+        exemption: Box<Exemption>,
     },
     /// `DOCKER_HOST` leads to the node, where the rule denies it.
     #[error(
@@ -237,7 +235,10 @@ impl Exemption {
         let Self {
             namespace, says, ..
         } = self;
-        format!("{{name: exempt-{namespace}, match: {{namespaces: [{namespace}]}}, {says}}}")
+        // A rule's name has at most 63 characters, as a namespace's has.
+        let short: String = namespace.chars().take(50).collect();
+        let short = short.trim_end_matches('-');
+        format!("{{name: exempt-{short}, match: {{namespaces: [{namespace}]}}, {says}}}")
     }
 }
 

@@ -13,13 +13,11 @@ use super::subject::{NamespaceLabels, Subject};
 use super::wish::{Size, Wish};
 
 /// The profile: the author's choice within the rule's, then what the namespace admits.
-/// A Pod that has its sidecar already gets no other one.
 pub(super) fn profile<'p>(
     rule: &'p Rule,
     wish: &Wish,
     subject: &Subject<'_>,
     pod: &Pod<'_>,
-    is_installed: bool,
 ) -> Result<(&'p Profile, Option<Notice>), Denial> {
     let chosen: &'p Profile = match &wish.profile {
         None => &rule.profiles.default,
@@ -28,9 +26,6 @@ pub(super) fn profile<'p>(
             .get(name)
             .ok_or_else(|| not_allowed(rule, name))?,
     };
-    if is_installed {
-        return Ok((chosen, None));
-    }
     let (profile, notice) = admitted(rule, chosen, subject)?;
     if pod.spec.host_network && !profile.host_network {
         return Err(Denial::HostNetwork {

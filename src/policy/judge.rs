@@ -23,16 +23,30 @@ use super::subject::Subject;
 /// What a rule says to one way of reaching or asking for a daemon.
 #[derive(Clone, Copy, Debug)]
 pub struct Judgment<'p> {
-    /// The finding's index; none for a variable or an annotation.
-    pub finding: Option<usize>,
-    /// The container; none for an annotation.
-    pub place: Option<Place>,
+    /// What was judged.
+    pub matter: Matter,
     /// How it reaches or asks.
     pub detection: Detection,
     /// The rule that judged it.
     pub rule: &'p Rule,
     /// What the rule says.
     pub ruling: Ruling,
+}
+
+/// What a judgment is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Matter {
+    /// The finding with this index.
+    Mount(usize),
+    /// A container's variable.
+    Variable {
+        /// The container.
+        place: Place,
+        /// The variable's index in `env`.
+        index: usize,
+    },
+    /// The Pod's annotations.
+    Annotations,
 }
 
 /// What a rule says.
@@ -144,8 +158,7 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
     /// Notes what was said to the Pod's annotations.
     pub fn annotation(&mut self, rule: &'p Rule, ruling: Ruling) {
         self.judgments.push(Judgment {
-            finding: None,
-            place: None,
+            matter: Matter::Annotations,
             detection: Detection::Annotation,
             rule,
             ruling,
@@ -173,8 +186,7 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
                 swap.push(index);
             }
             self.judgments.push(Judgment {
-                finding: Some(index),
-                place: Some(finding.place),
+                matter: Matter::Mount(index),
                 detection,
                 rule,
                 ruling,
@@ -329,8 +341,7 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
                 replace.push((place, index));
             }
             self.judgments.push(Judgment {
-                finding: None,
-                place: Some(place),
+                matter: Matter::Variable { place, index },
                 detection: Detection::TcpDockerHost,
                 rule,
                 ruling,
@@ -353,7 +364,7 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
                 Ruling::Deny
             }
             TcpAction::Replace | TcpAction::Warn => {
-                self.notices.push(Notice::DockerHostElsewhere {
+                self.notices.push(Notice::DockerHostNode {
                     container: container.name.to_string(),
                     value: container.env[index].value.to_string(),
                 });
@@ -383,12 +394,12 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
         }
     }
 
-    fn exemption(&self, rule: &Rule, says: &'static str) -> Exemption {
-        Exemption {
+    fn exemption(&self, rule: &Rule, says: &'static str) -> Box<Exemption> {
+        Box::new(Exemption {
             namespace: self.subject.namespace.to_owned(),
             above: rule.name.clone(),
             says,
-        }
+        })
     }
 
     /// The mounted path as the Pod's author wrote it.

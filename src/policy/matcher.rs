@@ -69,6 +69,11 @@ pub struct LabelIs {
 impl Matcher {
     /// Whether `subject`, with a detection of this kind, is one of the rule's.
     pub fn matches(&self, subject: &Subject<'_>, detection: Detection) -> bool {
+        self.mismatch(subject, detection).is_none()
+    }
+
+    /// The first part that does not hold, as a policy file spells it.
+    pub fn mismatch(&self, subject: &Subject<'_>, detection: Detection) -> Option<&'static str> {
         let Self {
             namespaces,
             namespace_labels,
@@ -79,38 +84,50 @@ impl Matcher {
             owners,
             detections,
         } = self;
-        (detections.is_empty() || detections.contains(&detection))
-            && any(namespaces, |glob| glob.matches(subject.namespace))
-            && (owners.is_empty() || owners.iter().any(|kind| *kind == subject.owner))
-            && any(users, |glob| glob.matches(subject.user))
-            && any(groups, |glob| {
-                subject.groups.iter().any(|group| glob.matches(group))
-            })
-            && any(service_accounts, |glob| {
-                let (namespace, name) = (subject.namespace, subject.service_account);
-                glob.matches(name) || glob.matches(&format!("{namespace}/{name}"))
-            })
-            && namespace_labels.iter().all(|label| {
-                let value = subject
-                    .namespace_labels
-                    .and_then(|labels| labels.get(&label.key));
-                value.is_some_and(|value| label.holds(value))
-            })
-            && pod_labels.iter().all(|label| {
-                let value = subject.pod_labels.get(&label.key);
-                value.is_some_and(|value| label.holds(value))
-            })
+        if !any(namespaces, |glob| glob.matches(subject.namespace)) {
+            return Some("namespaces");
+        }
+        let of_namespace = |key: &str| subject.namespace_labels?.get(key).map(String::as_str);
+        if !all(namespace_labels, of_namespace) {
+            return Some("namespaceLabels");
+        }
+        if !all(pod_labels, |key| subject.pod_labels.get(key)) {
+            return Some("podLabels");
+        }
+        if !any(service_accounts, |glob| glob.matches_account(subject)) {
+            return Some("serviceAccounts");
+        }
+        if !any(users, |glob| glob.matches(subject.user)) {
+            return Some("users");
+        }
+        if !any(groups, |glob| {
+            subject.groups.iter().any(|group| glob.matches(group))
+        }) {
+            return Some("groups");
+        }
+        if !any(owners, |kind| kind == subject.owner) {
+            return Some("owners");
+        }
+        (!any(detections, |one| *one == detection)).then_some("detections")
     }
+}
+
+/// Whether one of `entries` holds, or there is none.
+fn any<T>(entries: &[T], holds: impl Fn(&T) -> bool) -> bool {
+    entries.is_empty() || entries.iter().any(holds)
+}
+
+/// Whether each label is there with one of its values.
+fn all<'s>(labels: &[LabelIs], value: impl Fn(&str) -> Option<&'s str>) -> bool {
+    labels
+        .iter()
+        .all(|label| value(&label.key).is_some_and(|value| label.holds(value)))
 }
 
 impl LabelIs {
     fn holds(&self, value: &str) -> bool {
         self.values.iter().any(|glob| glob.matches(value))
     }
-}
-
-fn any(globs: &[Glob], test: impl Fn(&Glob) -> bool) -> bool {
-    globs.is_empty() || globs.iter().any(test)
 }
 
 /// A text in which `*` stands for any run of characters, `?` for one.
@@ -121,6 +138,17 @@ impl Glob {
     /// The glob that `text` spells; every text is one.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
+    }
+
+    /// Whether the subject's service account matches: its name, or with a `/` in the glob
+    /// its namespace and name.
+    fn matches_account(&self, subject: &Subject<'_>) -> bool {
+        let name = subject.service_account;
+        if self.0.contains('/') {
+            self.matches(&format!("{}/{name}", subject.namespace))
+        } else {
+            self.matches(name)
+        }
     }
 
     /// Whether all of `text` matches. Linear but for the product of both lengths at worst.

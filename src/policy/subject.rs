@@ -36,6 +36,27 @@ pub struct Requester<'a> {
     pub groups: &'a [Text<'a>],
 }
 
+/// The user by which the controller manager makes the Pods of this kind of owner; none for
+/// kinds that other programs look after.
+/// Source: `kubernetes/plugin/pkg/auth/authorizer/rbac/bootstrappolicy/controller_policy.go`.
+pub fn controller_of(owner: &str) -> Option<&'static str> {
+    Some(match owner {
+        "DaemonSet" => "system:serviceaccount:kube-system:daemon-set-controller",
+        "Job" => "system:serviceaccount:kube-system:job-controller",
+        "ReplicaSet" => "system:serviceaccount:kube-system:replicaset-controller",
+        "ReplicationController" => "system:serviceaccount:kube-system:replication-controller",
+        "StatefulSet" => "system:serviceaccount:kube-system:statefulset-controller",
+        _ => return None,
+    })
+}
+
+/// The groups of such a user.
+pub const CONTROLLER_GROUPS: [&str; 3] = [
+    "system:serviceaccounts",
+    "system:serviceaccounts:kube-system",
+    "system:authenticated",
+];
+
 impl<'a> Subject<'a> {
     /// The subject of a request for `pod`. `owner` names the kind that made it where that
     /// is known better than from the Pod itself (a template of a DaemonSet).

@@ -191,7 +191,7 @@ fn shorten(text: &str) -> Option<[&str; 2]> {
 }
 
 /// Appends text that cannot move the cursor, change colors or reorder the line.
-fn push_visible(out: &mut String, text: &str) {
+pub(super) fn push_visible(out: &mut String, text: &str) {
     for c in text.chars() {
         match c {
             '\t' => out.push('\t'),

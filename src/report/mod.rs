@@ -1,4 +1,8 @@
-//! What people read: how a manifest changes.
+//! What people and programs read: how a manifest changes, what a scan found.
 
 pub mod diff;
+pub mod document;
 pub mod fold;
+pub mod html;
+pub mod sarif;
+pub mod table;

@@ -246,8 +246,7 @@ impl<'a> ResourceRequirements<'a> {
     /// must fit into the Pod's, and inside the Pod the daemon is held to them anyway.
     pub fn new(resources: &'a Resources, pod: &Pod<'_>) -> Self {
         let whole = &pod.spec.resources;
-        let free =
-            |name: &str| whole.requests.get(name).is_none() && whole.limits.get(name).is_none();
+        let free = |name: &str| !whole.requests.has(name) && !whole.limits.has(name);
         let (cpu, memory) = (free("cpu"), free("memory"));
         Self {
             requests: Amounts {

@@ -72,7 +72,7 @@ pub fn arguments<'p>(profile: &'p Profile, pod: &Pod<'_>) -> Vec<Cow<'p, str>> {
 /// have stopped its containers before the kubelet kills it.
 fn shutdown_timeout(pod: &Pod<'_>) -> Option<String> {
     let grace = pod.spec.termination_grace_period_seconds?;
-    let left = (grace - 2).max(1);
+    let left = grace.saturating_sub(2).max(1);
     (left < SHUTDOWN_SECONDS).then(|| format!("--shutdown-timeout={left}"))
 }
 

@@ -67,7 +67,8 @@ fn write_edit(
     for swap in &edit.swaps {
         let before = &container.volume_mounts[swap.mount];
         let mount = format!("{at}/volumeMounts/{}", swap.mount);
-        writer.replace(format_args!("{mount}/name"), &swap.volume)?;
+        // "add" also replaces, and a mount without a name must not make the patch fail.
+        writer.add(format_args!("{mount}/name"), &swap.volume)?;
         match &swap.sub_path {
             Some(file) => writer.add(format_args!("{mount}/subPath"), file)?,
             None if !before.sub_path.is_empty() => {
@@ -201,14 +202,6 @@ impl Writer {
         value: &V,
     ) -> Result<(), serde_json::Error> {
         self.operation("add", path, Some(value))
-    }
-
-    fn replace<V: Serialize + ?Sized>(
-        &mut self,
-        path: impl Display,
-        value: &V,
-    ) -> Result<(), serde_json::Error> {
-        self.operation("replace", path, Some(value))
     }
 
     fn remove(&mut self, path: impl Display) -> Result<(), serde_json::Error> {

@@ -19,7 +19,7 @@ use super::container::{
 use super::flags;
 use super::group::{self, SocketGroup};
 use super::installed::Installed;
-use super::mirror::{Mirror, MirrorBuilder};
+use super::mirror::{Mirror, MirrorBuilder, Treat};
 use super::notice::Notice;
 use super::original;
 use super::profile::{Profile, Resources, Storage};
@@ -186,6 +186,7 @@ struct Planner<'i, 'p, 'a> {
     pod: &'p Pod<'a>,
     order: &'p Order<'p>,
     installed: Option<&'i Installed<'p, 'a>>,
+    findings: &'i [Finding],
     swaps: Vec<&'i Finding>,
     /// Containers that talk to the daemon, in the Pod's order.
     users: Vec<Place>,
@@ -233,6 +234,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
             pod,
             order,
             installed,
+            findings,
             swaps,
             users,
             shared_dir,
@@ -407,25 +409,33 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
     }
 
     fn mirror(&self, own: &[Mount<'p>]) -> Mirror<'p> {
-        let mut protected: Vec<CleanPath<'p>> = vec![
+        let mut protected: Vec<CleanPath<'static>> = vec![
             CleanPath::new(&self.shared_dir).into_owned(),
             CleanPath::new(names::STORAGE_DIR),
             CleanPath::new(flags::storage_dir(self.order.profile)),
         ];
-        protected.extend(
-            own.iter()
-                .map(|m| CleanPath::new(&m.mount_path).into_owned()),
-        );
+        let own = || own.iter().map(|mount| CleanPath::new(&mount.mount_path));
+        let tmp = |path: &CleanPath<'_>| path.as_str() == "/tmp";
+        protected.extend(own().filter(|at| !tmp(at)).map(|at| at.into_owned()));
         let mut builder = MirrorBuilder::new(self.pod, protected);
+        own().filter(tmp).for_each(|at| builder.take(&at));
         if let Some(installed) = self.installed {
             builder.continue_from(installed.container);
         }
         let swapped: HashSet<(Place, usize)> =
             self.swaps.iter().map(|f| (f.place, f.mount)).collect();
+        let to_the_node: HashSet<(Place, usize)> =
+            self.findings.iter().map(|f| (f.place, f.mount)).collect();
         for &place in &self.users {
             builder.add(place, |mount| {
                 let at = &self.pod.container(place).volume_mounts[mount];
-                swapped.contains(&(place, mount)) || *at.name == *self.socket_volume
+                if swapped.contains(&(place, mount)) || *at.name == *self.socket_volume {
+                    Treat::Skip
+                } else if to_the_node.contains(&(place, mount)) {
+                    Treat::Refuse
+                } else {
+                    Treat::Mirror
+                }
             });
         }
         builder.finish()
@@ -448,7 +458,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
         let mut env = flags::environment(profile, self.pod, &self.users);
         env.insert(
             0,
-            EnvEntry::new(names::env::SOCKETS, self.sockets().join(" ")),
+            EnvEntry::new(names::env::SOCKETS, self.sockets(&volume_mounts).join(" ")),
         );
         if let Some(gid) = group.gid() {
             env.push(EnvEntry::new(names::env::GROUP, gid.to_string()));
@@ -477,7 +487,16 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
     /// Where the daemon listens: in the shared directory under each name that a container
     /// mounts, and at the node's own paths in the sidecar, so that
     /// `docker run -v /var/run/docker.sock:…` works inside.
-    fn sockets(&self) -> Vec<String> {
+    /// Never in a volume of a container, though: where that is the node's directory, dockerd
+    /// would put its socket in place of the node's.
+    fn sockets(&self, mounts: &[Mount<'_>]) -> Vec<String> {
+        let in_a_volume = |socket: &str| {
+            let socket = CleanPath::new(socket).unlinked();
+            let mut at = mounts
+                .iter()
+                .map(|mount| CleanPath::new(&mount.mount_path).unlinked());
+            at.any(|at| at.holds(&socket))
+        };
         let mut sockets = vec![format!("{}/{}", self.shared_dir, names::SOCKET_FILE)];
         let mut add = |socket: String| {
             if !sockets.contains(&socket) {
@@ -488,11 +507,20 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
             add(DEFAULT_SOCKET.to_owned());
         }
         for finding in &self.swaps {
-            if let Reach::Socket(file) = &finding.reach {
+            let directory = match finding.reach {
+                Reach::Socket(_) => finding.node_path.parent(),
+                Reach::Directory => Some(finding.node_path.clone()),
+                Reach::Ancestor | Reach::Client | Reach::Runtime(_) | Reach::Unresolved => None,
+            };
+            let Some(directory) = directory else {
+                continue;
+            };
+            for file in &finding.sockets {
                 add(format!("{}/{file}", self.shared_dir));
-                let at = finding.node_path.as_str();
-                if at != "/run/docker.sock" && !self.order.profile.rootless {
-                    add(at.to_owned());
+                let at = directory.join(file);
+                let own = at.as_str() == "/run/docker.sock" || self.order.profile.rootless;
+                if !own && !in_a_volume(at.as_str()) {
+                    add(at.as_str().to_owned());
                 }
             }
         }
@@ -525,7 +553,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
         for (index, var) in known.filter(|(_, var)| &*var.name == names::env::SOCKETS) {
             let mut sockets: Vec<&str> = var.value.split(' ').collect();
             let before = sockets.len();
-            let wanted = self.sockets();
+            let wanted = self.sockets(&mounts);
             for socket in &wanted {
                 if !sockets.contains(&socket.as_str()) {
                     sockets.push(socket);
@@ -590,6 +618,16 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
         if !added.is_empty() {
             notices.push(Notice::Added { containers: added });
         }
+        let replaced = &self.order.replace_docker_host;
+        let hosts = named(&mut replaced.iter().map(|(place, _)| *place));
+        if !hosts.is_empty() {
+            notices.push(Notice::DockerHostReplaced { containers: hosts });
+        }
+        for &place in &self.users {
+            if replaced.iter().all(|(at, _)| *at != place) {
+                notices.extend(self.host_elsewhere(place));
+            }
+        }
         if self.installed.is_some_and(Installed::lost_restart_policy) {
             notices.push(Notice::Repaired);
         }
@@ -603,6 +641,42 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
             }
         }
         notices
+    }
+
+    /// Says so where a container's own `DOCKER_HOST` does not lead to the Pod's daemon.
+    fn host_elsewhere(&self, place: Place) -> Option<Notice> {
+        let container = self.pod.container(place);
+        let value = match container.env_var(names::DOCKER_HOST) {
+            Some(var) if var.value_from.is_none() && !var.value.is_empty() => &*var.value,
+            // A value that is known only on the node, and one that Docker takes for none.
+            _ => return None,
+        };
+        let leads_here = match value.strip_prefix("unix://") {
+            Some(path) => self.is_daemons_socket(place, &CleanPath::new(path)),
+            // A daemon that the Pod runs itself.
+            None => ["tcp://localhost", "tcp://127.0.0.1", "tcp://[::1]"]
+                .iter()
+                .any(|own| value.starts_with(own)),
+        };
+        (!leads_here).then(|| Notice::DockerHostElsewhere {
+            container: container.name.to_string(),
+            value: value.to_owned(),
+        })
+    }
+
+    /// Whether the container at `place` finds the daemon's socket at `path`.
+    fn is_daemons_socket(&self, place: Place, path: &CleanPath<'_>) -> bool {
+        let path = path.clone().unlinked();
+        let container = self.pod.container(place);
+        let swaps = self.swaps.iter().filter(|finding| finding.place == place);
+        let mut led = swaps.map(|finding| &container.volume_mounts[finding.mount].mount_path);
+        let at = |text: &str| CleanPath::new(text).unlinked().into_owned();
+        led.any(|mount| at(mount).holds(&path))
+            || at(&self.shared_dir).holds(&path)
+            || (self.order.targets.contains(&place) && at(DEFAULT_SOCKET) == path)
+            || container.volume_mounts.iter().any(|mount| {
+                *mount.name == *self.socket_volume && at(&mount.mount_path).holds(&path)
+            })
     }
 
     fn docker_host(&self) -> String {

@@ -60,7 +60,7 @@ impl FromStr for Quantity {
         let rest = scale
             .apply(part(fraction), fraction.len() as i32)
             .ok_or(TooLarge)?;
-        let nanos = whole_nanos + rest;
+        let nanos = whole_nanos.checked_add(rest).ok_or(TooLarge)?;
         if nanos > LARGEST {
             return Err(TooLarge);
         }

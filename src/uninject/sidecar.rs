@@ -44,7 +44,10 @@ pub(super) fn items<'v>(parent: &'v Value, field: &str) -> &'v [Value] {
 
 /// A string field, empty where it is missing.
 pub(super) fn text<'v>(object: &'v Value, field: &str) -> &'v str {
-    object.get(field).and_then(Value::as_str).unwrap_or_default()
+    object
+        .get(field)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
 }
 
 /// The sidecar in `pod`.
@@ -67,7 +70,9 @@ fn read(
     container: &Value,
 ) -> Result<Option<Sidecar>, UninjectError> {
     let value_of = |name: &str| {
-        let found = items(container, "env").iter().rfind(|var| text(var, "name") == name);
+        let found = items(container, "env")
+            .iter()
+            .rfind(|var| text(var, "name") == name);
         found.map(|var| text(var, "value"))
     };
     let Some(shared_dir) = value_of(names::env::SOCKETS)
@@ -85,7 +90,11 @@ fn read(
         Some(text(mount, "name"))
     };
     let volumes = items(spec, "volumes");
-    let index_of = |name: &str| volumes.iter().position(|volume| text(volume, "name") == name);
+    let index_of = |name: &str| {
+        volumes
+            .iter()
+            .position(|volume| text(volume, "name") == name)
+    };
     let Some(socket_volume) = mounted_at(&shared_dir) else {
         return Ok(None);
     };
@@ -115,10 +124,15 @@ fn read(
         index,
         socket_volume: socket_volume.to_owned(),
         shared_dir: shared_dir.as_str().to_owned(),
-        volumes: [Some(socket_volume.to_owned()), storage, tmp_volume.clone(), ca]
-            .into_iter()
-            .flatten()
-            .collect(),
+        volumes: [
+            Some(socket_volume.to_owned()),
+            storage,
+            tmp_volume.clone(),
+            ca,
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
         tmp_volume,
         group: value_of(names::env::GROUP).and_then(|gid| gid.parse().ok()),
         rootless: value_of(names::env::ROOTLESS) == Some("1"),

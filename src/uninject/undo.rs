@@ -202,13 +202,16 @@ impl<'s> Undo<'s> {
         });
         let host = format!("unix://{}/{}", self.sidecar.shared_dir, names::SOCKET_FILE);
         // The directory is mounted for the variable's sake, so one tells of the other.
-        let variable = items(container, "env").iter().rposition(|var| {
-            text(var, "name") == names::DOCKER_HOST && text(var, "value") == host
-        });
+        let variable = items(container, "env")
+            .iter()
+            .rposition(|var| text(var, "name") == names::DOCKER_HOST && text(var, "value") == host);
         let variable = variable.filter(|_| is_shared && !is_restored);
         for index in added.into_iter().rev() {
             self.remove(format!("{at}/volumeMounts/{index}"))?;
-            self.drop_if_empty(&format!("{at}/volumeMounts"), self.list(&name, "volumeMounts"))?;
+            self.drop_if_empty(
+                &format!("{at}/volumeMounts"),
+                self.list(&name, "volumeMounts"),
+            )?;
         }
         if let Some(index) = variable {
             self.remove(format!("{at}/env/{index}"))?;
@@ -250,7 +253,11 @@ impl<'s> Undo<'s> {
         if let Some(index) = last {
             self.remove(format!("{groups}/{index}"))?;
             self.drop_if_empty(&groups, None)?;
-            if self.at(SECURITY_CONTEXT).as_object().is_some_and(Map::is_empty) {
+            if self
+                .at(SECURITY_CONTEXT)
+                .as_object()
+                .is_some_and(Map::is_empty)
+            {
                 self.remove(SECURITY_CONTEXT.to_owned())?;
             }
         }

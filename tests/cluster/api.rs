@@ -9,12 +9,16 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use axum::body::Bytes;
+use axum::http::request::Parts;
 use axum::http::{Method, Request, Response, Uri};
 use futures_util::StreamExt as _;
 use futures_util::stream::unfold;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full, StreamBody};
-use hyper::body::Frame;
+use hyper::body::{Frame, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
 use kube::Client;
 use kube::client::Body;
 use serde_json::{Value, json};
@@ -56,9 +60,37 @@ impl Api {
         let api = self.clone();
         let service = tower::service_fn(move |request: Request<Body>| {
             let api = api.clone();
-            async move { Ok::<_, Infallible>(api.answer(request).await) }
+            async move {
+                let (head, body) = request.into_parts();
+                let body = body.collect().await.unwrap().to_bytes();
+                Ok::<_, Infallible>(api.answer(head, body).await)
+            }
         });
         Client::new(service, "dind-injector")
+    }
+
+    /// Serves it over plain HTTP on a free port of the loopback interface, for processes.
+    pub async fn listen(&self) -> std::net::SocketAddr {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let api = self.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let api = api.clone();
+                let service = service_fn(move |request: Request<Incoming>| {
+                    let api = api.clone();
+                    async move {
+                        let (head, body) = request.into_parts();
+                        let body = body.collect().await?.to_bytes();
+                        Ok::<_, hyper::Error>(api.answer(head, body).await)
+                    }
+                });
+                let connection =
+                    http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+                tokio::spawn(connection);
+            }
+        });
+        address
     }
 
     /// Puts an object there, as somebody else would.
@@ -143,9 +175,7 @@ impl Api {
         self.0.lock().unwrap()
     }
 
-    async fn answer(&self, request: Request<Body>) -> Answer {
-        let (head, body) = request.into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
+    async fn answer(&self, head: Parts, body: Bytes) -> Answer {
         let silent = {
             let mut state = self.lock();
             let path = head.uri.path();
@@ -189,7 +219,10 @@ impl State {
                 None => failed(404, "NotFound", "no such object"),
             },
             Method::POST => {
-                let object: Value = serde_json::from_slice(body).unwrap();
+                let mut object: Value = serde_json::from_slice(body).unwrap();
+                if let Some(prefix) = object["metadata"]["generateName"].as_str() {
+                    object["metadata"]["name"] = json!(format!("{prefix}{}", self.version));
+                }
                 let name = object["metadata"]["name"].as_str().unwrap().to_owned();
                 if self.objects.contains_key(&(path.clone(), name)) {
                     return failed(409, "AlreadyExists", "it is there already");
@@ -211,11 +244,13 @@ impl State {
                 let Some(mut object) = object else {
                     return failed(404, "NotFound", "no such object");
                 };
-                let patch: json_patch::Patch = serde_json::from_slice(body).unwrap();
-                match json_patch::patch(&mut object, &patch) {
-                    Ok(()) => done(200, &self.put(&key.0, object)),
-                    Err(error) => failed(422, "Invalid", &error.to_string()),
+                let patch: Value = serde_json::from_slice(body).unwrap();
+                let version = &patch["metadata"]["resourceVersion"];
+                if *version != object["metadata"]["resourceVersion"] {
+                    return failed(409, "Conflict", "somebody was first");
                 }
+                merge_webhooks(&mut object, &patch);
+                done(200, &self.put(&key.0, object))
             }
             _ => failed(405, "MethodNotAllowed", "not here"),
         }
@@ -326,6 +361,18 @@ impl Query {
             }
         }
         query
+    }
+}
+
+/// A strategic merge patch of webhooks' client configurations, the only one that is sent.
+fn merge_webhooks(object: &mut Value, patch: &Value) {
+    for wanted in patch["webhooks"].as_array().unwrap() {
+        let hooks = object["webhooks"].as_array_mut().unwrap();
+        let mut hooks = hooks.iter_mut();
+        let hook = hooks.find(|hook| hook["name"] == wanted["name"]).unwrap();
+        for (key, value) in wanted["clientConfig"].as_object().unwrap() {
+            hook["clientConfig"][key] = value.clone();
+        }
     }
 }
 

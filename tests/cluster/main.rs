@@ -2,4 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod api;
+mod authority;
+mod events;
 mod namespaces;
+mod rotation;
+mod serve;

@@ -3,10 +3,11 @@
 use std::fmt::Write as _;
 use std::fs;
 
+use dind_injector::policy::config::Config;
 use ring::digest::{SHA256, digest};
 use serde_json::Value;
 
-use super::rendered::{all, documents, files_below, root, text};
+use super::rendered::{all, documents, files_below, root, strings, text};
 
 #[test]
 fn chart_and_program_have_one_version() {
@@ -121,4 +122,43 @@ fn nothing_secret_is_committed() {
             assert!(secret.get("data").is_none() && secret.get("stringData").is_none());
         }
     }
+}
+
+#[test]
+fn policies_are_read_by_the_program_and_presets_are_whole() {
+    let presets: Vec<_> = files_below("manifests/presets", ".yaml")
+        .iter()
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect();
+    let (mut inline, mut preset) = (0, 0);
+    for rendered in all() {
+        let mounted = rendered.arg("--config");
+        let maps = rendered.kind("ConfigMap");
+        let policies: Vec<_> = maps
+            .filter_map(|m| m["data"]["policy.yaml"].as_str())
+            .collect();
+        assert_eq!(mounted.is_some(), policies.len() == 1, "{}", rendered.file);
+        for policy in policies {
+            Config::from_yaml(policy).unwrap_or_else(|e| panic!("{}: {e}", rendered.file));
+            let whole = presets
+                .iter()
+                .any(|text| text.trim_end() == policy.trim_end());
+            *(if whole { &mut preset } else { &mut inline }) += 1;
+        }
+    }
+    assert_eq!((inline, preset), (1, 2));
+}
+
+#[test]
+fn the_chart_offers_each_preset() {
+    let schema: Value = serde_json::from_str(&text("manifests/chart/values.schema.json")).unwrap();
+    let offered = &schema["properties"]["policy"]["properties"]["preset"]["enum"];
+    let mut expected = vec!["builtin".to_owned(), "inline".to_owned()];
+    for path in files_below("manifests/presets", ".yaml") {
+        expected.push(path.file_stem().unwrap().to_string_lossy().into_owned());
+    }
+    let mut offered: Vec<_> = strings(offered).into_iter().map(str::to_owned).collect();
+    offered.sort();
+    expected.sort();
+    assert_eq!(offered, expected);
 }

@@ -150,26 +150,45 @@ fn a_horizontal_autoscaler_has_the_replicas_to_itself() {
     }
 }
 
+/// What the program takes by name is what is installed under that name.
 #[test]
-fn a_certificate_of_its_own_is_for_the_services_name() {
-    assert_eq!(install().arg("--tls-dns-name"), Some(DEFAULT_DNS_NAME));
+fn certificates_are_for_the_service_and_kept_where_the_manifests_say() {
+    assert_eq!(DEFAULT_DNS_NAME, "dind-injector.dind-injector.svc");
     for rendered in all() {
-        let service = rendered.one("Service")["metadata"].clone();
-        let name = |field: &str| service[field].as_str().unwrap().to_owned();
-        let name = format!("{}.{}.svc", name("name"), name("namespace"));
+        let service = &rendered.one("Service")["metadata"];
+        let name = |object: &Value| object["metadata"]["name"].as_str().unwrap().to_owned();
         if rendered.is_self_managed() {
-            assert_eq!(
-                rendered.arg("--tls-dns-name"),
-                Some(&*name),
-                "{}",
-                rendered.file
-            );
+            assert_eq!(rendered.arg("--tls-dns-name"), None);
+            let argument = |flag: &str| rendered.arg(flag).unwrap().to_owned();
+            assert_eq!(argument("--service"), name(rendered.one("Service")));
+            assert_eq!(argument("--ca-secret"), name(rendered.one("Secret")));
+            let mutating = name(rendered.one("MutatingWebhookConfiguration"));
+            assert_eq!(argument("--mutating-configuration"), mutating);
+            let validating = rendered.kind("ValidatingWebhookConfiguration").next();
+            let validating = validating.map(name).unwrap_or_default();
+            assert_eq!(argument("--validating-configuration"), validating);
         }
         for certificate in rendered.kind("Certificate") {
             if certificate["spec"]["isCA"] != true {
-                assert_eq!(certificate["spec"]["dnsNames"], json!([name]));
+                let text = |field: &str| service[field].as_str().unwrap();
+                let dns = format!("{}.{}.svc", text("name"), text("namespace"));
+                assert_eq!(certificate["spec"]["dnsNames"], json!([dns]));
             }
         }
+    }
+}
+
+#[test]
+fn events_are_written_only_where_that_is_allowed() {
+    for rendered in all() {
+        let cluster_role = rendered.one("ClusterRole");
+        let mut rules = list(&cluster_role["rules"]).iter();
+        let allowed = rules.any(|rule| rule["resources"] == json!(["events"]));
+        let written = rendered.arg("--events").unwrap() == "true";
+        assert_eq!(written, allowed, "{}", rendered.file);
+        let webhook = &rendered.one("MutatingWebhookConfiguration")["webhooks"][0];
+        let effects = if written { "NoneOnDryRun" } else { "None" };
+        assert_eq!(webhook["sideEffects"], effects, "{}", rendered.file);
     }
 }
 
@@ -177,7 +196,7 @@ fn a_certificate_of_its_own_is_for_the_services_name() {
 fn mounted_directories_hold_what_the_arguments_name() {
     for rendered in all() {
         let mounts = list(&rendered.container()["volumeMounts"]);
-        for flag in ["--tls-cert", "--tls-key", "--config"] {
+        for flag in ["--tls-cert", "--tls-key", "--config", "--client-ca-file"] {
             let Some(file) = rendered.arg(flag) else {
                 continue;
             };

@@ -2,23 +2,29 @@
 //!
 //! Evaluated by a CEL interpreter of its own; the end-to-end tests see the API server's.
 
+use std::collections::BTreeSet;
+
 use cel::{Context, Program};
 use dind_injector::engine::Action;
-use dind_injector::manifest::pods;
+use dind_injector::manifest::{PodRef, pods};
 use dind_injector::names;
 use dind_injector::offline::{Setting, judge};
 use dind_injector::policy::Policy;
 use serde_json::{Value, json};
 
 use super::examples::examples;
-use super::rendered::{all, documents, files_below, install, list, root, text};
+use super::rendered::{all, documents, files_below, install, list, root, strings, text};
 
 struct Conditions(Vec<Program>);
 
 impl Conditions {
     fn installed() -> Self {
+        Self::of("MutatingWebhookConfiguration")
+    }
+
+    fn of(kind: &str) -> Self {
         let install = install();
-        let webhooks = &install.one("MutatingWebhookConfiguration")["webhooks"];
+        let webhooks = &install.one(kind)["webhooks"];
         let conditions = list(&webhooks[0]["matchConditions"]);
         assert!(!conditions.is_empty());
         Self(conditions.iter().map(compile).collect())
@@ -71,7 +77,7 @@ fn as_stored(pod: &Value) -> Value {
 
 /// Whether any policy would have a word on the Pod: there is a way to a daemon in it, or a
 /// wish for one.
-fn matters(pod: &manifest_pod::Ref<'_>) -> bool {
+fn matters(pod: &PodRef<'_>) -> bool {
     let policies = [Policy::offline(), Policy::builtin()];
     policies.iter().any(|policy| {
         let Ok(outcome) = judge(policy, &Setting::default(), pod) else {
@@ -83,21 +89,11 @@ fn matters(pod: &manifest_pod::Ref<'_>) -> bool {
     })
 }
 
-mod manifest_pod {
-    pub type Ref<'a> = dind_injector::manifest::PodRef<'a>;
-}
-
 #[test]
 fn every_pod_that_the_engine_acts_on_is_sent() {
     let conditions = Conditions::installed();
-    let mut inputs = examples();
-    // Inputs, and what became of them: a second pass must see its own work.
-    for path in files_below("tests/golden", ".yaml") {
-        let file = path.strip_prefix(root()).unwrap().display().to_string();
-        inputs.extend(documents(&file).into_iter().map(|d| (file.clone(), d)));
-    }
     let (mut sent, mut missed) = (0, Vec::new());
-    for (file, document) in &inputs {
+    for (file, document) in &inputs() {
         for pod in pods(document) {
             let Ok(object) = &pod.pod else { continue };
             let object = Value::Object((*object).clone());
@@ -107,12 +103,74 @@ fn every_pod_that_the_engine_acts_on_is_sent() {
             if conditions.send(&object) {
                 sent += 1;
             } else {
-                missed.push(file);
+                missed.push(file.clone());
             }
         }
     }
     assert!(missed.is_empty(), "not sent: {missed:?}");
     assert!(sent > 100, "only {sent} Pods mattered");
+}
+
+#[test]
+fn every_workload_whose_pods_matter_is_sent_to_be_warned_about() {
+    let conditions = Conditions::of("ValidatingWebhookConfiguration");
+    let install = install();
+    let webhook = &install.one("ValidatingWebhookConfiguration")["webhooks"][0];
+    let resources = list(&webhook["rules"])
+        .iter()
+        .flat_map(|rule| strings(&rule["resources"]));
+    let resources: Vec<_> = resources.collect();
+    let mut seen = BTreeSet::new();
+    for (file, document) in &inputs() {
+        let kind = document["kind"].as_str().unwrap_or_default();
+        let resource = format!("{}s", kind.to_lowercase());
+        if !resources.contains(&&*resource) {
+            continue;
+        }
+        let mut workload = document.clone();
+        let Some(template) = workload.pointer_mut(match kind {
+            "CronJob" => "/spec/jobTemplate/spec/template",
+            _ => "/spec/template",
+        }) else {
+            continue;
+        };
+        *template = as_stored(template);
+        let wanted = pods(document).iter().any(matters);
+        assert!(conditions.send(&workload) || !wanted, "{file}: {kind}");
+        if wanted {
+            seen.insert(kind.to_owned());
+        }
+    }
+    assert!(seen.len() >= 5, "{seen:?}");
+}
+
+#[test]
+fn what_a_controller_makes_is_not_warned_about_again() {
+    let conditions = Conditions::of("ValidatingWebhookConfiguration");
+    let with_owner = |owner: Value| {
+        json!({
+            "metadata": {"ownerReferences": [owner]},
+            "spec": {"template": {
+                "metadata": {"annotations": {names::INJECT: "true"}},
+                "spec": {"containers": [{"name": "a"}]},
+            }},
+        })
+    };
+    assert!(!conditions.send(&with_owner(
+        json!({"kind": "Deployment", "controller": true})
+    )));
+    assert!(conditions.send(&with_owner(json!({"kind": "Application"}))));
+}
+
+/// The examples, and every golden: inputs, and what became of them, since a second pass must
+/// see its own work.
+fn inputs() -> Vec<(String, Value)> {
+    let mut inputs = examples();
+    for path in files_below("tests/golden", ".yaml") {
+        let file = path.strip_prefix(root()).unwrap().display().to_string();
+        inputs.extend(documents(&file).into_iter().map(|d| (file.clone(), d)));
+    }
+    inputs
 }
 
 fn pod(spec: Value) -> Value {

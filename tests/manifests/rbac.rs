@@ -6,19 +6,19 @@ use super::rendered::{Rendered, all, list, strings};
 
 /// The most that any rendering may ask for; the name of a resource where it must be given.
 const ALLOWED: [(&str, &str, &[&str], bool); 5] = [
-    ("", "namespaces", &["get", "list", "watch"], false),
+    ("", "namespaces", &["list", "watch"], false),
     ("", "events", &["create"], false),
-    ("", "secrets", &["get", "list", "watch", "update"], true),
+    ("", "secrets", &["list", "watch", "update"], true),
     (
         "admissionregistration.k8s.io",
         "mutatingwebhookconfigurations",
-        &["get", "list", "watch", "patch"],
+        &["list", "watch", "patch"],
         true,
     ),
     (
         "admissionregistration.k8s.io",
         "validatingwebhookconfigurations",
-        &["get", "list", "watch", "patch"],
+        &["list", "watch", "patch"],
         true,
     ),
 ];

@@ -95,7 +95,7 @@ impl Namespaces for OneNamespace {
     }
 }
 
-pub fn preset(name: &str) -> String {
+pub fn preset_text(name: &str) -> String {
     let root = env!("CARGO_MANIFEST_DIR");
     std::fs::read_to_string(format!("{root}/manifests/presets/{name}.yaml")).unwrap()
 }
@@ -105,7 +105,10 @@ fn policy_of(case: &Case) -> Policy {
         Value::String(name) => match name.as_str() {
             "builtin" => Policy::builtin(),
             "offline" => Policy::offline(),
-            name => Config::from_yaml(&preset(name)).unwrap().policy().clone(),
+            name => Config::from_yaml(&preset_text(name))
+                .unwrap()
+                .policy()
+                .clone(),
         },
         inline => {
             let mut file = json!({
@@ -327,6 +330,31 @@ fn every_case_comes_out_as_it_says() {
         .filter_map(|case| Some(format!("{}: {}", case.name, check(case).err()?)))
         .collect();
     assert!(failed.is_empty(), "{}", failed.join("\n\n"));
+}
+
+/// The rule that a denial names is a rule, and it does what it says.
+#[test]
+fn an_exemption_that_a_denial_names_works() {
+    let mut tried = 0;
+    for case in cases() {
+        let preset = case.policy.as_str().filter(|name| *name != "offline");
+        let Some(name) = preset.filter(|name| *name != "builtin") else {
+            continue;
+        };
+        let pod = pod_of(&case);
+        let came = through_bytes(&case, &policy_of(&case), &pod);
+        let Some(at) = came.message.find("{name: exempt-") else {
+            continue;
+        };
+        let rule = manifest::read(&came.message[at..]).unwrap().remove(0).value;
+        let mut file = manifest::read(&preset_text(name)).unwrap().remove(0).value;
+        file["rules"].as_array_mut().unwrap().insert(0, rule);
+        let exempt = Config::from_yaml(&file.to_string()).unwrap();
+        let after = through_bytes(&case, exempt.policy(), &pod);
+        assert_eq!(after.outcome, "left", "{}: {after:#?}", case.name);
+        tried += 1;
+    }
+    assert!(tried >= 5, "{tried}");
 }
 
 #[test]

@@ -3,14 +3,14 @@
 use dind_injector::policy::Policy;
 use dind_injector::policy::config::{Config, Version};
 
-use super::cases::preset;
+use super::cases::preset_text;
 
 const HEAD: &str = "apiVersion: dind-injector.io/v1alpha1\nkind: Policy\n";
 
 #[test]
 fn the_presets_are_policies() {
     for name in ["audit", "migrate", "enforce"] {
-        if let Err(errors) = Config::from_yaml(&preset(name)) {
+        if let Err(errors) = Config::from_yaml(&preset_text(name)) {
             panic!("{name}: {errors}");
         }
     }

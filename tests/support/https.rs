@@ -1,16 +1,16 @@
 //! The real HTTPS server on loopback, and a client that talks to it as the API server does.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use arc_swap::ArcSwap;
 use axum::body::Bytes;
-use dind_injector::admission::reviewer::{Failure, NoNamespaces, review};
+use dind_injector::admission::reviewer::NoNamespaces;
 use dind_injector::certs::{CertStore, SelfSigned};
 use dind_injector::metrics::Metrics;
 use dind_injector::policy::Policy;
-use dind_injector::server::{
-    Handler, Readiness, Reply, Route, Server, ServerArgs, Shutdown, StatusCode, Stopper,
-};
+use dind_injector::server::{Readiness, Server, ServerArgs, Shutdown, Stopper};
+use dind_injector::webhook::Webhook as Reviewer;
 use http_body_util::{BodyExt, Full};
 use hyper::Request;
 use hyper::client::conn::http1::{SendRequest, handshake};
@@ -29,29 +29,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A server and one kept-alive connection to it.
 pub struct Webhook {
     runtime: Runtime,
-    policy: Arc<Mutex<Arc<Policy>>>,
+    policy: Arc<ArcSwap<Policy>>,
     connection: SendRequest<Full<Bytes>>,
     _stopper: Stopper,
-}
-
-struct Reviews(Arc<Mutex<Arc<Policy>>>);
-
-impl Handler for Reviews {
-    fn handle(&self, _route: Route, body: &[u8]) -> Reply {
-        let policy = Arc::clone(&self.0.lock().expect("no test panicked here"));
-        match review(&policy, &NoNamespaces, body) {
-            Ok(reviewed) => Reply {
-                status: StatusCode::OK,
-                body: reviewed.json,
-            },
-            Err(Failure::Review(error)) => {
-                Reply::error(StatusCode::BAD_REQUEST, &error.to_string())
-            }
-            Err(Failure::Internal(error)) => {
-                Reply::error(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string())
-            }
-        }
-    }
 }
 
 impl Webhook {
@@ -62,7 +42,7 @@ impl Webhook {
             .enable_all()
             .build()
             .expect("a runtime");
-        let policy = Arc::new(Mutex::new(Arc::new(Policy::offline())));
+        let policy = Arc::new(ArcSwap::from_pointee(Policy::offline()));
         let metrics = Arc::new(Metrics::new());
         let certs = Arc::new(CertStore::new(Arc::clone(&metrics)));
         let made = SelfSigned::generate(
@@ -74,11 +54,16 @@ impl Webhook {
         let server = Server {
             args: ServerArgs::default(),
             certs,
-            metrics,
+            metrics: Arc::clone(&metrics),
             readiness: Readiness::new(),
         };
         let (stopper, shutdown) = Shutdown::new();
-        let reviews = Reviews(Arc::clone(&policy));
+        let reviews = Reviewer {
+            policy: Arc::clone(&policy),
+            namespaces: Arc::new(NoNamespaces),
+            metrics,
+            events: None,
+        };
         let connection = runtime.block_on(async {
             let bound = server.bind().await.expect("a free port");
             let address = bound.address();
@@ -101,7 +86,7 @@ impl Webhook {
     /// Sends a review to a server that has `policy`; the answer's `response`, checked for
     /// the shape that the API server demands.
     pub fn review(&mut self, policy: &Arc<Policy>, review: &Value) -> Value {
-        *self.policy.lock().expect("no test panicked here") = Arc::clone(policy);
+        self.policy.store(Arc::clone(policy));
         let (status, body) = self.post(Bytes::from(review.to_string()));
         assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
         let answer: Value = serde_json::from_slice(&body).expect("an answer is JSON");

@@ -68,9 +68,13 @@ pub fn shows(path: &str) -> Option<Shows> {
             part => parts.push(part),
         }
     }
-    // The root and the working directory of a process of the node are the node's root.
-    while let ["proc", _pid, "root" | "cwd", ..] = parts.as_slice() {
-        parts.drain(..3);
+    // The root and the working directory of a process (or a thread) of the node are the node's root.
+    loop {
+        match parts.as_slice() {
+            ["proc", _pid, "root" | "cwd", ..] => drop(parts.drain(..3)),
+            ["proc", _pid, "task", _tid, "root" | "cwd", ..] => drop(parts.drain(..5)),
+            _ => break,
+        }
     }
     if let ["var", "run", ..] = parts.as_slice() {
         parts.remove(0);

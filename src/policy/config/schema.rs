@@ -21,8 +21,18 @@ pub fn schema() -> Value {
 
 /// Every field as a Markdown table, one for each mapping, in the order of the schema.
 pub fn tables() -> String {
+    let mut schema = schema();
+    let fields = |of: Option<&Value>| of?.get("properties")?.as_object().cloned();
+    let shared = fields(schema.pointer("/properties/default")).unwrap_or_default();
+    if let Some(Value::Object(rule)) = schema.pointer_mut("/properties/rules/items/properties") {
+        rule.retain(|name, _| !shared.contains_key(name));
+        rule.insert(
+            "…".to_owned(),
+            json!({"description": "Every field of `default`, for the Pods that match."}),
+        );
+    }
     let mut out = String::new();
-    table(&mut out, "", &schema());
+    table(&mut out, "", &schema);
     out
 }
 

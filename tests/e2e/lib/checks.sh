@@ -10,6 +10,9 @@ fail() {
     exit 1
 }
 
+# Worth knowing of a scenario that passes, in one line.
+note() { printf 'note: %s\n' "$*"; }
+
 # kubectl in the scenario's namespace.
 k() { kubectl --namespace "$NS" "$@"; }
 
@@ -103,4 +106,13 @@ reviews() {
     for pod in $(kubectl --namespace "$WEBHOOK_NS" get pods -o 'jsonpath={.items[*].metadata.name}'); do
         kubectl get --raw "/api/v1/namespaces/$WEBHOOK_NS/pods/$pod:9090/proxy/metrics"
     done | awk '/^dind_injector_reviews_total/ { sum += $NF } END { print sum + 0 }'
+}
+
+# daemon_start POD: how long its sidecar took from its first line to an open socket, in seconds.
+daemon_start() {
+    k logs "pod/$1" --container dind --timestamps | awk '
+        function seconds(stamp) { split(substr(stamp, 12), part, "[:Z]"); return part[1] * 3600 + part[2] * 60 + part[3] }
+        NR == 1 { first = seconds($1) }
+        /API listen on/ { last = seconds($1) }
+        END { if (last == "") exit 1; printf "%.1f", last - first }'
 }

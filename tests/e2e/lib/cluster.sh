@@ -12,8 +12,9 @@ kubectl() {
     if [[ -n ${E2E_KUBECONFIG:-} ]]; then
         command kubectl --kubeconfig "$E2E_KUBECONFIG" "$@"
     else
-        # The API server listens in the node's network namespace and nowhere else.
-        nsenter --target "$(<"$NODE_STATE/pid")" --net \
+        # The API server listens in the node's network namespace and nowhere else; and what waits
+        # for something on the node ends with it.
+        nsenter --target "$(<"$NODE_STATE/pid")" --net --pid \
             "$E2E_BIN/kubectl" --kubeconfig "$NODE_STATE/config/admin.kubeconfig" "$@"
     fi
 }
@@ -26,7 +27,10 @@ on_node() {
         --wdns="$NODE_STATE" env PATH="$E2E_BIN:$PATH" "$@"
 }
 
-import_images() { on_node ctr --namespace k8s.io images import "$1" >/dev/null || die "$1 cannot be imported"; }
+import_images() {
+    local said
+    said=$(on_node ctr --namespace k8s.io images import "$1" 2>&1) || die "$1 cannot be imported: $said"
+}
 
 # Two runs would end each other's node.
 one_run_at_a_time() {

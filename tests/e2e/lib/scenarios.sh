@@ -11,6 +11,8 @@ run_scenarios() {
     trap finish EXIT
     remember_machine
     RESULTS=$(mktemp -d)
+    # First what can take minutes, so that no node waits for it.
+    ensure_binary
     bring_up
     install_webhook
 
@@ -70,6 +72,7 @@ run_scenario() {
     echo "$status" >"$RESULTS/$name.status"
     if ((status == 0)); then
         say "ok    $name ($((SECONDS - started)) s)"
+        sed -n 's/^note: /            /p' "$RESULTS/$name.log" >&2
     else
         say "FAIL  $name ($((SECONDS - started)) s)"
         {
@@ -122,6 +125,10 @@ why_it_failed() {
 finish() {
     local status=$?
     trap - EXIT INT TERM HUP
+    # Whatever fails here, the rest must still be removed.
+    set +e
+    # Scenarios that still run would report that their node is gone.
+    jobs -p | xargs --no-run-if-empty kill 2>/dev/null || true
     if [[ -n ${E2E_KEEP:-} ]]; then
         ! node_is_up || how_to_use
     else
@@ -145,8 +152,8 @@ machine_state() {
     sysctl vm.overcommit_memory kernel.panic kernel.panic_on_oops net.ipv4.ip_forward
     nft list ruleset 2>/dev/null | grep '^table' || true
     find /sys/fs/cgroup -maxdepth 2 -name "$NODE_CGROUP" | sed 's/^/cgroup /'
-    # Processes end while this looks at them.
-    { find /proc -maxdepth 2 -name exe -lname "$E2E_CACHE/*" 2>/dev/null || true; } | sed 's/^/process /'
+    # Whatever was started for the node names its folder. Processes end while this looks at them.
+    { grep -lsF "$NODE_STATE" /proc/[0-9]*/cmdline || true; } | sed 's/^/process /'
 }
 
 remember_machine() { MACHINE_BEFORE=$(machine_state | sort); }

@@ -3,10 +3,11 @@
 
 REPO_DIR=$(cd "$E2E_DIR/../.." && pwd)
 WEBHOOK_NS=dind-injector
+# What is applied. Where it says CA_BUNDLE, the runner makes the webhook's certificate.
+WEBHOOK_MANIFESTS=${E2E_MANIFESTS:-$E2E_DIR/webhook.yaml}
 
 install_webhook() {
     say 'installing the webhook'
-    ensure_binary
     [[ -n ${E2E_KUBECONFIG:-} ]] || load_webhook_image
     webhook_manifests | kubectl apply -f - >/dev/null || die 'the manifests do not apply'
     kubectl --namespace "$WEBHOOK_NS" rollout status deployment/dind-injector --timeout=60s >/dev/null ||
@@ -44,8 +45,12 @@ ensure_binary() {
 }
 
 webhook_manifests() {
+    if ! grep CA_BUNDLE "$WEBHOOK_MANIFESTS" >/dev/null; then
+        cat "$WEBHOOK_MANIFESTS"
+        return
+    fi
     [[ -e $NODE_STATE/pki/webhook.crt ]] || make_webhook_certificate
-    sed "s|CA_BUNDLE|$(base64 -w0 "$NODE_STATE/pki/ca.crt")|" "$E2E_DIR/webhook.yaml"
+    sed "s|CA_BUNDLE|$(base64 -w0 "$NODE_STATE/pki/ca.crt")|" "$WEBHOOK_MANIFESTS"
     echo ---
     kubectl create secret tls dind-injector-tls --namespace "$WEBHOOK_NS" --dry-run=client -o yaml \
         --cert="$NODE_STATE/pki/webhook.crt" --key="$NODE_STATE/pki/webhook.key"
@@ -61,7 +66,7 @@ make_webhook_certificate() (
 # The binary with the libraries that this build of it links, under the name the manifests give.
 load_webhook_image() {
     local image
-    image=$(grep -oE 'image: *"?[^" ]*dind-injector[^" ]*' "$E2E_DIR/webhook.yaml" | sed 's/image: *"\{0,1\}//' | head -n 1)
+    image=$(grep -oE 'image: *"?[^" ]*dind-injector[^" ]*' "$WEBHOOK_MANIFESTS" | sed 's/image: *"\{0,1\}//' | head -n 1)
     IMAGE_WORK=$(mktemp -d "$E2E_CACHE/building.XXXXXX")
     mkdir "$IMAGE_WORK"/{roots,layers,out}
     layer webhook webhook_files

@@ -1,0 +1,176 @@
+//! `dind-injector scan`: what reaches a node's container runtime, and what the webhook
+//! would make of it.
+//!
+//! A result that is not complete never ends with status 0, unless that was allowed.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::AtomicUsize;
+
+use clap::{Args, ValueEnum};
+use terminal_size::{Width, terminal_size};
+use time::OffsetDateTime;
+
+use crate::manifest::to_yaml;
+use crate::offline::Setting;
+use crate::policy::Policy;
+use crate::report::diff::Paint;
+use crate::report::document::document;
+use crate::report::html::html;
+use crate::report::sarif::sarif;
+use crate::report::table::table;
+use crate::scan::files::Inputs;
+use crate::scan::finding::Verdict;
+use crate::scan::judge::Court;
+use crate::scan::result::Report;
+
+use super::progress::Progress;
+use super::{CliError, Exit, output};
+
+/// The flags of `scan`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  dind-injector scan k8s/
+  helm template ci ./chart | dind-injector scan -
+  dind-injector scan . -o html > report.html
+  dind-injector scan . -o sarif --fail-on denied > scan.sarif
+
+Read are Kubernetes manifests (YAML or JSON, Lists and many documents), workflows and tasks of
+Argo and Tekton, runner sets, Jenkins pipelines and agent templates, and GitLab Runner settings,
+also inside of ConfigMaps and chart values.
+
+Exit status: 0 nothing found, 1 found (see --fail-on), 2 an error, or a result that is not complete.")]
+pub struct ScanArgs {
+    /// File or directory to scan; - is standard input
+    #[arg(value_name = "PATH", required = true)]
+    paths: Vec<String>,
+    /// How to write the result
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    output: Format,
+    /// Namespace of Pods that name none
+    #[arg(short, long, value_name = "NAME", default_value = "default")]
+    namespace: String,
+    /// What ends with status 1
+    #[arg(long, value_enum, value_name = "VERDICT", default_value_t = FailOn::Any)]
+    fail_on: FailOn,
+    /// End with status 0 or 1 although something could not be looked at
+    #[arg(long)]
+    allow_incomplete: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    Table,
+    /// One JSON object
+    Json,
+    /// The same in YAML
+    Yaml,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// One self-contained page
+    Html,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum FailOn {
+    /// Whatever reaches a node's runtime
+    Any,
+    /// What the webhook would swap or deny
+    Swapped,
+    /// What the webhook would deny
+    Denied,
+}
+
+/// Why a scan cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ScanError {
+    /// A path that was given and cannot be looked at.
+    #[error("cannot read {path}: {source}; PATH is a file, a directory, or - for standard input")]
+    Path {
+        /// The path.
+        path: String,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Where a path cannot be looked at, or the result cannot be written.
+pub fn run(args: ScanArgs, out: &mut dyn Write) -> Result<Exit, CliError> {
+    let ScanArgs {
+        paths,
+        output: format,
+        namespace,
+        fail_on,
+        allow_incomplete,
+    } = args;
+    let court = Court {
+        policy: Policy::offline(),
+        setting: Setting {
+            namespace,
+            ..Setting::default()
+        },
+        changes: format == Format::Html,
+    };
+    let inputs = Inputs::find(&paths, &mut io::stdin().lock())
+        .map_err(|(path, source)| ScanError::Path { path, source })?;
+    let done = AtomicUsize::new(0);
+    let report = Progress::show(inputs.len(), &done, || inputs.scan(&court, &done));
+    write(&report, format, out)?;
+    Ok(exit(&report, fail_on, allow_incomplete))
+}
+
+fn write(report: &Report, format: Format, out: &mut dyn Write) -> io::Result<()> {
+    match format {
+        Format::Table => {
+            let paint = if output::wants_color() {
+                Paint::Color
+            } else {
+                Paint::Plain
+            };
+            out.write_all(table(report, width(), paint).as_bytes())
+        }
+        Format::Json => output::json(out, &[document(report)]),
+        Format::Yaml => out.write_all(to_yaml(&document(report)).as_bytes()),
+        Format::Sarif => output::json(out, &[sarif(report)]),
+        Format::Html => out.write_all(html(report, &now()).as_bytes()),
+    }
+}
+
+/// The terminal's columns; none where the output is for a program.
+fn width() -> Option<usize> {
+    if !io::stdout().is_terminal() {
+        return None;
+    }
+    terminal_size().map(|(Width(columns), _)| usize::from(columns))
+}
+
+fn now() -> String {
+    let now = OffsetDateTime::now_utc();
+    format!(
+        "{} {} {}, {:02}:{:02} UTC",
+        now.day(),
+        now.month(),
+        now.year(),
+        now.hour(),
+        now.minute()
+    )
+}
+
+fn exit(report: &Report, fail_on: FailOn, allow_incomplete: bool) -> Exit {
+    let fails = report.workloads.iter().any(|workload| match fail_on {
+        FailOn::Any => true,
+        FailOn::Swapped => matches!(workload.verdict, Verdict::Swapped | Verdict::Denied),
+        FailOn::Denied => workload.verdict == Verdict::Denied,
+    });
+    if fails {
+        Exit::Findings
+    } else if report.is_complete() || allow_incomplete {
+        Exit::Done
+    } else {
+        Exit::Failed
+    }
+}

@@ -1,0 +1,340 @@
+//! Kubernetes Events on what makes Pods, when one of these is denied or changed.
+//!
+//! A review only offers an Event to a queue, and never waits; what is too much is dropped and
+//! counted. A Pod that is denied does not exist, and one that is created has no uid yet, so that
+//! Events are on its owner or on nothing. None is made for a dry run.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::core::v1::{Event, EventSource, ObjectReference};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::Timestamp;
+use kube::api::PostParams;
+use kube::core::ObjectMeta;
+use kube::{Api, Client};
+use tokio::sync::mpsc;
+
+use super::client::describe;
+use crate::admission::reviewer::{Owner, Record};
+use crate::metrics::{EventResult, Metrics};
+use crate::names::event;
+
+/// Events that wait to be written.
+const QUEUE: usize = 256;
+/// An Event's longest message, in bytes: the API server's own bound.
+/// Source: `kubernetes/pkg/apis/core/validation/events.go`, `NoteLengthLimit`.
+const LONGEST: usize = 1024;
+/// The longest wait for the API server.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The same about the same owner is said again after this time.
+const AGAIN: Duration = Duration::from_secs(300);
+/// Owners and messages that are remembered for that.
+const REMEMBERED: usize = 4096;
+/// Events at once, and then per second: a cluster's Events are small change, but etcd's.
+const BURST: f64 = 25.0;
+const PER_SECOND: f64 = 2.0;
+
+/// Whether Events are written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::Args)]
+pub struct EventArgs {
+    /// Whether to write Kubernetes Events on the owners of Pods that are changed or denied
+    #[arg(
+        long,
+        value_name = "BOOL",
+        default_value_t = true,
+        action = clap::ArgAction::Set,
+        env = "DIND_INJECTOR_EVENTS"
+    )]
+    pub events: bool,
+}
+
+/// Where reviews offer Events.
+#[derive(Clone, Debug)]
+pub struct EventQueue {
+    notes: mpsc::Sender<Note>,
+    metrics: Arc<Metrics>,
+}
+
+/// Writes what is offered; to be run beside the server.
+pub struct EventWriter {
+    notes: mpsc::Receiver<Note>,
+    client: Client,
+    metrics: Arc<Metrics>,
+    reporter: String,
+    limit: Limit,
+}
+
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+struct Note {
+    namespace: String,
+    owner: Owner,
+    kind: &'static str,
+    reason: &'static str,
+    action: &'static str,
+    message: String,
+}
+
+/// A queue and its writer. `reporter` is this process's name, a Pod's say.
+#[must_use]
+pub fn open_events(
+    client: Client,
+    reporter: String,
+    metrics: Arc<Metrics>,
+) -> (EventQueue, EventWriter) {
+    let (sender, receiver) = mpsc::channel(QUEUE);
+    let queue = EventQueue {
+        notes: sender,
+        metrics: Arc::clone(&metrics),
+    };
+    let writer = EventWriter {
+        notes: receiver,
+        client,
+        metrics,
+        reporter,
+        limit: Limit::new(Instant::now()),
+    };
+    (queue, writer)
+}
+
+impl fmt::Debug for EventWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventWriter")
+            .field("reporter", &self.reporter)
+            .finish_non_exhaustive()
+    }
+}
+
+impl EventQueue {
+    /// Offers the Event of a review, where it makes one. Never waits.
+    pub fn offer(&self, record: &Record) {
+        if let Some(note) = note(record)
+            && self.notes.try_send(note).is_err()
+        {
+            self.metrics.upkeep().event(EventResult::Dropped);
+        }
+    }
+}
+
+fn note(record: &Record) -> Option<Note> {
+    if record.dry_run {
+        return None;
+    }
+    let owner = record.owner.clone()?;
+    let (kind, reason, action, message) = match &record.denial {
+        Some(denial) => (
+            "Warning",
+            event::DENIED,
+            "Deny",
+            format!("a Pod was refused: {denial}"),
+        ),
+        None if record.outcome == "changed" => {
+            let containers = record.containers.join(", ");
+            let profile = &record.profile;
+            let message = if containers.is_empty() {
+                format!("a Pod's Docker sidecar was repaired (profile {profile})")
+            } else {
+                format!(
+                    "a Pod got a Docker daemon of its own (profile {profile}) for: {containers}"
+                )
+            };
+            ("Normal", event::INJECTED, "Inject", message)
+        }
+        None => return None,
+    };
+    Some(Note {
+        namespace: record.namespace.clone(),
+        owner,
+        kind,
+        reason,
+        action,
+        message: shortened(message),
+    })
+}
+
+fn shortened(mut text: String) -> String {
+    if text.len() > LONGEST {
+        let mut end = LONGEST - '…'.len_utf8();
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
+impl EventWriter {
+    /// Writes until every queue is dropped.
+    pub async fn run(mut self) {
+        let mut failing = false;
+        while let Some(note) = self.notes.recv().await {
+            if !self.limit.lets_pass(&note, Instant::now()) {
+                self.metrics.upkeep().event(EventResult::Suppressed);
+                continue;
+            }
+            let namespace = note.namespace.clone();
+            let api: Api<Event> = Api::namespaced(self.client.clone(), &namespace);
+            let event = event_of(note, &self.reporter);
+            let params = PostParams::default();
+            let written = tokio::time::timeout(PATIENCE, api.create(&params, &event)).await;
+            let problem = match written {
+                Ok(Ok(_)) => None,
+                Ok(Err(error)) => Some(describe(&error)),
+                Err(_) => Some(format!("no answer in {PATIENCE:?}")),
+            };
+            match problem {
+                None => {
+                    failing = false;
+                    self.metrics.upkeep().event(EventResult::Sent);
+                }
+                Some(error) => {
+                    self.metrics.upkeep().event(EventResult::Failed);
+                    if failing {
+                        tracing::debug!(namespace, error, "cannot write an Event");
+                    } else {
+                        tracing::warn!(namespace, error, "cannot write an Event");
+                    }
+                    failing = true;
+                }
+            }
+        }
+    }
+}
+
+fn event_of(note: Note, reporter: &str) -> Event {
+    let Note {
+        namespace,
+        owner,
+        kind,
+        reason,
+        action,
+        message,
+    } = note;
+    let Owner {
+        api_version,
+        kind: owner_kind,
+        name,
+        uid,
+    } = owner;
+    let now = Some(Time(Timestamp::now()));
+    Event {
+        metadata: ObjectMeta {
+            generate_name: Some(event::NAME_PREFIX.to_owned()),
+            namespace: Some(namespace.clone()),
+            ..ObjectMeta::default()
+        },
+        involved_object: ObjectReference {
+            api_version: Some(api_version),
+            kind: Some(owner_kind),
+            namespace: Some(namespace),
+            name: Some(name),
+            uid: Some(uid),
+            ..ObjectReference::default()
+        },
+        type_: Some(kind.to_owned()),
+        reason: Some(reason.to_owned()),
+        action: Some(action.to_owned()),
+        message: Some(message),
+        source: Some(EventSource {
+            component: Some(event::COMPONENT.to_owned()),
+            host: None,
+        }),
+        reporting_component: Some(event::COMPONENT.to_owned()),
+        reporting_instance: Some(reporter.to_owned()),
+        first_timestamp: now.clone(),
+        last_timestamp: now,
+        count: Some(1),
+        ..Event::default()
+    }
+}
+
+/// How much is said.
+#[derive(Debug)]
+struct Limit {
+    said: HashMap<Note, Instant>,
+    tokens: f64,
+    filled: Instant,
+}
+
+impl Limit {
+    fn new(now: Instant) -> Self {
+        Self {
+            said: HashMap::new(),
+            tokens: BURST,
+            filled: now,
+        }
+    }
+
+    fn lets_pass(&mut self, note: &Note, now: Instant) -> bool {
+        let recent = |said: &Instant| now.saturating_duration_since(*said) < AGAIN;
+        if self.said.get(note).is_some_and(recent) {
+            return false;
+        }
+        if self.said.len() >= REMEMBERED {
+            self.said.retain(|_, said| recent(said));
+        }
+        let passed = now.saturating_duration_since(self.filled).as_secs_f64();
+        self.tokens = BURST.min(self.tokens + passed * PER_SECOND);
+        self.filled = now;
+        if self.tokens < 1.0 || self.said.len() >= REMEMBERED {
+            return false;
+        }
+        self.tokens -= 1.0;
+        self.said.insert(note.clone(), now);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn about(owner: &str) -> Note {
+        Note {
+            namespace: "ci".to_owned(),
+            owner: Owner {
+                api_version: "apps/v1".to_owned(),
+                kind: "ReplicaSet".to_owned(),
+                name: owner.to_owned(),
+                uid: owner.to_owned(),
+            },
+            kind: "Warning",
+            reason: event::DENIED,
+            action: "Deny",
+            message: "no".to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_same_is_said_once_in_five_minutes() {
+        let now = Instant::now();
+        let mut limit = Limit::new(now);
+        assert!(limit.lets_pass(&about("a"), now));
+        assert!(!limit.lets_pass(&about("a"), now + AGAIN / 2));
+        assert!(limit.lets_pass(&about("b"), now + AGAIN / 2));
+        assert!(limit.lets_pass(&about("a"), now + AGAIN));
+    }
+
+    #[test]
+    fn a_flood_is_held_to_two_a_second() {
+        let now = Instant::now();
+        let mut limit = Limit::new(now);
+        let flood = |limit: &mut Limit, from: u32, at: Instant| {
+            let owners = (from..from + 100).map(|owner| about(&owner.to_string()));
+            owners.filter(|note| limit.lets_pass(note, at)).count()
+        };
+        assert_eq!(flood(&mut limit, 0, now), 25);
+        assert_eq!(flood(&mut limit, 100, now), 0);
+        assert_eq!(flood(&mut limit, 200, now + Duration::from_secs(3)), 6);
+    }
+
+    #[test]
+    fn a_long_message_is_cut_at_a_character() {
+        let text = shortened("é".repeat(600));
+        assert!(text.len() <= LONGEST && text.ends_with('…'));
+        assert_eq!(shortened("short".to_owned()), "short");
+    }
+}

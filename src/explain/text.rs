@@ -1,0 +1,92 @@
+//! An explanation for people.
+
+use std::fmt::Write as _;
+
+use super::{Detected, Explanation};
+
+/// The explanation as paragraphs: what is done, what was found, what the author is told.
+pub fn text(explanation: &Explanation) -> String {
+    let Explanation {
+        at,
+        kind,
+        name,
+        namespace,
+        owner,
+        user,
+        node_agent,
+        outcome,
+        reason,
+        rule,
+        profile,
+        containers,
+        denial,
+        warnings,
+        detected,
+    } = explanation;
+    let mut out = String::new();
+    // Writing to a String cannot fail.
+    let name = name.as_deref().unwrap_or("(no name)");
+    let _ = write!(out, "{at}: {kind} {name} in namespace {namespace}");
+    if owner != kind && owner != "Pod" {
+        let _ = write!(out, ", its Pods made by a {owner}");
+    }
+    if !user.is_empty() {
+        let _ = write!(out, ", created by {user}");
+    }
+    out.push('\n');
+    let _ = write!(out, "  {outcome}: {reason}");
+    if let Some(rule) = rule {
+        let _ = write!(out, ", by rule {rule}");
+    }
+    if let Some(profile) = profile {
+        let _ = write!(
+            out,
+            ", with profile {profile} for {}",
+            containers.join(", ")
+        );
+    }
+    out.push('\n');
+    if let Some(agent) = node_agent {
+        let _ = writeln!(out, "  counts as a node agent: {agent}");
+    }
+    if let Some(denial) = denial {
+        let _ = writeln!(out, "  {denial}");
+    }
+    if !detected.is_empty() {
+        out.push_str("\n  Detected\n");
+    }
+    for each in detected {
+        one(&mut out, each);
+    }
+    if !warnings.is_empty() {
+        out.push_str("\n  The author is told\n");
+    }
+    for warning in warnings {
+        let _ = writeln!(out, "    {warning}");
+    }
+    out
+}
+
+fn one(out: &mut String, detected: &Detected) {
+    let Detected {
+        at,
+        pointer,
+        container,
+        detection,
+        what,
+        rule,
+        ruling,
+        passed_over,
+    } = detected;
+    let who = container.as_deref().unwrap_or("the Pod");
+    let _ = writeln!(out, "    {at}: {who} {what}");
+    let _ = writeln!(out, "      at {pointer}");
+    let _ = writeln!(out, "      {detection}: rule {rule} says {ruling}");
+    if !passed_over.is_empty() {
+        let each = passed_over
+            .iter()
+            .map(|over| format!("{} ({})", over.rule, over.because));
+        let each: Vec<String> = each.collect();
+        let _ = writeln!(out, "      rules that do not match: {}", each.join(", "));
+    }
+}

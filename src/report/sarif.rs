@@ -1,0 +1,317 @@
+//! A scan's result as SARIF 2.1.0, for code scanning in a forge and in editors.
+//!
+//! One result for each way to a node's runtime, and one for each hint that matters. What
+//! could not be looked at is a notification of the run. Source: OASIS, "Static Analysis
+//! Results Interchange Format (SARIF) Version 2.1.0".
+
+use serde_json::{Value, json};
+
+use crate::scan::finding::{Finding, How, Spot, Verdict, Workload};
+use crate::scan::result::{Gap, Report};
+use crate::scan::risk::{RULES, Risk, Weight};
+
+const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
+
+/// A way to a runtime as a rule: fixed word, title, help.
+const WAYS: [(&str, &str, &str); 8] = [
+    (
+        "socket",
+        "The node's Docker socket is mounted",
+        "Whoever can use this socket is root on the node and sees every container there. The webhook \
+         swaps it for a Docker daemon of the Pod's own.",
+    ),
+    (
+        "directory",
+        "The directory of the node's Docker socket is mounted",
+        "A mount of /var/run or /run holds docker.sock. The webhook swaps it for a Docker daemon of the \
+         Pod's own; node agents are left to a person.",
+    ),
+    (
+        "ancestor",
+        "A directory above the node's Docker socket is mounted",
+        "A mount of / or /var reaches docker.sock, and everything else. Mount only the directories that \
+         are needed.",
+    ),
+    (
+        "client",
+        "The node's docker client is mounted",
+        "The client goes with a mounted socket, and is swapped with it.",
+    ),
+    (
+        "other-runtime",
+        "Another container runtime's socket is mounted",
+        "A Docker daemon does not replace it. Remove the mount, or exempt it by a rule.",
+    ),
+    (
+        "sub-path-expr",
+        "A subPathExpr may lead to the node's Docker socket",
+        "Where it leads is known only on the node. Use subPath with a fixed path.",
+    ),
+    (
+        "tcp-docker-host",
+        "DOCKER_HOST leads to the node's Docker daemon",
+        "The node's daemon listens on TCP, for every Pod. Remove DOCKER_HOST, or let a rule replace it \
+         (tcpDockerHost: Replace), and close the port.",
+    ),
+    (
+        "persistent-volume",
+        "A PersistentVolume holds a container runtime's socket",
+        "A claim hides what it mounts, so the webhook does not see who uses it. Delete the volume.",
+    ),
+];
+
+/// The result as a SARIF log.
+pub fn sarif(report: &Report) -> Value {
+    let mut results = Vec::new();
+    for workload in &report.workloads {
+        for finding in &workload.findings {
+            results.push(way(workload, finding));
+        }
+        for risk in &workload.risks {
+            results.extend(hint(workload, risk));
+        }
+    }
+    json!({
+        "$schema": SCHEMA,
+        "version": "2.1.0",
+        "runs": [{
+            "tool": {"driver": {
+                "name": "dind-injector",
+                "semanticVersion": env!("CARGO_PKG_VERSION"),
+                "rules": rules(),
+            }},
+            "columnKind": "unicodeCodePoints",
+            "invocations": [{
+                "executionSuccessful": report.is_complete(),
+                "toolExecutionNotifications": report.gaps.iter().map(notification).collect::<Vec<_>>(),
+            }],
+            "results": results,
+        }],
+    })
+}
+
+fn rules() -> Vec<Value> {
+    let ways = WAYS.iter().map(|(id, title, help)| {
+        json!({
+            "id": format!("docker/{id}"),
+            "name": pascal(id),
+            "shortDescription": {"text": title},
+            "fullDescription": {"text": help},
+            "help": {"text": help},
+            "defaultConfiguration": {"level": "warning"},
+            "properties": {"tags": ["security", "kubernetes"]},
+        })
+    });
+    let hints = RULES.iter().map(|rule| {
+        json!({
+            "id": format!("migration/{}", rule.id),
+            "name": pascal(rule.id),
+            "shortDescription": {"text": sentence(rule.title)},
+            "fullDescription": {"text": rule.help},
+            "help": {"text": rule.help},
+            "defaultConfiguration": {"level": level_of(rule.weight)},
+            "properties": {"tags": ["migration", "kubernetes"]},
+        })
+    });
+    ways.chain(hints).collect()
+}
+
+/// The rule's index in [`rules`].
+fn index_of_way(how: &How) -> Option<usize> {
+    WAYS.iter().position(|(id, ..)| *id == how.name())
+}
+
+fn way(workload: &Workload, finding: &Finding) -> Value {
+    let level = match finding.verdict {
+        Verdict::Denied | Verdict::Unseen => "error",
+        Verdict::Swapped | Verdict::Warned => "warning",
+        Verdict::Allowed => "note",
+    };
+    let named = match &finding.container {
+        Some(container) => format!("container {container} of {}", title(workload)),
+        None => title(workload),
+    };
+    let reason = match finding.verdict {
+        Verdict::Denied => &workload.message,
+        verdict => verdict.sentence(),
+    };
+    let mut text = format!(
+        "{named} reaches the node's container runtime by {}. Under the policy it {}: {reason}.",
+        finding.target,
+        match finding.verdict {
+            Verdict::Swapped => "is swapped",
+            Verdict::Allowed => "is allowed",
+            Verdict::Warned => "is only warned about",
+            Verdict::Unseen => "is not seen",
+            Verdict::Denied => "is denied",
+        }
+    );
+    if let Some(hand) = &finding.hand {
+        text.push(' ');
+        text.push_str(hand.advice());
+    }
+    let mut result = json!({
+        "ruleId": format!("docker/{}", finding.how.name()),
+        "level": level,
+        "message": {"text": text},
+        "locations": [location(workload, finding.container.as_deref(), finding.spot.as_ref())],
+        "partialFingerprints": {"wayToTheRuntime/v1": fingerprint(workload, &[
+            finding.container.as_deref().unwrap_or_default(),
+            finding.how.name(),
+            &finding.target,
+            finding.mount_path.as_deref().unwrap_or_default(),
+        ])},
+        "properties": {
+            "verdict": finding.verdict.name(),
+            "pointer": finding.pointer,
+        },
+    });
+    if let Some(index) = index_of_way(&finding.how) {
+        result["ruleIndex"] = index.into();
+    }
+    if let Some(hand) = &finding.hand {
+        result["properties"]["needsHand"] = hand.name().into();
+    }
+    result
+}
+
+/// A hint; none where it is only good to know.
+fn hint(workload: &Workload, risk: &Risk) -> Option<Value> {
+    let index = RULES.iter().position(|rule| *rule == risk.rule)?;
+    let of_container = |finding: &&Finding| finding.container.as_deref() == Some(&risk.container);
+    let finding = workload.findings.iter().find(of_container)?;
+    Some(json!({
+        "ruleId": format!("migration/{}", risk.rule.id),
+        "ruleIndex": WAYS.len() + index,
+        "level": level_of(risk.rule.weight),
+        "message": {"text": format!(
+            "container {} of {}: {} ({}). {}",
+            risk.container,
+            title(workload),
+            risk.rule.title,
+            risk.seen,
+            risk.rule.help
+        )},
+        "locations": [location(workload, Some(&risk.container), finding.spot.as_ref())],
+        "partialFingerprints": {
+            "migrationHint/v1": fingerprint(workload, &[&risk.container, risk.rule.id]),
+        },
+    }))
+}
+
+fn level_of(weight: Weight) -> &'static str {
+    match weight {
+        Weight::Note => "note",
+        Weight::Caution | Weight::Useless => "warning",
+    }
+}
+
+fn location(workload: &Workload, container: Option<&str>, spot: Option<&Spot>) -> Value {
+    let mut path = vec![workload.namespace.as_str(), &workload.kind, &workload.name];
+    path.retain(|part| !part.is_empty());
+    path.extend(container);
+    let mut location = json!({
+        "logicalLocations": [{"fullyQualifiedName": path.join("/"), "kind": "resource"}],
+    });
+    if let Some(spot) = spot {
+        location["physicalLocation"] = json!({
+            "artifactLocation": {"uri": uri(&spot.file)},
+            "region": {"startLine": spot.line, "startColumn": spot.column},
+        });
+    }
+    location
+}
+
+fn notification(gap: &Gap) -> Value {
+    let mut text = format!("not looked at ({}): {}", gap.why.name(), gap.message);
+    if let Some(line) = gap.mentions {
+        text.push_str(&format!("; line {line} names a container runtime's socket"));
+    }
+    let mut physical = json!({"artifactLocation": {"uri": uri(&gap.place)}});
+    if let Some(line) = gap.line {
+        physical["region"] = json!({"startLine": line});
+    }
+    json!({
+        "level": "error",
+        "message": {"text": text},
+        "descriptor": {"id": gap.why.name()},
+        "locations": [{"physicalLocation": physical}],
+    })
+}
+
+fn title(workload: &Workload) -> String {
+    format!("{} {}", workload.kind, workload.name)
+}
+
+/// What stays the same when lines move.
+fn fingerprint(workload: &Workload, parts: &[&str]) -> String {
+    let mut text = [workload.namespace.as_str(), &workload.kind, &workload.name].join("/");
+    for part in parts {
+        text.push('|');
+        text.push_str(part);
+    }
+    text
+}
+
+/// A path as a relative reference, with what is no plain character escaped (RFC 3986).
+fn uri(path: &str) -> String {
+    use std::fmt::Write as _;
+    let path = path.strip_prefix("./").unwrap_or(path);
+    let mut uri = String::with_capacity(path.len());
+    if path.starts_with('/') {
+        uri.push_str("file://");
+    }
+    for byte in path.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
+                uri.push(char::from(byte));
+            }
+            // Writing to a String cannot fail.
+            _ => drop(write!(uri, "%{byte:02X}")),
+        }
+    }
+    uri
+}
+
+fn pascal(id: &str) -> String {
+    let words = id.split('-').map(|word| {
+        let mut letters = word.chars();
+        let first = letters.next().map(|c| c.to_ascii_uppercase());
+        first.into_iter().chain(letters).collect::<String>()
+    });
+    words.collect()
+}
+
+fn sentence(title: &str) -> String {
+    let mut letters = title.chars();
+    let first = letters.next().map(|c| c.to_ascii_uppercase());
+    first.into_iter().chain(letters).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_a_uri_reference() {
+        assert_eq!(uri("./k8s/a b.yaml"), "k8s/a%20b.yaml");
+        assert_eq!(uri("/x/ü.yaml"), "file:///x/%C3%BC.yaml");
+        assert_eq!(uri("a:b#c"), "a%3Ab%23c");
+    }
+
+    #[test]
+    fn every_way_to_a_runtime_has_its_rule() {
+        for how in [
+            How::Socket,
+            How::Directory,
+            How::Ancestor,
+            How::Client,
+            How::OtherRuntime("containerd"),
+            How::SubPathExpr,
+            How::TcpDockerHost,
+            How::PersistentVolume,
+        ] {
+            assert!(index_of_way(&how).is_some(), "{}", how.name());
+        }
+    }
+}

@@ -1,0 +1,441 @@
+//! A scan's result for people at a terminal: a table, and what to do about it.
+//!
+//! Columns shrink to the terminal's width, long names lose their middle, and a narrow
+//! terminal gets one block a workload. Without a width nothing is cut, so that `grep`
+//! finds whole names. Text from manifests cannot steer the terminal.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use crate::scan::finding::{Finding, Spot, Verdict, Workload};
+use crate::scan::result::{Gap, Report};
+use crate::scan::risk::{Rule, Weight};
+
+use super::diff::{Paint, push_visible};
+
+/// Below this many columns a table is hard to read.
+const NARROWEST_TABLE: usize = 72;
+
+/// Between two columns.
+const GUTTER: usize = 2;
+
+const HEAD: Style = Style::new().bold();
+const FAINT: Style = Style::new().dimmed();
+
+/// Writes the table. `width` is the terminal's, none where the output is no terminal.
+pub fn table(report: &Report, width: Option<usize>, paint: Paint) -> String {
+    let mut page = Page {
+        out: String::new(),
+        paint,
+        width,
+    };
+    if !report.workloads.is_empty() {
+        match width {
+            Some(width) if width < NARROWEST_TABLE => page.blocks(report),
+            Some(_) | None => page.rows(report),
+        }
+        page.hands(report);
+        page.risks(report);
+    }
+    page.gaps(report);
+    page.summary(report);
+    page.out
+}
+
+fn color(verdict: Verdict) -> Style {
+    let color = match verdict {
+        Verdict::Swapped => AnsiColor::Green,
+        Verdict::Allowed => AnsiColor::Blue,
+        Verdict::Warned => AnsiColor::Yellow,
+        Verdict::Unseen => AnsiColor::Magenta,
+        Verdict::Denied => AnsiColor::Red,
+    };
+    color.on_default()
+}
+
+/// A rule's weight and name.
+type HeaviestFirst<'r> = (Reverse<Weight>, &'r str);
+
+struct Page {
+    out: String,
+    paint: Paint,
+    width: Option<usize>,
+}
+
+/// One row: a way to a runtime.
+struct Row {
+    verdict: Verdict,
+    cells: [String; 5],
+}
+
+const TITLES: [&str; 5] = ["VERDICT", "WORKLOAD", "CONTAINER", "REACHES", "WHERE"];
+/// A column is not made narrower than this.
+const LEAST: [usize; 5] = [7, 14, 9, 14, 14];
+
+impl Page {
+    fn rows(&mut self, report: &Report) {
+        let mut rows = Vec::new();
+        for workload in &report.workloads {
+            for (index, finding) in workload.findings.iter().enumerate() {
+                rows.push(row(workload, finding, index > 0));
+            }
+        }
+        let mut widths = TITLES.map(UnicodeWidthStr::width);
+        for row in &rows {
+            for (width, cell) in widths.iter_mut().zip(&row.cells) {
+                *width = (*width).max(cell.width());
+            }
+        }
+        if let Some(width) = self.width {
+            fit(&mut widths, width);
+        }
+        let titles = TITLES.map(str::to_owned);
+        self.row(&titles, &widths, HEAD, HEAD);
+        for row in &rows {
+            self.row(&row.cells, &widths, color(row.verdict), Style::new());
+        }
+    }
+
+    fn row(&mut self, cells: &[String; 5], widths: &[usize; 5], first: Style, rest: Style) {
+        let last = cells.len() - 1;
+        for (index, (cell, width)) in cells.iter().zip(widths).enumerate() {
+            let text = shortened(cell, *width);
+            let style = if index == 0 { first } else { rest };
+            self.styled(style, &text);
+            if index < last {
+                let blanks = width.saturating_sub(text.width()) + GUTTER;
+                self.out.extend(std::iter::repeat_n(' ', blanks));
+            }
+        }
+        self.out.push('\n');
+    }
+
+    fn blocks(&mut self, report: &Report) {
+        for workload in &report.workloads {
+            self.styled(color(workload.verdict), workload.verdict.name());
+            self.text("  ");
+            self.styled(HEAD, &title(workload));
+            self.out.push('\n');
+            for finding in &workload.findings {
+                let container = finding.container.as_deref().unwrap_or("-");
+                self.text(&format!("  {container}: {}\n", reaches(finding)));
+                if let Some(spot) = &finding.spot {
+                    self.text("  ");
+                    self.styled(FAINT, &place(spot));
+                    self.out.push('\n');
+                }
+            }
+        }
+    }
+
+    fn hands(&mut self, report: &Report) {
+        let mut by_advice: BTreeMap<&str, (&str, Vec<String>)> = BTreeMap::new();
+        for workload in &report.workloads {
+            if let Some(hand) = &workload.hand {
+                let entry = by_advice.entry(hand.name());
+                let (_, names) = entry.or_insert((hand.advice(), Vec::new()));
+                names.push(title(workload));
+            }
+        }
+        if by_advice.is_empty() {
+            return;
+        }
+        self.heading("Needs a hand");
+        for (name, (advice, workloads)) in by_advice {
+            self.item(&format!("{name}: {}", listed(&workloads)), advice);
+        }
+    }
+
+    fn risks(&mut self, report: &Report) {
+        let mut by_rule: BTreeMap<HeaviestFirst<'_>, (&Rule, Vec<String>)> = BTreeMap::new();
+        for workload in &report.workloads {
+            for risk in &workload.risks {
+                let key = (Reverse(risk.rule.weight), risk.rule.id);
+                let (_, names) = by_rule.entry(key).or_insert((risk.rule, Vec::new()));
+                let name = title(workload);
+                if names.last() != Some(&name) {
+                    names.push(name);
+                }
+            }
+        }
+        if by_rule.is_empty() {
+            return;
+        }
+        self.heading("Works differently with a daemon of its own");
+        for ((_, id), (rule, workloads)) in by_rule {
+            let what = format!("{id}: {} ({})", rule.title, listed(&workloads));
+            self.item(&what, rule.help);
+        }
+    }
+
+    fn gaps(&mut self, report: &Report) {
+        if report.gaps.is_empty() {
+            return;
+        }
+        self.heading("Not looked at");
+        let mut gaps: Vec<&Gap> = report.gaps.iter().collect();
+        // What names a socket matters most.
+        gaps.sort_by_key(|gap| gap.mentions.is_none());
+        for gap in gaps {
+            let line = gap.line.map(|line| format!(":{line}")).unwrap_or_default();
+            self.text("  ");
+            self.text(&format!("{}{line}: {}", gap.place, gap.message));
+            if let Some(line) = gap.mentions {
+                self.styled(
+                    color(Verdict::Warned),
+                    &format!(" (line {line} names a runtime's socket)"),
+                );
+            }
+            self.out.push('\n');
+        }
+    }
+
+    fn summary(&mut self, report: &Report) {
+        if !self.out.is_empty() {
+            self.out.push('\n');
+        }
+        let seen = report.seen;
+        let looked = format!(
+            "{} with {} looked at: ",
+            counted(seen.files, "file", "files"),
+            counted(seen.pods, "Pod or Pod template", "Pods and Pod templates"),
+        );
+        // A cluster has no files.
+        let looked = if seen.files == 0 {
+            looked.split_once(" with ").map_or("", |(_, pods)| pods)
+        } else {
+            &looked
+        };
+        self.text(looked);
+        let summary = report.summary();
+        if report.workloads.is_empty() {
+            self.text("none reaches a node's container runtime.\n");
+        } else {
+            let verdicts: Vec<String> = Verdict::ALL
+                .into_iter()
+                .filter(|verdict| summary.of(*verdict) > 0)
+                .map(|verdict| format!("{} {}", summary.of(verdict), verdict.name()))
+                .collect();
+            let reach = match report.workloads.len() {
+                1 => "1 workload reaches".to_owned(),
+                count => format!("{count} workloads reach"),
+            };
+            self.text(&format!(
+                "{reach} a node's container runtime: {}",
+                verdicts.join(", ")
+            ));
+            if summary.by_hand > 0 {
+                let verb = if summary.by_hand == 1 {
+                    "needs"
+                } else {
+                    "need"
+                };
+                self.text(&format!("; {} {verb} a hand", summary.by_hand));
+            }
+            if summary.useless > 0 {
+                self.text(&format!("; {} would be swapped to no use", summary.useless));
+            }
+            self.text(".\n");
+        }
+        if !report.is_complete() {
+            let count = counted(report.gaps.len(), "place", "places");
+            self.styled(
+                color(Verdict::Denied),
+                &format!("Incomplete: {count} could not be looked at."),
+            );
+            self.out.push('\n');
+        }
+    }
+
+    fn heading(&mut self, text: &str) {
+        if !self.out.is_empty() {
+            self.out.push('\n');
+        }
+        self.styled(HEAD, text);
+        self.out.push('\n');
+    }
+
+    /// What it is about, and below it what to do.
+    fn item(&mut self, what: &str, advice: &str) {
+        for line in self.wrapped(what, 2) {
+            self.text(&format!("  {line}\n"));
+        }
+        for line in self.wrapped(advice, 4) {
+            self.text("    ");
+            self.styled(FAINT, &line);
+            self.out.push('\n');
+        }
+    }
+
+    /// `text` in lines of the terminal's width, less `indent`.
+    fn wrapped(&self, text: &str, indent: usize) -> Vec<String> {
+        let most = self.width.unwrap_or(100).saturating_sub(indent).max(20);
+        let mut lines = vec![String::new()];
+        for word in text.split(' ') {
+            let Some(line) = lines.last_mut() else { break };
+            if !line.is_empty() && line.width() + 1 + word.width() > most {
+                lines.push(word.to_owned());
+            } else {
+                if !line.is_empty() {
+                    line.push(' ');
+                }
+                line.push_str(word);
+            }
+        }
+        lines
+    }
+
+    fn text(&mut self, text: &str) {
+        for (index, line) in text.split('\n').enumerate() {
+            if index > 0 {
+                self.out.push('\n');
+            }
+            push_visible(&mut self.out, line);
+        }
+    }
+
+    fn styled(&mut self, style: Style, text: &str) {
+        match self.paint {
+            Paint::Plain => push_visible(&mut self.out, text),
+            Paint::Color => {
+                let _ = write!(self.out, "{style}");
+                push_visible(&mut self.out, text);
+                let _ = write!(self.out, "{style:#}");
+            }
+        }
+    }
+}
+
+fn row(workload: &Workload, finding: &Finding, again: bool) -> Row {
+    let name = if again {
+        String::new()
+    } else {
+        title(workload)
+    };
+    let spot = finding.spot.as_ref().or(workload.spot.as_ref());
+    let cells = [
+        finding.verdict.name().to_owned(),
+        name,
+        finding.container.clone().unwrap_or_else(|| "-".to_owned()),
+        reaches(finding),
+        spot.map_or_else(|| finding.pointer.clone(), place),
+    ];
+    Row {
+        verdict: finding.verdict,
+        cells: cells.map(|cell| {
+            let mut visible = String::new();
+            push_visible(&mut visible, &cell);
+            visible
+        }),
+    }
+}
+
+fn reaches(finding: &Finding) -> String {
+    match finding.how.runtime() {
+        Some(runtime) => format!("{runtime} {}", finding.target),
+        None => format!("{} {}", finding.how.name(), finding.target),
+    }
+}
+
+fn title(workload: &Workload) -> String {
+    let Workload {
+        namespace,
+        kind,
+        name,
+        ..
+    } = workload;
+    if namespace.is_empty() {
+        format!("{kind}/{name}")
+    } else {
+        format!("{namespace}/{kind}/{name}")
+    }
+}
+
+fn place(spot: &Spot) -> String {
+    format!("{}:{}", spot.file, spot.line)
+}
+
+fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// A few names, and how many more.
+fn listed(names: &[String]) -> String {
+    const MOST: usize = 5;
+    let mut text = names[..names.len().min(MOST)].join(", ");
+    if names.len() > MOST {
+        let _ = write!(text, " and {} more", names.len() - MOST);
+    }
+    text
+}
+
+/// Takes columns' width away, the widest first, until all fit into `width`.
+fn fit(widths: &mut [usize; 5], width: usize) {
+    let gutters = GUTTER * (widths.len() - 1);
+    while widths.iter().sum::<usize>() + gutters > width {
+        let mut shrinkable: Vec<usize> = (0..widths.len())
+            .filter(|index| widths[*index] > LEAST[*index])
+            .collect();
+        shrinkable.sort_by_key(|index| widths[*index]);
+        let Some(widest) = shrinkable.pop() else {
+            return;
+        };
+        widths[widest] -= 1;
+    }
+}
+
+/// `text` in at most `width` columns: its middle goes, since names differ at their ends.
+fn shortened(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let room = width.saturating_sub(1);
+    let (head, tail) = (room / 2, room - room / 2);
+    let mut start = String::new();
+    let mut used = 0;
+    for c in text.chars() {
+        used += c.width().unwrap_or(0);
+        if used > head {
+            break;
+        }
+        start.push(c);
+    }
+    let mut end: Vec<char> = Vec::new();
+    used = 0;
+    for c in text.chars().rev() {
+        used += c.width().unwrap_or(0);
+        if used > tail {
+            break;
+        }
+        end.push(c);
+    }
+    start.push('…');
+    start.extend(end.into_iter().rev());
+    start
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_name_keeps_both_ends() {
+        assert_eq!(shortened("abcdefghij", 10), "abcdefghij");
+        assert_eq!(shortened("abcdefghij", 7), "abc…hij");
+        assert_eq!(shortened("日本語日本語", 6).width(), 5);
+    }
+
+    #[test]
+    fn columns_shrink_from_the_widest_on_and_never_below_their_least() {
+        let mut widths = [7, 40, 10, 60, 60];
+        fit(&mut widths, 100);
+        assert_eq!(widths.iter().sum::<usize>() + 8, 100);
+        assert_eq!(widths[0], 7);
+        fit(&mut widths, 10);
+        assert_eq!(widths, LEAST);
+    }
+}

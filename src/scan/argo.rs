@@ -1,0 +1,143 @@
+//! Argo Workflows: each template with a container makes a Pod of its own.
+//!
+//! The Pod is put together as Argo's controller does it: the workflow's volumes and the
+//! template's, the template's main container with its sidecars and init containers.
+//! Source: `argo-workflows/workflow/controller/workflowpod.go`.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use super::assembly::Assembly;
+use super::candidate::{Candidate, Object};
+
+const POD_FIELDS: [&str; 6] = [
+    "hostNetwork",
+    "serviceAccountName",
+    "securityContext",
+    "nodeSelector",
+    "restartPolicy",
+    "hostAliases",
+];
+
+/// The Pods of a workflow; none for any other object.
+pub fn candidates<'d>(
+    object: &'d Value,
+    head: Object<'d>,
+    pointer: &str,
+) -> Option<Vec<Candidate<'d>>> {
+    let path: &[&str] = match head.kind {
+        "Workflow" | "WorkflowTemplate" | "ClusterWorkflowTemplate" => &["spec"],
+        "CronWorkflow" => &["spec", "workflowSpec"],
+        _ => return None,
+    };
+    if !head.is_of("argoproj.io") {
+        return None;
+    }
+    let mut spec = Some(object);
+    let mut at = pointer.to_owned();
+    for key in path {
+        spec = spec.and_then(|value| value.get(key));
+        at = format!("{at}/{key}");
+    }
+    let mut found = Vec::new();
+    let Some(spec) = spec else {
+        return Some(found);
+    };
+    let workflow = Workflow {
+        spec,
+        head,
+        at: &at,
+    };
+    for (index, template) in list(spec.get("templates")).enumerate() {
+        workflow.template(template, &format!("{at}/templates/{index}"), 0, &mut found);
+    }
+    Some(found)
+}
+
+struct Workflow<'d, 'p> {
+    spec: &'d Value,
+    head: Object<'d>,
+    at: &'p str,
+}
+
+/// Inline templates in inline templates end here.
+const MAX_INLINE: usize = 4;
+
+impl<'d> Workflow<'d, '_> {
+    fn template(
+        &self,
+        template: &'d Value,
+        at: &str,
+        depth: usize,
+        found: &mut Vec<Candidate<'d>>,
+    ) {
+        let text = |key: &str| template.get(key).and_then(Value::as_str);
+        let mut pod = Assembly::at(at);
+        let mut scripts = Cow::Borrowed("");
+        for key in ["container", "script"] {
+            if let Some(container) = template.get(key) {
+                pod.container(container, "main", &format!("{at}/{key}"));
+                if let Some(source) = container.get("source").and_then(Value::as_str) {
+                    scripts = Cow::Borrowed(source);
+                }
+            }
+        }
+        let set = template.get("containerSet");
+        let set_containers = set.and_then(|set| set.get("containers"));
+        pod.containers(
+            set_containers,
+            "main",
+            &format!("{at}/containerSet/containers"),
+        );
+        if let Some(Value::Array(containers)) = set_containers {
+            let mounts = set.and_then(|set| set.get("volumeMounts"));
+            for index in 0..containers.len() {
+                pod.mounts(index, mounts, &format!("{at}/containerSet/volumeMounts"));
+            }
+        }
+        pod.containers(
+            template.get("sidecars"),
+            "sidecar",
+            &format!("{at}/sidecars"),
+        );
+        pod.init(
+            template.get("initContainers"),
+            &format!("{at}/initContainers"),
+        );
+        pod.volumes(self.spec.get("volumes"), &format!("{}/volumes", self.at));
+        pod.volumes(template.get("volumes"), &format!("{at}/volumes"));
+        pod.fields(Some(self.spec), &POD_FIELDS);
+        pod.fields(Some(template), &POD_FIELDS);
+        pod.metadata(
+            template
+                .get("metadata")
+                .or_else(|| self.spec.get("podMetadata")),
+        );
+        found.extend(pod.finish(self.head, "Workflow", text("name"), scripts));
+        if depth < MAX_INLINE {
+            self.inline(template, at, depth, found);
+        }
+    }
+
+    fn inline(&self, template: &'d Value, at: &str, depth: usize, found: &mut Vec<Candidate<'d>>) {
+        let mut step = |step: &'d Value, at: String| {
+            if let Some(inline) = step.get("inline") {
+                self.template(inline, &format!("{at}/inline"), depth + 1, found);
+            }
+        };
+        let tasks = template.get("dag").and_then(|dag| dag.get("tasks"));
+        for (index, task) in list(tasks).enumerate() {
+            step(task, format!("{at}/dag/tasks/{index}"));
+        }
+        for (outer, group) in list(template.get("steps")).enumerate() {
+            for (inner, one) in list(Some(group)).enumerate() {
+                step(one, format!("{at}/steps/{outer}/{inner}"));
+            }
+        }
+    }
+}
+
+fn list(value: Option<&Value>) -> impl Iterator<Item = &Value> {
+    value.and_then(Value::as_array).into_iter().flatten()
+}

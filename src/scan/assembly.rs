@@ -1,0 +1,157 @@
+//! A Pod put together from parts that stand apart in a document.
+//!
+//! Each part keeps its place, so that what is found in the Pod is shown where its author
+//! wrote it. A part of a wrong shape is taken as it is; the engine refuses it by name.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value};
+
+use super::candidate::{Candidate, Object, Pointers};
+
+/// A Pod in the making.
+#[derive(Debug)]
+pub struct Assembly {
+    containers: Vec<Value>,
+    init: Vec<Value>,
+    volumes: Vec<Value>,
+    spec: Map<String, Value>,
+    metadata: Option<Value>,
+    pointers: Pointers,
+}
+
+impl Assembly {
+    /// A Pod of what stands at `base`.
+    pub fn at(base: &str) -> Self {
+        let mut pointers = Pointers::at(base);
+        pointers.part("/metadata", base);
+        Self {
+            containers: Vec::new(),
+            init: Vec::new(),
+            volumes: Vec::new(),
+            spec: Map::new(),
+            metadata: None,
+            pointers,
+        }
+    }
+
+    /// Adds a container; one without a name is called `name`. Returns its index.
+    pub fn container(&mut self, container: &Value, name: &str, pointer: &str) -> usize {
+        let index = self.containers.len();
+        let inner = format!("/spec/containers/{index}");
+        self.pointers.part(inner, pointer);
+        self.containers.push(named(container, name));
+        index
+    }
+
+    /// Adds `mounts`, which stand at `pointer`, to the container's own.
+    pub fn mounts(&mut self, index: usize, mounts: Option<&Value>, pointer: &str) {
+        let Some(Value::Array(mounts)) = mounts else {
+            return;
+        };
+        let Some(Value::Object(container)) = self.containers.get_mut(index) else {
+            return;
+        };
+        let own = container
+            .entry("volumeMounts")
+            .or_insert_with(|| Value::Array(Vec::new()));
+        let Value::Array(own) = own else { return };
+        for (from, mount) in mounts.iter().enumerate() {
+            let inner = format!("/spec/containers/{index}/volumeMounts/{}", own.len());
+            self.pointers.part(inner, format!("{pointer}/{from}"));
+            own.push(mount.clone());
+        }
+    }
+
+    /// Adds every container of a list as an init container.
+    pub fn init(&mut self, list: Option<&Value>, pointer: &str) {
+        for (from, container) in items(list).enumerate() {
+            let inner = format!("/spec/initContainers/{}", self.init.len());
+            self.pointers.part(inner, format!("{pointer}/{from}"));
+            self.init.push(named(container, &format!("init-{from}")));
+        }
+    }
+
+    /// Adds every container of a list.
+    pub fn containers(&mut self, list: Option<&Value>, name: &str, pointer: &str) {
+        for (from, container) in items(list).enumerate() {
+            let name = format!("{name}-{from}");
+            self.container(container, &name, &format!("{pointer}/{from}"));
+        }
+    }
+
+    /// Adds volumes.
+    pub fn volumes(&mut self, list: Option<&Value>, pointer: &str) {
+        for (from, volume) in items(list).enumerate() {
+            let inner = format!("/spec/volumes/{}", self.volumes.len());
+            self.pointers.part(inner, format!("{pointer}/{from}"));
+            self.volumes.push(volume.clone());
+        }
+    }
+
+    /// Takes fields of the Pod's `spec` over, where `from` has them.
+    pub fn fields(&mut self, from: Option<&Value>, names: &[&str]) {
+        for name in names {
+            if let Some(value) = from.and_then(|from| from.get(name)) {
+                self.spec.insert((*name).to_owned(), value.clone());
+            }
+        }
+    }
+
+    /// Gives the Pod its `metadata`.
+    pub fn metadata(&mut self, metadata: Option<&Value>) {
+        self.metadata = metadata.cloned();
+    }
+
+    /// The Pod as a candidate; none without a container.
+    pub fn finish<'d>(
+        self,
+        head: Object<'d>,
+        maker: &'d str,
+        part: Option<&str>,
+        scripts: Cow<'d, str>,
+    ) -> Option<Candidate<'d>> {
+        if self.containers.is_empty() {
+            return None;
+        }
+        let mut spec = self.spec;
+        if !self.init.is_empty() {
+            spec.insert("initContainers".to_owned(), Value::Array(self.init));
+        }
+        spec.insert("containers".to_owned(), Value::Array(self.containers));
+        spec.insert("volumes".to_owned(), Value::Array(self.volumes));
+        let mut pod = Map::new();
+        if let Some(metadata) = self.metadata {
+            pod.insert("metadata".to_owned(), metadata);
+        }
+        pod.insert("spec".to_owned(), Value::Object(spec));
+        let name = match part {
+            Some(part) => Cow::Owned(format!("{}/{part}", head.name)),
+            None => Cow::Borrowed(head.name),
+        };
+        Some(Candidate {
+            kind: head.kind,
+            maker,
+            name,
+            namespace: head.namespace,
+            pod: Ok(Cow::Owned(pod)),
+            pointers: self.pointers,
+            scripts,
+        })
+    }
+}
+
+fn items(list: Option<&Value>) -> impl Iterator<Item = &Value> {
+    list.and_then(Value::as_array).into_iter().flatten()
+}
+
+fn named(container: &Value, name: &str) -> Value {
+    let mut container = container.clone();
+    if let Value::Object(fields) = &mut container {
+        let has = fields.get("name").and_then(Value::as_str);
+        if has.is_none_or(str::is_empty) {
+            fields.insert("name".to_owned(), name.into());
+        }
+    }
+    container
+}

@@ -1,0 +1,100 @@
+//! Texts inside of documents that may hold a Pod: a ConfigMap's files, Jenkins' templates,
+//! a chart's values.
+//!
+//! Only strings of several lines that mention what would matter are looked at.
+
+use serde_json::Value;
+
+use super::candidate::below;
+
+/// A text inside of a document.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Embedded<'d> {
+    /// Where it stands.
+    pub pointer: String,
+    /// The key it has there.
+    pub key: &'d str,
+    /// What it belongs to: the `name` beside it, or else its key.
+    pub name: &'d str,
+    /// The `namespace` beside it.
+    pub namespace: Option<&'d str>,
+    /// The text.
+    pub text: &'d str,
+}
+
+/// As deep as any configuration is nested.
+const MAX_DEPTH: usize = 24;
+
+/// What a text must mention to be looked at.
+const WORDS: [&str; 4] = ["hostPath", "host_path", "DOCKER_HOST", "podTemplate"];
+
+/// Whether a text as a whole mentions anything that would matter inside of it.
+pub fn may_be_in(text: &str) -> bool {
+    WORDS.iter().any(|word| text.contains(word))
+}
+
+/// Whether a text that is no YAML was meant to be a Pod in it.
+pub fn is_pod_like(text: &str) -> bool {
+    text.contains("hostPath:") && (text.contains("containers:") || text.contains("kind:"))
+}
+
+/// Every text of `value`, which stands at `pointer`. An object's own `metadata` is left out: it
+/// may hold a copy of the object.
+pub fn texts<'d>(value: &'d Value, pointer: &str) -> Vec<Embedded<'d>> {
+    let mut search = Search { found: Vec::new() };
+    search.value(value, &Beside::default(), pointer, 0);
+    search.found
+}
+
+struct Search<'d> {
+    found: Vec<Embedded<'d>>,
+}
+
+/// What stands beside a value.
+#[derive(Clone, Copy, Default)]
+struct Beside<'d> {
+    key: &'d str,
+    name: Option<&'d str>,
+    namespace: Option<&'d str>,
+}
+
+impl<'d> Search<'d> {
+    fn value(&mut self, value: &'d Value, beside: &Beside<'d>, at: &str, depth: usize) {
+        match value {
+            Value::String(text) => {
+                if text.contains('\n') && may_be_in(text) {
+                    self.found.push(Embedded {
+                        pointer: at.to_owned(),
+                        key: beside.key,
+                        name: beside.name.unwrap_or(beside.key),
+                        namespace: beside.namespace,
+                        text,
+                    });
+                }
+            }
+            Value::Array(items) if depth < MAX_DEPTH => {
+                for (index, item) in items.iter().enumerate() {
+                    self.value(item, beside, &format!("{at}/{index}"), depth + 1);
+                }
+            }
+            Value::Object(map) if depth < MAX_DEPTH => {
+                let text = |key: &str| map.get(key).and_then(Value::as_str);
+                for (key, value) in map {
+                    let beside = Beside {
+                        key,
+                        name: text("name"),
+                        namespace: text("namespace").or(beside.namespace),
+                    };
+                    if key != "metadata" {
+                        self.value(value, &beside, &below(at, key), depth + 1);
+                    }
+                }
+            }
+            Value::Array(_)
+            | Value::Object(_)
+            | Value::Null
+            | Value::Bool(_)
+            | Value::Number(_) => {}
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! Pod templates in Jenkins pipelines: YAML in strings, and the plugin's own steps.
+//!
+//! Groovy is cut into words, strings and signs, with comments left out; nothing is run.
+//! What a pipeline puts together at run time cannot be seen here.
+
+/// What a pipeline says about its Pods.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Pipeline {
+    /// Texts that are, or may be, a Pod in YAML.
+    pub blocks: Vec<Block>,
+    /// `podTemplate(…)` with volumes of the node.
+    pub templates: Vec<Template>,
+}
+
+/// A string with a Pod in YAML.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Block {
+    /// The text, escapes resolved.
+    pub text: String,
+    /// The line on which it starts, from 1.
+    pub line: u32,
+    /// Whether it was given as `yaml`.
+    pub is_yaml: bool,
+}
+
+/// One `podTemplate(…)`, or the volumes that stand outside of one.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Template {
+    /// Its label or name.
+    pub name: Option<String>,
+    /// Its `hostPathVolume(…)`: node's path, path in the containers, line.
+    pub volumes: Vec<(String, String, u32)>,
+    /// Its `containerTemplate(…)`: name, image, command, arguments.
+    pub containers: Vec<[String; 4]>,
+    /// The line on which it starts.
+    pub line: u32,
+}
+
+/// Whether `text` may be a pipeline with Pods of its own.
+pub fn looks_like(text: &str) -> bool {
+    text.contains("podTemplate(") || text.contains("yaml '''") || text.contains("yaml \"\"\"")
+}
+
+/// Reads a pipeline.
+pub fn read(text: &str) -> Pipeline {
+    let tokens = tokens(text);
+    let mut pipeline = Pipeline::default();
+    let mut template = Template::default();
+    for (index, token) in tokens.iter().enumerate() {
+        match &token.kind {
+            Kind::Word(word) => {
+                let called = is(&tokens, index + 1, '(');
+                match (word.as_str(), called) {
+                    ("podTemplate", true) => {
+                        let next = Template {
+                            line: token.line,
+                            ..Template::default()
+                        };
+                        pipeline.keep(std::mem::replace(&mut template, next));
+                        template.name = argument(&tokens, index, "label")
+                            .or_else(|| argument(&tokens, index, "name"))
+                            .map(|(text, _)| text);
+                    }
+                    ("hostPathVolume", true) => {
+                        let host = argument(&tokens, index, "hostPath");
+                        let mount = argument(&tokens, index, "mountPath");
+                        if let (Some((host, line)), Some((mount, _))) = (host, mount) {
+                            template.volumes.push((host, mount, line));
+                        }
+                    }
+                    ("containerTemplate", true) => {
+                        let of = |name| argument(&tokens, index, name).unwrap_or_default().0;
+                        let container = ["name", "image", "command", "args"].map(of);
+                        template.containers.push(container);
+                    }
+                    _ => {}
+                }
+            }
+            Kind::Text { text, long } => {
+                let is_yaml = is_yaml_argument(&tokens, index);
+                let looks = *long && text.contains("containers:");
+                if is_yaml || looks {
+                    pipeline.blocks.push(Block {
+                        text: text.clone(),
+                        line: token.line,
+                        is_yaml,
+                    });
+                }
+            }
+            Kind::Sign(_) => {}
+        }
+    }
+    pipeline.keep(template);
+    pipeline
+}
+
+impl Pipeline {
+    fn keep(&mut self, template: Template) {
+        if !template.volumes.is_empty() {
+            self.templates.push(template);
+        }
+    }
+}
+
+struct Token {
+    kind: Kind,
+    line: u32,
+}
+
+enum Kind {
+    Word(String),
+    Text { text: String, long: bool },
+    Sign(char),
+}
+
+fn is(tokens: &[Token], index: usize, sign: char) -> bool {
+    matches!(tokens.get(index).map(|token| &token.kind), Some(Kind::Sign(s)) if *s == sign)
+}
+
+/// `yaml '…'`, `yaml: '…'`, `yaml('…')`, `yaml = '…'`.
+fn is_yaml_argument(tokens: &[Token], index: usize) -> bool {
+    let mut before = tokens[..index].iter().rev().map(|token| &token.kind);
+    match before.next() {
+        Some(Kind::Sign(':' | '(' | '=')) => {
+            matches!(before.next(), Some(Kind::Word(word)) if word == "yaml")
+        }
+        Some(Kind::Word(word)) => word == "yaml",
+        Some(Kind::Sign(_) | Kind::Text { .. }) | None => false,
+    }
+}
+
+/// The string that the call at `index` is given as `name:`, with its line.
+fn argument(tokens: &[Token], index: usize, name: &str) -> Option<(String, u32)> {
+    let mut depth = 0_usize;
+    for at in index + 1..tokens.len() {
+        match &tokens[at].kind {
+            Kind::Sign('(' | '[') => depth += 1,
+            Kind::Sign(')' | ']') => {
+                depth = depth.saturating_sub(1);
+                if depth == 0 {
+                    return None;
+                }
+            }
+            Kind::Word(word) if depth == 1 && word == name && is(tokens, at + 1, ':') => {
+                return match &tokens.get(at + 2)?.kind {
+                    Kind::Text { text, .. } => Some((text.clone(), tokens[at].line)),
+                    Kind::Word(_) | Kind::Sign(_) => None,
+                };
+            }
+            Kind::Word(_) | Kind::Text { .. } | Kind::Sign(_) => {}
+        }
+    }
+    None
+}
+
+fn tokens(text: &str) -> Vec<Token> {
+    let mut reader = Reader {
+        rest: text,
+        line: 1,
+        tokens: Vec::new(),
+    };
+    while let Some(c) = reader.rest.chars().next() {
+        reader.token(c);
+    }
+    reader.tokens
+}
+
+struct Reader<'t> {
+    rest: &'t str,
+    line: u32,
+    tokens: Vec<Token>,
+}
+
+impl<'t> Reader<'t> {
+    fn take(&mut self, bytes: usize) -> &'t str {
+        let (taken, rest) = self.rest.split_at(bytes);
+        let lines = taken.bytes().filter(|byte| *byte == b'\n').count();
+        self.line = self
+            .line
+            .saturating_add(u32::try_from(lines).unwrap_or(u32::MAX));
+        self.rest = rest;
+        taken
+    }
+
+    fn token(&mut self, c: char) {
+        let line = self.line;
+        let kind = if self.rest.starts_with("//") {
+            let end = self.rest.find('\n').unwrap_or(self.rest.len());
+            self.take(end);
+            return;
+        } else if self.rest.starts_with("/*") {
+            let end = self.rest[2..]
+                .find("*/")
+                .map_or(self.rest.len(), |at| at + 4);
+            self.take(end);
+            return;
+        } else if self.rest.starts_with("'''") || self.rest.starts_with("\"\"\"") {
+            let quote = self.take(3);
+            let inner = self.string(quote);
+            Kind::Text {
+                text: inner,
+                long: true,
+            }
+        } else if c == '\'' || c == '"' {
+            let quote = self.take(1);
+            let inner = self.string(quote);
+            Kind::Text {
+                text: inner,
+                long: false,
+            }
+        } else if c.is_alphanumeric() || c == '_' {
+            let word = |c: char| c.is_alphanumeric() || c == '_';
+            let end = self.rest.find(|c| !word(c)).unwrap_or(self.rest.len());
+            Kind::Word(self.take(end).to_owned())
+        } else {
+            self.take(c.len_utf8());
+            if c.is_whitespace() {
+                return;
+            }
+            Kind::Sign(c)
+        };
+        self.tokens.push(Token { kind, line });
+    }
+
+    /// The inside of a string up to `quote`. A short one ends with its line at the latest, so
+    /// that a quote in a pattern does not swallow the rest of the file.
+    fn string(&mut self, quote: &str) -> String {
+        let mut text = String::new();
+        while let Some(c) = self.rest.chars().next() {
+            if self.rest.starts_with(quote) {
+                self.take(quote.len());
+                break;
+            }
+            if c == '\n' && quote.len() == 1 {
+                break;
+            }
+            self.take(c.len_utf8());
+            if c != '\\' {
+                text.push(c);
+                continue;
+            }
+            let Some(escaped) = self.rest.chars().next() else {
+                break;
+            };
+            self.take(escaped.len_utf8());
+            match escaped {
+                'n' => text.push('\n'),
+                't' => text.push('\t'),
+                // A line that goes on in the next one; kept, so that lines can be counted.
+                '\n' => text.push('\n'),
+                other => text.push(other),
+            }
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_yaml_in_each_way_of_writing_it() {
+        for text in [
+            "yaml '''\nkind: Pod\n'''",
+            "yaml: \"\"\"\nkind: Pod\n\"\"\"",
+            "yaml('''\nkind: Pod\n''')",
+            "yaml = '''\nkind: Pod\n'''",
+            "yaml '\\nkind: Pod\\n'",
+        ] {
+            let blocks = read(text).blocks;
+            assert_eq!(blocks.len(), 1, "{text}");
+            assert_eq!(blocks[0].text, "\nkind: Pod\n", "{text}");
+            assert_eq!(blocks[0].line, 1);
+        }
+    }
+
+    #[test]
+    fn what_is_commented_out_does_not_count() {
+        let text = "// hostPathVolume(hostPath: '/a', mountPath: '/b')\n/* yaml '''x''' */\n";
+        assert_eq!(read(text), Pipeline::default());
+    }
+
+    #[test]
+    fn a_quote_in_a_pattern_does_not_swallow_the_file() {
+        let text = "if (x =~ /it's/) {}\npodTemplate(volumes: [hostPathVolume(hostPath: '/a', mountPath: '/b')]) {}";
+        assert_eq!(read(text).templates.len(), 1);
+    }
+
+    #[test]
+    fn volumes_belong_to_their_template() {
+        let text = "podTemplate(label: 'one', containers: [containerTemplate(name: 'c', image: 'docker')],\n\
+             volumes: [\n hostPathVolume(mountPath: '/b', hostPath: '/a')]) {}\n\
+             podTemplate(name: \"two\") {}";
+        let pipeline = read(text);
+        assert_eq!(pipeline.templates.len(), 1);
+        let template = &pipeline.templates[0];
+        assert_eq!(template.name.as_deref(), Some("one"));
+        assert_eq!(template.volumes, [("/a".to_owned(), "/b".to_owned(), 3)]);
+        assert_eq!(template.containers[0][1], "docker");
+    }
+}

@@ -1,0 +1,181 @@
+//! Pods in kinds that this program does not know: whatever holds `containers` as a Pod does.
+//!
+//! Runner sets, rollouts, Prow jobs, operators' resources: each hands a Pod template or a
+//! Pod's spec on. Objects inside of objects (a trigger's, a template's) count as if they
+//! stood alone.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value};
+
+use super::assembly::Assembly;
+use super::candidate::{Candidate, NO_NAME, Object, Pointers, below, candidates as of_document};
+
+/// Nothing that people write nests its Pod templates deeper.
+const MAX_DEPTH: usize = 24;
+
+/// The Pods that stand anywhere in `object`.
+pub fn candidates<'d>(object: &'d Value, head: Object<'d>, pointer: &str) -> Vec<Candidate<'d>> {
+    let mut search = Search {
+        head,
+        root: pointer.to_owned(),
+        found: Vec::new(),
+    };
+    search.value(object, pointer, 0);
+    search.found
+}
+
+struct Search<'d> {
+    head: Object<'d>,
+    root: String,
+    found: Vec<Candidate<'d>>,
+}
+
+impl<'d> Search<'d> {
+    fn value(&mut self, value: &'d Value, at: &str, depth: usize) {
+        if depth > MAX_DEPTH {
+            return;
+        }
+        match value {
+            Value::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    if item.is_object() || item.is_array() {
+                        self.value(item, &format!("{at}/{index}"), depth + 1);
+                    }
+                }
+            }
+            Value::Object(map) => self.object(value, map, at, depth),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+
+    fn object(&mut self, value: &'d Value, map: &'d Map<String, Value>, at: &str, depth: usize) {
+        let text = |key: &str| map.get(key).and_then(Value::as_str);
+        if depth > 0 && text("apiVersion").is_some() && text("kind").is_some() {
+            let inner = of_document(value);
+            self.found
+                .extend(inner.into_iter().map(|candidate| Candidate {
+                    pointers: candidate.pointers.moved(at),
+                    ..candidate
+                }));
+            return;
+        }
+        if map.get("spec").is_some_and(is_pod_spec) {
+            // The metadata of a whole object is not its Pods'.
+            if at == self.root && map.contains_key("kind") {
+                self.spec(&map["spec"], &below(at, "spec"));
+            } else {
+                self.push(Cow::Borrowed(map), Pointers::at(at));
+            }
+            return;
+        }
+        if let Some(runner) = map
+            .get("spec")
+            .filter(|_| self.head.group == Some(SUMMERWIND))
+            && at.ends_with("/template")
+        {
+            self.summerwind(runner, &below(at, "spec"));
+            return;
+        }
+        if is_pod_spec(value) {
+            self.spec(value, at);
+            return;
+        }
+        for (key, value) in map {
+            if value.is_object() || value.is_array() {
+                self.value(value, &below(at, key), depth + 1);
+            }
+        }
+    }
+
+    /// A bare spec, in a Pod of its own.
+    fn spec(&mut self, spec: &'d Value, at: &str) {
+        let mut pod = Map::new();
+        pod.insert("spec".to_owned(), spec.clone());
+        let mut pointers = Pointers::at(at);
+        pointers.part("/spec", at);
+        self.push(Cow::Owned(pod), pointers);
+    }
+
+    /// A RunnerDeployment of the older actions-runner-controller: its own fields beside a Pod's.
+    /// Source: `actions-runner-controller/apis/actions.summerwind.net/v1alpha1/runner_types.go`.
+    fn summerwind(&mut self, runner: &'d Value, at: &str) {
+        let mut pod = Assembly::at(at);
+        pod.container(runner, "runner", at);
+        for key in ["containers", "sidecarContainers"] {
+            pod.containers(runner.get(key), key, &below(at, key));
+        }
+        pod.init(runner.get("initContainers"), &below(at, "initContainers"));
+        pod.volumes(runner.get("volumes"), &below(at, "volumes"));
+        pod.fields(
+            Some(runner),
+            &["hostNetwork", "securityContext", "serviceAccountName"],
+        );
+        self.found
+            .extend(pod.finish(self.head, "Runner", None, Cow::Borrowed("")));
+    }
+
+    fn push(&mut self, pod: Cow<'d, Map<String, Value>>, pointers: Pointers) {
+        let named = |pod: &Map<String, Value>| {
+            let metadata = pod.get("metadata").and_then(|all| all.get("name"));
+            let name = metadata.or_else(|| pod.get("name"))?;
+            Some(name.as_str()?.to_owned())
+        };
+        let own = named(&pod);
+        let name = match (self.head.kind, own) {
+            ("", Some(own)) => Cow::Owned(own),
+            // A chart's value is known by its key.
+            ("", None) => Cow::Owned(last_key(pointers.base())),
+            (_, Some(own)) if own != self.head.name => {
+                Cow::Owned(format!("{}/{own}", self.head.name))
+            }
+            (_, Some(_) | None) => Cow::Borrowed(self.head.name),
+        };
+        self.found.push(Candidate {
+            kind: match self.head.kind {
+                "" => "PodTemplate",
+                kind => kind,
+            },
+            maker: match self.head.kind {
+                "" => "Pod",
+                "AutoscalingRunnerSet" | "EphemeralRunnerSet" => "EphemeralRunner",
+                "DeploymentConfig" => "ReplicationController",
+                "Rollout" => "ReplicaSet",
+                kind => kind,
+            },
+            name,
+            namespace: self.head.namespace,
+            pod: Ok(pod),
+            pointers,
+            scripts: Cow::Borrowed(""),
+        });
+    }
+}
+
+const SUMMERWIND: &str = "actions.summerwind.dev";
+
+/// The last key of a pointer that is no index.
+fn last_key(pointer: &str) -> String {
+    let mut keys = pointer.rsplit('/');
+    let key = keys.find(|key| key.parse::<usize>().is_err() && !key.is_empty());
+    key.unwrap_or(NO_NAME).replace("~1", "/").replace("~0", "~")
+}
+
+/// Whether `value` has containers as a Pod's spec has them. Jenkins' own templates have
+/// `containers` too, with commands of one line.
+fn is_pod_spec(value: &Value) -> bool {
+    let Some(Value::Array(containers)) = value.get("containers") else {
+        return false;
+    };
+    let is_container = |container: &Value| {
+        let known = ["image", "command", "args", "volumeMounts", "env"];
+        container.is_object() && known.iter().any(|key| container.get(key).is_some())
+    };
+    let is_line = |container: &Value| {
+        let mut words = ["command", "args"]
+            .iter()
+            .filter_map(|key| container.get(key));
+        words.any(Value::is_string)
+    };
+    containers.iter().any(is_container) && !containers.iter().any(is_line)
+}

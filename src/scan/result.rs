@@ -1,0 +1,185 @@
+//! The result of a scan: what was found, what was looked at, and what could not be.
+//!
+//! A result with gaps is incomplete, and every output says so.
+
+use std::collections::BTreeMap;
+
+use crate::policy::subject::NamespaceLabels;
+
+use super::finding::{Verdict, Workload};
+use super::risk::Weight;
+
+/// What a scan came to.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// What reaches a node's runtime, in the order in which it was read.
+    pub workloads: Vec<Workload>,
+    /// What could not be looked at.
+    pub gaps: Vec<Gap>,
+    /// How much was looked at.
+    pub seen: Seen,
+}
+
+/// How much was looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Files read; standard input is one.
+    pub files: usize,
+    /// Documents in them.
+    pub documents: usize,
+    /// Pods and Pod templates.
+    pub pods: usize,
+}
+
+impl Seen {
+    /// Adds what was seen elsewhere.
+    pub fn add(&mut self, other: Self) {
+        let Self {
+            files,
+            documents,
+            pods,
+        } = other;
+        self.files += files;
+        self.documents += documents;
+        self.pods += pods;
+    }
+}
+
+/// Something that could not be looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// The file, directory or namespace.
+    pub place: String,
+    /// The line at which it could not be read on.
+    pub line: Option<u32>,
+    /// Why.
+    pub why: Why,
+    /// Why, in words.
+    pub message: String,
+    /// The first line that names a runtime's socket all the same.
+    pub mentions: Option<u32>,
+}
+
+/// Why something could not be looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Why {
+    /// The system refused.
+    Unreadable,
+    /// A link that leads back to where it is.
+    LinkLoop,
+    /// It is no text in UTF-8.
+    NotText,
+    /// It is larger than what is read.
+    TooLarge,
+    /// It is no YAML or JSON.
+    NotYaml,
+    /// It is a template that is still to be rendered.
+    Template,
+    /// A workload without a Pod that the API server would take.
+    NotAPod,
+    /// The cluster refused.
+    Forbidden,
+    /// The cluster failed.
+    Cluster,
+}
+
+impl Why {
+    /// The reason as a fixed word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unreadable => "unreadable",
+            Self::LinkLoop => "link-loop",
+            Self::NotText => "not-text",
+            Self::TooLarge => "too-large",
+            Self::NotYaml => "not-yaml",
+            Self::Template => "template",
+            Self::NotAPod => "not-a-pod",
+            Self::Forbidden => "forbidden",
+            Self::Cluster => "cluster-error",
+        }
+    }
+}
+
+/// What one text came to.
+#[derive(Clone, Debug, Default)]
+pub struct Reading {
+    /// What reaches a node's runtime.
+    pub workloads: Vec<Workload>,
+    /// What could not be looked at.
+    pub gaps: Vec<Gap>,
+    /// How much was looked at.
+    pub seen: Seen,
+    /// The labels of the namespaces that the text declares.
+    pub namespaces: Namespaces,
+}
+
+/// Namespaces whose labels are known.
+pub type Namespaces = BTreeMap<String, NamespaceLabels>;
+
+/// The numbers of a report.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Workloads by verdict, in the order of [`Verdict::ALL`].
+    pub by_verdict: [usize; Verdict::ALL.len()],
+    /// Workloads that a person must change.
+    pub by_hand: usize,
+    /// Workloads that would be swapped to no use: they want the node's own containers.
+    pub useless: usize,
+    /// All ways to a runtime.
+    pub findings: usize,
+}
+
+impl Report {
+    /// Adds what one text came to.
+    pub fn add(&mut self, reading: Reading) {
+        let Reading {
+            workloads,
+            gaps,
+            seen,
+            namespaces: _,
+        } = reading;
+        self.workloads.extend(workloads);
+        self.gaps.extend(gaps);
+        self.seen.add(seen);
+    }
+
+    /// Whether everything could be looked at.
+    pub fn is_complete(&self) -> bool {
+        self.gaps.is_empty()
+    }
+
+    /// Its numbers.
+    pub fn summary(&self) -> Summary {
+        let mut summary = Summary::default();
+        for workload in &self.workloads {
+            for (count, verdict) in summary.by_verdict.iter_mut().zip(Verdict::ALL) {
+                *count += usize::from(workload.verdict == verdict);
+            }
+            summary.by_hand += usize::from(workload.hand.is_some());
+            summary.findings += workload.findings.len();
+            summary.useless += usize::from(is_to_no_use(workload));
+        }
+        summary
+    }
+
+    /// The worst verdict; none where nothing was found.
+    pub fn worst(&self) -> Option<Verdict> {
+        self.workloads.iter().map(|workload| workload.verdict).max()
+    }
+}
+
+/// Whether a workload is swapped although it wants the node's own containers.
+pub fn is_to_no_use(workload: &Workload) -> bool {
+    let mut risks = workload.risks.iter();
+    workload.verdict == Verdict::Swapped && risks.any(|risk| risk.rule.weight == Weight::Useless)
+}
+
+impl Summary {
+    /// How many workloads have this verdict.
+    pub fn of(&self, verdict: Verdict) -> usize {
+        let mut counts = Verdict::ALL.into_iter().zip(self.by_verdict);
+        counts
+            .find(|(v, _)| *v == verdict)
+            .map_or(0, |(_, count)| count)
+    }
+}
