@@ -46,9 +46,15 @@ pub fn to_flow_entry(key: &str, value: &Value, flow: Flow) -> String {
 fn node(out: &mut String, value: &Value, flow: Flow) {
     match value {
         Value::Object(map) if !map.is_empty() => {
-            items(out, flow, ['{', '}'], map.iter(), |out, (key, value), flow| {
-                entry(out, key, value, flow);
-            });
+            items(
+                out,
+                flow,
+                ['{', '}'],
+                map.iter(),
+                |out, (key, value), flow| {
+                    entry(out, key, value, flow);
+                },
+            );
         }
         Value::Array(list) if !list.is_empty() => items(out, flow, ['[', ']'], list.iter(), node),
         Value::String(text) => string(out, text, flow),
