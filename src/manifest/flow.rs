@@ -113,7 +113,7 @@ fn items<T>(
 fn string(out: &mut String, text: &str, flow: Flow) {
     if flow.json {
         // A string as JSON; nothing in it can fail.
-        out.push_str(&Value::from(text).to_string());
+        out.push_str(&Value::from(text).to_string().replace('\u{7f}', "\\u007f"));
     } else {
         quote::in_flow(out, text);
     }
