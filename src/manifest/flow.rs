@@ -111,7 +111,8 @@ fn items<T>(
 }
 
 fn string(out: &mut String, text: &str, flow: Flow) {
-    if flow.json {
+    // YAML readers take DEL only as an escape, as JSON may write it.
+    if flow.json || text.contains('\u{7f}') {
         // A string as JSON; nothing in it can fail.
         out.push_str(&Value::from(text).to_string().replace('\u{7f}', "\\u007f"));
     } else {
