@@ -9,7 +9,7 @@ ARG RUST_IMAGE=rust:1.95.0-slim-bookworm
 FROM ${RUST_IMAGE} AS build
 WORKDIR /src
 COPY . .
-# The same sources and image give the same bytes: nothing of the time or the machine is in them.
+# Nothing of the time or the machine is to be in the bytes.
 ENV SOURCE_DATE_EPOCH=0 \
     CARGO_INCREMENTAL=0
 # Named, so that build scripts and macros, which run here, are not static. glibc can be linked
