@@ -364,7 +364,7 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
                 Ruling::Deny
             }
             TcpAction::Replace | TcpAction::Warn => {
-                self.notices.push(Notice::DockerHostElsewhere {
+                self.notices.push(Notice::DockerHostNode {
                     container: container.name.to_string(),
                     value: container.env[index].value.to_string(),
                 });

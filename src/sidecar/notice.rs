@@ -49,6 +49,18 @@ pub enum Notice {
         /// The value.
         value: String,
     },
+    /// `DOCKER_HOST` of a container leads to the node's daemon, and was left alone.
+    DockerHostNode {
+        /// The container.
+        container: String,
+        /// The value.
+        value: String,
+    },
+    /// `DOCKER_HOST` of these containers led to the node.
+    DockerHostReplaced {
+        /// The containers' names.
+        containers: Vec<String>,
+    },
     /// Any other message of the policy.
     Policy(String),
 }
@@ -95,6 +107,15 @@ impl fmt::Display for Notice {
                 "{}: DOCKER_HOST={} still leads past the Pod's own Docker daemon",
                 shortened(container, 30),
                 shortened(value, 30)
+            ),
+            Self::DockerHostNode { container, value } => format!(
+                "{}: DOCKER_HOST={} leads to the node's Docker daemon; it was left alone",
+                shortened(container, 30),
+                shortened(value, 30)
+            ),
+            Self::DockerHostReplaced { containers } => format!(
+                "DOCKER_HOST led to the node and leads to a daemon of this Pod's own now in: {}",
+                containers.join(", ")
             ),
             Self::Policy(text) => text.clone(),
         };

@@ -409,16 +409,16 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
     }
 
     fn mirror(&self, own: &[Mount<'p>]) -> Mirror<'p> {
-        let mut protected: Vec<CleanPath<'p>> = vec![
+        let mut protected: Vec<CleanPath<'static>> = vec![
             CleanPath::new(&self.shared_dir).into_owned(),
             CleanPath::new(names::STORAGE_DIR),
             CleanPath::new(flags::storage_dir(self.order.profile)),
         ];
-        protected.extend(
-            own.iter()
-                .map(|m| CleanPath::new(&m.mount_path).into_owned()),
-        );
+        let own = || own.iter().map(|mount| CleanPath::new(&mount.mount_path));
+        let tmp = |path: &CleanPath<'_>| path.as_str() == "/tmp";
+        protected.extend(own().filter(|at| !tmp(at)).map(|at| at.into_owned()));
         let mut builder = MirrorBuilder::new(self.pod, protected);
+        own().filter(tmp).for_each(|at| builder.take(&at));
         if let Some(installed) = self.installed {
             builder.continue_from(installed.container);
         }
@@ -507,12 +507,20 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
             add(DEFAULT_SOCKET.to_owned());
         }
         for finding in &self.swaps {
-            if let Reach::Socket(file) = &finding.reach {
+            let directory = match finding.reach {
+                Reach::Socket(_) => finding.node_path.parent(),
+                Reach::Directory => Some(finding.node_path.clone()),
+                Reach::Ancestor | Reach::Client | Reach::Runtime(_) | Reach::Unresolved => None,
+            };
+            let Some(directory) = directory else {
+                continue;
+            };
+            for file in &finding.sockets {
                 add(format!("{}/{file}", self.shared_dir));
-                let at = finding.node_path.as_str();
-                let own = at == "/run/docker.sock" || self.order.profile.rootless;
-                if !own && !in_a_volume(at) {
-                    add(at.to_owned());
+                let at = directory.join(file);
+                let own = at.as_str() == "/run/docker.sock" || self.order.profile.rootless;
+                if !own && !in_a_volume(at.as_str()) {
+                    add(at.as_str().to_owned());
                 }
             }
         }
@@ -610,6 +618,16 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
         if !added.is_empty() {
             notices.push(Notice::Added { containers: added });
         }
+        let replaced = &self.order.replace_docker_host;
+        let hosts = named(&mut replaced.iter().map(|(place, _)| *place));
+        if !hosts.is_empty() {
+            notices.push(Notice::DockerHostReplaced { containers: hosts });
+        }
+        for &place in &self.users {
+            if replaced.iter().all(|(at, _)| *at != place) {
+                notices.extend(self.host_elsewhere(place));
+            }
+        }
         if self.installed.is_some_and(Installed::lost_restart_policy) {
             notices.push(Notice::Repaired);
         }
@@ -623,6 +641,42 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
             }
         }
         notices
+    }
+
+    /// Says so where a container's own `DOCKER_HOST` does not lead to the Pod's daemon.
+    fn host_elsewhere(&self, place: Place) -> Option<Notice> {
+        let container = self.pod.container(place);
+        let value = match container.env_var(names::DOCKER_HOST) {
+            Some(var) if var.value_from.is_none() && !var.value.is_empty() => &*var.value,
+            // A value that is known only on the node, and one that Docker takes for none.
+            _ => return None,
+        };
+        let leads_here = match value.strip_prefix("unix://") {
+            Some(path) => self.is_daemons_socket(place, &CleanPath::new(path)),
+            // A daemon that the Pod runs itself.
+            None => ["tcp://localhost", "tcp://127.0.0.1", "tcp://[::1]"]
+                .iter()
+                .any(|own| value.starts_with(own)),
+        };
+        (!leads_here).then(|| Notice::DockerHostElsewhere {
+            container: container.name.to_string(),
+            value: value.to_owned(),
+        })
+    }
+
+    /// Whether the container at `place` finds the daemon's socket at `path`.
+    fn is_daemons_socket(&self, place: Place, path: &CleanPath<'_>) -> bool {
+        let path = path.clone().unlinked();
+        let container = self.pod.container(place);
+        let swaps = self.swaps.iter().filter(|finding| finding.place == place);
+        let mut led = swaps.map(|finding| &container.volume_mounts[finding.mount].mount_path);
+        let at = |text: &str| CleanPath::new(text).unlinked().into_owned();
+        led.any(|mount| at(mount).holds(&path))
+            || at(&self.shared_dir).holds(&path)
+            || (self.order.targets.contains(&place) && at(DEFAULT_SOCKET) == path)
+            || container.volume_mounts.iter().any(|mount| {
+                *mount.name == *self.socket_volume && at(&mount.mount_path).holds(&path)
+            })
     }
 
     fn docker_host(&self) -> String {
