@@ -12,7 +12,6 @@ use time::OffsetDateTime;
 
 use crate::manifest::to_yaml;
 use crate::offline::Setting;
-use crate::policy::Policy;
 use crate::report::diff::Paint;
 use crate::report::document::document;
 use crate::report::html::html;
@@ -23,6 +22,7 @@ use crate::scan::finding::Verdict;
 use crate::scan::judge::Court;
 use crate::scan::result::Report;
 
+use super::policy::PolicyArgs;
 use super::progress::Progress;
 use super::{CliError, Exit, output};
 
@@ -32,7 +32,7 @@ use super::{CliError, Exit, output};
 Examples:
   dind-injector scan k8s/
   helm template ci ./chart | dind-injector scan -
-  dind-injector scan . -o html > report.html
+  dind-injector scan . --config policy.yaml -o html > report.html
   dind-injector scan . -o sarif --fail-on denied > scan.sarif
 
 Read are Kubernetes manifests (YAML or JSON, Lists and many documents), workflows and tasks of
@@ -44,6 +44,8 @@ pub struct ScanArgs {
     /// File or directory to scan; - is standard input
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<String>,
+    #[command(flatten)]
+    policy: PolicyArgs,
     /// How to write the result
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     output: Format,
@@ -102,13 +104,14 @@ pub enum ScanError {
 pub fn run(args: ScanArgs, out: &mut dyn Write) -> Result<Exit, CliError> {
     let ScanArgs {
         paths,
+        policy,
         output: format,
         namespace,
         fail_on,
         allow_incomplete,
     } = args;
     let court = Court {
-        policy: Policy::offline(),
+        policy: policy.offline()?,
         setting: Setting {
             namespace,
             ..Setting::default()
