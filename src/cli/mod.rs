@@ -16,6 +16,7 @@ mod policy;
 mod progress;
 mod scan;
 mod serve;
+mod uninject;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -42,6 +43,8 @@ enum Command {
     CheckConfig(check_config::CheckConfigArgs),
     /// Say what the webhook would do with Pods, and which rule says so
     Explain(explain::ExplainArgs),
+    /// Take injected manifests or live Pods back to what their authors wrote
+    Uninject(uninject::UninjectArgs),
     /// Make a development CA and a serving certificate, as files
     Certs(certs::CertsArgs),
     /// Find what reaches a node's container runtime, and what the webhook would make of it
@@ -114,6 +117,7 @@ impl Cli {
             Command::Inject(args) => inject::run(args, out, err),
             Command::CheckConfig(args) => check_config::run(args, out),
             Command::Explain(args) => explain::run(args, out, err),
+            Command::Uninject(args) => uninject::run(args, out, err),
             Command::Certs(args) => certs::run(args, out),
             Command::Scan(args) => scan::run(args, out),
         }

@@ -7,22 +7,17 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::{DynamicObject, PostParams};
-use kube::core::ObjectMeta;
-use kube::{Api, Client};
+use kube::Client;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::client::describe;
-use super::configuration::{Hooks, Kind, send};
+use super::configuration::{Configuration, Hooks, Kind, Published};
 use super::pace::Pace;
+use super::secret::CaSecret;
 use super::watch::{Change, Health, Timing, follow};
-use crate::certs::{
-    Authority, CertError, CertStore, Contents, Moment, Rotation, SecretChange, SecretSeen, Waits,
-};
-use crate::metrics::{Metrics, Watch, WriteResult};
+use crate::certs::{Authority, CertStore, Moment, Rotation, Waits};
+use crate::metrics::{Metrics, Watch};
 use crate::server::Readiness;
 
 /// Where self-managed certificates are kept, and who is to trust them.
@@ -96,9 +91,7 @@ impl Default for Settings {
 /// Keeps the CA, the caBundles and this process's leaf; to be run beside the server.
 #[derive(Debug)]
 pub struct ManagedCerts {
-    secrets: Api<Secret>,
-    secret_name: String,
-    namespace: String,
+    secret: CaSecret,
     configurations: Vec<Configuration>,
     names: Vec<String>,
     store: Arc<CertStore>,
@@ -108,19 +101,6 @@ pub struct ManagedCerts {
     settings: Settings,
     rotation: Rotation,
     began: Instant,
-    secret: Option<Secret>,
-    secret_seen: SecretSeen,
-    secret_pace: Pace,
-}
-
-#[derive(Debug)]
-struct Configuration {
-    kind: Kind,
-    name: String,
-    api: Api<DynamicObject>,
-    health: Arc<Health>,
-    hooks: Hooks,
-    pace: Pace,
 }
 
 /// What readiness tells.
@@ -158,21 +138,25 @@ impl ManagedArgs {
             namespace,
         } = self;
         let namespace = namespace.as_deref().unwrap_or(client.default_namespace());
+        let timing = settings.timing;
         let pace = || Pace::new(settings.first_retry, settings.last_retry);
         let health = Health::new(Watch::CaSecret, Arc::clone(&metrics));
+        let secret = CaSecret::new(
+            client.clone(),
+            namespace,
+            ca_secret,
+            timing,
+            pace(),
+            Arc::clone(&metrics),
+        );
         let configurations: Vec<Configuration> = [
             (Kind::Mutating, mutating_configuration),
             (Kind::Validating, validating_configuration),
         ]
         .into_iter()
         .filter(|(_, name)| !name.is_empty())
-        .map(|(kind, name)| Configuration {
-            kind,
-            name: name.clone(),
-            api: kind.api(client.clone()),
-            health: Health::new(kind.watch(), Arc::clone(&metrics)),
-            hooks: Hooks::Unknown,
-            pace: pace(),
+        .map(|(kind, name)| {
+            Configuration::new(kind, name, client, timing, pace(), Arc::clone(&metrics))
         })
         .collect();
         let names = match names {
@@ -188,9 +172,7 @@ impl ManagedArgs {
         let asked = Arc::clone(&status);
         readiness.probe_in_detail("authority", move || report(&asked, &watches));
         ManagedCerts {
-            secrets: Api::namespaced(client.clone(), namespace),
-            secret_name: ca_secret.clone(),
-            namespace: namespace.to_owned(),
+            secret,
             configurations,
             names,
             store,
@@ -200,9 +182,6 @@ impl ManagedArgs {
             settings,
             rotation: Rotation::new(settings.waits),
             began: Instant::now(),
-            secret: None,
-            secret_seen: SecretSeen::Unknown,
-            secret_pace: pace(),
         }
     }
 }
@@ -259,7 +238,7 @@ impl ManagedCerts {
     fn watch(&self, sender: &mpsc::UnboundedSender<News>, watches: &mut JoinSet<()>) {
         let timing = self.settings.timing;
         let news = sender.clone();
-        let (api, name) = (self.secrets.clone(), self.secret_name.clone());
+        let (api, name) = (self.secret.api.clone(), self.secret.name.clone());
         let health = Arc::clone(&self.health);
         watches.spawn(async move {
             let sink = |change| {
@@ -284,31 +263,13 @@ impl ManagedCerts {
 
     fn see(&mut self, news: News) {
         match news {
-            News::Secret(secret) => self.see_secret(secret.map(|secret| *secret)),
+            News::Secret(secret) => self.secret.see(secret.map(|secret| *secret)),
             News::Configuration(index, hooks) => {
                 if let Some(configuration) = self.configurations.get_mut(index) {
                     configuration.hooks = hooks;
                 }
             }
         }
-    }
-
-    fn see_secret(&mut self, secret: Option<Secret>) {
-        self.secret_seen = match &secret {
-            None => SecretSeen::Missing,
-            Some(secret) => match contents(secret) {
-                Ok(contents) => {
-                    let expires = contents.signer.cert().validity().not_after;
-                    self.metrics.upkeep().ca_in_use(expires);
-                    SecretSeen::Present(contents)
-                }
-                Err(error) => {
-                    tracing::warn!(secret = self.secret_name, %error, "the Secret holds no CA to sign with");
-                    SecretSeen::Broken
-                }
-            },
-        };
-        self.secret = secret;
     }
 
     /// Does all that can be done now, and says how long there is nothing more to do.
@@ -320,32 +281,41 @@ impl ManagedCerts {
                 .iter()
                 .map(|configuration| configuration.hooks.seen())
                 .collect();
-            let plan = self.rotation.plan(&self.secret_seen, &seen, now);
+            let plan = self.rotation.plan(&self.secret.seen, &seen, now);
             let mut wait = self.settings.look;
             let mut acted = false;
+            let mut troubles = Vec::new();
             let mut idle = plan.leaf.is_none() && plan.secret.is_none();
             if let Some(authority) = plan.leaf {
                 acted |= self.serve(authority, now.wall);
             }
             if let Some(change) = plan.secret {
-                match self.secret_pace.due_in() {
-                    Duration::ZERO => acted |= self.change(change, now.wall).await,
+                match self.secret.pace.due_in() {
+                    Duration::ZERO => {
+                        let changed = self.secret.change(change, now.wall).await;
+                        self.trouble(changed.err());
+                        // Something is known now that was not, if only when to try again.
+                        acted = true;
+                    }
                     due => wait = wait.min(due),
                 }
             }
-            for index in 0..self.configurations.len() {
-                // Without news of the Secret, others may know better whom to trust.
-                let Some(bundle) = plan.bundle.as_ref().filter(|_| self.health.is_up()) else {
-                    break;
-                };
-                match self.publish(index, bundle).await {
-                    Published::Already => {}
-                    Published::Now => acted = true,
-                    Published::In(due) => {
-                        idle = false;
-                        wait = wait.min(due);
+            // Without news of the Secret, others may know better whom to trust.
+            if let Some(bundle) = plan.bundle.as_ref().filter(|_| self.health.is_up()) {
+                for configuration in &mut self.configurations {
+                    match configuration.publish(bundle).await {
+                        Published::Already => {}
+                        Published::Now => acted = true,
+                        Published::In { due, trouble } => {
+                            idle = false;
+                            wait = wait.min(due);
+                            troubles.extend(trouble);
+                        }
                     }
                 }
+            }
+            if !troubles.is_empty() {
+                self.trouble(Some(troubles.join("; ")));
             }
             if idle {
                 self.trouble(None);
@@ -376,136 +346,6 @@ impl ManagedCerts {
         }
     }
 
-    /// Writes the Secret. Says whether to plan anew: something is known now that was not
-    /// before, if only when to try again.
-    async fn change(&mut self, change: SecretChange, wall: SystemTime) -> bool {
-        let name = change.name();
-        let before = match &self.secret_seen {
-            SecretSeen::Present(contents) => Some(contents),
-            SecretSeen::Unknown | SecretSeen::Missing | SecretSeen::Broken => None,
-        };
-        let after = match change.apply(before, wall) {
-            Ok(Some(after)) => after,
-            Ok(None) => return false,
-            Err(error) => {
-                tracing::error!(%error, "cannot make a CA");
-                self.trouble(Some(error.to_string()));
-                self.secret_pace.failed();
-                return true;
-            }
-        };
-        let written = self.write(&after).await;
-        let upkeep = self.metrics.upkeep();
-        match written {
-            Ok(secret) => {
-                upkeep.ca_secret_written(WriteResult::Ok);
-                tracing::info!(
-                    secret = self.secret_name,
-                    change = name,
-                    "changed the CA's Secret"
-                );
-                self.see_secret(Some(secret));
-                true
-            }
-            Err(WriteError::First) => {
-                upkeep.ca_secret_written(WriteResult::Conflict);
-                tracing::debug!(
-                    change = name,
-                    "another replica changed the CA's Secret first"
-                );
-                self.secret_pace.failed();
-                match patiently(
-                    self.settings.timing,
-                    self.secrets.get_opt(&self.secret_name),
-                )
-                .await
-                {
-                    Ok(secret) => self.see_secret(secret),
-                    Err(WriteError::First) => {}
-                    Err(WriteError::Other(error)) => self.trouble(Some(error)),
-                }
-                true
-            }
-            Err(WriteError::Other(error)) => {
-                upkeep.ca_secret_written(WriteResult::Failed);
-                tracing::warn!(
-                    secret = self.secret_name,
-                    error,
-                    "cannot write the CA's Secret"
-                );
-                self.trouble(Some(format!("cannot write the CA's Secret: {error}")));
-                self.secret_pace.failed();
-                true
-            }
-        }
-    }
-
-    async fn write(&self, after: &Contents) -> Result<Secret, WriteError> {
-        let mut secret = self.secret.clone().unwrap_or_else(|| Secret {
-            metadata: ObjectMeta {
-                name: Some(self.secret_name.clone()),
-                namespace: Some(self.namespace.clone()),
-                ..ObjectMeta::default()
-            },
-            type_: Some("Opaque".to_owned()),
-            ..Secret::default()
-        });
-        let mut data = data_of(&secret);
-        after.write(&mut data);
-        let data = data
-            .into_iter()
-            .map(|(key, value)| (key, ByteString(value)));
-        secret.data = Some(data.collect());
-        let params = PostParams::default();
-        let timing = self.settings.timing;
-        if self.secret.is_some() {
-            let written = self.secrets.replace(&self.secret_name, &params, &secret);
-            patiently(timing, written).await
-        } else {
-            patiently(timing, self.secrets.create(&params, &secret)).await
-        }
-    }
-
-    /// Makes a configuration's caBundles this one.
-    async fn publish(&mut self, index: usize, bundle: &str) -> Published {
-        let Some(configuration) = self.configurations.get_mut(index) else {
-            return Published::Already;
-        };
-        let Some(patch) = configuration.hooks.patch_to(bundle) else {
-            return Published::Already;
-        };
-        match configuration.pace.due_in() {
-            Duration::ZERO => {}
-            due => return Published::In(due),
-        }
-        let (kind, name) = (configuration.kind.name(), configuration.name.as_str());
-        let sent = send(&configuration.api, name, &patch);
-        let sent = patiently(self.settings.timing, sent).await;
-        let upkeep = self.metrics.upkeep();
-        match sent {
-            Ok(hooks) => {
-                upkeep.ca_bundle_patched(WriteResult::Ok);
-                tracing::info!(kind, name, "set the caBundle");
-                configuration.hooks = hooks;
-                configuration.pace.done();
-                Published::Now
-            }
-            Err(error) => {
-                let (result, error) = match error {
-                    WriteError::First => (WriteResult::Conflict, "it changed meanwhile".to_owned()),
-                    WriteError::Other(error) => (WriteResult::Failed, error),
-                };
-                upkeep.ca_bundle_patched(result);
-                tracing::warn!(kind, name, error, "cannot set the caBundle");
-                let trouble = format!("cannot set the caBundle of {kind} {name}: {error}");
-                configuration.pace.failed();
-                let due = configuration.pace.due_in();
-                self.trouble(Some(trouble));
-                Published::In(due)
-            }
-        }
-    }
-
     fn tell(&self) {
         let trusted = self.rotation.is_trusted();
         self.metrics.upkeep().ca_bundle_is_current(trusted);
@@ -527,40 +367,6 @@ impl ManagedCerts {
     }
 }
 
-enum Published {
-    /// There was nothing to do.
-    Already,
-    /// It was done.
-    Now,
-    /// It is to be tried after this time.
-    In(Duration),
-}
-
-enum WriteError {
-    /// Somebody else was first.
-    First,
-    /// Anything else.
-    Other(String),
-}
-
-async fn patiently<T>(
-    timing: Timing,
-    answer: impl Future<Output = kube::Result<T>>,
-) -> Result<T, WriteError> {
-    match tokio::time::timeout(timing.answer, answer).await {
-        Ok(Ok(answer)) => Ok(answer),
-        // Not there any more is as good as changed: it is looked at again.
-        Ok(Err(kube::Error::Api(status))) if status.code == 409 || status.code == 404 => {
-            Err(WriteError::First)
-        }
-        Ok(Err(error)) => Err(WriteError::Other(describe(&error))),
-        Err(_) => Err(WriteError::Other(format!(
-            "the API server said nothing for {:?}",
-            timing.answer
-        ))),
-    }
-}
-
 /// The one object that a watch by name can tell of.
 fn the_one<T>(change: Change<T>) -> Option<T> {
     match change {
@@ -568,14 +374,4 @@ fn the_one<T>(change: Change<T>) -> Option<T> {
         Change::Applied(one) => Some(one),
         Change::Removed(_) => None,
     }
-}
-
-fn data_of(secret: &Secret) -> std::collections::BTreeMap<String, Vec<u8>> {
-    let data = secret.data.iter().flatten();
-    data.map(|(key, ByteString(value))| (key.clone(), value.clone()))
-        .collect()
-}
-
-fn contents(secret: &Secret) -> Result<Contents, CertError> {
-    Contents::read(&data_of(secret))
 }

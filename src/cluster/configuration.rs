@@ -3,6 +3,10 @@
 //! Mutating and validating ones have the same shape in what matters here.
 //! Source: `k8s.io/api/admissionregistration/v1/types.go`.
 
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::api::admissionregistration::v1::{
@@ -12,8 +16,11 @@ use kube::api::{ApiResource, DynamicObject, Patch, PatchParams};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
+use super::pace::Pace;
+use super::watch::{Health, Timing};
+use super::write::{WriteError, patiently};
 use crate::certs::BundleSeen;
-use crate::metrics::Watch;
+use crate::metrics::{Metrics, Watch, WriteResult};
 
 /// Which of the two kinds.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -123,13 +130,97 @@ impl Hooks {
     }
 }
 
-/// Sends a patch, and gives what the configuration is after it.
-pub(super) async fn send(
-    api: &Api<DynamicObject>,
-    name: &str,
-    patch: &Value,
-) -> kube::Result<Hooks> {
-    let params = PatchParams::default();
-    let after = api.patch(name, &params, &Patch::Strategic(patch)).await?;
-    Ok(Hooks::of(Some(&after)))
+/// A configuration that is kept right.
+pub(super) struct Configuration {
+    pub(super) kind: Kind,
+    pub(super) name: String,
+    pub(super) api: Api<DynamicObject>,
+    pub(super) health: Arc<Health>,
+    pub(super) hooks: Hooks,
+    pace: Pace,
+    timing: Timing,
+    metrics: Arc<Metrics>,
+}
+
+/// What became of a caBundle.
+pub(super) enum Published {
+    /// There was nothing to do.
+    Already,
+    /// It was set.
+    Now,
+    /// It is to be tried after this time.
+    In {
+        due: Duration,
+        /// What went wrong, for people.
+        trouble: Option<String>,
+    },
+}
+
+impl Configuration {
+    pub(super) fn new(
+        kind: Kind,
+        name: &str,
+        client: &Client,
+        timing: Timing,
+        pace: Pace,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self {
+            kind,
+            name: name.to_owned(),
+            api: kind.api(client.clone()),
+            health: Health::new(kind.watch(), Arc::clone(&metrics)),
+            hooks: Hooks::Unknown,
+            pace,
+            timing,
+            metrics,
+        }
+    }
+
+    /// Makes every caBundle this one.
+    pub(super) async fn publish(&mut self, pem: &str) -> Published {
+        let Some(patch) = self.hooks.patch_to(pem) else {
+            return Published::Already;
+        };
+        match self.pace.due_in() {
+            Duration::ZERO => {}
+            due => return Published::In { due, trouble: None },
+        }
+        let (kind, name) = (self.kind.name(), self.name.as_str());
+        let (params, strategic) = (PatchParams::default(), Patch::Strategic(&patch));
+        let sent = self.api.patch(name, &params, &strategic);
+        let sent = patiently(self.timing, sent).await;
+        let upkeep = self.metrics.upkeep();
+        let trouble = match sent {
+            Ok(after) => {
+                upkeep.ca_bundle_patched(WriteResult::Ok);
+                tracing::info!(kind, name, "set the caBundle");
+                self.hooks = Hooks::of(Some(&after));
+                self.pace.done();
+                return Published::Now;
+            }
+            Err(WriteError::First) => {
+                upkeep.ca_bundle_patched(WriteResult::Conflict);
+                tracing::debug!(kind, name, "it changed before its caBundle was set");
+                None
+            }
+            Err(WriteError::Other(error)) => {
+                upkeep.ca_bundle_patched(WriteResult::Failed);
+                tracing::warn!(kind, name, error, "cannot set the caBundle");
+                Some(format!("cannot set the caBundle of {kind} {name}: {error}"))
+            }
+        };
+        self.pace.failed();
+        let due = self.pace.due_in();
+        Published::In { due, trouble }
+    }
+}
+
+impl fmt::Debug for Configuration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Configuration")
+            .field("kind", &self.kind)
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
 }

@@ -11,8 +11,10 @@ mod configuration;
 mod events;
 mod namespaces;
 mod pace;
+mod secret;
 mod version;
 mod watch;
+mod write;
 
 pub use authority::{ManagedArgs, ManagedCerts, Settings};
 pub use client::{ClusterArgs, ClusterError, describe, in_cluster};

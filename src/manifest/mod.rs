@@ -7,6 +7,7 @@
 
 mod anchors;
 mod error;
+mod flow;
 mod json;
 mod operation;
 mod position;
@@ -20,10 +21,11 @@ mod yaml;
 use serde_json::Value;
 
 pub use error::{Problem, ReadError};
+pub use flow::{Flow, Spacing, to_flow, to_flow_entry};
 pub use operation::{Operation, OperationError, operations};
 pub use position::{Origin, Position, Positions};
 pub use workload::{PodRef, ShapeError, pods};
-pub use write::to_yaml;
+pub use write::{Layout, to_block, to_yaml};
 
 /// How deep mappings and lists may nest; serde_json's own bound, so that what is read here can be
 /// read again as JSON.

@@ -10,93 +10,157 @@ use super::quote;
 /// A key longer than this is written with `?`: readers look for a key's `:` only 1024 characters on.
 const LONGEST_SIMPLE_KEY: usize = 512;
 
+/// How block style is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Layout {
+    /// Columns from a mapping's key to the keys below it; 1 to 9.
+    pub step: usize,
+    /// Columns from a key to the dashes of its list.
+    pub dash: usize,
+    /// Columns from a dash to its item; at least 2.
+    pub item: usize,
+}
+
+impl Layout {
+    /// As `kubectl` prints: two spaces a level, lists at the indentation of their key.
+    pub const KUBECTL: Self = Self {
+        step: 2,
+        dash: 0,
+        item: 2,
+    };
+}
+
+impl Default for Layout {
+    fn default() -> Self {
+        Self::KUBECTL
+    }
+}
+
 /// One document, with a line break at its end and without a `---` before it.
 ///
 /// Block style, two spaces a level, lists at the indentation of their key. Strings of several lines
 /// are literal blocks. Put `---\n` between documents, with no blank line: a literal block at the end
 /// may keep the breaks that follow it.
 pub fn to_yaml(value: &Value) -> String {
-    let mut out = String::new();
-    match value {
-        Value::Object(map) if !map.is_empty() => mapping(&mut out, map, 0, false),
-        Value::Array(list) if !list.is_empty() => sequence(&mut out, list, 0, false),
-        Value::String(text) => string(&mut out, text, 0),
-        leaf => scalar(&mut out, leaf),
-    }
-    if !out.ends_with('\n') {
-        out.push('\n');
-    }
-    out
+    to_block(value, 0, Layout::KUBECTL)
 }
 
-/// A mapping whose keys stand at `indent`. `open` means that the cursor is already there, after a
-/// `- ` or `? `.
-fn mapping(out: &mut String, map: &Map<String, Value>, indent: usize, mut open: bool) {
-    for (key, value) in map {
-        if !std::mem::take(&mut open) {
-            start_line(out, indent);
-        }
-        let start = out.len();
-        quote::inline(out, key);
-        if out.len() - start > LONGEST_SIMPLE_KEY {
-            out.insert_str(start, "? ");
-            start_line(out, indent);
-        }
-        out.push(':');
-        match value {
-            Value::Object(map) if !map.is_empty() => mapping(out, map, indent + 2, false),
-            Value::Array(list) if !list.is_empty() => sequence(out, list, indent, false),
-            Value::String(text) => {
-                out.push(' ');
-                string(out, text, indent);
-            }
-            leaf => {
-                out.push(' ');
-                scalar(out, leaf);
-            }
-        }
-    }
-}
-
-/// A list whose dashes stand at `indent`.
-fn sequence(out: &mut String, list: &[Value], indent: usize, mut open: bool) {
-    for item in list {
-        if !std::mem::take(&mut open) {
-            start_line(out, indent);
-        }
-        out.push_str("- ");
-        match item {
-            Value::Object(map) if !map.is_empty() => mapping(out, map, indent + 2, true),
-            Value::Array(list) if !list.is_empty() => sequence(out, list, indent + 2, true),
-            Value::String(text) => string(out, text, indent),
-            leaf => scalar(out, leaf),
-        }
-    }
-}
-
-/// A string that belongs to a key or dash at `indent`.
-fn string(out: &mut String, text: &str, indent: usize) {
-    let Some(literal) = quote::literal(text) else {
-        return quote::inline(out, text);
+/// A value in block style, to stand at `indent` columns; its first line is not indented, for what
+/// stands before it there may be a dash. With a line break at its end.
+pub fn to_block(value: &Value, indent: usize, layout: Layout) -> String {
+    let mut page = Page {
+        out: String::new(),
+        layout,
     };
-    out.push('|');
-    if literal.indented {
-        out.push('2');
+    match value {
+        Value::Object(map) if !map.is_empty() => page.mapping(map, indent, true),
+        Value::Array(list) if !list.is_empty() => page.sequence(list, indent, true),
+        // A literal block is indented by a step from what stands before it.
+        Value::String(text) => page.string(text, indent.saturating_sub(layout.item), layout.step),
+        leaf => page.scalar(leaf),
     }
-    out.push_str(literal.chomping);
-    let lines = text.strip_suffix('\n').unwrap_or(text);
-    for line in lines.split('\n') {
-        out.push('\n');
-        if !line.is_empty() {
-            out.extend(std::iter::repeat_n(' ', indent + 2));
-            out.push_str(line);
-        }
+    if !page.out.ends_with('\n') {
+        page.out.push('\n');
     }
-    // A literal block ends with its own line break; the next line must not add another.
-    out.push('\n');
+    page.out
 }
 
-fn scalar(out: &mut String, value: &Value) {
+struct Page {
+    out: String,
+    layout: Layout,
+}
+
+impl Page {
+    /// A mapping whose keys stand at `indent`. `open` means that the cursor is already there, after a
+    /// `- ` or `? `.
+    fn mapping(&mut self, map: &Map<String, Value>, indent: usize, mut open: bool) {
+        let Layout { step, dash, .. } = self.layout;
+        for (key, value) in map {
+            if !std::mem::take(&mut open) {
+                self.start_line(indent);
+            }
+            let start = self.out.len();
+            quote::inline(&mut self.out, key);
+            if self.out.len() - start > LONGEST_SIMPLE_KEY {
+                self.out.insert_str(start, "? ");
+                self.start_line(indent);
+            }
+            self.out.push(':');
+            match value {
+                Value::Object(map) if !map.is_empty() => self.mapping(map, indent + step, false),
+                Value::Array(list) if !list.is_empty() => {
+                    self.sequence(list, indent + dash, false);
+                }
+                Value::String(text) => {
+                    self.out.push(' ');
+                    self.string(text, indent, step);
+                }
+                leaf => {
+                    self.out.push(' ');
+                    self.scalar(leaf);
+                }
+            }
+        }
+    }
+
+    /// A list whose dashes stand at `indent`.
+    fn sequence(&mut self, list: &[Value], indent: usize, mut open: bool) {
+        let width = self.layout.item;
+        for item in list {
+            if !std::mem::take(&mut open) {
+                self.start_line(indent);
+            }
+            self.out.push('-');
+            self.out.extend(std::iter::repeat_n(' ', width - 1));
+            match item {
+                Value::Object(map) if !map.is_empty() => self.mapping(map, indent + width, true),
+                Value::Array(list) if !list.is_empty() => {
+                    self.sequence(list, indent + width, true);
+                }
+                Value::String(text) => self.string(text, indent, width),
+                leaf => self.scalar(leaf),
+            }
+        }
+    }
+
+    /// A string that belongs to a key or dash at `indent`; its lines stand `step` columns further.
+    fn string(&mut self, text: &str, indent: usize, step: usize) {
+        let Some(literal) = quote::literal(text) else {
+            return quote::inline(&mut self.out, text);
+        };
+        let out = &mut self.out;
+        out.push('|');
+        if literal.indented {
+            out.push_str(&step.to_string());
+        }
+        out.push_str(literal.chomping);
+        let lines = text.strip_suffix('\n').unwrap_or(text);
+        for line in lines.split('\n') {
+            out.push('\n');
+            if !line.is_empty() {
+                out.extend(std::iter::repeat_n(' ', indent + step));
+                out.push_str(line);
+            }
+        }
+        // A literal block ends with its own line break; the next line must not add another.
+        out.push('\n');
+    }
+
+    fn scalar(&mut self, value: &Value) {
+        scalar(&mut self.out, value);
+    }
+
+    /// Ends the line before, if it has not ended, and indents.
+    fn start_line(&mut self, indent: usize) {
+        let out = &mut self.out;
+        if !out.is_empty() && !out.ends_with('\n') {
+            out.push('\n');
+        }
+        out.extend(std::iter::repeat_n(' ', indent));
+    }
+}
+
+pub(super) fn scalar(out: &mut String, value: &Value) {
     match value {
         Value::Null => out.push_str("null"),
         Value::Bool(true) => out.push_str("true"),
@@ -125,12 +189,4 @@ fn number(out: &mut String, number: &Number) {
             out.push_str(exponent);
         }
     }
-}
-
-/// Ends the line before, if it has not ended, and indents.
-fn start_line(out: &mut String, indent: usize) {
-    if !out.is_empty() && !out.ends_with('\n') {
-        out.push('\n');
-    }
-    out.extend(std::iter::repeat_n(' ', indent));
 }

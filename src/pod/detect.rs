@@ -41,6 +41,8 @@ pub struct Finding {
     pub node_path: CleanPath<'static>,
     /// How it reaches the runtime.
     pub reach: Reach,
+    /// The file names of the Docker sockets that it is, or that it directly holds.
+    pub sockets: Vec<String>,
 }
 
 /// Why a Pod counts as a node agent, which wants the node's own sockets.
@@ -109,6 +111,7 @@ pub fn detect(pod: &Pod<'_>, sockets: &Sockets) -> Vec<Finding> {
                 place,
                 mount: index,
                 volume: *volume,
+                sockets: sockets.names_at(&node_path),
                 node_path,
                 reach,
             });

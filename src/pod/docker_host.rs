@@ -3,8 +3,13 @@
 //! A socket is not the only way to the node's daemon: `DOCKER_HOST=tcp://$(NODE_IP):2375`
 //! with the node's address from the downward API is Docker-outside-of-Docker over TCP.
 
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
 use crate::names;
 
+use super::expand::{Environment, Expanded, Piece};
+use super::text::Text;
 use super::view::{Container, EnvVar};
 
 /// What `DOCKER_HOST` says.
@@ -24,35 +29,53 @@ pub fn docker_host(container: &Container<'_>) -> DockerHost {
     let Some((index, var)) = container.env.iter().enumerate().rev().find(named) else {
         return DockerHost::Unset;
     };
-    if is_node_address(var) || names_node_address(container, &var.value) {
-        return DockerHost::Node(index);
-    }
-    DockerHost::Elsewhere
-}
-
-/// Whether a `tcp://` address uses a variable that holds the node's address.
-fn names_node_address(container: &Container<'_>, value: &str) -> bool {
-    let Some(mut rest) = value.strip_prefix("tcp://") else {
-        return false;
+    let leads_to_node = match var.value_from {
+        Some(source) => is_node_address(source),
+        None => names_node_address(container, &var.value),
     };
-    while let Some((_, after)) = rest.split_once("$(") {
-        let Some((name, tail)) = after.split_once(')') else {
-            return false;
-        };
-        if container.env_var(name).is_some_and(is_node_address) {
-            return true;
-        }
-        rest = tail;
+    match leads_to_node {
+        true => DockerHost::Node(index),
+        false => DockerHost::Elsewhere,
     }
-    false
 }
 
-fn is_node_address(var: &EnvVar<'_>) -> bool {
-    var.value_from.is_some_and(|source| {
-        let source = source.get();
-        source.contains(r#""status.hostIP""#)
-            || source.contains(r#""status.hostIPs""#)
-            || source.contains(r#""spec.nodeName""#)
+/// Whether a network address is made with a variable that holds the node's address, through
+/// other variables too. Docker takes an address without a scheme for TCP.
+fn names_node_address(container: &Container<'_>, value: &str) -> bool {
+    if value.starts_with("unix:") || !value.contains("$(") {
+        return false;
+    }
+    match Environment::of(container).expand(value) {
+        Expanded::Pieces(pieces) => pieces.iter().any(|piece| match piece {
+            Piece::From(source) => is_node_address(source),
+            Piece::Known(_) => false,
+        }),
+        Expanded::Unknown => false,
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Source<'a> {
+    #[serde(borrow, default)]
+    field_ref: Option<FieldRef<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FieldRef<'a> {
+    #[serde(borrow, default)]
+    field_path: Text<'a>,
+}
+
+fn is_node_address(source: &RawValue) -> bool {
+    let source: Result<Source<'_>, _> = serde_json::from_str(source.get());
+    let field = source.ok().and_then(|source| source.field_ref);
+    field.is_some_and(|field| {
+        matches!(
+            &*field.field_path,
+            "status.hostIP" | "status.hostIPs" | "spec.nodeName"
+        )
     })
 }
 

@@ -124,6 +124,14 @@ impl Sockets {
         Some(Leads::Runtime(*runtime))
     }
 
+    /// The file names of the Docker sockets at `path`, or directly below it.
+    pub fn names_at(&self, path: &CleanPath<'_>) -> Vec<String> {
+        let here = self.docker.iter().filter(|socket| {
+            *socket == path || socket.parent().as_ref() == Some(path) && path.as_str() != "/"
+        });
+        here.map(|socket| socket.file_name().to_owned()).collect()
+    }
+
     /// Whether something that is watched may lie below `path`: a `subPath` decides.
     pub fn may_lie_below(&self, path: &CleanPath<'_>) -> bool {
         self.socket_may_lie_below(path) || CLIENTS.iter().any(|at| path.holds(&CleanPath::new(at)))

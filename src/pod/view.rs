@@ -12,7 +12,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::text::Text;
-use super::written::{Listed, Verbatim};
+use super::written::{Given, Listed, Verbatim};
 use crate::names;
 
 /// A Pod, or the template of one.
@@ -318,7 +318,7 @@ pub struct SecurityContext {
 #[derive(Debug)]
 pub struct Labels<'a> {
     entries: Vec<(Text<'a>, Text<'a>)>,
-    present: bool,
+    given: Given,
 }
 
 impl Default for Labels<'_> {
@@ -330,12 +330,17 @@ impl Default for Labels<'_> {
 impl Labels<'_> {
     const ABSENT: Self = Self {
         entries: Vec::new(),
-        present: false,
+        given: Given::Absent,
     };
 
     /// Whether the map is there at all, be it empty.
     pub fn is_present(&self) -> bool {
-        self.present
+        self.given == Given::Value
+    }
+
+    /// How it was written.
+    pub fn given(&self) -> Given {
+        self.given
     }
 
     /// Every key with its value.
@@ -387,7 +392,12 @@ impl Annotations<'_> {
 
     /// Whether the Pod has annotations at all.
     pub fn is_present(&self) -> bool {
-        self.0.present
+        self.0.is_present()
+    }
+
+    /// How they were written.
+    pub fn given(&self) -> Given {
+        self.0.given
     }
 
     /// Every annotation with this project's prefix.
@@ -418,7 +428,10 @@ impl<'de> Visitor<'de> for StringMap {
     }
 
     fn visit_unit<E>(self) -> Result<Labels<'de>, E> {
-        Ok(Labels::ABSENT)
+        Ok(Labels {
+            given: Given::Null,
+            ..Labels::ABSENT
+        })
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Labels<'de>, A::Error> {
@@ -432,7 +445,7 @@ impl<'de> Visitor<'de> for StringMap {
         }
         Ok(Labels {
             entries,
-            present: true,
+            given: Given::Value,
         })
     }
 }

@@ -32,16 +32,16 @@ impl<'de: 'a, 'a, T: Deserialize<'de>> Deserialize<'de> for Verbatim<'a, T> {
     }
 }
 
-/// How a list was written.
+/// How a list or a mapping was written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Given {
     /// Not at all.
     #[default]
     Absent,
-    /// As `null`, which Go reads as an empty list.
+    /// As `null`, which Go reads as an empty one.
     Null,
-    /// As a list, be it empty.
-    List,
+    /// As what it is, be it empty.
+    Value,
 }
 
 /// A list, and how it was written.
@@ -90,7 +90,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Listed<T> {
         Ok(match Option::<Vec<T>>::deserialize(deserializer)? {
             Some(items) => Self {
                 items,
-                given: Given::List,
+                given: Given::Value,
             },
             None => Self {
                 items: Vec::new(),
@@ -116,7 +116,7 @@ mod tests {
         for (json, given) in [
             ("{}", Given::Absent),
             (r#"{"list":null}"#, Given::Null),
-            (r#"{"list":[]}"#, Given::List),
+            (r#"{"list":[]}"#, Given::Value),
         ] {
             let holder: Holder<'_> = serde_json::from_str(json).unwrap();
             assert_eq!(holder.list.given(), given, "{json}");

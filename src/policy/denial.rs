@@ -86,7 +86,7 @@ pub enum Denial {
         /// What it wants the node's daemon for.
         need: Option<Need>,
         /// What an admin can do.
-        exemption: Exemption,
+        exemption: Box<Exemption>,
     },
     /// A mount through which the socket is reached, and that cannot be swapped.
     #[error(
@@ -100,7 +100,7 @@ pub enum Denial {
         /// The path of the node.
         path: String,
         /// What an admin can do.
-        exemption: Exemption,
+        exemption: Box<Exemption>,
     },
     /// A mount of which nobody can say here whether it reaches the socket.
     #[error(
@@ -129,7 +129,7 @@ pub enum Denial {
         /// The path of the node.
         path: String,
         /// What an admin can do.
-        exemption: Exemption,
+        exemption: Box<Exemption>,
     },
     /// `DOCKER_HOST` leads to the node, where the rule denies it.
     #[error(

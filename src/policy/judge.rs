@@ -364,7 +364,7 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
                 Ruling::Deny
             }
             TcpAction::Replace | TcpAction::Warn => {
-                self.notices.push(Notice::DockerHostElsewhere {
+                self.notices.push(Notice::DockerHostNode {
                     container: container.name.to_string(),
                     value: container.env[index].value.to_string(),
                 });
@@ -394,12 +394,12 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
         }
     }
 
-    fn exemption(&self, rule: &Rule, says: &'static str) -> Exemption {
-        Exemption {
+    fn exemption(&self, rule: &Rule, says: &'static str) -> Box<Exemption> {
+        Box::new(Exemption {
             namespace: self.subject.namespace.to_owned(),
             above: rule.name.clone(),
             says,
-        }
+        })
     }
 
     /// The mounted path as the Pod's author wrote it.

@@ -3,6 +3,8 @@
 //! A wish is only a wish: whether it counts is the rule's word. What cannot be understood
 //! is an error that names the annotation and what it may be, never a silent default.
 
+use std::collections::HashMap;
+
 use serde::Deserialize;
 
 use crate::names;
@@ -69,6 +71,15 @@ pub enum WishError {
         /// The Pod's containers.
         known: String,
     },
+    /// No container at all.
+    #[error(
+        "annotation {} names nobody; the Pod's containers are: {known}",
+        names::CONTAINERS
+    )]
+    NoContainer {
+        /// The Pod's containers.
+        known: String,
+    },
     /// Not what Applatix took.
     #[error(
         "annotation {} is not understood: {error}; it may be \
@@ -128,24 +139,34 @@ impl Wish {
 }
 
 fn containers(pod: &Pod<'_>, list: &str) -> Result<Vec<Place>, WishError> {
+    let known = || {
+        let all = pod.containers().take(8);
+        let known: Vec<&str> = all.map(|(_, container)| &*container.name).collect();
+        known.join(", ")
+    };
     let names = list
         .split(',')
         .map(str::trim)
         .filter(|name| !name.is_empty());
-    names
+    let by_name: HashMap<&str, Place> = pod
+        .containers()
+        .map(|(place, container)| (&*container.name, place))
+        .collect();
+    let places: Result<Vec<Place>, WishError> = names
         .map(|name| {
-            let mut all = pod.containers();
-            let found = all.find(|(_, container)| &*container.name == name);
-            found.map(|(place, _)| place).ok_or_else(|| {
-                let all = pod.containers().take(8);
-                let known: Vec<&str> = all.map(|(_, container)| &*container.name).collect();
-                WishError::Container {
+            by_name
+                .get(name)
+                .copied()
+                .ok_or_else(|| WishError::Container {
                     name: name.chars().take(63).collect(),
-                    known: known.join(", "),
-                }
-            })
+                    known: known(),
+                })
         })
-        .collect()
+        .collect();
+    match places {
+        Ok(places) if places.is_empty() => Err(WishError::NoContainer { known: known() }),
+        other => other,
+    }
 }
 
 fn applatix(annotations: &Annotations<'_>) -> Result<Wish, WishError> {

@@ -22,7 +22,7 @@ use super::notice::Notice;
 /// Paths that the daemon stands on, with `/var/run` written `/run`: a mount at one, above
 /// one or below one would change the daemon itself, or hide it.
 /// `/run/containerd` is here because dockerd takes over a containerd that it finds there.
-const DAEMON_PATHS: [&str; 20] = [
+const DAEMON_PATHS: [&str; 26] = [
     "/bin",
     "/sbin",
     "/lib",
@@ -36,9 +36,15 @@ const DAEMON_PATHS: [&str; 20] = [
     "/usr/local/lib",
     "/usr/local/libexec",
     "/etc/docker",
+    "/etc/passwd",
+    "/etc/group",
+    "/etc/subuid",
+    "/etc/subgid",
+    "/home/rootless/.config",
     "/proc",
     "/sys",
     "/dev",
+    "/run/dind-injector",
     "/run/docker",
     "/run/docker.sock",
     "/run/containerd",
@@ -62,24 +68,38 @@ pub struct Mirror<'a> {
 /// Builds a [`Mirror`]; paths that are taken already are told first.
 pub struct MirrorBuilder<'p, 'a> {
     pod: &'p Pod<'a>,
-    own: Vec<CleanPath<'p>>,
+    own: Vec<CleanPath<'static>>,
+    host_paths: HashMap<&'p str, &'p str>,
     taken: HashMap<CleanPath<'static>, Option<usize>>,
     copied: HashMap<&'p str, String>,
     first_copy: usize,
+    aliases: Vec<(CleanPath<'static>, Mount<'p>)>,
     mirror: Mirror<'p>,
 }
 
 impl<'p, 'a> MirrorBuilder<'p, 'a> {
     /// `own` are the sidecar's own mounts.
-    pub fn new(pod: &'p Pod<'a>, own: Vec<CleanPath<'p>>) -> Self {
+    pub fn new(pod: &'p Pod<'a>, own: Vec<CleanPath<'static>>) -> Self {
+        let volumes = pod.spec.volumes.iter().rev();
+        let host_paths = volumes.filter_map(|volume| {
+            let source = volume.host_path.as_ref()?;
+            Some((&*volume.name, &*source.path))
+        });
         Self {
+            host_paths: host_paths.collect(),
             pod,
             own,
             taken: HashMap::new(),
             copied: HashMap::new(),
             first_copy: 0,
+            aliases: Vec::new(),
             mirror: Mirror::default(),
         }
+    }
+
+    /// Another mount of the sidecar's own; below it, containers' volumes may be mounted.
+    pub fn take(&mut self, path: &CleanPath<'_>) {
+        self.taken.insert(key(path), None);
     }
 
     /// Leaves alone what a sidecar of an earlier pass has: its mounts, and the names of its
@@ -125,13 +145,12 @@ impl<'p, 'a> MirrorBuilder<'p, 'a> {
             };
             if let Some(at) = node_path
                 && key(&at) != key(&path)
-                && !self.covers_daemon(&at)
             {
                 let alias = Mount {
                     mount_path: Cow::Owned(at.as_str().to_owned()),
                     ..mirrored.clone()
                 };
-                self.insert(container, at, alias);
+                self.aliases.push((at, alias));
             }
             if self.covers_daemon(&path) {
                 self.refuse(container, &mount.mount_path, Why::DaemonPath);
@@ -141,8 +160,17 @@ impl<'p, 'a> MirrorBuilder<'p, 'a> {
         }
     }
 
-    /// What has been gathered.
-    pub fn finish(self) -> Mirror<'p> {
+    /// What has been gathered. The node's own paths come last and give way without a word:
+    /// what a container sees at a path is what it means by that path.
+    pub fn finish(mut self) -> Mirror<'p> {
+        for (at, alias) in std::mem::take(&mut self.aliases) {
+            if !self.covers_daemon(&at)
+                && let Entry::Vacant(free) = self.taken.entry(key(&at))
+            {
+                free.insert(None);
+                self.mirror.mounts.push(alias);
+            }
+        }
         self.mirror
     }
 
@@ -193,9 +221,7 @@ impl<'p, 'a> MirrorBuilder<'p, 'a> {
     /// The path of the node that a `hostPath` mount shows: scripts written for the node's
     /// daemon name that one in `-v`.
     fn node_path(&self, mount: &VolumeMount<'_>, sub_path: &SubPath) -> Option<CleanPath<'static>> {
-        let mut volumes = self.pod.spec.volumes.iter();
-        let volume = volumes.find(|volume| volume.name == mount.name)?;
-        let path = CleanPath::new(&volume.host_path.as_ref()?.path);
+        let path = CleanPath::new(self.host_paths.get(&*mount.name)?);
         match sub_path {
             SubPath::None => Some(path.into_owned()),
             SubPath::Literal(sub) => Some(path.join(sub)),

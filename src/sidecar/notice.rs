@@ -49,6 +49,18 @@ pub enum Notice {
         /// The value.
         value: String,
     },
+    /// `DOCKER_HOST` of a container leads to the node's daemon, and was left alone.
+    DockerHostNode {
+        /// The container.
+        container: String,
+        /// The value.
+        value: String,
+    },
+    /// `DOCKER_HOST` of these containers led to the node.
+    DockerHostReplaced {
+        /// The containers' names.
+        containers: Vec<String>,
+    },
     /// Any other message of the policy.
     Policy(String),
 }
@@ -96,6 +108,15 @@ impl fmt::Display for Notice {
                 shortened(container, 30),
                 shortened(value, 30)
             ),
+            Self::DockerHostNode { container, value } => format!(
+                "{}: DOCKER_HOST={} leads to the node's Docker daemon; it was left alone",
+                shortened(container, 30),
+                shortened(value, 30)
+            ),
+            Self::DockerHostReplaced { containers } => format!(
+                "DOCKER_HOST led to the node and leads to a daemon of this Pod's own now in: {}",
+                containers.join(", ")
+            ),
             Self::Policy(text) => text.clone(),
         };
         f.write_str(&shortened(&text, LONGEST))
@@ -103,7 +124,7 @@ impl fmt::Display for Notice {
 }
 
 /// `text`, cut to `most` characters with an ellipsis; control characters are left out.
-fn shortened(text: &str, most: usize) -> String {
+pub fn shortened(text: &str, most: usize) -> String {
     let mut clean = text.chars().map(|c| if c.is_control() { ' ' } else { c });
     let mut short: String = clean.by_ref().take(most).collect();
     if clean.next().is_some() {

@@ -29,9 +29,9 @@ struct Taken<'p> {
     /// Mounts that lead elsewhere now: the container, and the mount as it was.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     mounts: Vec<(&'p str, &'p RawValue)>,
-    /// Variables with another value now: the container, and the variable as it was.
+    /// Variables with another value now: the container, the index, the variable as it was.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    env: Vec<(&'p str, Variable<'p>)>,
+    env: Vec<(&'p str, usize, Variable<'p>)>,
     /// Lists of a container that were written and empty: container, field, list.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     lists: Vec<(&'p str, &'static str, Empty)>,
@@ -93,7 +93,7 @@ impl Empty {
         match given {
             Given::Absent => None,
             Given::Null => Some(Self::Null),
-            Given::List => Some(Self::List([])),
+            Given::Value => Some(Self::List([])),
         }
     }
 }
@@ -156,12 +156,11 @@ impl<'p> Taken<'p> {
             if !edit.add_mounts.is_empty() && container.volume_mounts.is_empty() {
                 taken.empty_list(name, "volumeMounts", container.volume_mounts.given());
             }
-            // The sidecar's own variables go with it.
-            let of_the_pod = |var: &EnvVar<'_>| &*var.name == names::DOCKER_HOST;
             for (index, _) in &edit.set_env {
                 let var = &container.env[*index];
-                if of_the_pod(var) {
-                    taken.env.push((name, Variable::of(var)));
+                // The sidecar's own goes with it.
+                if &*var.name != names::env::SOCKETS {
+                    taken.env.push((name, *index, Variable::of(var)));
                 }
             }
             if !edit.add_env.is_empty() && container.env.is_empty() {
@@ -260,16 +259,22 @@ impl<'p> Taken<'p> {
             self.added.push("/metadata".to_owned());
             return;
         }
-        if !plan.labels.is_empty() && !metadata.labels.is_present() {
-            self.added.push("/metadata/labels".to_owned());
+        let absent = |given| match given {
+            Given::Absent => Some(None),
+            Given::Null => Some(Some(Was::Empty(Empty::Null))),
+            Given::Value => None,
+        };
+        if let Some(was) = absent(metadata.labels.given()).filter(|_| !plan.labels.is_empty()) {
+            self.field("/metadata/labels".to_owned(), was);
         } else {
             for (key, _) in plan.labels {
                 let was = metadata.labels.get(key).map(Was::Text);
                 self.field(format!("/metadata/labels/{}", token(key)), was);
             }
         }
-        if !plan.annotations.is_empty() && !metadata.annotations.is_present() {
-            self.added.push("/metadata/annotations".to_owned());
+        let annotations = absent(metadata.annotations.given());
+        if let Some(was) = annotations.filter(|_| !plan.annotations.is_empty()) {
+            self.field("/metadata/annotations".to_owned(), was);
         } else {
             for (key, _) in plan.annotations {
                 let was = metadata.annotations.get(key).map(Was::Text);

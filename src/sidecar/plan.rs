@@ -193,6 +193,13 @@ struct Planner<'i, 'p, 'a> {
     shared_dir: Cow<'p, str>,
     socket_volume: Cow<'p, str>,
     share_tmp: bool,
+    /// Names that new volumes may not have.
+    volumes: HashSet<&'p str>,
+    /// The annotation's containers, and those whose `DOCKER_HOST` is replaced.
+    targets: HashSet<Place>,
+    replaced: HashSet<Place>,
+    /// The mounts that are swapped.
+    swapped: HashSet<(Place, usize)>,
     edits: BTreeMap<Place, ContainerEdit<'p>>,
 }
 
@@ -213,6 +220,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
             .collect();
         users.sort_unstable();
         users.dedup();
+        let volumes = volume_names(pod);
         let (shared_dir, socket_volume) = match installed {
             Some(installed) => (
                 Cow::Owned(installed.shared_dir.as_str().to_owned()),
@@ -220,7 +228,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
             ),
             None => (
                 free_directory(pod),
-                free_name(names::SOCKET_VOLUME, |name| has_volume(pod, name)),
+                free_name(names::SOCKET_VOLUME, &volumes),
             ),
         };
         let tmp = CleanPath::new("/tmp");
@@ -240,6 +248,18 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
             shared_dir,
             socket_volume,
             share_tmp,
+            volumes,
+            targets: order.targets.iter().copied().collect(),
+            replaced: order
+                .replace_docker_host
+                .iter()
+                .map(|(at, _)| *at)
+                .collect(),
+            swapped: order
+                .swap
+                .iter()
+                .map(|&index| (findings[index].place, findings[index].mount))
+                .collect(),
             edits: BTreeMap::new(),
         }
     }
@@ -349,12 +369,8 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
         let container = self.pod.container(place);
         let shared = CleanPath::new(&self.shared_dir);
         let shared_is_free = !mounts_at(container, &shared);
-        let wants_socket = self.order.targets.contains(&place);
-        let replaced = self
-            .order
-            .replace_docker_host
-            .iter()
-            .any(|(at, _)| *at == place);
+        let wants_socket = self.targets.contains(&place);
+        let replaced = self.replaced.contains(&place);
         let needs_host = container.env_var(names::DOCKER_HOST).is_none();
         let socket_volume = self.socket_volume.clone();
         let shared_dir = self.shared_dir.clone();
@@ -409,27 +425,25 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
     }
 
     fn mirror(&self, own: &[Mount<'p>]) -> Mirror<'p> {
-        let mut protected: Vec<CleanPath<'p>> = vec![
+        let mut protected: Vec<CleanPath<'static>> = vec![
             CleanPath::new(&self.shared_dir).into_owned(),
             CleanPath::new(names::STORAGE_DIR),
             CleanPath::new(flags::storage_dir(self.order.profile)),
         ];
-        protected.extend(
-            own.iter()
-                .map(|m| CleanPath::new(&m.mount_path).into_owned()),
-        );
+        let own = || own.iter().map(|mount| CleanPath::new(&mount.mount_path));
+        let tmp = |path: &CleanPath<'_>| path.as_str() == "/tmp";
+        protected.extend(own().filter(|at| !tmp(at)).map(|at| at.into_owned()));
         let mut builder = MirrorBuilder::new(self.pod, protected);
+        own().filter(tmp).for_each(|at| builder.take(&at));
         if let Some(installed) = self.installed {
             builder.continue_from(installed.container);
         }
-        let swapped: HashSet<(Place, usize)> =
-            self.swaps.iter().map(|f| (f.place, f.mount)).collect();
         let to_the_node: HashSet<(Place, usize)> =
             self.findings.iter().map(|f| (f.place, f.mount)).collect();
         for &place in &self.users {
             builder.add(place, |mount| {
                 let at = &self.pod.container(place).volume_mounts[mount];
-                if swapped.contains(&(place, mount)) || *at.name == *self.socket_volume {
+                if self.swapped.contains(&(place, mount)) || *at.name == *self.socket_volume {
                     Treat::Skip
                 } else if to_the_node.contains(&(place, mount)) {
                     Treat::Refuse
@@ -448,11 +462,8 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
         copied: Vec<EnvEntry<'p>>,
     ) -> Sidecar<'p> {
         let profile = self.order.profile;
-        let name = free_name(names::SIDECAR, |name| {
-            self.pod
-                .containers()
-                .any(|(_, container)| &*container.name == name)
-        });
+        let containers = self.pod.containers().map(|(_, c)| &*c.name);
+        let name = free_name(names::SIDECAR, &containers.collect());
         let host = self.docker_host();
         let native = self.order.mode == SidecarMode::Native;
         let mut env = flags::environment(profile, self.pod, &self.users);
@@ -507,12 +518,20 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
             add(DEFAULT_SOCKET.to_owned());
         }
         for finding in &self.swaps {
-            if let Reach::Socket(file) = &finding.reach {
+            let directory = match finding.reach {
+                Reach::Socket(_) => finding.node_path.parent(),
+                Reach::Directory => Some(finding.node_path.clone()),
+                Reach::Ancestor | Reach::Client | Reach::Runtime(_) | Reach::Unresolved => None,
+            };
+            let Some(directory) = directory else {
+                continue;
+            };
+            for file in &finding.sockets {
                 add(format!("{}/{file}", self.shared_dir));
-                let at = finding.node_path.as_str();
-                let own = at == "/run/docker.sock" || self.order.profile.rootless;
-                if !own && !in_a_volume(at) {
-                    add(at.to_owned());
+                let at = directory.join(file);
+                let own = at.as_str() == "/run/docker.sock" || self.order.profile.rootless;
+                if !own && !in_a_volume(at.as_str()) {
+                    add(at.as_str().to_owned());
                 }
             }
         }
@@ -610,6 +629,16 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
         if !added.is_empty() {
             notices.push(Notice::Added { containers: added });
         }
+        let replaced = &self.order.replace_docker_host;
+        let hosts = named(&mut replaced.iter().map(|(place, _)| *place));
+        if !hosts.is_empty() {
+            notices.push(Notice::DockerHostReplaced { containers: hosts });
+        }
+        for &place in &self.users {
+            if !self.replaced.contains(&place) {
+                notices.extend(self.host_elsewhere(place));
+            }
+        }
         if self.installed.is_some_and(Installed::lost_restart_policy) {
             notices.push(Notice::Repaired);
         }
@@ -625,12 +654,51 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
         notices
     }
 
+    /// Says so where a container's own `DOCKER_HOST` does not lead to the Pod's daemon.
+    fn host_elsewhere(&self, place: Place) -> Option<Notice> {
+        let container = self.pod.container(place);
+        let value = match container.env_var(names::DOCKER_HOST) {
+            Some(var) if var.value_from.is_none() && !var.value.is_empty() => &*var.value,
+            // A value that is known only on the node, and one that Docker takes for none.
+            _ => return None,
+        };
+        let leads_here = match value.strip_prefix("unix://") {
+            Some(path) => self.is_daemons_socket(place, &CleanPath::new(path)),
+            // A daemon that the Pod runs itself.
+            None => ["tcp://localhost", "tcp://127.0.0.1", "tcp://[::1]"]
+                .iter()
+                .any(|own| value.starts_with(own)),
+        };
+        (!leads_here).then(|| Notice::DockerHostElsewhere {
+            container: container.name.to_string(),
+            value: value.to_owned(),
+        })
+    }
+
+    /// Whether the container at `place` finds the daemon's socket at `path`.
+    fn is_daemons_socket(&self, place: Place, path: &CleanPath<'_>) -> bool {
+        let path = path.clone().unlinked();
+        let container = self.pod.container(place);
+        let at = |text: &str| CleanPath::new(text).unlinked().into_owned();
+        at(&self.shared_dir).holds(&path)
+            || (self.targets.contains(&place) && at(DEFAULT_SOCKET) == path)
+            || container
+                .volume_mounts
+                .iter()
+                .enumerate()
+                .any(|(index, mount)| {
+                    let leads_here = self.swapped.contains(&(place, index))
+                        || *mount.name == *self.socket_volume;
+                    leads_here && at(&mount.mount_path).holds(&path)
+                })
+    }
+
     fn docker_host(&self) -> String {
         format!("unix://{}/{}", self.shared_dir, names::SOCKET_FILE)
     }
 
     fn name_of_new_volume(&self, base: &'static str) -> Cow<'p, str> {
-        free_name(base, |name| has_volume(self.pod, name))
+        free_name(base, &self.volumes)
     }
 }
 
@@ -646,12 +714,17 @@ fn tls_to_clear(container: &Container<'_>) -> impl Iterator<Item = (usize, Strin
     named.map(|(index, _)| (index, String::new()))
 }
 
-fn has_volume(pod: &Pod<'_>, name: &str) -> bool {
-    pod.spec.volumes.iter().any(|volume| &*volume.name == name)
+/// Names that a new volume may not have: those of volumes, and those that mounts name where
+/// there is no such volume, which would become valid.
+fn volume_names<'p>(pod: &'p Pod<'_>) -> HashSet<&'p str> {
+    let volumes = pod.spec.volumes.iter().map(|volume| &*volume.name);
+    let mounts = pod.containers().flat_map(|(_, c)| &c.volume_mounts);
+    volumes.chain(mounts.map(|mount| &*mount.name)).collect()
 }
 
 /// `base`, or else the first of `base-2`, `base-3`, … that is not taken.
-fn free_name(base: &'static str, is_taken: impl Fn(&str) -> bool) -> Cow<'static, str> {
+fn free_name(base: &'static str, taken: &HashSet<&str>) -> Cow<'static, str> {
+    let is_taken = |name: &str| taken.contains(name);
     if !is_taken(base) {
         return Cow::Borrowed(base);
     }
@@ -662,15 +735,18 @@ fn free_name(base: &'static str, is_taken: impl Fn(&str) -> bool) -> Cow<'static
 
 /// The shared directory's path: one at which no container mounts anything.
 fn free_directory(pod: &Pod<'_>) -> Cow<'static, str> {
-    free_name(names::SHARED_DIR, |path| {
-        let path = CleanPath::new(path);
-        pod.containers().any(|(_, container)| {
-            container.volume_mounts.iter().any(|mount| {
-                let at = CleanPath::new(&mount.mount_path);
-                path.holds(&at) || (at.holds(&path) && at.as_str() != "/")
-            })
-        })
-    })
+    // It has one component, so only a mount's first one can be the same.
+    let mounts = pod.containers().flat_map(|(_, c)| &c.volume_mounts);
+    let first = mounts.map(|mount| {
+        let path = CleanPath::new(&mount.mount_path);
+        let end = path.as_str()[1..].find('/');
+        path.as_str()[..end.map_or(path.as_str().len(), |end| end + 1)].to_owned()
+    });
+    let first: HashSet<String> = first.collect();
+    free_name(
+        names::SHARED_DIR,
+        &first.iter().map(String::as_str).collect(),
+    )
 }
 
 fn mounts_at(container: &Container<'_>, path: &CleanPath<'_>) -> bool {

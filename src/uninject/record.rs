@@ -6,6 +6,8 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::names;
+
 use super::UninjectError;
 
 /// What one pass took away; see [`crate::sidecar::original`], which writes it.
@@ -16,8 +18,8 @@ pub(super) struct Record {
     pub volumes: Vec<(usize, Value)>,
     /// The container, and a mount of it as it was.
     pub mounts: Vec<(String, Map<String, Value>)>,
-    /// The container, and a variable of it as it was.
-    pub env: Vec<(String, Map<String, Value>)>,
+    /// The container, the index of a variable of it, and that variable as it was.
+    pub env: Vec<(String, usize, Map<String, Value>)>,
     /// The container, a list of it, and how it was written while it was empty.
     pub lists: Vec<(String, String, Value)>,
     /// Fields of the Pod as they were, by JSON Pointer.
@@ -45,6 +47,14 @@ pub(super) const VOLUMES: &str = "/spec/volumes";
 pub(super) const INIT_CONTAINERS: &str = "/spec/initContainers";
 /// The Pod's security context.
 pub(super) const SECURITY_CONTEXT: &str = "/spec/securityContext";
+
+/// Variables to which a patch may give another value.
+pub(super) const VARIABLES: [&str; 4] = [
+    names::DOCKER_HOST,
+    "DOCKER_TLS",
+    "DOCKER_TLS_VERIFY",
+    "DOCKER_CERT_PATH",
+];
 
 impl Record {
     /// Reads the value of `variable`.

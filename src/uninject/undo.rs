@@ -12,7 +12,7 @@ use crate::pod::sockets::DEFAULT_SOCKET;
 use crate::sidecar::original::is_addable;
 
 use super::UninjectError;
-use super::record::{INIT_CONTAINERS, Record, SECURITY_CONTEXT, VOLUMES};
+use super::record::{INIT_CONTAINERS, Record, SECURITY_CONTEXT, VARIABLES, VOLUMES};
 use super::sidecar::{Sidecar, items, text};
 
 /// The operations that take `sidecar`, and all that came with it, out of `pod`.
@@ -98,8 +98,8 @@ impl<'s> Undo<'s> {
         for (container, mount) in &record.mounts {
             self.restore_mount(container, mount)?;
         }
-        for (container, variable) in &record.env {
-            self.restore_variable(container, variable)?;
+        for (container, index, variable) in &record.env {
+            self.restore_variable(container, *index, variable)?;
         }
         for (index, volume) in &record.volumes {
             let index = (*index).min(items(&self.pod["spec"], "volumes").len());
@@ -134,14 +134,20 @@ impl<'s> Undo<'s> {
     fn restore_variable(
         &mut self,
         container: &str,
+        index: usize,
         variable: &Map<String, Value>,
     ) -> Result<(), UninjectError> {
         let name = variable.get("name").and_then(Value::as_str);
-        let name = name.filter(|name| *name == names::DOCKER_HOST);
+        let name = name.filter(|name| VARIABLES.contains(name));
         let found = name.and_then(|name| {
             self.named(container).into_iter().find_map(|at| {
-                let mut vars = items(self.at(&at), "env").iter();
-                let index = vars.rposition(|var| text(var, "name") == name)?;
+                let env = items(self.at(&at), "env");
+                let is_it = |var: &Value| text(var, "name") == name;
+                // Another webhook may have put variables before it.
+                let index = match env.get(index) {
+                    Some(var) if is_it(var) => index,
+                    Some(_) | None => env.iter().rposition(is_it)?,
+                };
                 Some(format!("{at}/env/{index}"))
             })
         });
@@ -188,7 +194,15 @@ impl<'s> Undo<'s> {
             }
         }
         let mut records = self.sidecar.records.iter();
-        let is_restored = records.any(|record| record.env.iter().any(|(at, _)| *at == name));
+        let is_restored = records.any(|record| {
+            let mut variables = record.env.iter();
+            variables.any(|(at, _, was)| {
+                *at == name
+                    && was
+                        .get("name")
+                        .is_some_and(|name| name == names::DOCKER_HOST)
+            })
+        });
         let host = format!("unix://{}/{}", self.sidecar.shared_dir, names::SOCKET_FILE);
         // The directory is mounted for the variable's sake, so one tells of the other.
         let variable = items(container, "env")

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use dind_injector::metrics::{
     DropReason, HandshakeFailure, Metrics, RequestLabels, ReviewLabels, RouteLabel, ShedReason,
 };
+use dind_injector::policy::named::Named as _;
 use dind_injector::policy::reason::Reason;
 use regex_lite::Regex;
 use serde_json::Value;

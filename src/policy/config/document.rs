@@ -13,10 +13,11 @@ use crate::policy::rule::Rule;
 use crate::sidecar::container::SidecarMode;
 use crate::sidecar::profile::{DEFAULT_NAME, Profile};
 
+use super::collection::{List, NamedRecords, Record};
 use super::error::Problem;
 use super::fields::{Fields, describe_mapping};
 use super::form;
-use super::kind::{Choice, Fixed, Kind, List, NamedRecords, Record, Text};
+use super::kind::{Choice, Fixed, Kind, Text};
 use super::node::{Node, Report};
 use super::rule::{self, Known};
 use super::{API_VERSION, KIND, SidecarChoice, profile};

@@ -5,15 +5,19 @@
 //! the JSON Schema and the tables of the documentation all come from that declaration. All
 //! faults of a file are found at once, and a file with any fault is no policy at all.
 
+mod collection;
 mod document;
 mod error;
 mod fields;
 mod form;
 mod kind;
 mod node;
+mod pool;
 mod profile;
+mod resources;
 mod rule;
 mod schema;
+mod security;
 mod suggest;
 
 use std::fmt;

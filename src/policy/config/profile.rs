@@ -1,24 +1,18 @@
 //! Profiles of the file: each is another profile with some of its fields changed.
 
-use std::net::IpAddr;
-
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use crate::names;
 use crate::policy::named::Named;
-use crate::sidecar::profile::{
-    AddressPool, Bounds, DEFAULT_NAME, PodSecurity, Profile, PullPolicy, Resources, Storage,
-};
-use crate::sidecar::quantity::Quantity;
+use crate::sidecar::profile::{DEFAULT_NAME, PodSecurity, Profile, PullPolicy};
 
+use super::collection::{Dictionary, List, Record, Shown};
 use super::error::Problem;
 use super::fields::Fields;
-use super::form;
-use super::kind::{
-    Amount, Choice, Dictionary, Flag, Kind, List, Record, Shown, Sound, Text, Whole, either,
-};
+use super::kind::{Choice, Flag, Kind, Sound, Text, Whole};
 use super::node::{Node, Report, shown};
 use super::suggest::nearest;
+use super::{form, pool, resources, security};
 
 /// The profiles that need no file.
 fn builtin() -> [Profile; 2] {
@@ -133,7 +127,7 @@ fn read_over(fields: &mut Fields<'_, '_>, name: String, base: &Profile) -> Profi
         security_context: fields.or_none(
             "securityContext",
             "Replaces the sidecar's `securityContext`, which is privileged otherwise.",
-            &Record(read_security_context),
+            &Record(security::read),
             &base.security_context,
         ),
         pod_security: fields.or(
@@ -162,8 +156,8 @@ fn read_over(fields: &mut Fields<'_, '_>, name: String, base: &Profile) -> Profi
             "What the sidecar requests, and what it and all inner containers together are held \
              to. Replaces the extended profile's as a whole.",
             &Shown {
-                kind: Record(read_resources),
-                show: show_resources,
+                kind: Record(resources::read_resources),
+                show: resources::show_resources,
             },
             &base.resources,
         ),
@@ -172,8 +166,8 @@ fn read_over(fields: &mut Fields<'_, '_>, name: String, base: &Profile) -> Profi
             "Where the daemon keeps images and containers; `emptyDir` or `ephemeral`. Replaces the \
              extended profile's as a whole.",
             &Shown {
-                kind: Record(read_storage),
-                show: show_storage,
+                kind: Record(resources::read_storage),
+                show: resources::show_storage,
             },
             &base.storage,
         ),
@@ -244,7 +238,7 @@ fn read_over(fields: &mut Fields<'_, '_>, name: String, base: &Profile) -> Profi
             "addressPools",
             "The networks from which the daemon takes addresses for its bridges; none may overlap \
              with the cluster's.",
-            &List::of(Record(read_address_pool)),
+            &List::of(Record(pool::read)),
             &base.address_pools,
         ),
         host_network: fields.or(
@@ -350,297 +344,4 @@ fn read_variable(fields: &mut Fields<'_, '_>) -> (String, String) {
     );
     let value = fields.required("value", "Its value.", &Text(&form::ANY));
     (name.unwrap_or_default(), value.unwrap_or_default())
-}
-
-#[derive(Clone, Default)]
-struct Amounts {
-    cpu: Option<Quantity>,
-    memory: Option<Quantity>,
-    ephemeral_storage: Option<Quantity>,
-}
-
-fn read_amounts(fields: &mut Fields<'_, '_>, may_be_zero: bool) -> Amounts {
-    let amount = Amount { may_be_zero };
-    Amounts {
-        cpu: fields.get("cpu", "CPU.", &amount),
-        memory: fields.get("memory", "Memory.", &amount),
-        ephemeral_storage: fields.get(
-            "ephemeral-storage",
-            "The node's disk, beside the daemon's own volume.",
-            &amount,
-        ),
-    }
-}
-
-fn read_resources(fields: &mut Fields<'_, '_>) -> Resources {
-    let requests = fields.get(
-        "requests",
-        "What is set aside.",
-        &Record(|fields: &mut Fields<'_, '_>| read_amounts(fields, true)),
-    );
-    let limits = fields.get(
-        "limits",
-        "What is never exceeded; no limit where one is missing.",
-        &Record(|fields: &mut Fields<'_, '_>| read_amounts(fields, false)),
-    );
-    let (requests, limits) = (requests.unwrap_or_default(), limits.unwrap_or_default());
-    let mut bounds = |request, limit| match Bounds::new(request, limit) {
-        Ok(bounds) => bounds,
-        Err(error) => {
-            fields.fault("requests", Problem::Bounds(error));
-            Bounds::default()
-        }
-    };
-    Resources {
-        cpu: bounds(requests.cpu, limits.cpu),
-        memory: bounds(requests.memory, limits.memory),
-        ephemeral_storage: bounds(requests.ephemeral_storage, limits.ephemeral_storage),
-    }
-}
-
-fn show_resources(resources: &Resources) -> Value {
-    let Resources {
-        cpu,
-        memory,
-        ephemeral_storage,
-    } = resources;
-    let amounts = |of: fn(&Bounds) -> Option<&Quantity>| -> Value {
-        let all = [
-            ("cpu", cpu),
-            ("memory", memory),
-            ("ephemeral-storage", ephemeral_storage),
-        ];
-        let named = all.map(|(name, bounds)| (name, of(bounds)));
-        let there = named
-            .into_iter()
-            .filter_map(|(name, amount)| Some((name.to_owned(), Value::from(amount?.as_str()))));
-        Value::Object(there.collect())
-    };
-    json!({"requests": amounts(Bounds::request), "limits": amounts(Bounds::limit)})
-}
-
-fn show_storage(storage: &Storage) -> Value {
-    match storage {
-        Storage::EmptyDir { size_limit: None } => json!({"emptyDir": {}}),
-        Storage::EmptyDir {
-            size_limit: Some(limit),
-        } => json!({"emptyDir": {"sizeLimit": limit}}),
-        Storage::Ephemeral {
-            storage_class: None,
-            size,
-        } => json!({"ephemeral": {"size": size}}),
-        Storage::Ephemeral {
-            storage_class: Some(class),
-            size,
-        } => json!({"ephemeral": {"storageClassName": class, "size": size}}),
-    }
-}
-
-fn read_storage(fields: &mut Fields<'_, '_>) -> Storage {
-    let size = Amount { may_be_zero: false };
-    let empty_dir = fields.get(
-        "emptyDir",
-        "A directory of the node that is deleted with the Pod.",
-        &Record(|fields: &mut Fields<'_, '_>| Storage::EmptyDir {
-            size_limit: fields.get(
-                "sizeLimit",
-                "Over it, the kubelet evicts the Pod; no limit where it is missing.",
-                &size,
-            ),
-        }),
-    );
-    let ephemeral = fields.get(
-        "ephemeral",
-        "A volume claim that is made and deleted with the Pod.",
-        &Record(|fields: &mut Fields<'_, '_>| {
-            let storage_class = fields.get(
-                "storageClassName",
-                "The claim's storage class; the cluster's default where it is missing.",
-                &Text(&form::OBJECT_NAME),
-            );
-            let size = fields.required("size", "The claim's size.", &size);
-            size.map(|size| Storage::Ephemeral {
-                storage_class,
-                size,
-            })
-        }),
-    );
-    if fields.has("emptyDir") == fields.has("ephemeral") {
-        fields.fault_of_all(Problem::Contradiction(
-            "needs exactly one of emptyDir and ephemeral; write emptyDir: {} for the node's disk"
-                .to_owned(),
-        ));
-    }
-    let ephemeral = ephemeral.flatten();
-    ephemeral
-        .or(empty_dir)
-        .unwrap_or(Storage::EmptyDir { size_limit: None })
-}
-
-fn read_address_pool(fields: &mut Fields<'_, '_>) -> AddressPool {
-    let base = fields.required("base", "A network.", &Text(&form::NETWORK));
-    let size = fields.required(
-        "size",
-        "The prefix length of each network that is taken from it.",
-        &Whole {
-            least: 1,
-            most: 128,
-        },
-    );
-    let pool = AddressPool {
-        base: base.unwrap_or_default(),
-        size: size
-            .and_then(|size| u8::try_from(size).ok())
-            .unwrap_or_default(),
-    };
-    if pool.base.is_empty() || pool.size == 0 {
-        return pool;
-    }
-    match network(&pool.base) {
-        None => fields.fault(
-            "base",
-            Problem::Form {
-                value: pool.base.clone(),
-                expected: form::NETWORK.expected,
-            },
-        ),
-        Some((prefix, most)) if pool.size < prefix || pool.size > most => {
-            let allowed = format!("a prefix length from {prefix} to {most}");
-            fields.fault(
-                "size",
-                Problem::Contradiction(format!(
-                    "is {}, but networks taken from {} need {allowed}",
-                    pool.size, pool.base
-                )),
-            );
-        }
-        Some(_) => {}
-    }
-    pool
-}
-
-/// The prefix length of a network, and the longest that one of its family has.
-fn network(text: &str) -> Option<(u8, u8)> {
-    let (address, prefix) = text.split_once('/')?;
-    let most = match address.parse().ok()? {
-        IpAddr::V4(_) => 32,
-        IpAddr::V6(_) => 128,
-    };
-    let prefix: u8 = prefix.parse().ok()?;
-    (prefix <= most).then_some((prefix, most))
-}
-
-/// A container's `securityContext`. A name that the API server does not know would be
-/// dropped there without a word, so the names are checked here.
-/// Source: `k8s.io/api/core/v1/types.go`, `SecurityContext`.
-fn read_security_context(fields: &mut Fields<'_, '_>) -> Value {
-    let mut context = Map::new();
-    let mut put = |name: &str, value: Option<Value>| {
-        if let Some(value) = value {
-            context.insert(name.to_owned(), value);
-        }
-    };
-    for (name, about) in [
-        ("privileged", "Whether the sidecar is root on the node."),
-        (
-            "allowPrivilegeEscalation",
-            "Whether a process may get more rights than its parent.",
-        ),
-        ("readOnlyRootFilesystem", "Whether the image is read-only."),
-        (
-            "runAsNonRoot",
-            "Whether the kubelet refuses to run it as root.",
-        ),
-    ] {
-        put(name, fields.get(name, about, &Flag).map(Value::from));
-    }
-    for (name, about) in [
-        ("runAsUser", "The user."),
-        ("runAsGroup", "The primary group."),
-    ] {
-        let id = Whole {
-            least: 0,
-            most: 0x7fff_ffff,
-        };
-        put(name, fields.get(name, about, &id).map(Value::from));
-    }
-    for (name, about) in [
-        ("capabilities", "Capabilities to add and drop."),
-        ("seccompProfile", "The seccomp profile."),
-        ("appArmorProfile", "The AppArmor profile."),
-        ("seLinuxOptions", "SELinux labels."),
-    ] {
-        put(name, fields.get(name, about, &AnyMapping));
-    }
-    let mount = fields.get("procMount", "Default or Unmasked.", &ProcMount);
-    put("procMount", mount);
-    Value::Object(context)
-}
-
-/// A mapping whose fields the API server checks.
-struct AnyMapping;
-
-impl Kind for AnyMapping {
-    type Value = Value;
-
-    fn read<'d>(&self, node: &Node<'d>, report: &mut Report<'d>) -> Option<Value> {
-        if node.value.is_object() {
-            return Some(node.value.clone());
-        }
-        let found = node.found();
-        let expected = self.expected();
-        report.add(node, Problem::Type { found, expected });
-        None
-    }
-
-    fn schema(&self) -> Value {
-        json!({"type": "object"})
-    }
-
-    fn expected(&self) -> String {
-        "a mapping".to_owned()
-    }
-
-    fn show(&self, value: &Value) -> Option<Value> {
-        Some(value.clone())
-    }
-}
-
-/// A container's `procMount`.
-struct ProcMount;
-
-impl ProcMount {
-    const NAMES: [&str; 2] = ["Default", "Unmasked"];
-}
-
-impl Kind for ProcMount {
-    type Value = Value;
-
-    fn read<'d>(&self, node: &Node<'d>, report: &mut Report<'d>) -> Option<Value> {
-        let text = Text(&form::ANY).read(node, report)?;
-        if Self::NAMES.contains(&text.as_str()) {
-            return Some(text.into());
-        }
-        report.add(
-            node,
-            Problem::Choice {
-                near: nearest(&text, Self::NAMES).map(str::to_owned),
-                value: shown(&text),
-                allowed: self.expected(),
-            },
-        );
-        None
-    }
-
-    fn schema(&self) -> Value {
-        json!({"enum": Self::NAMES})
-    }
-
-    fn expected(&self) -> String {
-        either(&Self::NAMES)
-    }
-
-    fn show(&self, value: &Value) -> Option<Value> {
-        Some(value.clone())
-    }
 }

@@ -11,10 +11,11 @@ use crate::policy::rule::{
 };
 use crate::sidecar::profile::{PodSecurity, Profile};
 
+use super::collection::{Dictionary, List, OneOrMore, Record};
 use super::error::Problem;
 use super::fields::Fields;
 use super::form::{self, Form};
-use super::kind::{Amount, Choice, Dictionary, Kind, List, OneOrMore, Record, Sound, Text};
+use super::kind::{Amount, Choice, Kind, Sound, Text};
 use super::node::{At, Node, Report};
 use super::profile::unknown_profile;
 

@@ -12,8 +12,9 @@ kubectl() {
     if [[ -n ${E2E_KUBECONFIG:-} ]]; then
         command kubectl --kubeconfig "$E2E_KUBECONFIG" "$@"
     else
-        # The API server listens in the node's network namespace and nowhere else.
-        nsenter --target "$(<"$NODE_STATE/pid")" --net \
+        # The API server listens in the node's network namespace and nowhere else; and what waits
+        # for something on the node ends with it.
+        nsenter --target "$(<"$NODE_STATE/pid")" --net --pid \
             "$E2E_BIN/kubectl" --kubeconfig "$NODE_STATE/config/admin.kubeconfig" "$@"
     fi
 }

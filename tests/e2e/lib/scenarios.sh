@@ -125,6 +125,8 @@ why_it_failed() {
 finish() {
     local status=$?
     trap - EXIT INT TERM HUP
+    # Whatever fails here, the rest must still be removed.
+    set +e
     # Scenarios that still run would report that their node is gone.
     jobs -p | xargs --no-run-if-empty kill 2>/dev/null || true
     if [[ -n ${E2E_KEEP:-} ]]; then

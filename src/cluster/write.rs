@@ -1,0 +1,31 @@
+//! One write to the API server, which is done, or was overtaken, or failed.
+
+use super::client::describe;
+use super::watch::Timing;
+
+/// Why a write was not done.
+pub(super) enum WriteError {
+    /// Somebody else was first: it is to be looked at again.
+    First,
+    /// Anything else, for people.
+    Other(String),
+}
+
+/// Waits for an answer for so long and no longer.
+pub(super) async fn patiently<T>(
+    timing: Timing,
+    answer: impl Future<Output = kube::Result<T>>,
+) -> Result<T, WriteError> {
+    match tokio::time::timeout(timing.answer, answer).await {
+        Ok(Ok(answer)) => Ok(answer),
+        // Not there any more is as good as changed.
+        Ok(Err(kube::Error::Api(status))) if status.code == 409 || status.code == 404 => {
+            Err(WriteError::First)
+        }
+        Ok(Err(error)) => Err(WriteError::Other(describe(&error))),
+        Err(_) => Err(WriteError::Other(format!(
+            "the API server said nothing for {:?}",
+            timing.answer
+        ))),
+    }
+}
