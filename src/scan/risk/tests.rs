@@ -77,7 +77,7 @@ fn cases() -> Vec<(&'static str, Vec<Case>, Vec<Case>)> {
             "node-auditor",
             vec![
                 image("docker/docker-bench-security"),
-                image("falcosecurity/falco:0.38"),
+                image("aquasec/kube-bench:0.8"),
             ],
             vec![image("docker:28")],
         ),
