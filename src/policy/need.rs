@@ -155,4 +155,26 @@ fn is_word(part: &str, word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::un
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn tells_needs_apart_by_the_image() {
+        for (image, need) in [
+            ("gcr.io/cadvisor/cadvisor:v0.49", Some(Need::Watch)),
+            ("registry.example:5000/datadog/agent:7", Some(Need::Watch)),
+            ("fluent/fluent-bit@sha256:00", Some(Need::Watch)),
+            ("spotify/docker-gc", Some(Need::Clean)),
+            ("docker/docker-bench-security:1", Some(Need::Check)),
+            ("containrrr/watchtower", Some(Need::Manage)),
+            ("registry.example:5000/ci/builder", None),
+            ("ci/mytraefiklike", None),
+            ("docker:28", None),
+            ("", None),
+        ] {
+            let json = serde_json::json!({"image": image}).to_string();
+            let container: Container<'_> = serde_json::from_str(&json).unwrap();
+            assert_eq!(Need::of(&container), need, "{image}");
+        }
+    }
+}
