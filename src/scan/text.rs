@@ -51,6 +51,29 @@ pub fn read(
     reading
 }
 
+/// What one object of a cluster comes to; nothing in it has a place in a file.
+pub fn object(court: &Court, namespaces: &Namespaces, object: &Value) -> Reading {
+    let reader = Reader { court, namespaces };
+    let mut reading = Reading::default();
+    let around = Around::default();
+    reading.seen.documents = 1;
+    let mut found = Vec::new();
+    for candidate in candidates(object) {
+        reading.seen.pods += 1;
+        reader.candidate(candidate, &around, &mut found, &mut reading);
+    }
+    found.extend(volume::volumes(object, &court.policy.sockets));
+    reading.workloads = found;
+    let head = Object::of(object);
+    for gap in &mut reading.gaps {
+        gap.place = match head.namespace {
+            Some(namespace) => format!("namespace {namespace}"),
+            None => "the cluster".to_owned(),
+        };
+    }
+    reading
+}
+
 /// The first line of `text` that names a runtime's socket.
 pub fn first_mention(text: &str) -> Option<u32> {
     const SOCKETS: [&str; 5] = [
