@@ -292,7 +292,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
                 });
             }
         }
-        self.edit_users(&tmp_volume);
+        self.edit_users(tmp_volume.clone());
         let own = self.own_mounts(&storage_volume, &tmp_volume, &ca_volume);
         let mirror = self.mirror(&own);
         notices.extend(mirror.notices);
@@ -341,7 +341,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
     }
 
     /// Swaps the mounts that were ordered, and gives each user what it lacks.
-    fn edit_users(&mut self, tmp_volume: &Cow<'p, str>) {
+    fn edit_users(&mut self, tmp_volume: Cow<'p, str>) {
         for finding in std::mem::take(&mut self.swaps) {
             let sub_path = match &finding.reach {
                 Reach::Socket(file) => Some(file.clone()),
@@ -361,11 +361,11 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
             self.edit(*place).set_env.push((*index, host));
         }
         for place in self.users.clone() {
-            self.edit_user(place, tmp_volume);
+            self.edit_user(place, tmp_volume.clone());
         }
     }
 
-    fn edit_user(&mut self, place: Place, tmp_volume: &Cow<'p, str>) {
+    fn edit_user(&mut self, place: Place, tmp_volume: Cow<'p, str>) {
         let container = self.pod.container(place);
         let shared = CleanPath::new(&self.shared_dir);
         let shared_is_free = !mounts_at(container, &shared);
@@ -392,8 +392,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
             }
         }
         if share_tmp {
-            edit.add_mounts
-                .push(Mount::whole(tmp_volume.clone(), "/tmp"));
+            edit.add_mounts.push(Mount::whole(tmp_volume, "/tmp"));
         }
     }
 
