@@ -40,12 +40,12 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Rewrite manifests as the webhook would, for `kubectl apply -f -`
     Inject(inject::InjectArgs),
+    /// Take injected manifests or live Pods back to what their authors wrote
+    Uninject(uninject::UninjectArgs),
     /// Check a policy file, or print its JSON Schema
     CheckConfig(check_config::CheckConfigArgs),
     /// Say what the webhook would do with Pods, and which rule says so
     Explain(explain::ExplainArgs),
-    /// Take injected manifests or live Pods back to what their authors wrote
-    Uninject(uninject::UninjectArgs),
     /// Make a development CA and a serving certificate, as files
     Certs(certs::CertsArgs),
     /// Find what reaches a node's container runtime, and what the webhook would make of it

@@ -7,7 +7,6 @@
 
 mod anchors;
 mod error;
-mod flow;
 mod json;
 mod operation;
 mod position;
@@ -21,7 +20,6 @@ mod yaml;
 use serde_json::Value;
 
 pub use error::{Problem, ReadError};
-pub use flow::{Flow, Spacing, to_flow, to_flow_entry};
 pub use operation::{Operation, OperationError, operations};
 pub use position::{Origin, Position, Positions};
 pub use workload::{PodRef, ShapeError, pods};

@@ -28,6 +28,8 @@ pub(super) struct Sidecar {
     pub tmp_volume: Option<String>,
     /// Every volume that came with it.
     pub volumes: Vec<String>,
+    /// Whether the Pod asks for it by annotation, so that mounts were added and not swapped.
+    pub is_asked_for: bool,
     /// The group of its socket.
     pub group: Option<i64>,
     /// Whether it is the rootless image.
@@ -53,10 +55,17 @@ pub(super) fn text<'v>(object: &'v Value, field: &str) -> &'v str {
 /// The sidecar in `pod`.
 pub(super) fn find(pod: &Value) -> Result<Option<Sidecar>, UninjectError> {
     let spec = &pod["spec"];
+    let annotations = &pod["metadata"]["annotations"];
+    let is_asked_for = [names::INJECT, names::APPLATIX]
+        .iter()
+        .any(|key| annotations.get(key).is_some());
     for list in ["initContainers", "containers"] {
         for (index, container) in items(spec, list).iter().enumerate() {
             if let Some(sidecar) = read(spec, list, index, container)? {
-                return Ok(Some(sidecar));
+                return Ok(Some(Sidecar {
+                    is_asked_for,
+                    ..sidecar
+                }));
             }
         }
     }
@@ -134,6 +143,7 @@ fn read(
         .flatten()
         .collect(),
         tmp_volume,
+        is_asked_for: false,
         group: value_of(names::env::GROUP).and_then(|gid| gid.parse().ok()),
         rootless: value_of(names::env::ROOTLESS) == Some("1"),
         records,

@@ -181,7 +181,8 @@ impl<'s> Undo<'s> {
                 let path = CleanPath::new(text(mount, "mountPath"));
                 match text(mount, "subPath") {
                     "" if path.as_str() == self.sidecar.shared_dir => is_shared = true,
-                    names::SOCKET_FILE if path.as_str() == DEFAULT_SOCKET => {}
+                    names::SOCKET_FILE
+                        if path.as_str() == DEFAULT_SOCKET && self.sidecar.is_asked_for => {}
                     _ => {
                         let path = path.as_str().to_owned();
                         return Err(UninjectError::NoRecord {
