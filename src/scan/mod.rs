@@ -17,6 +17,7 @@ pub mod judge;
 pub mod live;
 mod owners;
 pub mod percent;
+mod places;
 mod pod_spec;
 pub mod result;
 pub mod risk;
