@@ -11,6 +11,7 @@ mod demo;
 mod explain;
 mod inject;
 mod input;
+mod live;
 mod output;
 mod policy;
 mod progress;
