@@ -171,7 +171,8 @@ fn every_live_pod_comes_back_as_it_was_sent() {
             for pod in pods(document) {
                 let Ok(template) = pod.pod else { continue };
                 let made = api_server::pod_of(pod.kind, pod.name.unwrap_or("pod"), template);
-                if serde_json::from_value::<k8s_openapi::api::core::v1::Pod>(made.clone()).is_err() {
+                if serde_json::from_value::<k8s_openapi::api::core::v1::Pod>(made.clone()).is_err()
+                {
                     // Never sent: the API server does not take it.
                     continue;
                 }
