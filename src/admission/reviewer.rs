@@ -12,6 +12,8 @@ use crate::policy::Policy;
 use crate::policy::reason::Reason;
 use crate::policy::subject::{NamespaceLabels, Requester, Subject};
 
+use crate::sidecar::notice::shortened;
+
 use super::response::Response;
 use super::review::{ReviewError, decode};
 
@@ -90,6 +92,9 @@ impl fmt::Display for Owner {
     }
 }
 
+/// The longest denial, in characters: a name or path of the author's may be of any length.
+const LONGEST_DENIAL: usize = 1000;
+
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -131,7 +136,7 @@ pub fn review(
     let (word, reason) = outcome.action.words();
     let (change, denial) = match &outcome.action {
         Action::Left(_) => (None, None),
-        Action::Denied(denial) => (None, Some(denial.to_string())),
+        Action::Denied(denial) => (None, Some(shortened(&denial.to_string(), LONGEST_DENIAL))),
         Action::Changed(change) => (Some(change), None),
     };
     let warnings: Vec<String> = outcome.notices.iter().map(ToString::to_string).collect();

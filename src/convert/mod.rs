@@ -20,7 +20,7 @@ use overlay::{Node, Refused};
 use style::Style;
 use text::Text;
 
-/// Why a text is left as it is.
+/// Why a text is left as it is. Displays as `line: what to do`, to stand behind a file's name.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ConvertError {
     /// The change would have to be made in text that others share.
@@ -33,10 +33,10 @@ pub enum ConvertError {
         line: u32,
     },
     /// The edited text would not say what it must; a fault of this program.
-    #[error("this text cannot be edited in place ({0}); use `inject` for it and report this")]
+    #[error("1: this text cannot be edited in place ({0}); use `inject` for it and report this")]
     Unfit(String),
     /// An operation does not fit the document; a fault of this program.
-    #[error("{0}")]
+    #[error("1: {0}")]
     Operation(#[from] OperationError),
 }
 

@@ -66,7 +66,8 @@ fn node(out: &mut String, value: &Value, flow: Flow) {
 fn entry(out: &mut String, key: &str, value: &Value, flow: Flow) {
     string(out, key, flow);
     out.push(':');
-    if flow.spacing != Spacing::Tight {
+    // After a plain key, YAML takes a `:` alone for a part of it.
+    if flow.spacing != Spacing::Tight || !flow.json {
         out.push(' ');
     }
     node(out, value, flow);

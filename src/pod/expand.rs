@@ -14,6 +14,9 @@ use super::view::Container;
 
 /// No path on Linux is longer than `PATH_MAX`.
 const LONGEST: usize = 4096;
+/// All values of one container together; beyond it, a value is not kept. A variable of 4 KB
+/// that a hundred thousand others name must not fill the memory.
+const MOST_KEPT: usize = 256 << 10;
 /// More parts than this are no path that a person wrote.
 const MOST_PIECES: usize = 64;
 
@@ -24,6 +27,16 @@ pub enum Piece<'a> {
     Known(String),
     /// The value of a variable with this `valueFrom`, known to the kubelet.
     From(&'a RawValue),
+}
+
+impl Piece<'_> {
+    /// What keeping it costs, in bytes.
+    fn size(&self) -> usize {
+        match self {
+            Self::Known(text) => text.len() + size_of::<Self>(),
+            Self::From(_) => size_of::<Self>(),
+        }
+    }
 }
 
 /// An expanded text: known, known but for some variables, or not to be known.
@@ -60,11 +73,18 @@ impl<'c, 'a> Environment<'c, 'a> {
         let mut environment = Self {
             values: HashMap::with_capacity(container.env.len()),
         };
+        let mut kept = 0;
         for var in &container.env {
-            let value = match var.value_from {
+            let mut value = match var.value_from {
                 Some(source) => Expanded::Pieces(vec![Piece::From(source)]),
                 None => environment.expand(&var.value),
             };
+            if let Expanded::Pieces(pieces) = &value {
+                kept += pieces.iter().map(Piece::size).sum::<usize>();
+            }
+            if kept > MOST_KEPT {
+                value = Expanded::Unknown;
+            }
             environment.values.insert(&var.name, value);
         }
         environment

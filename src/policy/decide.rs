@@ -178,6 +178,10 @@ impl<'p> Case<'p, '_, '_> {
     /// the Pod is there already.
     fn wish(&mut self) -> Wish {
         let judge = &mut self.judge;
+        // `kubectl debug` cannot change the annotations of the Pod that it is for.
+        if judge.scope == Scope::EphemeralContainers && Wish::of(judge.pod).is_err() {
+            return Wish::default();
+        }
         let wish = match Wish::of(judge.pod) {
             Ok(wish) => wish,
             Err(error) => {

@@ -4,7 +4,7 @@
 use crate::names;
 use crate::pod::view::Pod;
 use crate::sidecar::notice::Notice;
-use crate::sidecar::profile::{Bounds, PodSecurity, Profile, Resources, Storage};
+use crate::sidecar::profile::{Bounds, BoundsError, PodSecurity, Profile, Resources, Storage};
 use crate::sidecar::quantity::Quantity;
 
 use super::denial::Denial;
@@ -112,6 +112,16 @@ pub(super) fn sizes(
         }
     }
     if let Some(size) = &wish.storage {
+        // A volume has one size: there is no request beside it.
+        if let Err(error) = size.value.parse::<Quantity>() {
+            return Err(Denial::Size {
+                annotation: size.annotation,
+                error: BoundsError::Quantity {
+                    text: size.value.chars().take(40).collect(),
+                    error,
+                },
+            });
+        }
         let asked = within(
             rule,
             size,

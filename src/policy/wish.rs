@@ -3,6 +3,8 @@
 //! A wish is only a wish: whether it counts is the rule's word. What cannot be understood
 //! is an error that names the annotation and what it may be, never a silent default.
 
+use std::collections::HashMap;
+
 use serde::Deserialize;
 
 use crate::names;
@@ -146,12 +148,15 @@ fn containers(pod: &Pod<'_>, list: &str) -> Result<Vec<Place>, WishError> {
         .split(',')
         .map(str::trim)
         .filter(|name| !name.is_empty());
+    let by_name: HashMap<&str, Place> = pod
+        .containers()
+        .map(|(place, container)| (&*container.name, place))
+        .collect();
     let places: Result<Vec<Place>, WishError> = names
         .map(|name| {
-            let mut all = pod.containers();
-            let found = all.find(|(_, container)| &*container.name == name);
-            found
-                .map(|(place, _)| place)
+            by_name
+                .get(name)
+                .copied()
                 .ok_or_else(|| WishError::Container {
                     name: name.chars().take(63).collect(),
                     known: known(),

@@ -22,7 +22,7 @@ use super::notice::Notice;
 /// Paths that the daemon stands on, with `/var/run` written `/run`: a mount at one, above
 /// one or below one would change the daemon itself, or hide it.
 /// `/run/containerd` is here because dockerd takes over a containerd that it finds there.
-const DAEMON_PATHS: [&str; 21] = [
+const DAEMON_PATHS: [&str; 26] = [
     "/bin",
     "/sbin",
     "/lib",
@@ -36,6 +36,11 @@ const DAEMON_PATHS: [&str; 21] = [
     "/usr/local/lib",
     "/usr/local/libexec",
     "/etc/docker",
+    "/etc/passwd",
+    "/etc/group",
+    "/etc/subuid",
+    "/etc/subgid",
+    "/home/rootless/.config",
     "/proc",
     "/sys",
     "/dev",
@@ -64,6 +69,7 @@ pub struct Mirror<'a> {
 pub struct MirrorBuilder<'p, 'a> {
     pod: &'p Pod<'a>,
     own: Vec<CleanPath<'static>>,
+    host_paths: HashMap<&'p str, &'p str>,
     taken: HashMap<CleanPath<'static>, Option<usize>>,
     copied: HashMap<&'p str, String>,
     first_copy: usize,
@@ -74,7 +80,13 @@ pub struct MirrorBuilder<'p, 'a> {
 impl<'p, 'a> MirrorBuilder<'p, 'a> {
     /// `own` are the sidecar's own mounts.
     pub fn new(pod: &'p Pod<'a>, own: Vec<CleanPath<'static>>) -> Self {
+        let volumes = pod.spec.volumes.iter().rev();
+        let host_paths = volumes.filter_map(|volume| {
+            let source = volume.host_path.as_ref()?;
+            Some((&*volume.name, &*source.path))
+        });
         Self {
+            host_paths: host_paths.collect(),
             pod,
             own,
             taken: HashMap::new(),
@@ -209,9 +221,7 @@ impl<'p, 'a> MirrorBuilder<'p, 'a> {
     /// The path of the node that a `hostPath` mount shows: scripts written for the node's
     /// daemon name that one in `-v`.
     fn node_path(&self, mount: &VolumeMount<'_>, sub_path: &SubPath) -> Option<CleanPath<'static>> {
-        let mut volumes = self.pod.spec.volumes.iter();
-        let volume = volumes.find(|volume| volume.name == mount.name)?;
-        let path = CleanPath::new(&volume.host_path.as_ref()?.path);
+        let path = CleanPath::new(self.host_paths.get(&*mount.name)?);
         match sub_path {
             SubPath::None => Some(path.into_owned()),
             SubPath::Literal(sub) => Some(path.join(sub)),

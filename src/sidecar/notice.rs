@@ -124,7 +124,7 @@ impl fmt::Display for Notice {
 }
 
 /// `text`, cut to `most` characters with an ellipsis; control characters are left out.
-fn shortened(text: &str, most: usize) -> String {
+pub fn shortened(text: &str, most: usize) -> String {
     let mut clean = text.chars().map(|c| if c.is_control() { ' ' } else { c });
     let mut short: String = clean.by_ref().take(most).collect();
     if clean.next().is_some() {

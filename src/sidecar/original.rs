@@ -255,7 +255,8 @@ impl<'p> Taken<'p> {
             let was = pod.spec.host_users.map(Was::Bool);
             self.field("/spec/hostUsers".to_owned(), was);
         }
-        if !pod.has_metadata() && !(plan.labels.is_empty() && plan.annotations.is_empty()) {
+        let adds = !plan.labels.is_empty() || !plan.annotations.is_empty();
+        if adds && !pod.has_metadata() {
             self.added.push("/metadata".to_owned());
             return;
         }

@@ -162,7 +162,8 @@ fn write_pod_fields(
     if let Some(host_users) = plan.host_users {
         writer.add("/spec/hostUsers", &host_users)?;
     }
-    if !pod.has_metadata() && !(plan.labels.is_empty() && plan.annotations.is_empty()) {
+    let adds = !plan.labels.is_empty() || !plan.annotations.is_empty();
+    if adds && !pod.has_metadata() {
         writer.add("/metadata", &json!({}))?;
     }
     let metadata = pod.metadata();

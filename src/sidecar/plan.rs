@@ -193,6 +193,13 @@ struct Planner<'i, 'p, 'a> {
     shared_dir: Cow<'p, str>,
     socket_volume: Cow<'p, str>,
     share_tmp: bool,
+    /// Names that new volumes may not have.
+    volumes: HashSet<&'p str>,
+    /// The annotation's containers, and those whose `DOCKER_HOST` is replaced.
+    targets: HashSet<Place>,
+    replaced: HashSet<Place>,
+    /// The mounts that are swapped.
+    swapped: HashSet<(Place, usize)>,
     edits: BTreeMap<Place, ContainerEdit<'p>>,
 }
 
@@ -213,6 +220,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
             .collect();
         users.sort_unstable();
         users.dedup();
+        let volumes = volume_names(pod);
         let (shared_dir, socket_volume) = match installed {
             Some(installed) => (
                 Cow::Owned(installed.shared_dir.as_str().to_owned()),
@@ -220,7 +228,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
             ),
             None => (
                 free_directory(pod),
-                free_name(names::SOCKET_VOLUME, |name| has_volume(pod, name)),
+                free_name(names::SOCKET_VOLUME, &volumes),
             ),
         };
         let tmp = CleanPath::new("/tmp");
@@ -240,6 +248,18 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
             shared_dir,
             socket_volume,
             share_tmp,
+            volumes,
+            targets: order.targets.iter().copied().collect(),
+            replaced: order
+                .replace_docker_host
+                .iter()
+                .map(|(at, _)| *at)
+                .collect(),
+            swapped: order
+                .swap
+                .iter()
+                .map(|&index| (findings[index].place, findings[index].mount))
+                .collect(),
             edits: BTreeMap::new(),
         }
     }
@@ -272,7 +292,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
                 });
             }
         }
-        self.edit_users(&tmp_volume);
+        self.edit_users(tmp_volume.clone());
         let own = self.own_mounts(&storage_volume, &tmp_volume, &ca_volume);
         let mirror = self.mirror(&own);
         notices.extend(mirror.notices);
@@ -321,7 +341,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
     }
 
     /// Swaps the mounts that were ordered, and gives each user what it lacks.
-    fn edit_users(&mut self, tmp_volume: &Cow<'p, str>) {
+    fn edit_users(&mut self, tmp_volume: Cow<'p, str>) {
         for finding in std::mem::take(&mut self.swaps) {
             let sub_path = match &finding.reach {
                 Reach::Socket(file) => Some(file.clone()),
@@ -341,20 +361,16 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
             self.edit(*place).set_env.push((*index, host));
         }
         for place in self.users.clone() {
-            self.edit_user(place, tmp_volume);
+            self.edit_user(place, tmp_volume.clone());
         }
     }
 
-    fn edit_user(&mut self, place: Place, tmp_volume: &Cow<'p, str>) {
+    fn edit_user(&mut self, place: Place, tmp_volume: Cow<'p, str>) {
         let container = self.pod.container(place);
         let shared = CleanPath::new(&self.shared_dir);
         let shared_is_free = !mounts_at(container, &shared);
-        let wants_socket = self.order.targets.contains(&place);
-        let replaced = self
-            .order
-            .replace_docker_host
-            .iter()
-            .any(|(at, _)| *at == place);
+        let wants_socket = self.targets.contains(&place);
+        let replaced = self.replaced.contains(&place);
         let needs_host = container.env_var(names::DOCKER_HOST).is_none();
         let socket_volume = self.socket_volume.clone();
         let shared_dir = self.shared_dir.clone();
@@ -376,8 +392,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
             }
         }
         if share_tmp {
-            edit.add_mounts
-                .push(Mount::whole(tmp_volume.clone(), "/tmp"));
+            edit.add_mounts.push(Mount::whole(tmp_volume, "/tmp"));
         }
     }
 
@@ -422,14 +437,12 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
         if let Some(installed) = self.installed {
             builder.continue_from(installed.container);
         }
-        let swapped: HashSet<(Place, usize)> =
-            self.swaps.iter().map(|f| (f.place, f.mount)).collect();
         let to_the_node: HashSet<(Place, usize)> =
             self.findings.iter().map(|f| (f.place, f.mount)).collect();
         for &place in &self.users {
             builder.add(place, |mount| {
                 let at = &self.pod.container(place).volume_mounts[mount];
-                if swapped.contains(&(place, mount)) || *at.name == *self.socket_volume {
+                if self.swapped.contains(&(place, mount)) || *at.name == *self.socket_volume {
                     Treat::Skip
                 } else if to_the_node.contains(&(place, mount)) {
                     Treat::Refuse
@@ -448,11 +461,8 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
         copied: Vec<EnvEntry<'p>>,
     ) -> Sidecar<'p> {
         let profile = self.order.profile;
-        let name = free_name(names::SIDECAR, |name| {
-            self.pod
-                .containers()
-                .any(|(_, container)| &*container.name == name)
-        });
+        let containers = self.pod.containers().map(|(_, c)| &*c.name);
+        let name = free_name(names::SIDECAR, &containers.collect());
         let host = self.docker_host();
         let native = self.order.mode == SidecarMode::Native;
         let mut env = flags::environment(profile, self.pod, &self.users);
@@ -624,7 +634,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
             notices.push(Notice::DockerHostReplaced { containers: hosts });
         }
         for &place in &self.users {
-            if replaced.iter().all(|(at, _)| *at != place) {
+            if !self.replaced.contains(&place) {
                 notices.extend(self.host_elsewhere(place));
             }
         }
@@ -668,15 +678,18 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
     fn is_daemons_socket(&self, place: Place, path: &CleanPath<'_>) -> bool {
         let path = path.clone().unlinked();
         let container = self.pod.container(place);
-        let swaps = self.swaps.iter().filter(|finding| finding.place == place);
-        let mut led = swaps.map(|finding| &container.volume_mounts[finding.mount].mount_path);
         let at = |text: &str| CleanPath::new(text).unlinked().into_owned();
-        led.any(|mount| at(mount).holds(&path))
-            || at(&self.shared_dir).holds(&path)
-            || (self.order.targets.contains(&place) && at(DEFAULT_SOCKET) == path)
-            || container.volume_mounts.iter().any(|mount| {
-                *mount.name == *self.socket_volume && at(&mount.mount_path).holds(&path)
-            })
+        at(&self.shared_dir).holds(&path)
+            || (self.targets.contains(&place) && at(DEFAULT_SOCKET) == path)
+            || container
+                .volume_mounts
+                .iter()
+                .enumerate()
+                .any(|(index, mount)| {
+                    let leads_here = self.swapped.contains(&(place, index))
+                        || *mount.name == *self.socket_volume;
+                    leads_here && at(&mount.mount_path).holds(&path)
+                })
     }
 
     fn docker_host(&self) -> String {
@@ -684,7 +697,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
     }
 
     fn name_of_new_volume(&self, base: &'static str) -> Cow<'p, str> {
-        free_name(base, |name| has_volume(self.pod, name))
+        free_name(base, &self.volumes)
     }
 }
 
@@ -700,12 +713,17 @@ fn tls_to_clear(container: &Container<'_>) -> impl Iterator<Item = (usize, Strin
     named.map(|(index, _)| (index, String::new()))
 }
 
-fn has_volume(pod: &Pod<'_>, name: &str) -> bool {
-    pod.spec.volumes.iter().any(|volume| &*volume.name == name)
+/// Names that a new volume may not have: those of volumes, and those that mounts name where
+/// there is no such volume, which would become valid.
+fn volume_names<'p>(pod: &'p Pod<'_>) -> HashSet<&'p str> {
+    let volumes = pod.spec.volumes.iter().map(|volume| &*volume.name);
+    let mounts = pod.containers().flat_map(|(_, c)| &c.volume_mounts);
+    volumes.chain(mounts.map(|mount| &*mount.name)).collect()
 }
 
 /// `base`, or else the first of `base-2`, `base-3`, … that is not taken.
-fn free_name(base: &'static str, is_taken: impl Fn(&str) -> bool) -> Cow<'static, str> {
+fn free_name(base: &'static str, taken: &HashSet<&str>) -> Cow<'static, str> {
+    let is_taken = |name: &str| taken.contains(name);
     if !is_taken(base) {
         return Cow::Borrowed(base);
     }
@@ -716,15 +734,18 @@ fn free_name(base: &'static str, is_taken: impl Fn(&str) -> bool) -> Cow<'static
 
 /// The shared directory's path: one at which no container mounts anything.
 fn free_directory(pod: &Pod<'_>) -> Cow<'static, str> {
-    free_name(names::SHARED_DIR, |path| {
-        let path = CleanPath::new(path);
-        pod.containers().any(|(_, container)| {
-            container.volume_mounts.iter().any(|mount| {
-                let at = CleanPath::new(&mount.mount_path);
-                path.holds(&at) || (at.holds(&path) && at.as_str() != "/")
-            })
-        })
-    })
+    // It has one component, so only a mount's first one can be the same.
+    let mounts = pod.containers().flat_map(|(_, c)| &c.volume_mounts);
+    let first = mounts.map(|mount| {
+        let path = CleanPath::new(&mount.mount_path);
+        let end = path.as_str()[1..].find('/');
+        path.as_str()[..end.map_or(path.as_str().len(), |end| end + 1)].to_owned()
+    });
+    let first: HashSet<String> = first.collect();
+    free_name(
+        names::SHARED_DIR,
+        &first.iter().map(String::as_str).collect(),
+    )
 }
 
 fn mounts_at(container: &Container<'_>, path: &CleanPath<'_>) -> bool {

@@ -4,7 +4,7 @@
 REPO_DIR=$(cd "$E2E_DIR/../.." && pwd)
 WEBHOOK_NS=dind-injector
 # What is applied. Where it says CA_BUNDLE, the runner makes the webhook's certificate.
-WEBHOOK_MANIFESTS=${E2E_MANIFESTS:-$E2E_DIR/webhook.yaml}
+WEBHOOK_MANIFESTS=${E2E_MANIFESTS:-$REPO_DIR/manifests/install.yaml}
 
 install_webhook() {
     say 'installing the webhook'
