@@ -30,6 +30,19 @@ pub fn run(args: CompletionsArgs, out: &mut dyn Write) -> Result<Exit, CliError>
     let mut script = Vec::new();
     let name = invoked::name();
     clap_complete::generate(shell, &mut Cli::command().name(name), name, &mut script);
+    if shell == Shell::Bash {
+        script = with_one_spelling(script, name);
+    }
     out.write_all(&script)?;
     Ok(Exit::Done)
+}
+
+/// The generator spells a hyphen of the binary's name in two ways in bash's script, and nothing
+/// behind a command is ever completed (clap-rs/clap#6421).
+fn with_one_spelling(script: Vec<u8>, name: &str) -> Vec<u8> {
+    let script = String::from_utf8_lossy(&script);
+    let wrong = name.replace('-', "__subcmd__");
+    script
+        .replace(&wrong, &name.replace('-', "__"))
+        .into_bytes()
 }
