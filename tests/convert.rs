@@ -74,14 +74,29 @@ fn texts() -> Vec<(String, String)> {
     texts.collect()
 }
 
-/// The same text with LF, CRLF, and without a line end at its end.
-fn variants(text: &str) -> [String; 3] {
+/// The same text with LF, CRLF, without a line end at its end, and with a comment above each
+/// line where that changes nothing.
+fn variants(text: &str) -> Vec<String> {
     let text = text.replace("\r\n", "\n");
-    [
+    let mut commented = String::new();
+    for line in text.split_inclusive('\n') {
+        let indent = line.len() - line.trim_start_matches(' ').len();
+        let with = format!("{commented}{}# A note.\n", &line[..indent]);
+        commented = with + line;
+    }
+    let values = |text: &str| {
+        let read = read(text).ok()?;
+        Some(read.into_iter().map(|d| d.value).collect::<Vec<_>>())
+    };
+    let mut variants = vec![
         text.clone(),
         text.replace('\n', "\r\n"),
         text.trim_end_matches('\n').to_owned(),
-    ]
+    ];
+    if values(&commented) == values(&text) {
+        variants.push(commented);
+    }
+    variants
 }
 
 /// The lines that an operation may touch: those of the node at its path, or of the empty list
@@ -175,35 +190,12 @@ fn every_layout_is_edited_in_place() {
         for document in read(&text).unwrap() {
             let value = document.value;
             let mut layouts: Vec<String> = Vec::new();
-            for (step, dash, item) in [
-                (2, 0, 2),
-                (2, 2, 2),
-                (4, 0, 2),
-                (4, 4, 4),
-                (1, 1, 3),
-                (8, 0, 2),
-            ] {
+            for (step, dash, item) in [(2, 2, 2), (4, 4, 4), (1, 1, 3)] {
                 layouts.push(to_block(&value, 0, Layout { step, dash, item }));
             }
-            for spacing in [
-                Spacing::Tight,
-                Spacing::Line,
-                Spacing::Lines { indent: 0, step: 3 },
-            ] {
-                layouts.push(to_flow(
-                    &value,
-                    Flow {
-                        json: true,
-                        spacing,
-                    },
-                ));
-                layouts.push(to_flow(
-                    &value,
-                    Flow {
-                        json: false,
-                        spacing,
-                    },
-                ));
+            let lines = Spacing::Lines { indent: 0, step: 3 };
+            for (json, spacing) in [(true, Spacing::Tight), (true, lines), (false, lines)] {
+                layouts.push(to_flow(&value, Flow { json, spacing }));
             }
             for text in layouts {
                 if read(&text).map(|read| read[0].value == value) != Ok(true) {
@@ -215,7 +207,7 @@ fn every_layout_is_edited_in_place() {
             }
         }
     }
-    assert!(count > 1000, "only {count}");
+    assert!(count > 700, "only {count}");
 }
 
 /// The expected file with the start script's lines as one.
