@@ -16,7 +16,6 @@ use dind_injector::sidecar::container::{START_SCRIPT, SidecarMode};
 use proptest::prelude::*;
 use proptest::sample::{Index, select, subsequence};
 use serde_json::{Map, Value, json};
-use std::time::{Duration, Instant};
 use support::api_server::{self, Request};
 use support::model::{self, Shows};
 use support::rfc6902;
@@ -231,90 +230,6 @@ proptest! {
         prop_assert!(told.iter().all(|w| w.chars().count() < 120), "{told:?}");
         prop_assert_eq!(told, warnings);
     }
-}
-
-/// Pods of many parts, each made to meet itself in one place of the code: twice the parts
-/// may take twice the time, but never four times. One request would hold a worker for
-/// minutes otherwise, before anybody has checked the Pod.
-#[test]
-fn the_time_for_a_pod_grows_in_proportion_to_it() {
-    let many = |n: usize, part: &dyn Fn(usize) -> Value| (0..n).map(part).collect::<Vec<_>>();
-    let socket = || json!({"name": "s", "hostPath": {"path": "/run/docker.sock"}});
-    let mount = || json!({"name": "s", "mountPath": "/var/run/docker.sock"});
-    let container = |mounts: Vec<Value>| json!({"name": "c", "image": "i", "volumeMounts": mounts});
-    let with = |mut list: Vec<Value>, first: Value| {
-        list.insert(0, first);
-        list
-    };
-    type Grown<'g> = (&'static str, &'g dyn Fn(usize) -> Value);
-    let grown: [Grown<'_>; 7] = [
-        ("containers that the annotation means", &|n| {
-            json!({"metadata": {"annotations": {"dind-injector.io/inject": "true"}},
-                "spec": {"containers": many(n, &|_| json!({"name": "c"}))}})
-        }),
-        ("names in the annotation", &|n| {
-            let names = vec!["z"; n].join(",");
-            json!({"metadata": {"annotations": {"dind-injector.io/inject": "true",
-                    "dind-injector.io/containers": names}},
-                "spec": {"containers": many(n, &|k| json!({"name": if k + 1 == n { "z" } else { "c" }}))}})
-        }),
-        ("volumes with our names", &|n| {
-            let volumes = many(n, &|k| json!({"name": format!("dind-socket-{}", k + 2)}));
-            let volumes = with(with(volumes, json!({"name": "dind-socket"})), socket());
-            json!({"spec": {"containers": [container(vec![mount()])], "volumes": volumes}})
-        }),
-        ("containers with our name", &|n| {
-            let containers = many(n, &|k| json!({"name": format!("dind-{}", k + 2)}));
-            let containers = with(
-                containers,
-                json!({"name": "dind", "volumeMounts": [mount()]}),
-            );
-            json!({"spec": {"containers": containers, "volumes": [socket()]}})
-        }),
-        ("mounts at our directory", &|n| {
-            let mounts = many(
-                n,
-                &|k| json!({"name": "v", "mountPath": format!("/dind-{}", k + 2)}),
-            );
-            let mounts = with(
-                with(mounts, json!({"name": "v", "mountPath": "/dind"})),
-                mount(),
-            );
-            json!({"spec": {"containers": [container(mounts)], "volumes": [socket()]}})
-        }),
-        ("mounts of the last volume", &|n| {
-            let mounts = many(
-                n,
-                &|k| json!({"name": format!("v{}", n - 1), "mountPath": format!("/m/{k}")}),
-            );
-            let volumes = with(many(n, &|k| json!({"name": format!("v{k}")})), socket());
-            json!({"spec": {"containers": [container(with(mounts, mount()))], "volumes": volumes}})
-        }),
-        ("variables in DOCKER_HOST", &|n| {
-            let host = format!("tcp://{}", "$(B)".repeat(n));
-            let env = with(
-                many(n, &|k| json!({"name": format!("A{k}")})),
-                json!({"name": "DOCKER_HOST", "value": host}),
-            );
-            json!({"spec": {"containers": [{"name": "c", "env": env}]}})
-        }),
-    ];
-    let time = |pod: &Value| {
-        let body = api_server::review("u", pod, Request::Create).to_string();
-        let once = || {
-            let started = Instant::now();
-            review(&Policy::offline(), &NoNamespaces, body.as_bytes()).unwrap();
-            started.elapsed()
-        };
-        (0..3).map(|_| once()).min().unwrap()
-    };
-    let slow: Vec<_> = grown
-        .iter()
-        .map(|(what, pod)| (what, time(&pod(1000)), time(&pod(4000))))
-        // In proportion it is 4 times; with the square, 16.
-        .filter(|(_, small, large)| *large > *small * 8 + Duration::from_millis(20))
-        .collect();
-    assert!(slow.is_empty(), "1000 parts and 4000: {slow:#?}");
 }
 
 /// What became of a Pod.

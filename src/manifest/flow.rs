@@ -113,8 +113,8 @@ fn items<T>(
 
 fn string(out: &mut String, text: &str, flow: Flow) {
     if flow.json {
-        // A string as JSON; nothing in it can fail.
-        out.push_str(&Value::from(text).to_string());
+        // JSON takes DEL as it is, and YAML only as an escape, which JSON may write, too.
+        out.push_str(&Value::from(text).to_string().replace('\u{7f}', "\\u007f"));
     } else {
         quote::in_flow(out, text);
     }
