@@ -14,6 +14,7 @@ mod explain;
 mod inject;
 mod input;
 mod invoked;
+mod live;
 mod man;
 mod output;
 mod policy;
