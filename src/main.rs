@@ -3,7 +3,6 @@
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
 use dind_injector::cli::{Cli, Exit};
 
 /// The review path allocates little but from many threads; musl's allocator takes a lock.
@@ -11,7 +10,7 @@ use dind_injector::cli::{Cli, Exit};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::from_command_line();
     // A reader that has seen enough (`| head`) is no error.
     let mut out = BufWriter::new(io::stdout().lock());
     let mut err = io::stderr();

@@ -7,13 +7,19 @@ mod beside;
 mod certs;
 mod check_config;
 mod client;
+mod completions;
+mod convert;
 mod demo;
 mod explain;
 mod inject;
 mod input;
+mod invoked;
+mod live;
+mod man;
 mod output;
 mod policy;
 mod progress;
+mod replace;
 mod scan;
 mod serve;
 mod uninject;
@@ -21,7 +27,7 @@ mod uninject;
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{FromArgMatches, Parser, Subcommand};
 
 /// Gives each Pod that needs Docker a Docker daemon of its own, in place of the node's.
 #[derive(Debug, Parser)]
@@ -39,6 +45,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Rewrite manifests as the webhook would, for `kubectl apply -f -`
     Inject(inject::InjectArgs),
+    /// Rewrite manifest files in place, so that their Pods carry the sidecar themselves
+    Convert(convert::ConvertArgs),
     /// Take injected manifests or live Pods back to what their authors wrote
     Uninject(uninject::UninjectArgs),
     /// Check a policy file, or print its JSON Schema
@@ -49,6 +57,10 @@ enum Command {
     Certs(certs::CertsArgs),
     /// Find what reaches a node's container runtime, and what the webhook would make of it
     Scan(scan::ScanArgs),
+    /// Print a shell's completions for this command
+    Completions(completions::CompletionsArgs),
+    /// Write the manual's pages, one for each command
+    Man(man::ManArgs),
 }
 
 /// How a command ended.
@@ -93,6 +105,12 @@ pub enum CliError {
     /// The scan.
     #[error(transparent)]
     Scan(#[from] scan::ScanError),
+    /// The rewritten manifests.
+    #[error(transparent)]
+    Convert(#[from] convert::ConvertError),
+    /// The manual.
+    #[error(transparent)]
+    Man(#[from] man::ManError),
     /// An output that cannot be written.
     #[error("cannot write the output: {0}")]
     Output(#[from] std::io::Error),
@@ -106,6 +124,15 @@ impl CliError {
 }
 
 impl Cli {
+    /// Reads the command line; with `--help`, `--version` or a mistake, says so and exits.
+    ///
+    /// Where the binary is named `kubectl-dind`, as a plugin of kubectl, all text speaks of
+    /// `kubectl dind`.
+    pub fn from_command_line() -> Self {
+        let mut matches = invoked::command().get_matches();
+        Self::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| error.exit())
+    }
+
     /// Runs the command.
     ///
     /// # Errors
@@ -115,11 +142,14 @@ impl Cli {
             Command::Serve(args) => serve::run(*args, out).map_err(CliError::from),
             Command::Demo(args) => demo::run(args, out, err),
             Command::Inject(args) => inject::run(args, out, err),
+            Command::Convert(args) => convert::run(args, out, err),
+            Command::Uninject(args) => uninject::run(args, out, err),
             Command::CheckConfig(args) => check_config::run(args, out),
             Command::Explain(args) => explain::run(args, out, err),
-            Command::Uninject(args) => uninject::run(args, out, err),
             Command::Certs(args) => certs::run(args, out),
             Command::Scan(args) => scan::run(args, out),
+            Command::Completions(args) => completions::run(args, out),
+            Command::Man(args) => man::run(args).map_err(CliError::from),
         }
     }
 }

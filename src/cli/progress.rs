@@ -16,19 +16,28 @@ const STEP: Duration = Duration::from_millis(100);
 /// Of the bar, in columns.
 const WIDTH: usize = 28;
 
+/// What a bar counts.
+#[derive(Clone, Copy, Debug)]
+pub enum Bar {
+    /// Files, of so many.
+    Files(usize),
+    /// Objects of a cluster, of which nobody knows how many there are.
+    Objects,
+}
+
 /// A bar that is there while work is done.
 #[derive(Debug)]
 pub struct Progress;
 
 impl Progress {
-    /// Does `work`, which counts in `done` up to `total`, and shows how far it is.
-    pub fn show<T>(total: usize, done: &AtomicUsize, work: impl FnOnce() -> T) -> T {
+    /// Does `work`, which counts in `done`, and shows how far it is.
+    pub fn show<T>(bar: Bar, done: &AtomicUsize, work: impl FnOnce() -> T) -> T {
         if !io::stderr().is_terminal() {
             return work();
         }
         let (end, ended) = mpsc::channel::<()>();
         thread::scope(|scope| {
-            scope.spawn(move || watch(total, done, &ended));
+            scope.spawn(move || watch(bar, done, &ended));
             let result = work();
             drop(end);
             result
@@ -36,13 +45,13 @@ impl Progress {
     }
 }
 
-fn watch(total: usize, done: &AtomicUsize, ended: &mpsc::Receiver<()>) {
+fn watch(bar: Bar, done: &AtomicUsize, ended: &mpsc::Receiver<()>) {
     let start = Instant::now();
     let mut shown = false;
     while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(STEP) {
         if start.elapsed() >= PATIENCE {
             // A terminal that has gone needs no bar.
-            let _ = write!(io::stderr(), "{}", bar(done.load(Ordering::Relaxed), total));
+            let _ = write!(io::stderr(), "{}", line(bar, done.load(Ordering::Relaxed)));
             shown = true;
         }
     }
@@ -52,17 +61,19 @@ fn watch(total: usize, done: &AtomicUsize, ended: &mpsc::Receiver<()>) {
 }
 
 /// The line, from its start, with what was there before wiped out.
-fn bar(done: usize, total: usize) -> String {
-    let total = total.max(1);
-    let done = done.min(total);
-    let full = done * WIDTH / total;
+fn line(bar: Bar, done: usize) -> String {
     let mut line = String::from("\r\u{1b}[K");
-    let _ = write!(
-        line,
-        "[{}{}] {done} of {total} files",
-        "#".repeat(full),
-        "-".repeat(WIDTH - full)
-    );
+    // Writing to a String cannot fail.
+    let _ = match bar {
+        Bar::Files(total) => {
+            let total = total.max(1);
+            let done = done.min(total);
+            let full = done * WIDTH / total;
+            let (full, empty) = ("#".repeat(full), "-".repeat(WIDTH - full));
+            write!(line, "[{full}{empty}] {done} of {total} files")
+        }
+        Bar::Objects => write!(line, "{done} objects read"),
+    };
     line
 }
 
@@ -74,9 +85,9 @@ mod tests {
     fn the_bar_fills_and_never_overflows() {
         let empty = format!("[{}] 0 of 10 files", "-".repeat(WIDTH));
         let full = format!("[{}] 10 of 10 files", "#".repeat(WIDTH));
-        assert!(bar(0, 10).ends_with(&empty));
-        assert!(bar(10, 10).ends_with(&full));
-        assert!(bar(11, 10).ends_with(&full));
-        assert!(bar(0, 0).ends_with("0 of 1 files"));
+        assert!(line(Bar::Files(10), 0).ends_with(&empty));
+        assert!(line(Bar::Files(10), 10).ends_with(&full));
+        assert!(line(Bar::Files(10), 11).ends_with(&full));
+        assert!(line(Bar::Files(0), 0).ends_with("0 of 1 files"));
     }
 }

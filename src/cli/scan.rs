@@ -12,7 +12,6 @@ use time::OffsetDateTime;
 
 use crate::manifest::to_yaml;
 use crate::offline::Setting;
-use crate::policy::Policy;
 use crate::report::diff::Paint;
 use crate::report::document::document;
 use crate::report::html::html;
@@ -23,7 +22,9 @@ use crate::scan::finding::Verdict;
 use crate::scan::judge::Court;
 use crate::scan::result::Report;
 
-use super::progress::Progress;
+use super::live::{ConnectError, LiveArgs};
+use super::policy::PolicyArgs;
+use super::progress::{Bar, Progress};
 use super::{CliError, Exit, output};
 
 /// The flags of `scan`.
@@ -32,8 +33,9 @@ use super::{CliError, Exit, output};
 Examples:
   dind-injector scan k8s/
   helm template ci ./chart | dind-injector scan -
-  dind-injector scan . -o html > report.html
+  dind-injector scan . --config policy.yaml -o html > report.html
   dind-injector scan . -o sarif --fail-on denied > scan.sarif
+  dind-injector scan --context prod --namespace ci
 
 Read are Kubernetes manifests (YAML or JSON, Lists and many documents), workflows and tasks of
 Argo and Tekton, runner sets, Jenkins pipelines and agent templates, and GitLab Runner settings,
@@ -42,14 +44,18 @@ also inside of ConfigMaps and chart values.
 Exit status: 0 nothing found, 1 found (see --fail-on), 2 an error, or a result that is not complete.")]
 pub struct ScanArgs {
     /// File or directory to scan; - is standard input
-    #[arg(value_name = "PATH", required = true)]
+    #[arg(value_name = "PATH", required_unless_present_any = ["cluster", "context"])]
     paths: Vec<String>,
+    #[command(flatten)]
+    live: LiveArgs,
+    #[command(flatten)]
+    policy: PolicyArgs,
     /// How to write the result
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     output: Format,
-    /// Namespace of Pods that name none
-    #[arg(short, long, value_name = "NAME", default_value = "default")]
-    namespace: String,
+    /// Namespace to scan, of a cluster; repeatable. For files, the namespace of Pods that name none
+    #[arg(short, long, value_name = "NAME")]
+    namespace: Vec<String>,
     /// What ends with status 1
     #[arg(long, value_enum, value_name = "VERDICT", default_value_t = FailOn::Any)]
     fail_on: FailOn,
@@ -93,6 +99,12 @@ pub enum ScanError {
         /// What the system said.
         source: io::Error,
     },
+    /// Several namespaces for files.
+    #[error("--namespace can be given once for files: it is the namespace of Pods that name none")]
+    Namespaces,
+    /// The cluster.
+    #[error(transparent)]
+    Cluster(#[from] ConnectError),
 }
 
 /// Runs the command.
@@ -102,23 +114,33 @@ pub enum ScanError {
 pub fn run(args: ScanArgs, out: &mut dyn Write) -> Result<Exit, CliError> {
     let ScanArgs {
         paths,
+        live,
+        policy,
         output: format,
         namespace,
         fail_on,
         allow_incomplete,
     } = args;
-    let court = Court {
-        policy: Policy::offline(),
-        setting: Setting {
-            namespace,
-            ..Setting::default()
-        },
+    let mut court = Court {
+        policy: policy.offline()?,
+        setting: Setting::default(),
         changes: format == Format::Html,
     };
-    let inputs = Inputs::find(&paths, &mut io::stdin().lock())
-        .map_err(|(path, source)| ScanError::Path { path, source })?;
-    let done = AtomicUsize::new(0);
-    let report = Progress::show(inputs.len(), &done, || inputs.scan(&court, &done));
+    let report = if live.is_asked() {
+        live.scan(court, &namespace).map_err(ScanError::from)?
+    } else {
+        court.setting.namespace = match namespace.as_slice() {
+            [] => "default".to_owned(),
+            [one] => one.clone(),
+            _ => return Err(ScanError::Namespaces.into()),
+        };
+        let inputs = Inputs::find(&paths, &mut io::stdin().lock())
+            .map_err(|(path, source)| ScanError::Path { path, source })?;
+        let done = AtomicUsize::new(0);
+        Progress::show(Bar::Files(inputs.len()), &done, || {
+            inputs.scan(&court, &done)
+        })
+    };
     write(&report, format, out)?;
     Ok(exit(&report, fail_on, allow_incomplete))
 }

@@ -7,6 +7,7 @@
 
 mod anchors;
 mod error;
+mod flow;
 mod json;
 mod operation;
 mod position;
@@ -20,7 +21,10 @@ mod yaml;
 use serde_json::Value;
 
 pub use error::{Problem, ReadError};
+pub use flow::{Flow, Spacing, to_flow, to_flow_entry};
 pub use operation::{Operation, OperationError, operations};
+pub(crate) use operation::{index, tokens};
+pub(crate) use position::push_token;
 pub use position::{Origin, Position, Positions};
 pub use workload::{PodRef, ShapeError, pods};
 pub use write::{Layout, to_block, to_yaml};

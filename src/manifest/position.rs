@@ -110,8 +110,9 @@ impl Pointer {
     }
 }
 
-/// Appends a key as one token of a JSON pointer: `~` and `/` are escaped (RFC 6901, section 3).
-pub(super) fn push_token(pointer: &mut String, key: &str) {
+/// Appends a key as one token of a JSON pointer, without the `/` before it: `~` and `/` are escaped
+/// (RFC 6901, section 3).
+pub(crate) fn push_token(pointer: &mut String, key: &str) {
     for c in key.chars() {
         match c {
             '~' => pointer.push_str("~0"),

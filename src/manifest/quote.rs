@@ -28,6 +28,20 @@ pub(super) fn inline(out: &mut String, text: &str) {
     }
 }
 
+/// Appends `text` in one line, to stand between `[` and `]` or `{` and `}`.
+pub(super) fn in_flow(out: &mut String, text: &str) {
+    let starts = text.starts_with(|c: char| c.is_ascii_alphanumeric() || "/._".contains(c));
+    let is_plain = starts
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
+    if is_plain && !resolve::is_ambiguous(text) && !text.starts_with("...") {
+        out.push_str(text);
+    } else {
+        double_quoted(out, text);
+    }
+}
+
 /// How `text` can be written as a literal block, or `None` where that would not be exact.
 pub(super) fn literal(text: &str) -> Option<Literal> {
     let content = text.trim_end_matches('\n');

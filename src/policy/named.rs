@@ -24,6 +24,13 @@ pub trait Named: Copy + PartialEq + 'static {
         all.find(|(value, ..)| *value == self)
             .map_or("", |(_, name, _)| name)
     }
+
+    /// What this value means.
+    fn means(self) -> &'static str {
+        let mut all = Self::ALL.iter();
+        all.find(|(value, ..)| *value == self)
+            .map_or("", |(_, _, means)| means)
+    }
 }
 
 impl Named for Action {

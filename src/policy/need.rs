@@ -19,32 +19,102 @@ pub enum Need {
     Manage,
 }
 
-/// Words of an image's repository, and the need of whoever runs it.
-const IMAGES: [(&str, Need); 24] = [
-    ("cadvisor", Need::Watch),
-    ("datadog", Need::Watch),
-    ("telegraf", Need::Watch),
-    ("filebeat", Need::Watch),
-    ("metricbeat", Need::Watch),
-    ("fluentd", Need::Watch),
-    ("fluent-bit", Need::Watch),
-    ("promtail", Need::Watch),
-    ("netdata", Need::Watch),
-    ("newrelic", Need::Watch),
-    ("sysdig", Need::Watch),
-    ("falco", Need::Watch),
-    ("scalyr", Need::Watch),
-    ("logspout", Need::Watch),
-    ("docker-gc", Need::Clean),
-    ("image-gc", Need::Clean),
-    ("docker-cleanup", Need::Clean),
-    ("drone-gc", Need::Clean),
-    ("docker-bench", Need::Check),
-    ("watchtower", Need::Manage),
-    ("ouroboros", Need::Manage),
-    ("portainer", Need::Manage),
-    ("autoheal", Need::Manage),
-    ("traefik", Need::Manage),
+// Words of an image's repository, or of the organization that it is in.
+
+/// Log collectors, metrics agents, security monitors.
+const WATCHERS: [&str; 40] = [
+    "cadvisor",
+    "datadog",
+    "datadoghq",
+    "dd-agent",
+    "telegraf",
+    "filebeat",
+    "metricbeat",
+    "auditbeat",
+    "fluentd",
+    "fluent-bit",
+    "promtail",
+    "alloy",
+    "netdata",
+    "newrelic",
+    "newrelic-infra",
+    "oneagent",
+    "instana",
+    "scalyr",
+    "sumologic",
+    "logdna-agent",
+    "logagent",
+    "logspout",
+    "splunk-otel-collector",
+    "signalfx-agent",
+    "appdynamics",
+    "zabbix-agent",
+    "zabbix-agent2",
+    "docker-exporter",
+    "dozzle",
+    "ctop",
+    "weave-scope",
+    "sysdig",
+    "falco",
+    "falcosecurity",
+    "tracee",
+    "osquery",
+    "neuvector",
+    "deepfence",
+    "twistlock",
+    "aquasec",
+];
+
+/// What removes the node's images and containers.
+const CLEANERS: [&str; 9] = [
+    "docker-gc",
+    "image-gc",
+    "docker-cleanup",
+    "docker-prune",
+    "docker-image-gc",
+    "drone-gc",
+    "docker-custodian",
+    "image-cleaner",
+    "eraser",
+];
+
+/// What checks how the node's daemon is set up.
+const CHECKERS: [&str; 4] = [
+    "docker-bench",
+    "docker-bench-security",
+    "kube-bench",
+    "dagda",
+];
+
+/// What manages, restarts, exposes or discovers the node's containers.
+const MANAGERS: [&str; 19] = [
+    "watchtower",
+    "ouroboros",
+    "diun",
+    "portainer",
+    "portainer-ce",
+    "portainer-ee",
+    "autoheal",
+    "docker-autoheal",
+    "traefik",
+    "nginx-proxy",
+    "docker-gen",
+    "caddy-docker-proxy",
+    "docker-socket-proxy",
+    "registrator",
+    "yacht",
+    "dockge",
+    "swarmpit",
+    "pumba",
+    "rancher",
+];
+
+/// Each table with its need.
+const IMAGES: [(&[&str], Need); 4] = [
+    (&WATCHERS, Need::Watch),
+    (&CLEANERS, Need::Clean),
+    (&CHECKERS, Need::Check),
+    (&MANAGERS, Need::Manage),
 ];
 
 impl Need {
@@ -59,7 +129,7 @@ impl Need {
         let mut parts = repository.rsplit('/').take(2);
         parts.find_map(|part| {
             let mut images = IMAGES.iter();
-            let found = images.find(|(word, _)| is_word(part, word));
+            let found = images.find(|(words, _)| words.iter().any(|word| is_word(part, word)));
             found.map(|(_, need)| *need)
         })
     }

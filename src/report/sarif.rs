@@ -7,6 +7,7 @@
 use serde_json::{Value, json};
 
 use crate::scan::finding::{Finding, How, Spot, Verdict, Workload};
+use crate::scan::percent;
 use crate::scan::result::{Gap, Report};
 use crate::scan::risk::{RULES, Risk, Weight};
 
@@ -253,24 +254,11 @@ fn fingerprint(workload: &Workload, parts: &[&str]) -> String {
     text
 }
 
-/// A path as a relative reference, with what is no plain character escaped (RFC 3986).
+/// A path as a relative reference, or as a `file` URI.
 fn uri(path: &str) -> String {
-    use std::fmt::Write as _;
     let path = path.strip_prefix("./").unwrap_or(path);
-    let mut uri = String::with_capacity(path.len());
-    if path.starts_with('/') {
-        uri.push_str("file://");
-    }
-    for byte in path.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
-                uri.push(char::from(byte));
-            }
-            // Writing to a String cannot fail.
-            _ => drop(write!(uri, "%{byte:02X}")),
-        }
-    }
-    uri
+    let scheme = if path.starts_with('/') { "file://" } else { "" };
+    format!("{scheme}{}", percent::encoded(path, b"/"))
 }
 
 fn pascal(id: &str) -> String {

@@ -429,6 +429,73 @@ mod tests {
         assert_eq!(shortened("日本語日本語", 6).width(), 5);
     }
 
+    fn report() -> Report {
+        let spot = |line| {
+            Some(Spot {
+                file: "deploy/a/rather/long/way/down/builder.yaml".to_owned(),
+                line,
+                column: 1,
+            })
+        };
+        let finding = Finding {
+            container: Some("\u{1b}[31mdocker".to_owned()),
+            how: crate::scan::finding::How::Socket,
+            target: "/var/run/docker.sock".to_owned(),
+            mount_path: None,
+            pointer: "/spec/containers/0/volumeMounts/0".to_owned(),
+            spot: spot(22),
+            verdict: Verdict::Swapped,
+            hand: None,
+        };
+        Report {
+            workloads: vec![Workload {
+                namespace: "continuous-integration".to_owned(),
+                kind: "Deployment".to_owned(),
+                name: "builder-of-everything-there-is".to_owned(),
+                base: String::new(),
+                spot: spot(1),
+                verdict: Verdict::Swapped,
+                reason: "Swapped",
+                message: String::new(),
+                rule: None,
+                hand: None,
+                findings: vec![finding],
+                notices: Vec::new(),
+                risks: Vec::new(),
+                change: None,
+            }],
+            ..Report::default()
+        }
+    }
+
+    #[test]
+    fn rows_fit_the_terminal_and_are_whole_without_one() {
+        for width in [72, 80, 100, 120] {
+            for row in table(&report(), Some(width), Paint::Plain).lines().take(2) {
+                assert!(row.width() <= width, "{width}: {row}");
+            }
+        }
+        let whole = table(&report(), None, Paint::Plain);
+        assert!(whole.contains("continuous-integration/Deployment/builder-of-everything-there-is"));
+        assert!(whole.contains("deploy/a/rather/long/way/down/builder.yaml:22"));
+    }
+
+    #[test]
+    fn a_narrow_terminal_gets_blocks() {
+        let text = table(&report(), Some(40), Paint::Plain);
+        assert!(!text.contains("VERDICT"), "{text}");
+        assert!(text.contains("socket /var/run/docker.sock"), "{text}");
+    }
+
+    #[test]
+    fn names_cannot_steer_the_terminal_and_colors_add_nothing_else() {
+        let plain = table(&report(), Some(100), Paint::Plain);
+        assert!(!plain.contains('\u{1b}'), "{plain:?}");
+        let colored = table(&report(), Some(100), Paint::Color);
+        assert!(colored.contains('\u{1b}'));
+        assert_eq!(anstream::adapter::strip_str(&colored).to_string(), plain);
+    }
+
     #[test]
     fn columns_shrink_from_the_widest_on_and_never_below_their_least() {
         let mut widths = [7, 40, 10, 60, 60];

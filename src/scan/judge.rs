@@ -1,26 +1,25 @@
 //! The policy's word on one candidate, way by way.
 //!
-//! The whole Pod goes through the engine once, as at admission. Each way to the runtime is
-//! then decided about alone, by the same function, so that a report can say which mount is
-//! swapped and which one stays. Pure.
+//! The whole Pod goes through the engine once, as at admission, and the engine tells what it
+//! made of each mount and variable: so a report can say which one is swapped and which one
+//! stays. Pure.
 
 use std::borrow::Cow;
 
 use serde_json::Value;
 
-use crate::engine::{self, Action};
+use crate::engine::{self, Action, Outcome};
 use crate::manifest::PodRef;
 use crate::offline::{self, OfflineError, Setting};
 use crate::pod::detect::{self, Agent, Reach};
 use crate::pod::docker_host::{DockerHost, docker_host};
 use crate::pod::view::{Container, Place, Pod};
 use crate::policy::Policy;
-use crate::policy::decide::{self, Scope, decide};
+use crate::policy::decide::Scope;
 use crate::policy::denial::Denial;
-use crate::policy::reason::Reason;
+use crate::policy::judge::{Matter, Ruling};
+use crate::policy::named::Named as _;
 use crate::policy::subject::Subject;
-use crate::sidecar::installed::{Installed, installed};
-use crate::sidecar::notice::Notice;
 
 use super::candidate::Candidate;
 use super::finding::{Change, Finding, Hand, How, Verdict, Workload};
@@ -57,137 +56,117 @@ pub fn judge(
         },
     };
     offline::view(setting, &pod, |subject, view| {
-        Hearing {
-            court,
+        let outcome = engine::pass(&court.policy, subject, view, Scope::Creation)
+            .map_err(|error| OfflineError::Internal(error.to_string()))?;
+        let hearing = Hearing {
             candidate,
             subject,
             pod: view,
-            installed: installed(view),
+            outcome: &outcome,
             agent: detect::agent(view, Some(subject.owner)),
+        };
+        let Some(mut workload) = hearing.workload() else {
+            return Ok(None);
+        };
+        if court.changes {
+            workload.change = hearing.change()?;
         }
-        .held()
+        Ok(Some(workload))
     })?
 }
 
 struct Hearing<'h, 'd> {
-    court: &'h Court,
     candidate: &'h Candidate<'d>,
     subject: &'h Subject<'h>,
     pod: &'h Pod<'h>,
-    installed: Option<Installed<'h, 'h>>,
+    outcome: &'h Outcome<'h>,
     agent: Option<Agent>,
 }
 
 impl Hearing<'_, '_> {
-    fn held(&self) -> Result<Option<Workload>, OfflineError> {
-        let ways = detect::detect(self.pod, &self.court.policy.sockets);
-        let hosts: Vec<_> = self
-            .pod
-            .containers()
-            .filter_map(|(place, container)| match docker_host(container) {
-                DockerHost::Node(index) => Some((place, container, index)),
-                DockerHost::Unset | DockerHost::Elsewhere => None,
-            })
+    fn workload(&self) -> Option<Workload> {
+        let Outcome {
+            action,
+            rule,
+            notices,
+            findings: ways,
+            judgments: _,
+        } = self.outcome;
+        let mut findings: Vec<Finding> = ways
+            .iter()
+            .enumerate()
+            .map(|(index, way)| self.mount(index, way))
             .collect();
-        if ways.is_empty() && hosts.is_empty() {
-            return Ok(None);
-        }
-        let outcome = engine::pass(&self.court.policy, self.subject, self.pod, Scope::Creation)
-            .map_err(|error| OfflineError::Internal(error.to_string()))?;
-        let order = match self.decided(&ways).verdict {
-            decide::Verdict::Change(order) => Some(order),
-            decide::Verdict::Deny(_) | decide::Verdict::Leave(_) => None,
-        };
-        let mut findings = Vec::new();
-        for (index, way) in ways.iter().enumerate() {
-            let swapped = order.as_ref().is_some_and(|o| o.swap.contains(&index));
-            findings.push(self.mount(way, swapped));
-        }
-        for (place, container, index) in hosts {
-            let replaced = order.as_ref().is_some_and(|order| {
-                let replace: &[(Place, usize)] = &order.replace_docker_host;
-                replace.contains(&(place, index))
-            });
-            findings.push(self.host(place, container, index, replaced));
-        }
-        let mut hand = None;
-        let (reason, message) = match &outcome.action {
-            Action::Denied(denial) => {
-                for finding in &mut findings {
-                    finding.verdict = Verdict::Denied;
-                }
-                hand = hand_of(denial, self.agent);
-                (denial.reason(), denial.to_string())
+        for (place, container) in self.pod.containers() {
+            match docker_host(container) {
+                DockerHost::Node(index) => findings.push(self.variable(place, container, index)),
+                DockerHost::Unset | DockerHost::Elsewhere => {}
             }
-            Action::Left(reason) => (reason.name(), left(*reason).to_owned()),
-            Action::Changed(_) => ("RuleAllows", Verdict::Allowed.sentence().to_owned()),
+        }
+        let verdict = findings.iter().map(|finding| finding.verdict).max()?;
+        let notices: Vec<String> = notices.iter().map(ToString::to_string).collect();
+        let (reason, message) = match (action, verdict) {
+            (Action::Denied(denial), _) => (denial.reason(), denial.to_string()),
+            (_, Verdict::Swapped) => ("Swapped", verdict.sentence().to_owned()),
+            (_, Verdict::Warned) if !notices.is_empty() => ("RuleWarns", notices.join("; ")),
+            (Action::Left(reason), _) => (reason.name(), reason.means().to_owned()),
+            (Action::Changed(_), _) => ("RuleAllows", verdict.sentence().to_owned()),
         };
-        let worst = findings.iter().map(|finding| finding.verdict).max();
-        let verdict = worst.unwrap_or(Verdict::Allowed);
-        let stays = |finding: &&Finding| finding.verdict == verdict;
-        let hand = hand.or_else(|| {
-            let mut stay = findings.iter().filter(stays);
-            stay.find_map(|finding| finding.hand.clone())
-        });
-        let notices: Vec<String> = outcome.notices.iter().map(ToString::to_string).collect();
-        let (reason, message) = match (verdict, &outcome.action) {
-            (_, Action::Denied(_)) => (reason, message),
-            (Verdict::Swapped, _) => ("Swapped", verdict.sentence().to_owned()),
-            (Verdict::Warned, _) => ("RuleWarns", warning(&notices, verdict)),
-            (_, Action::Left(_) | Action::Changed(_)) => (reason, message),
+        let of_findings = || {
+            let mut worst = findings.iter().filter(|finding| finding.verdict == verdict);
+            worst.find_map(|finding| finding.hand.clone())
         };
+        let hand = match action {
+            Action::Denied(denial) => hand_of(denial, self.agent).or_else(of_findings),
+            Action::Left(_) | Action::Changed(_) => of_findings(),
+        };
+        let maker = self.candidate.maker;
         let scripts = self.candidate.scripts.as_ref();
-        Ok(Some(Workload {
+        Some(Workload {
             namespace: self.subject.namespace.to_owned(),
-            kind: self.candidate.kind.to_string(),
+            kind: self.candidate.kind.to_owned(),
             name: self.candidate.name.to_string(),
             base: self.candidate.pointers.base().to_owned(),
             spot: None,
             verdict,
             reason,
             message,
-            rule: outcome.rule.map(str::to_owned),
+            rule: rule.map(str::to_owned),
             hand,
-            risks: risk::of(self.pod, self.candidate.maker, &findings, scripts),
+            risks: risk::of(self.pod, maker, &findings, scripts),
             findings,
             notices,
-            change: self.change(&outcome)?,
-        }))
+            change: None,
+        })
     }
 
-    fn decided(&self, ways: &[detect::Finding]) -> decide::Decision<'_> {
-        decide(
-            &self.court.policy,
-            self.subject,
-            self.pod,
-            Scope::Creation,
-            ways,
-            self.installed.as_ref(),
-        )
+    /// What becomes of one way. What the policy has no word on (a static Pod) stays as it is.
+    fn verdict(&self, matter: Matter) -> Verdict {
+        let mut judgments = self.outcome.judgments.iter();
+        let judgment = judgments.find(|judgment| judgment.matter == matter);
+        let ruling = judgment.map(|judgment| judgment.ruling);
+        match (&self.outcome.action, ruling) {
+            (Action::Denied(_), _) | (_, Some(Ruling::Deny)) => Verdict::Denied,
+            (Action::Changed(_), Some(Ruling::Swap)) => Verdict::Swapped,
+            (_, Some(Ruling::Warn)) => Verdict::Warned,
+            (
+                _,
+                Some(
+                    Ruling::Swap
+                    | Ruling::Allow
+                    | Ruling::OptedOut
+                    | Ruling::Honor
+                    | Ruling::Ignore,
+                )
+                | None,
+            ) => Verdict::Allowed,
+        }
     }
 
-    /// One mount; where it is not swapped, it is decided about alone.
-    fn mount(&self, way: &detect::Finding, swapped: bool) -> Finding {
+    fn mount(&self, index: usize, way: &detect::Finding) -> Finding {
         let container = self.pod.container(way.place);
         let mount = &container.volume_mounts[way.mount];
-        let (verdict, hand) = if swapped {
-            (Verdict::Swapped, None)
-        } else {
-            let decision = self.decided(std::slice::from_ref(way));
-            let start = format!("{}: ", container.name);
-            let told = |notice: &Notice| matches!(notice, Notice::Policy(text) if text.starts_with(&start));
-            match &decision.verdict {
-                decide::Verdict::Deny(denial) => (Verdict::Denied, hand_of(denial, self.agent)),
-                decide::Verdict::Change(_) | decide::Verdict::Leave(_) => {
-                    let verdict = if decision.notices.iter().any(told) {
-                        Verdict::Warned
-                    } else {
-                        Verdict::Allowed
-                    };
-                    (verdict, self.hand(&way.reach))
-                }
-            }
-        };
+        let verdict = self.verdict(Matter::Mount(index));
         let pointer = format!("{}/volumeMounts/{}", way.place, way.mount);
         Finding {
             container: Some(shown(container)),
@@ -197,70 +176,43 @@ impl Hearing<'_, '_> {
             pointer: self.candidate.pointers.outer(&pointer),
             spot: None,
             verdict,
-            hand,
+            hand: self
+                .hand(&way.reach)
+                .filter(|_| verdict != Verdict::Swapped),
         }
     }
 
-    /// Why a mount that is not swapped needs a hand.
-    fn hand(&self, reach: &Reach) -> Option<Hand> {
-        if self
-            .pod
-            .metadata()
-            .annotations
-            .get(crate::names::MIRROR_POD)
-            .is_some()
-        {
-            return Some(Hand::StaticPod);
-        }
-        match (reach, self.agent) {
-            (Reach::Ancestor, _) => Some(Hand::Ancestor),
-            (Reach::Unresolved, _) => Some(Hand::SubPathExpr),
-            (Reach::Runtime(runtime), _) => Some(Hand::OtherRuntime(runtime.name())),
-            (Reach::Socket(_) | Reach::Directory, Some(agent)) => Some(Hand::Agent(agent)),
-            (Reach::Socket(_) | Reach::Directory | Reach::Client, None) | (Reach::Client, _) => {
-                None
-            }
-        }
-    }
-
-    /// A `DOCKER_HOST` that holds the node's address; as [`Self::mount`].
-    fn host(
-        &self,
-        place: Place,
-        container: &Container<'_>,
-        index: usize,
-        replaced: bool,
-    ) -> Finding {
-        let name = &*container.name;
-        let decision = self.decided(&[]);
-        let told = |notice: &Notice| matches!(notice, Notice::DockerHostElsewhere { container, .. } if container == name);
-        let verdict = match &decision.verdict {
-            _ if replaced => Verdict::Swapped,
-            decide::Verdict::Deny(_) => Verdict::Denied,
-            decide::Verdict::Change(_) | decide::Verdict::Leave(_)
-                if decision.notices.iter().any(told) =>
-            {
-                Verdict::Warned
-            }
-            decide::Verdict::Change(_) | decide::Verdict::Leave(_) => Verdict::Allowed,
-        };
-        let var = &container.env[index];
-        let target = match &*var.value {
+    fn variable(&self, place: Place, container: &Container<'_>, index: usize) -> Finding {
+        let verdict = self.verdict(Matter::Variable { place, index });
+        let target = match &*container.env[index].value {
             "" => "the node's address (valueFrom)".to_owned(),
             value => value.to_owned(),
         };
+        let pointer = format!("{place}/env/{index}");
         Finding {
             container: Some(shown(container)),
             how: How::TcpDockerHost,
             target,
             mount_path: None,
-            pointer: self
-                .candidate
-                .pointers
-                .outer(&format!("{place}/env/{index}")),
+            pointer: self.candidate.pointers.outer(&pointer),
             spot: None,
             verdict,
             hand: (verdict != Verdict::Swapped).then_some(Hand::TcpDockerHost),
+        }
+    }
+
+    /// Why a mount that is not swapped needs a hand.
+    fn hand(&self, reach: &Reach) -> Option<Hand> {
+        let annotations = &self.pod.metadata().annotations;
+        if annotations.get(crate::names::MIRROR_POD).is_some() {
+            return Some(Hand::StaticPod);
+        }
+        match reach {
+            Reach::Ancestor => Some(Hand::Ancestor),
+            Reach::Unresolved => Some(Hand::SubPathExpr),
+            Reach::Runtime(runtime) => Some(Hand::OtherRuntime(runtime.name())),
+            Reach::Socket(_) | Reach::Directory => self.agent.map(Hand::Agent),
+            Reach::Client => None,
         }
     }
 
@@ -277,8 +229,8 @@ impl Hearing<'_, '_> {
         format!("{}/{below}", host.trim_end_matches('/'))
     }
 
-    fn change(&self, outcome: &engine::Outcome<'_>) -> Result<Option<Change>, OfflineError> {
-        let (Action::Changed(_), true) = (&outcome.action, self.court.changes) else {
+    fn change(&self) -> Result<Option<Change>, OfflineError> {
+        let Action::Changed(_) = &self.outcome.action else {
             return Ok(None);
         };
         let before = match &self.candidate.pod {
@@ -287,7 +239,7 @@ impl Hearing<'_, '_> {
             Err(error) => return Err(error.clone().into()),
         };
         let mut after = before.clone();
-        offline::apply(&mut after, "", outcome)?;
+        offline::apply(&mut after, "", self.outcome)?;
         Ok(Some(Change { before, after }))
     }
 }
@@ -300,34 +252,13 @@ fn shown(container: &Container<'_>) -> String {
     }
 }
 
-/// The policy's own words, where it had some.
-fn warning(notices: &[String], verdict: Verdict) -> String {
-    match notices {
-        [] => verdict.sentence().to_owned(),
-        notices => notices.join("; "),
-    }
-}
-
-fn left(reason: Reason) -> &'static str {
-    match reason {
-        Reason::NothingToDo | Reason::NotACreation => "nothing is done",
-        Reason::MirrorPod => "the mirror of a static Pod cannot be changed",
-        Reason::WindowsPod => "a Pod for Windows nodes is left alone",
-        Reason::OptedOut => "its annotation opts out, and the rule honors that",
-        Reason::OwnDaemon => "it runs a Docker daemon of its own",
-        Reason::AlreadyInjected => "it has its sidecar already",
-        Reason::RuleAllows => "the rule lets it be",
-        Reason::AnnotationIgnored => "its annotation is ignored here",
-    }
-}
-
+/// Why a refusal needs a hand; none where only the rule stands in the way.
 fn hand_of(denial: &Denial, agent: Option<Agent>) -> Option<Hand> {
     Some(match denial {
         Denial::Annotation(_)
         | Denial::Size { .. }
         | Denial::AboveMaximum { .. }
         | Denial::Profile { .. } => Hand::Annotation,
-        // Only the rule stands in the way.
         Denial::HostSocket { .. } => return None,
         Denial::NodeAgent { .. } => return agent.map(Hand::Agent),
         Denial::Ancestor { .. } => Hand::Ancestor,

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use crate::manifest::{self, Document, Positions, Problem, ReadError};
+use crate::manifest::{self, Document, Problem, ReadError};
 use crate::offline::Setting;
 use crate::policy::subject::NamespaceLabels;
 
@@ -15,6 +15,7 @@ use super::candidate::{Candidate, NO_NAME, Object, Pointers, candidates, each_it
 use super::finding::{Spot, Workload};
 use super::jenkins::{self, HostPath, JENKINS_AGENT};
 use super::judge::{Court, judge};
+use super::places::{Lines, Places, spot};
 use super::result::{Gap, Namespaces, Reading, Why};
 use super::{embedded, gitlab, groovy, volume};
 
@@ -47,6 +48,29 @@ pub fn read(
     for gap in &mut reading.gaps {
         file.clone_into(&mut gap.place);
         gap.mentions = gap.mentions.or_else(|| first_mention(text));
+    }
+    reading
+}
+
+/// What one object of a cluster comes to; nothing in it has a place in a file.
+pub fn object(court: &Court, namespaces: &Namespaces, object: &Value) -> Reading {
+    let reader = Reader { court, namespaces };
+    let mut reading = Reading::default();
+    let around = Around::default();
+    reading.seen.documents = 1;
+    let mut found = Vec::new();
+    for candidate in candidates(object) {
+        reading.seen.pods += 1;
+        reader.candidate(candidate, &around, &mut found, &mut reading);
+    }
+    found.extend(volume::volumes(object, &court.policy.sockets));
+    reading.workloads = found;
+    let head = Object::of(object);
+    for gap in &mut reading.gaps {
+        gap.place = match head.namespace {
+            Some(namespace) => format!("namespace {namespace}"),
+            None => "the cluster".to_owned(),
+        };
     }
     reading
 }
@@ -124,7 +148,7 @@ impl Reader<'_> {
         around: &Around<'_>,
         reading: &mut Reading,
     ) {
-        let mut places = Places { text, read: None };
+        let mut places = Places::of(text);
         let look_inside = around.depth < MAX_TEXTS && embedded::may_be_in(text);
         for (index, document) in documents.iter().enumerate() {
             reading.seen.documents += 1;
@@ -375,82 +399,6 @@ struct Template<'t> {
     scripts: &'t str,
 }
 
-/// The places of a text's nodes, looked up only where something was found.
-struct Places<'t> {
-    text: &'t str,
-    read: Option<Vec<Document>>,
-}
-
-impl Places<'_> {
-    fn of(&mut self, document: usize) -> Option<&Positions> {
-        let text = self.text;
-        let read = self.read.get_or_insert_with(|| {
-            // It was read once already, and the documents are the same.
-            manifest::read_with_positions(text).unwrap_or_default()
-        });
-        read.get(document)?.positions.as_ref()
-    }
-
-    fn set(&mut self, document: usize, workload: &mut Workload) {
-        let Some(positions) = self.of(document) else {
-            return;
-        };
-        let find = |pointer: &str| {
-            let position = positions.nearest(pointer)?;
-            Some(spot(position.line, position.column))
-        };
-        workload.spot = find(&workload.base);
-        for finding in &mut workload.findings {
-            finding.spot = find(&finding.pointer);
-        }
-    }
-
-    /// How the lines of the string at `pointer` stand in this text.
-    fn inside(&mut self, document: usize, pointer: &str) -> Lines {
-        let text = self.text;
-        let position = self.of(document).and_then(|all| all.nearest(pointer));
-        let Some(position) = position else {
-            return Lines::All(1);
-        };
-        let Some(node) = text.get(position.node.start..) else {
-            return Lines::All(position.line);
-        };
-        // From the key to the value, which may start on another line.
-        let key = position
-            .key
-            .as_ref()
-            .map_or(position.node.start, |key| key.start);
-        let between = text.get(key..position.node.start).unwrap_or_default();
-        let line = position.line + count(between);
-        let literal = node
-            .split_whitespace()
-            .find(|word| !word.starts_with(['&', '!']));
-        if literal.is_some_and(|word| word.starts_with('|')) {
-            Lines::Plus(line)
-        } else {
-            Lines::All(line)
-        }
-    }
-}
-
-/// From the lines of a text to those of the one around it.
-#[derive(Clone, Copy)]
-enum Lines {
-    /// So many lines stand before it.
-    Plus(u32),
-    /// All of it stands on one line, or its lines cannot be told apart.
-    All(u32),
-}
-
-impl Lines {
-    fn outer(self, line: u32) -> u32 {
-        match self {
-            Self::Plus(before) => before.saturating_add(line),
-            Self::All(line) => line,
-        }
-    }
-}
-
 fn merge(reading: &mut Reading, part: Reading, lines: Lines) {
     let Reading {
         workloads,
@@ -477,19 +425,6 @@ fn spots(workload: &mut Workload) -> impl Iterator<Item = &mut Spot> {
     let findings = workload.findings.iter_mut();
     let findings = findings.filter_map(|finding| finding.spot.as_mut());
     workload.spot.iter_mut().chain(findings)
-}
-
-fn spot(line: u32, column: u32) -> Spot {
-    Spot {
-        file: String::new(),
-        line,
-        column,
-    }
-}
-
-fn count(text: &str) -> u32 {
-    let lines = text.bytes().filter(|byte| *byte == b'\n').count();
-    u32::try_from(lines).unwrap_or(u32::MAX)
 }
 
 /// The documents of a YAML stream as texts, each with the number of lines before it.

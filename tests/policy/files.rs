@@ -64,3 +64,17 @@ fn every_fault_of_a_file_is_found_and_explained() {
     }
     assert!(failed.is_empty(), "{}", failed.join("\n\n"));
 }
+
+#[test]
+fn a_file_of_faults_is_told_up_to_a_bound() {
+    let rule = "  - {name: r, match: {namespaces: [NS]}, hostSocket: Swap}\n";
+    let text = format!("{HEAD}rules:\n{}", rule.repeat(1000));
+    let errors = Config::from_yaml(&text).unwrap_err();
+    assert!(errors.iter().count() <= 257);
+    let last = errors.iter().last().unwrap().to_string();
+    // Each rule has three: the namespace, the field, and from the second on the name.
+    assert_eq!(
+        last,
+        format!("1004:1: {} more faults; mend those above first", 2999 - 256)
+    );
+}

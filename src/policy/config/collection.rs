@@ -1,5 +1,6 @@
 //! What a field may hold that holds more: lists and mappings.
 
+use std::collections::HashMap;
 use std::marker::PhantomData;
 
 use serde_json::{Map, Value, json};
@@ -261,14 +262,14 @@ where
             return wrong_type(self, node, report);
         };
         let mut above: Vec<T> = Vec::new();
-        let mut names: Vec<(&str, u32)> = Vec::new();
+        let mut names: HashMap<&str, u32> = HashMap::new();
         for (index, item) in items.iter().enumerate() {
             let item = node.item(index, item);
             if let Some(name) = item.value.get("name") {
                 let at = item.entry("name", name);
                 let name = name.as_str().unwrap_or_default();
-                match names.iter().find(|(other, _)| *other == name) {
-                    Some((_, line)) => report.add(
+                match names.get(name) {
+                    Some(line) => report.add(
                         &at,
                         Problem::Duplicate {
                             name: shown(name),
@@ -276,8 +277,10 @@ where
                             line: *line,
                         },
                     ),
-                    None if !name.is_empty() => names.push((name, report.line(&at))),
-                    None => {}
+                    None if name.is_empty() => {}
+                    None => {
+                        names.insert(name, report.line(&at));
+                    }
                 }
             }
             let read = read_mapping(&item, report, |fields| (self.read)(fields, &above));

@@ -144,6 +144,9 @@ pub enum Problem {
         /// The profiles that may be named there.
         known: String,
     },
+    /// Faults that are not told one by one.
+    #[error("{0} more faults; mend those above first")]
+    More(usize),
     /// Fields that contradict each other.
     #[error("{0}")]
     Contradiction(String),

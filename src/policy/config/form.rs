@@ -2,6 +2,8 @@
 //!
 //! Patterns keep to what the regular expressions of Rust and of JSON Schema both have.
 
+use std::sync::OnceLock;
+
 use regex_lite::Regex;
 use serde_json::{Value, json};
 
@@ -13,14 +15,27 @@ pub(super) struct Form {
     pub longest: usize,
     /// What to write, with an example.
     pub expected: &'static str,
+    compiled: OnceLock<Option<Regex>>,
 }
 
 impl Form {
+    const fn new(pattern: &'static str, longest: usize, expected: &'static str) -> Self {
+        Self {
+            pattern,
+            longest,
+            expected,
+            compiled: OnceLock::new(),
+        }
+    }
+
     /// Whether `text` has this form.
     pub fn fits(&self, text: &str) -> bool {
         // A pattern that does not compile fits nothing; a test compiles them all.
+        let compiled = self.compiled.get_or_init(|| Regex::new(self.pattern).ok());
         text.len() <= self.longest
-            && Regex::new(self.pattern).is_ok_and(|pattern| pattern.is_match(text))
+            && compiled
+                .as_ref()
+                .is_some_and(|pattern| pattern.is_match(text))
     }
 
     /// Its JSON Schema.
@@ -34,126 +49,119 @@ pub(super) const QUANTITY: &str =
     r"^\+?([0-9]+\.?[0-9]*|\.[0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][-+]?[0-9]+)?$";
 
 /// A name of a rule or profile: it is used in metrics and annotations.
-pub(super) static NAME: Form = Form {
-    pattern: r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
-    longest: 63,
-    expected: "a name of lower-case letters, digits and -, such as build-agents",
-};
+pub(super) static NAME: Form = Form::new(
+    r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+    63,
+    "a name of lower-case letters, digits and -, such as build-agents",
+);
 
 /// The name of an object.
-pub(super) static OBJECT_NAME: Form = Form {
-    pattern: r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$",
-    longest: 253,
-    expected: "the name of an object: lower-case letters, digits, - and .",
-};
+pub(super) static OBJECT_NAME: Form = Form::new(
+    r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$",
+    253,
+    "the name of an object: lower-case letters, digits, - and .",
+);
 
 /// A container image.
-pub(super) static IMAGE: Form = Form {
-    pattern: r"^[A-Za-z0-9][-A-Za-z0-9._/:@]*$",
-    longest: 512,
-    expected: "an image, such as registry.example/docker:28.5.2-dind",
-};
+pub(super) static IMAGE: Form = Form::new(
+    r"^[A-Za-z0-9][-A-Za-z0-9._/:@]*$",
+    512,
+    "an image, such as registry.example/docker:28.5.2-dind",
+);
 
 /// A flag of dockerd.
-pub(super) static FLAG: Form = Form {
-    pattern: r"^--[a-z0-9][-a-z0-9]*(=[^\n]*)?$",
-    longest: 4096,
-    expected: "one flag of dockerd with its value, such as --log-level=warn",
-};
+pub(super) static FLAG: Form = Form::new(
+    r"^--[a-z0-9][-a-z0-9]*(=[^\n]*)?$",
+    4096,
+    "one flag of dockerd with its value, such as --log-level=warn",
+);
 
 /// The name of an environment variable.
-pub(super) static VARIABLE: Form = Form {
-    pattern: r"^[A-Za-z_][A-Za-z0-9_]*$",
-    longest: 255,
-    expected: "the name of an environment variable, such as DOCKER_DRIVER",
-};
+pub(super) static VARIABLE: Form = Form::new(
+    r"^[A-Za-z_][A-Za-z0-9_]*$",
+    255,
+    "the name of an environment variable, such as DOCKER_DRIVER",
+);
 
 /// Any text.
-pub(super) static ANY: Form = Form {
-    pattern: r"",
-    longest: 32768,
-    expected: "a string (a number or true needs quotes)",
-};
+pub(super) static ANY: Form = Form::new(r"", 32768, "a string (a number or true needs quotes)");
 
 /// A socket's path. Sockets go into a space-separated environment variable.
-pub(super) static SOCKET: Form = Form {
-    pattern: r"^(/\.?[A-Za-z0-9_-][A-Za-z0-9._-]*)+$",
-    longest: 107,
-    expected: "an absolute path of letters, digits, ., _ and - without // or .., such as \
+pub(super) static SOCKET: Form = Form::new(
+    r"^(/\.?[A-Za-z0-9_-][A-Za-z0-9._-]*)+$",
+    107,
+    "an absolute path of letters, digits, ., _ and - without // or .., such as \
                /opt/ci/docker.sock",
-};
+);
 
 /// A network.
-pub(super) static NETWORK: Form = Form {
-    pattern: r"^[0-9a-fA-F.:]+/[0-9]{1,3}$",
-    longest: 64,
-    expected: "a network as address/prefix, such as 10.200.0.0/16",
-};
+pub(super) static NETWORK: Form = Form::new(
+    r"^[0-9a-fA-F.:]+/[0-9]{1,3}$",
+    64,
+    "a network as address/prefix, such as 10.200.0.0/16",
+);
 
 /// A mirror of a registry.
-pub(super) static URL: Form = Form {
-    pattern: r"^https?://[^\s/]+(/[^\s]*)?$",
-    longest: 2048,
-    expected: "a URL, such as https://mirror.example",
-};
+pub(super) static URL: Form = Form::new(
+    r"^https?://[^\s/]+(/[^\s]*)?$",
+    2048,
+    "a URL, such as https://mirror.example",
+);
 
 /// A registry without TLS.
-pub(super) static REGISTRY: Form = Form {
-    pattern: r"^[A-Za-z0-9.:\[\]_-]+(/[0-9]{1,3})?$",
-    longest: 255,
-    expected: "a host, host:port or network without https://, such as registry.example:5000",
-};
+pub(super) static REGISTRY: Form = Form::new(
+    r"^[A-Za-z0-9.:\[\]_-]+(/[0-9]{1,3})?$",
+    255,
+    "a host, host:port or network without https://, such as registry.example:5000",
+);
 
 /// The key of a label or annotation.
-pub(super) static KEY: Form = Form {
-    pattern: r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$",
-    longest: 317,
-    expected: "a key, such as team or example.com/team",
-};
+pub(super) static KEY: Form = Form::new(
+    r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$",
+    317,
+    "a key, such as team or example.com/team",
+);
 
 /// The value of a label.
-pub(super) static LABEL: Form = Form {
-    pattern: r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$",
-    longest: 63,
-    expected: "a label's value (a number or true needs quotes)",
-};
+pub(super) static LABEL: Form = Form::new(
+    r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$",
+    63,
+    "a label's value (a number or true needs quotes)",
+);
 
 /// The values of a label.
-pub(super) static LABEL_GLOB: Form = Form {
-    pattern: r"^[-A-Za-z0-9_.*?]*$",
-    longest: 63,
-    expected: "a label's value, in which * stands for any text (a number or true needs quotes)",
-};
+pub(super) static LABEL_GLOB: Form = Form::new(
+    r"^[-A-Za-z0-9_.*?]*$",
+    63,
+    "a label's value, in which * stands for any text (a number or true needs quotes)",
+);
 
 /// The names of namespaces.
-pub(super) static NAMESPACE_GLOB: Form = Form {
-    pattern: r"^[-a-z0-9*?]+$",
-    longest: 63,
-    expected: "a namespace's name in lower case, in which * stands for any text, such as ci-*",
-};
+pub(super) static NAMESPACE_GLOB: Form = Form::new(
+    r"^[-a-z0-9*?]+$",
+    63,
+    "a namespace's name in lower case, in which * stands for any text, such as ci-*",
+);
 
 /// The names of service accounts.
-pub(super) static ACCOUNT_GLOB: Form = Form {
-    pattern: r"^([-a-z0-9*?]+/)?[-.a-z0-9*?]+$",
-    longest: 317,
-    expected: "a service account as name or namespace/name, in which * stands for any text, such \
+pub(super) static ACCOUNT_GLOB: Form = Form::new(
+    r"^([-a-z0-9*?]+/)?[-.a-z0-9*?]+$",
+    317,
+    "a service account as name or namespace/name, in which * stands for any text, such \
                as ci/builder",
-};
+);
 
 /// The names of users or groups.
-pub(super) static USER_GLOB: Form = Form {
-    pattern: r"^[^\s].*$",
-    longest: 1024,
-    expected: "a user's or group's name, in which * stands for any text, such as \
+pub(super) static USER_GLOB: Form = Form::new(
+    r"^[^\s].*$",
+    1024,
+    "a user's or group's name, in which * stands for any text, such as \
                system:serviceaccount:ci:*",
-};
+);
 
 /// A kind of object.
-pub(super) static OBJECT_KIND: Form = Form {
-    pattern: r"^[A-Z][A-Za-z0-9]*$",
-    longest: 63,
-    expected: "a kind, such as DaemonSet",
-};
+pub(super) static OBJECT_KIND: Form =
+    Form::new(r"^[A-Z][A-Za-z0-9]*$", 63, "a kind, such as DaemonSet");
 
 #[cfg(test)]
 mod tests {

@@ -57,11 +57,18 @@ impl<'d> Node<'d> {
     }
 }
 
+/// Nobody reads more faults of one file, and a hostile one may have millions.
+const MOST_ERRORS: usize = 256;
+
 /// The faults found so far.
 pub(super) struct Report<'d> {
     text: &'d str,
+    /// The byte at which each line begins.
+    lines: Vec<usize>,
     positions: &'d Positions,
     errors: Vec<ConfigError>,
+    /// Faults beyond [`MOST_ERRORS`].
+    more: usize,
 }
 
 /// Which part of an entry a fault is in.
@@ -75,10 +82,15 @@ pub(super) enum At {
 
 impl<'d> Report<'d> {
     pub fn new(text: &'d str, positions: &'d Positions) -> Self {
+        let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
         Self {
             text,
+            lines: std::iter::once(0)
+                .chain(ends.map(|(at, _)| at + 1))
+                .collect(),
             positions,
             errors: Vec::new(),
+            more: 0,
         }
     }
 
@@ -89,6 +101,10 @@ impl<'d> Report<'d> {
 
     /// Notes a fault at the key or the value of an entry.
     pub fn note(&mut self, node: &Node<'_>, at: At, problem: Problem) {
+        if self.errors.len() >= MOST_ERRORS {
+            self.more += 1;
+            return;
+        }
         let (line, column) = self.place(&node.pointer, at);
         self.errors.push(ConfigError {
             line,
@@ -103,15 +119,27 @@ impl<'d> Report<'d> {
         self.place(&node.pointer, At::Key).0
     }
 
-    /// Whether a value, or something in it, has a fault.
+    /// Whether a value, or something in it, has a fault, as far as can be told.
     pub fn is_faulty(&self, node: &Node<'_>) -> bool {
+        if self.more > 0 {
+            return true;
+        }
         let field = spelled(&node.pointer);
         let mut errors = self.errors.iter();
         errors.any(|error| error.field.starts_with(&field))
     }
 
     /// The faults.
-    pub fn into_errors(self) -> Vec<ConfigError> {
+    pub fn into_errors(mut self) -> Vec<ConfigError> {
+        if self.more > 0 {
+            let (line, column) = (u32::try_from(self.lines.len()).unwrap_or(u32::MAX), 1);
+            self.errors.push(ConfigError {
+                line,
+                column,
+                field: String::new(),
+                problem: Problem::More(self.more),
+            });
+        }
         self.errors
     }
 
@@ -127,10 +155,10 @@ impl<'d> Report<'d> {
     }
 
     fn line_and_column(&self, byte: usize) -> (u32, u32) {
-        let before = self.text.get(..byte).unwrap_or_default();
-        let line = before.matches('\n').count() + 1;
-        let start = before.rfind('\n').map_or(0, |at| at + 1);
-        let column = before[start..].chars().filter(|c| *c != '\u{feff}').count() + 1;
+        let line = self.lines.partition_point(|start| *start <= byte).max(1);
+        let before = self.text.get(self.lines[line - 1]..byte);
+        let before = before.unwrap_or_default().chars();
+        let column = before.filter(|c| *c != '\u{feff}').count() + 1;
         let number = |n| u32::try_from(n).unwrap_or(u32::MAX);
         (number(line), number(column))
     }

@@ -62,7 +62,7 @@ fn cases() -> Vec<(&'static str, Vec<Case>, Vec<Case>)> {
                 image("datadog/agent:7"),
                 image("grafana/promtail@sha256:00"),
             ],
-            vec![image("docker:28"), image("example/my-fluentd-test:1")],
+            vec![image("docker:28"), image("example/myfluentdtest:1")],
         ),
         (
             "node-manager",
@@ -77,7 +77,7 @@ fn cases() -> Vec<(&'static str, Vec<Case>, Vec<Case>)> {
             "node-auditor",
             vec![
                 image("docker/docker-bench-security"),
-                image("falcosecurity/falco:0.38"),
+                image("aquasec/kube-bench:0.8"),
             ],
             vec![image("docker:28")],
         ),

@@ -1,0 +1,108 @@
+//! The cluster of a live scan: the one that `kubectl` would ask.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use clap::Args;
+use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
+use kube::{Client, Config};
+
+use crate::cluster::{ClusterArgs, ClusterError, describe, in_cluster};
+use crate::scan::judge::Court;
+use crate::scan::live::{self, LiveError};
+use crate::scan::result::Report;
+
+use super::progress::{Bar, Progress};
+
+/// The flags that name a cluster.
+#[derive(Debug, Args)]
+pub struct LiveArgs {
+    /// Scan the cluster of the current context, or the one that this runs in
+    #[arg(long, conflicts_with = "paths")]
+    cluster: bool,
+    /// Scan the cluster of this context
+    #[arg(long, value_name = "NAME", conflicts_with = "paths")]
+    context: Option<String>,
+    /// Kubeconfig to use in place of $KUBECONFIG or ~/.kube/config
+    #[arg(long, value_name = "FILE", env = "DIND_INJECTOR_KUBECONFIG")]
+    kubeconfig: Option<PathBuf>,
+}
+
+/// Why a cluster cannot be scanned.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// No cluster is named, and none is around.
+    #[error("no cluster is known: {0}; give --kubeconfig or set KUBECONFIG")]
+    Unknown(KubeconfigError),
+    /// The kubeconfig cannot be used.
+    #[error("cannot use the kubeconfig: {0}")]
+    Kubeconfig(KubeconfigError),
+    /// A named kubeconfig, or the Pod's service account.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// No client can be made.
+    #[error("cannot make a client for the API server: {}", describe(.0))]
+    Client(Box<kube::Error>),
+    /// The scan.
+    #[error(transparent)]
+    Live(#[from] LiveError),
+    /// The runtime.
+    #[error("cannot start: {0}")]
+    Start(std::io::Error),
+}
+
+impl LiveArgs {
+    /// Whether a cluster is named.
+    pub fn is_asked(&self) -> bool {
+        self.cluster || self.context.is_some()
+    }
+
+    /// Scans these namespaces of the cluster, or all.
+    ///
+    /// # Errors
+    /// Where the cluster cannot be asked.
+    pub fn scan(&self, court: Court, namespaces: &[String]) -> Result<Report, ConnectError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(ConnectError::Start)?;
+        let done = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&done);
+        Progress::show(Bar::Objects, &done, || {
+            runtime.block_on(async {
+                let client = self.connect().await?;
+                Ok(live::scan(client, court, namespaces, counted).await?)
+            })
+        })
+    }
+
+    async fn connect(&self) -> Result<Client, ConnectError> {
+        let Self {
+            cluster: _,
+            context,
+            kubeconfig,
+        } = self;
+        let named = ClusterArgs {
+            kubeconfig: kubeconfig.clone(),
+            context: context.clone(),
+            no_cluster: false,
+        };
+        if kubeconfig.is_some() {
+            return Ok(named.connect().await?);
+        }
+        let file = match Kubeconfig::read() {
+            Ok(file) => file,
+            Err(_) if context.is_none() && in_cluster() => return Ok(named.connect().await?),
+            Err(error) => return Err(ConnectError::Unknown(error)),
+        };
+        let options = KubeConfigOptions {
+            context: context.clone(),
+            ..KubeConfigOptions::default()
+        };
+        let config = Config::from_custom_kubeconfig(file, &options)
+            .await
+            .map_err(ConnectError::Kubeconfig)?;
+        Client::try_from(config).map_err(|error| ConnectError::Client(Box::new(error)))
+    }
+}

@@ -1,0 +1,115 @@
+//! A manifest's text, changed only where operations change what it says.
+//!
+//! Every line that need not change stays as it is, byte by byte: comments, order, quotes,
+//! line ends. What is inserted takes the layout of its surroundings. The result is read
+//! again and must say exactly what the operations make of the value, or there is none.
+
+mod block;
+mod edit;
+mod flow;
+mod overlay;
+mod style;
+mod text;
+
+use serde_json::Value;
+
+use crate::manifest::{self, Document, Operation, OperationError, ReadError};
+
+use edit::Edits;
+use overlay::{Node, Refused};
+use style::Style;
+use text::Text;
+
+/// Why a text is left as it is. Displays as `line: what to do`, to stand behind a file's name.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum ConvertError {
+    /// The change would have to be made in text that others share.
+    #[error(
+        "{line}: what would have to change here is shared through an anchor, an alias or `<<`, and \
+         the change is not meant for all that share it; write the values out"
+    )]
+    Shared {
+        /// The line of the alias, the merge or the anchor.
+        line: u32,
+    },
+    /// The edited text would not say what it must; a fault of this program.
+    #[error("1: this text cannot be edited in place ({0}); use `inject` for it and report this")]
+    Unfit(String),
+    /// An operation does not fit the document; a fault of this program.
+    #[error("1: {0}")]
+    Operation(#[from] OperationError),
+}
+
+/// Edits `text` so that each of its documents says what its operations make of it.
+/// `documents` are the text's, read with positions; the operations of one are carried out in
+/// their order.
+///
+/// # Errors
+/// Where that cannot be done without changing more than what the operations change.
+pub fn convert(
+    text: &str,
+    documents: &[(Document, Vec<Operation>)],
+) -> Result<String, ConvertError> {
+    let text = Text::new(text);
+    let mut edits = Edits::default();
+    let mut expected = Vec::new();
+    let mut refused = Vec::new();
+    for (document, operations) in documents {
+        let mut value = document.value.clone();
+        let mut root = Node::Kept;
+        let Some(positions) = document
+            .positions
+            .as_ref()
+            .filter(|_| !operations.is_empty())
+        else {
+            expected.push(value);
+            continue;
+        };
+        for operation in operations {
+            operation.clone().apply(&mut value)?;
+            match root.apply(&document.value, positions, operation) {
+                Ok(()) => {}
+                Err(Refused::Shared(line)) => refused.push(line),
+                Err(Refused::Missing) => {
+                    return Err(OperationError::Missing(operation.path().to_owned()).into());
+                }
+            }
+        }
+        let style = Style::of(&text, &document.value, positions);
+        let mut writer = block::Writer {
+            text: &text,
+            positions,
+            style,
+            edits: &mut edits,
+        };
+        writer.node(&root, &document.value, "");
+        expected.push(value);
+    }
+    let edited = edits.apply(&text);
+    match check(&edited, &expected) {
+        Ok(()) => Ok(edited),
+        Err(fault) => match refused.first().copied().or(edits.anchor(&text)) {
+            Some(line) => Err(ConvertError::Shared { line }),
+            None => Err(ConvertError::Unfit(fault)),
+        },
+    }
+}
+
+/// Whether `text` says `expected`, and nothing else.
+fn check(text: &str, expected: &[Value]) -> Result<(), String> {
+    let read: Result<Vec<Document>, ReadError> = manifest::read(text);
+    let read = read.map_err(|error| error.to_string())?;
+    if read.len() != expected.len() {
+        return Err(format!(
+            "{} documents became {}",
+            expected.len(),
+            read.len()
+        ));
+    }
+    for (index, (document, expected)) in read.iter().zip(expected).enumerate() {
+        if document.value != *expected {
+            return Err(format!("document {} would say something else", index + 1));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,420 @@
+//! A live cluster through the scan: every workload and every bare Pod, page by page.
+//!
+//! Only lists are asked for, several at a time. What the cluster refuses to show is a gap of
+//! the result; where it refuses a list of all namespaces, each one is asked on its own.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::http::Request;
+use kube::Client;
+use serde_json::Value;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::cluster::describe;
+use crate::policy::subject::NamespaceLabels;
+
+use super::judge::Court;
+use super::owners::{Owned, Owner, is_over, rows};
+use super::percent;
+use super::result::{Gap, Namespaces, Report, Seen, Why};
+use super::text;
+
+/// Objects of one page: about 5 MB.
+const PAGE: usize = 500;
+/// Lists that are read at the same time.
+const AT_ONCE: usize = 8;
+/// A page that takes longer is not to be waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// A list whose continuation expired is read anew, so often.
+const ATTEMPTS: usize = 3;
+
+/// Something that a cluster has lists of.
+#[derive(Clone, Copy, Debug)]
+struct Resource {
+    root: &'static str,
+    plural: &'static str,
+    has_namespace: bool,
+    /// Whether every cluster has it.
+    is_builtin: bool,
+}
+
+const fn builtin(root: &'static str, plural: &'static str) -> Resource {
+    Resource {
+        root,
+        plural,
+        has_namespace: true,
+        is_builtin: true,
+    }
+}
+
+const fn custom(root: &'static str, plural: &'static str) -> Resource {
+    Resource {
+        root,
+        plural,
+        has_namespace: true,
+        is_builtin: false,
+    }
+}
+
+/// Owners come before what they own, so that a report reads from the top down.
+const RESOURCES: [Resource; 18] = [
+    builtin("/apis/apps/v1", "deployments"),
+    builtin("/apis/apps/v1", "daemonsets"),
+    builtin("/apis/apps/v1", "statefulsets"),
+    builtin("/apis/apps/v1", "replicasets"),
+    builtin("/api/v1", "replicationcontrollers"),
+    builtin("/apis/batch/v1", "cronjobs"),
+    builtin("/apis/batch/v1", "jobs"),
+    builtin("/api/v1", "podtemplates"),
+    builtin("/api/v1", "pods"),
+    Resource {
+        root: "/api/v1",
+        plural: "persistentvolumes",
+        has_namespace: false,
+        is_builtin: true,
+    },
+    custom("/apis/argoproj.io/v1alpha1", "workflowtemplates"),
+    custom("/apis/argoproj.io/v1alpha1", "cronworkflows"),
+    custom("/apis/argoproj.io/v1alpha1", "rollouts"),
+    custom("/apis/tekton.dev/v1", "tasks"),
+    custom("/apis/tekton.dev/v1", "pipelines"),
+    custom("/apis/actions.github.com/v1alpha1", "autoscalingrunnersets"),
+    custom("/apis/actions.summerwind.dev/v1alpha1", "runnerdeployments"),
+    custom("/apis/apps.openshift.io/v1", "deploymentconfigs"),
+];
+
+impl Resource {
+    fn path(self, namespace: Option<&str>) -> String {
+        let Self { root, plural, .. } = self;
+        match namespace {
+            Some(namespace) if self.has_namespace => {
+                let namespace = percent::encoded(namespace, b"");
+                format!("{root}/namespaces/{namespace}/{plural}")
+            }
+            Some(_) | None => format!("{root}/{plural}"),
+        }
+    }
+}
+
+/// Why a cluster cannot be scanned at all.
+#[derive(Debug, thiserror::Error)]
+pub enum LiveError {
+    /// It does not answer, or does not know who asks.
+    #[error("cannot ask the cluster: {0}")]
+    Cluster(String),
+    /// A fault of this program.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+/// Scans the cluster behind `client`: these namespaces, or all. `done` counts objects.
+///
+/// # Errors
+/// Where the cluster does not answer at all.
+pub async fn scan(
+    client: Client,
+    court: Court,
+    namespaces: &[String],
+    done: Arc<AtomicUsize>,
+) -> Result<Report, LiveError> {
+    let mut report = Report::default();
+    let mut refused = Refused::default();
+    let cluster = Cluster {
+        client,
+        turns: Arc::new(Semaphore::new(AT_ONCE)),
+        done,
+    };
+    let known = cluster.namespaces(namespaces, &mut refused).await?;
+    let all: Vec<String> = known.keys().cloned().collect();
+    let work = Arc::new(Work {
+        court,
+        namespaces: known,
+    });
+    let mut lists = JoinSet::new();
+    for (order, resource) in RESOURCES.into_iter().enumerate() {
+        let scopes: Vec<Option<String>> = if namespaces.is_empty() || !resource.has_namespace {
+            vec![None]
+        } else {
+            namespaces.iter().cloned().map(Some).collect()
+        };
+        for scope in scopes {
+            lists.spawn(
+                cluster
+                    .clone()
+                    .list(order, resource, scope, Arc::clone(&work)),
+            );
+        }
+    }
+    let mut found = Vec::new();
+    while let Some(listed) = lists.join_next().await {
+        let Listed {
+            order,
+            resource,
+            scope,
+            read,
+        } = listed.map_err(|error| LiveError::Internal(error.to_string()))?;
+        match read {
+            Ok(page) => {
+                report.seen.add(page.seen);
+                report.gaps.extend(page.gaps);
+                found.push((order, page.found));
+            }
+            Err(Failure::Missing) if !resource.is_builtin => {}
+            Err(Failure::Forbidden(_))
+                if scope.is_none() && resource.has_namespace && !all.is_empty() =>
+            {
+                for namespace in &all {
+                    let scope = Some(namespace.clone());
+                    lists.spawn(
+                        cluster
+                            .clone()
+                            .list(order, resource, scope, Arc::clone(&work)),
+                    );
+                }
+            }
+            Err(failure) => refused.add(scope, resource.plural, failure),
+        }
+    }
+    found.sort_by_key(|(order, _)| *order);
+    let found = found.into_iter().flat_map(|(_, found)| found).collect();
+    report.workloads = rows(found);
+    report.gaps.extend(refused.gaps());
+    report.gaps.sort_by(|a, b| a.place.cmp(&b.place));
+    Ok(report)
+}
+
+struct Work {
+    court: Court,
+    namespaces: Namespaces,
+}
+
+#[derive(Clone)]
+struct Cluster {
+    client: Client,
+    turns: Arc<Semaphore>,
+    done: Arc<AtomicUsize>,
+}
+
+/// What came of one list.
+struct Listed {
+    order: usize,
+    resource: Resource,
+    scope: Option<String>,
+    read: Result<Page, Failure>,
+}
+
+#[derive(Default)]
+struct Page {
+    found: Vec<Owned>,
+    gaps: Vec<Gap>,
+    seen: Seen,
+}
+
+enum Failure {
+    Forbidden(String),
+    Missing,
+    Expired(String),
+    Other(String),
+}
+
+impl Cluster {
+    async fn list(
+        self,
+        order: usize,
+        resource: Resource,
+        scope: Option<String>,
+        work: Arc<Work>,
+    ) -> Listed {
+        let path = resource.path(scope.as_deref());
+        let mut read = Err(Failure::Expired("it was not asked".to_owned()));
+        for _ in 0..ATTEMPTS {
+            read = self.pages(&path, &work).await;
+            if !matches!(read, Err(Failure::Expired(_))) {
+                break;
+            }
+        }
+        Listed {
+            order,
+            resource,
+            scope,
+            read,
+        }
+    }
+
+    async fn pages(&self, path: &str, work: &Work) -> Result<Page, Failure> {
+        let mut whole = Page::default();
+        let mut next = String::new();
+        loop {
+            let mut page = self.get(&format!("{path}?limit={PAGE}{next}")).await?;
+            let kinds = (text_of(&page, "/kind"), text_of(&page, "/apiVersion"));
+            if let Some(Value::Array(items)) = page.get_mut("items").map(Value::take) {
+                self.done.fetch_add(items.len(), Ordering::Relaxed);
+                for item in items {
+                    whole.add(item, &kinds, work);
+                }
+            }
+            let token = text_of(&page, "/metadata/continue");
+            if token.is_empty() {
+                return Ok(whole);
+            }
+            next = format!("&continue={}", percent::encoded(&token, b""));
+        }
+    }
+
+    async fn get(&self, path: &str) -> Result<Value, Failure> {
+        let other = |error: &dyn std::fmt::Display| Failure::Other(error.to_string());
+        let _turn = self.turns.acquire().await.map_err(|error| other(&error))?;
+        let request = Request::get(path)
+            .body(Vec::new())
+            .map_err(|error| other(&error))?;
+        let answer = tokio::time::timeout(PATIENCE, self.client.request::<Value>(request)).await;
+        match answer {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => {
+                let text = describe(&error);
+                Err(match error {
+                    kube::Error::Api(status) => match status.code {
+                        403 => Failure::Forbidden(status.message.clone()),
+                        404 => Failure::Missing,
+                        410 => Failure::Expired(text),
+                        _ => Failure::Other(text),
+                    },
+                    _ => Failure::Other(text),
+                })
+            }
+            Err(_) => {
+                let seconds = PATIENCE.as_secs();
+                Err(Failure::Other(format!("no answer within {seconds} s")))
+            }
+        }
+    }
+
+    /// The labels of the namespaces: of these, or of all that can be seen.
+    async fn namespaces(
+        &self,
+        names: &[String],
+        refused: &mut Refused,
+    ) -> Result<Namespaces, LiveError> {
+        let mut known = Namespaces::new();
+        let mut paths: Vec<String> = names
+            .iter()
+            .map(|name| format!("/api/v1/namespaces/{}", percent::encoded(name, b"")))
+            .collect();
+        if paths.is_empty() {
+            paths.push(format!("/api/v1/namespaces?limit={PAGE}"));
+        }
+        while let Some(path) = paths.pop() {
+            let mut page = match self.get(&path).await {
+                Ok(page) => page,
+                Err(Failure::Other(text) | Failure::Expired(text)) => {
+                    return Err(LiveError::Cluster(text));
+                }
+                Err(Failure::Missing) if !names.is_empty() => {
+                    let name = path.rsplit('/').next().unwrap_or_default();
+                    return Err(LiveError::Cluster(format!("there is no namespace {name}")));
+                }
+                Err(failure) => {
+                    refused.add(None, "labels of namespaces", failure);
+                    continue;
+                }
+            };
+            let token = text_of(&page, "/metadata/continue");
+            if !token.is_empty() {
+                let token = percent::encoded(&token, b"");
+                paths.push(format!("/api/v1/namespaces?limit={PAGE}&continue={token}"));
+            }
+            match page.get_mut("items").map(Value::take) {
+                Some(Value::Array(items)) => known.extend(items.iter().filter_map(labels)),
+                Some(_) | None => known.extend(labels(&page)),
+            }
+        }
+        Ok(known)
+    }
+}
+
+impl Page {
+    fn add(&mut self, mut item: Value, (kind, version): &(String, String), work: &Work) {
+        // The items of a typed list say neither.
+        if let Value::Object(fields) = &mut item {
+            let kind = kind.strip_suffix("List").unwrap_or(kind);
+            fields.entry("kind").or_insert_with(|| kind.into());
+            fields
+                .entry("apiVersion")
+                .or_insert_with(|| version.as_str().into());
+        }
+        if is_over(&item) {
+            return;
+        }
+        let (uid, owner) = (text_of(&item, "/metadata/uid"), Owner::of(&item));
+        // What people do not write is not part of a diff.
+        for (parent, field) in [("", "status"), ("/metadata", "managedFields")] {
+            if let Some(Value::Object(fields)) = item.pointer_mut(parent) {
+                fields.shift_remove(field);
+            }
+        }
+        let reading = text::object(&work.court, &work.namespaces, &item);
+        self.seen.add(reading.seen);
+        self.gaps.extend(reading.gaps);
+        self.found
+            .extend(reading.workloads.into_iter().map(|workload| Owned {
+                uid: uid.clone(),
+                owner: owner.clone(),
+                workload,
+            }));
+    }
+}
+
+fn text_of(value: &Value, pointer: &str) -> String {
+    let text = value.pointer(pointer).and_then(Value::as_str);
+    text.unwrap_or_default().to_owned()
+}
+
+fn labels(namespace: &Value) -> Option<(String, NamespaceLabels)> {
+    let metadata = namespace.get("metadata")?;
+    let name = metadata.get("name")?.as_str()?.to_owned();
+    let labels = metadata.get("labels").and_then(Value::as_object);
+    let labels = labels.into_iter().flatten();
+    let labels = labels.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
+    Some((name, labels.collect()))
+}
+
+/// What the cluster did not show, by namespace.
+#[derive(Default)]
+struct Refused(BTreeMap<(String, Why), (Vec<&'static str>, String)>);
+
+impl Refused {
+    fn add(&mut self, scope: Option<String>, what: &'static str, failure: Failure) {
+        let place = match scope {
+            Some(namespace) => format!("namespace {namespace}"),
+            None => "the cluster".to_owned(),
+        };
+        let (why, text) = match failure {
+            Failure::Forbidden(text) => (Why::Forbidden, text),
+            Failure::Missing => (Why::Cluster, "the API server does not know it".to_owned()),
+            Failure::Expired(text) | Failure::Other(text) => (Why::Cluster, text),
+        };
+        let (lists, _) = self.0.entry((place, why)).or_insert((Vec::new(), text));
+        lists.push(what);
+    }
+
+    fn gaps(self) -> impl Iterator<Item = Gap> {
+        self.0.into_iter().map(|((place, why), (mut lists, text))| {
+            lists.sort_unstable();
+            let verb = match why {
+                Why::Forbidden => "not allowed to see",
+                _ => "could not read",
+            };
+            Gap {
+                place,
+                line: None,
+                why,
+                message: format!("{verb} {}: {text}", lists.join(", ")),
+                mentions: None,
+            }
+        })
+    }
+}
