@@ -2,9 +2,9 @@
 # Starts and ends the node: one process tree in namespaces of its own (lib/node-init is its
 # PID 1), below one cgroup of its own. To end it is to kill one process and remove one cgroup.
 
-# One node at a time: its sockets' paths must stay short, and two would share the cores anyway.
+# One node for each cache: its sockets' paths must stay short, and two would share the cores anyway.
 NODE_STATE=$E2E_CACHE/node
-NODE_CGROUP=dind-injector-e2e
+NODE_CGROUP=dind-injector-e2e-$(cksum <<<"$E2E_CACHE" | cut -d' ' -f1)
 NODE_IP=10.89.0.1
 CGROUP_ROOT=/sys/fs/cgroup
 
