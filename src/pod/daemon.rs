@@ -3,7 +3,8 @@
 //! The image's name alone says little: `docker:dind` with `command: [cat]` is a mere
 //! client, and any image can start `dockerd`.
 
-use super::view::{Container, Place, Pod};
+use super::place::Place;
+use super::view::{Container, Pod};
 
 /// Programs that are, or start, a Docker daemon.
 const DAEMONS: [&str; 6] = [

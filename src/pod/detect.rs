@@ -8,8 +8,9 @@ use std::collections::HashMap;
 
 use super::expand::Environment;
 use super::path::CleanPath;
+use super::place::Place;
 use super::sockets::{Leads, Runtime, Sockets};
-use super::view::{Container, Place, Pod, VolumeMount};
+use super::view::{Container, Pod, VolumeMount};
 
 /// How a mount reaches the node's runtime.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,8 @@
 use crate::names;
 use crate::pod::daemon;
 use crate::pod::detect::{Finding, Reach};
-use crate::pod::view::{List, Place, Pod};
+use crate::pod::place::{List, Place};
+use crate::pod::view::Pod;
 use crate::sidecar::installed::Installed;
 use crate::sidecar::notice::Notice;
 use crate::sidecar::plan::Order;

@@ -8,7 +8,8 @@ use std::borrow::Cow;
 use crate::names;
 use crate::pod::detect::{self, Agent, Finding, Reach};
 use crate::pod::docker_host::{DockerHost, docker_host};
-use crate::pod::view::{Container, Place, Pod};
+use crate::pod::place::Place;
+use crate::pod::view::{Container, Pod};
 use crate::sidecar::notice::Notice;
 
 use super::Policy;

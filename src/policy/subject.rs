@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::pod::map::Labels;
 use crate::pod::text::Text;
-use crate::pod::view::{Labels, Pod};
+use crate::pod::view::Pod;
 
 /// The labels of a namespace.
 pub type NamespaceLabels = BTreeMap<String, String>;

@@ -8,7 +8,9 @@ use std::collections::HashMap;
 use serde::Deserialize;
 
 use crate::names;
-use crate::pod::view::{Annotations, Place, Pod};
+use crate::pod::map::Annotations;
+use crate::pod::place::Place;
+use crate::pod::view::Pod;
 
 /// What the annotations ask for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -6,7 +6,8 @@
 use std::borrow::Cow;
 
 use crate::names::{self, env};
-use crate::pod::view::{Place, Pod};
+use crate::pod::place::Place;
+use crate::pod::view::Pod;
 
 use super::container::EnvEntry;
 use super::profile::Profile;

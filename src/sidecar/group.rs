@@ -3,7 +3,8 @@
 //! A group that the Pod has already is taken before a new one is given to it. An image
 //! may name a user that nobody sees at admission, so only `runAsUser: 0` counts as root.
 
-use crate::pod::view::{Place, Pod};
+use crate::pod::place::Place;
+use crate::pod::view::Pod;
 
 /// The group that is added to a Pod that has none of use; it grants nothing else.
 pub const NEW_GROUP: i64 = 2375;
@@ -70,7 +71,7 @@ pub fn choose(pod: &Pod<'_>, users: &[Place], rootless: bool) -> SocketGroup {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::pod::view::List;
+    use crate::pod::place::List;
 
     fn group(spec: &str) -> SocketGroup {
         let pod = format!(r#"{{"spec":{spec}}}"#);

@@ -6,7 +6,8 @@
 
 use crate::names;
 use crate::pod::path::CleanPath;
-use crate::pod::view::{Container, List, Place, Pod, VolumeMount};
+use crate::pod::place::{List, Place};
+use crate::pod::view::{Container, Pod, VolumeMount};
 use crate::pod::written::Verbatim;
 
 use super::container::start_command;

@@ -14,7 +14,8 @@ use serde_json::value::RawValue;
 use crate::names;
 use crate::pod::expand::{Environment, Expanded, Piece};
 use crate::pod::path::CleanPath;
-use crate::pod::view::{Container, Place, Pod, VolumeMount};
+use crate::pod::place::Place;
+use crate::pod::view::{Container, Pod, VolumeMount};
 
 use super::container::{EnvEntry, Mount};
 use super::notice::Notice;

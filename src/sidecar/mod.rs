@@ -11,5 +11,6 @@ pub mod notice;
 pub mod original;
 pub mod patch;
 pub mod plan;
+mod planner;
 pub mod profile;
 pub mod quantity;

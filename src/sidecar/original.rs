@@ -9,7 +9,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::names;
-use crate::pod::view::{Container, EnvVar, List, Pod};
+use crate::pod::place::List;
+use crate::pod::view::{Container, EnvVar, Pod};
 use crate::pod::written::Given;
 
 use super::container::{EnvEntry, SidecarMode};

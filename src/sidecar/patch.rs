@@ -9,7 +9,8 @@ use std::fmt::Display;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::pod::view::{List, Pod};
+use crate::pod::place::List;
+use crate::pod::view::Pod;
 
 use super::container::SidecarMode;
 use super::plan::{ContainerEdit, NewVolume, Plan, VolumeSource};

@@ -3,8 +3,9 @@
 use dind_injector::manifest;
 use dind_injector::names;
 use dind_injector::pod::detect::{Reach, detect};
+use dind_injector::pod::place::List;
 use dind_injector::pod::sockets::Sockets;
-use dind_injector::pod::view::{List, Pod};
+use dind_injector::pod::view::Pod;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
