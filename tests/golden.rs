@@ -15,8 +15,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64_simd::STANDARD;
 use dind_injector::engine::{self, Action};
 use dind_injector::manifest::{self, PodRef};
 use dind_injector::offline::{Setting, judge};
@@ -400,7 +399,7 @@ impl Pass<'_> {
             let message = response["status"]["message"].as_str().unwrap().to_owned();
             Verdict::Denied { reason, message }
         } else if let Some(patch) = response["patch"].as_str() {
-            after = Some(applied(pod, &STANDARD.decode(patch).unwrap())?);
+            after = Some(applied(pod, &STANDARD.decode_to_vec(patch).unwrap())?);
             Verdict::Changed {
                 rule: audit("rule").to_owned(),
                 profile: audit("profile").to_owned(),

@@ -7,7 +7,7 @@
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{Error, IgnoredAny};
 
 use crate::pod::text::Text;
 use crate::pod::view::Pod;
@@ -163,7 +163,8 @@ pub(super) struct UserInfo<'a> {
 /// # Errors
 /// Where it is no review of a Pod; see [`ReviewError`].
 pub fn decode(body: &[u8]) -> Result<PodReview<'_>, ReviewError> {
-    match serde_json::from_slice::<Review<'_, Pod<'_>>>(body) {
+    let body = text(body)?;
+    match serde_json::from_str::<Review<'_, Pod<'_>>>(body) {
         Ok(review) => {
             let request = checked(review)?;
             let pod = request.object.ok_or(ReviewError::NoObject)?;
@@ -184,7 +185,7 @@ pub fn decode(body: &[u8]) -> Result<PodReview<'_>, ReviewError> {
             })
         }
         // The object may be of another kind, and then that is what is wrong.
-        Err(error) => match serde_json::from_slice::<Review<'_, IgnoredAny>>(body) {
+        Err(error) => match serde_json::from_str::<Review<'_, IgnoredAny>>(body) {
             Ok(review) => {
                 checked(review)?;
                 Err(ReviewError::MalformedPod(error))
@@ -192,6 +193,12 @@ pub fn decode(body: &[u8]) -> Result<PodReview<'_>, ReviewError> {
             Err(error) => Err(ReviewError::Malformed(error)),
         },
     }
+}
+
+/// A body as text, looked through once: not again for each string in it.
+pub(super) fn text(body: &[u8]) -> Result<&str, ReviewError> {
+    std::str::from_utf8(body)
+        .map_err(|error| ReviewError::Malformed(serde_json::Error::custom(error)))
 }
 
 fn checked<O>(review: Review<'_, O>) -> Result<Request<'_, O>, ReviewError> {

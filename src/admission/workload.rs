@@ -18,7 +18,7 @@ use crate::policy::subject::{CONTROLLER_GROUPS, Requester, Subject, controller_o
 use crate::sidecar::notice::LONGEST;
 
 use super::response::Response;
-use super::review::{Request, Review, ReviewError, enveloped};
+use super::review::{Request, Review, ReviewError, enveloped, text};
 use super::reviewer::{Failure, Namespaces, Record, Reviewed};
 
 /// The workloads of this path, as [`pods`] names them.
@@ -50,7 +50,7 @@ pub fn warn(
     body: &[u8],
 ) -> Result<Reviewed, Failure> {
     let review: Review<'_, Value, Value> =
-        serde_json::from_slice(body).map_err(ReviewError::Malformed)?;
+        serde_json::from_str(text(body)?).map_err(ReviewError::Malformed)?;
     let request = enveloped(review)?;
     if !matches!(&*request.operation, "CREATE" | "UPDATE") {
         let operation = request.operation.chars().take(40).collect();

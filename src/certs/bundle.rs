@@ -5,8 +5,7 @@
 
 use std::fmt;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64_simd::STANDARD;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use x509_parser::certificate::X509Certificate;
@@ -74,7 +73,7 @@ impl CaCert {
     /// In PEM.
     #[must_use]
     pub fn pem(&self) -> String {
-        let base64 = STANDARD.encode(&self.der);
+        let base64 = STANDARD.encode_to_string(&self.der);
         let mut pem = String::with_capacity(base64.len() + base64.len() / 64 + 64);
         pem.push_str("-----BEGIN CERTIFICATE-----\n");
         let mut rest = base64.as_str();

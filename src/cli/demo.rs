@@ -12,8 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64_simd::STANDARD;
 use clap::Args;
 use serde_json::Value;
 
@@ -232,7 +231,9 @@ impl Answer {
         let after = match response["patch"].as_str() {
             None => None,
             Some(patch) => {
-                let patch = STANDARD.decode(patch).map_err(|e| wrong(e.to_string()))?;
+                let patch = STANDARD
+                    .decode_to_vec(patch)
+                    .map_err(|e| wrong(e.to_string()))?;
                 let patch: json_patch::Patch =
                     serde_json::from_slice(&patch).map_err(|e| wrong(e.to_string()))?;
                 let mut after = review["request"]["object"].clone();

@@ -3,8 +3,7 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64_simd::STANDARD;
 use clap::{Args, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
@@ -139,7 +138,7 @@ async fn serve(
     .bind()
     .await?;
     if let Some(pem) = ca_pem {
-        writeln!(out, "caBundle: {}", STANDARD.encode(pem))?;
+        writeln!(out, "caBundle: {}", STANDARD.encode_to_string(pem))?;
         out.flush()?;
     }
     tracing::info!(

@@ -7,8 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64_simd::STANDARD;
 use k8s_openapi::api::admissionregistration::v1::{
     MutatingWebhookConfiguration, ValidatingWebhookConfiguration,
 };
@@ -86,7 +85,7 @@ impl Hooks {
                 name: text("/name").to_owned(),
                 // What is no base64 is no caBundle either: it is seen as other bytes.
                 ca_bundle: STANDARD
-                    .decode(encoded)
+                    .decode_to_vec(encoded)
                     .unwrap_or_else(|_| encoded.as_bytes().to_vec()),
             }
         });
@@ -115,7 +114,7 @@ impl Hooks {
             Self::Unknown | Self::Missing => return None,
             Self::Present { version, hooks } => (version, hooks),
         };
-        let encoded = STANDARD.encode(pem);
+        let encoded = STANDARD.encode_to_string(pem);
         let wrong = hooks
             .iter()
             .filter(|hook| hook.ca_bundle != pem.as_bytes())

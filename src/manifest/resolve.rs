@@ -313,8 +313,7 @@ fn is_base_sixty(text: &str) -> bool {
 }
 
 fn decode_base64(text: &str) -> Option<String> {
-    use base64::Engine as _;
     let packed: String = text.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
-    let decoded = base64::engine::general_purpose::STANDARD.decode(packed);
+    let decoded = base64_simd::STANDARD.decode_to_vec(packed);
     String::from_utf8(decoded.ok()?).ok()
 }

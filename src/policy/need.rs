@@ -145,12 +145,14 @@ impl Need {
     }
 }
 
-/// Whether `word` stands in `part` between `-`, `_`, `.` or its ends.
+/// Whether `word` stands in `part` between `-`, `_`, `.` or its ends. A Pod under review is
+/// asked for every word: this looks only where one may begin.
 fn is_word(part: &str, word: &str) -> bool {
-    part.match_indices(word).any(|(at, _)| {
-        let ends = |c: Option<char>| c.is_none_or(|c| matches!(c, '-' | '_' | '.'));
-        ends(part[..at].chars().next_back()) && ends(part[at + word.len()..].chars().next())
-    })
+    let is_end = |byte: Option<&u8>| matches!(byte, None | Some(b'-' | b'_' | b'.'));
+    let (part, word) = (part.as_bytes(), word.as_bytes());
+    (0..part.len())
+        .filter(|at| is_end(at.checked_sub(1).and_then(|before| part.get(before))))
+        .any(|at| part[at..].starts_with(word) && is_end(part.get(at + word.len())))
 }
 
 #[cfg(test)]

@@ -89,7 +89,7 @@ impl<'p, 'a> MirrorBuilder<'p, 'a> {
         Self {
             host_paths: host_paths.collect(),
             pod,
-            own,
+            own: own.iter().map(key).collect(),
             taken: HashMap::new(),
             copied: HashMap::new(),
             first_copy: 0,
@@ -214,9 +214,8 @@ impl<'p, 'a> MirrorBuilder<'p, 'a> {
         {
             return false;
         }
-        let touches = |other: &CleanPath<'_>| path.holds(other) || other.holds(&path);
-        DAEMON_PATHS.iter().any(|at| touches(&CleanPath::new(at)))
-            || self.own.iter().any(|at| touches(&key(at)))
+        let touches = |other: &CleanPath<'static>| path.holds(other) || other.holds(&path);
+        DAEMON_PATHS.iter().any(|at| touches(&CleanPath::new(at))) || self.own.iter().any(touches)
     }
 
     /// The path of the node that a `hostPath` mount shows: scripts written for the node's

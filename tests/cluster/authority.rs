@@ -4,8 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64_simd::STANDARD;
 use dind_injector::certs::{CertStore, SecretChange, Waits, read_bundle};
 use dind_injector::cluster::{ManagedArgs, Settings, Timing};
 use dind_injector::metrics::Metrics;
@@ -164,7 +163,7 @@ fn bundles(api: &Api) -> Vec<Vec<u8>> {
                 .as_str()
                 .unwrap_or_default()
                 .to_owned();
-            STANDARD.decode(&encoded).unwrap_or_default()
+            STANDARD.decode_to_vec(&encoded).unwrap_or_default()
         })
         .collect()
 }
@@ -303,7 +302,7 @@ async fn a_ca_that_is_due_is_renewed_under_way() {
     old.write(&mut data);
     let data: serde_json::Map<String, Value> = data
         .into_iter()
-        .map(|(key, value)| (key, json!(STANDARD.encode(value))))
+        .map(|(key, value)| (key, json!(STANDARD.encode_to_string(value))))
         .collect();
     api.put(
         SECRETS,
@@ -325,7 +324,7 @@ async fn a_ca_that_is_due_is_renewed_under_way() {
     let after = secret(&api).unwrap();
     let previous = after["data"][ca_secret::PREVIOUS_CERTS].as_str().unwrap();
     assert_eq!(
-        read_bundle(&STANDARD.decode(previous).unwrap()),
+        read_bundle(&STANDARD.decode_to_vec(previous).unwrap()),
         [old.signer.cert().clone()]
     );
     assert!(after["data"].get(ca_secret::NEXT_KEY).is_none());

@@ -8,8 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64_simd::STANDARD;
 use dind_injector::certs::read_bundle;
 use http_body_util::{BodyExt as _, Full};
 use hyper::Request;
@@ -174,7 +173,7 @@ fn bundle(api: &Api, collection: &str) -> Vec<u8> {
     let encoded = object["webhooks"][0]["clientConfig"]["caBundle"]
         .as_str()
         .unwrap();
-    STANDARD.decode(encoded).unwrap()
+    STANDARD.decode_to_vec(encoded).unwrap()
 }
 
 fn spec() -> Value {

@@ -12,8 +12,7 @@ mod rows;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64_simd::STANDARD;
 
 use crate::scan::finding::{Verdict, Workload};
 use crate::scan::result::{Gap, Report};
@@ -68,7 +67,7 @@ pub fn html(report: &Report, made: &str) -> String {
 fn content_security_policy() -> String {
     let hash = |text: &str| {
         let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
-        format!("'sha256-{}'", STANDARD.encode(digest))
+        format!("'sha256-{}'", STANDARD.encode_to_string(digest))
     };
     format!(
         "default-src 'none'; style-src {}; script-src {}; base-uri 'none'; form-action 'none'",
