@@ -20,6 +20,8 @@ pub const CPU: &str = "dind-injector.io/cpu";
 pub const MEMORY: &str = "dind-injector.io/memory";
 /// Pod annotation: the size of the daemon's storage, a Kubernetes quantity.
 pub const STORAGE: &str = "dind-injector.io/storage";
+/// Every annotation of a Pod that this project reads.
+pub const ANNOTATIONS: [&str; 6] = [INJECT, CONTAINERS, PROFILE, CPU, MEMORY, STORAGE];
 /// Namespace label: `enabled` lets the built-in policy swap and honor annotations there.
 pub const INJECTION_LABEL: &str = "dind-injector.io/injection";
 /// Namespace label: `enabled` has the backstop refuse Pods that reach the node's daemon.

@@ -62,6 +62,11 @@ impl Expanded<'_> {
     }
 }
 
+/// `text` as a kubelet must read it to see just that: no variable of the reader's is put in.
+pub fn literal(text: &str) -> String {
+    text.replace('$', "$$")
+}
+
 /// The variables of one container, evaluated once.
 pub struct Environment<'c, 'a> {
     values: HashMap<&'c str, Expanded<'a>>,
@@ -88,6 +93,11 @@ impl<'c, 'a> Environment<'c, 'a> {
             environment.values.insert(&var.name, value);
         }
         environment
+    }
+
+    /// The value of a variable, where all of it is known.
+    pub fn value(&self, name: &str) -> Option<&str> {
+        self.values.get(name)?.known()
     }
 
     /// Expands `text` with these variables.

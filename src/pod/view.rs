@@ -206,6 +206,9 @@ pub struct VolumeMount<'a> {
     /// Whether writing is refused.
     #[serde(default, deserialize_with = "or_default")]
     pub read_only: bool,
+    /// `Disabled`, `IfPossible` or `Enabled`: whether writing below is refused too.
+    #[serde(borrow, default)]
+    pub recursive_read_only: Text<'a>,
     /// `None`, `HostToContainer` or `Bidirectional`.
     #[serde(borrow, default)]
     pub mount_propagation: Text<'a>,

@@ -21,7 +21,7 @@ use super::matcher::Detection;
 use super::reason::Reason;
 use super::rule::{Leave, Rule};
 use super::subject::Subject;
-use super::wish::{Ask, Wish};
+use super::wish::{Ask, Wish, unknown_annotation};
 
 /// What is done with a Pod, and what its author is told.
 #[derive(Debug)]
@@ -182,6 +182,11 @@ impl<'p> Case<'p, '_, '_> {
         // `kubectl debug` cannot change the annotations of the Pod that it is for.
         if judge.scope == Scope::EphemeralContainers && Wish::of(judge.pod).is_err() {
             return Wish::default();
+        }
+        if judge.scope == Scope::Creation
+            && let Some(unknown) = unknown_annotation(judge.pod)
+        {
+            judge.say(unknown);
         }
         let wish = match Wish::of(judge.pod) {
             Ok(wish) => wish,

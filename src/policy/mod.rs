@@ -15,6 +15,7 @@ pub mod need;
 pub mod reason;
 pub mod rule;
 pub mod subject;
+mod suggest;
 pub mod wish;
 
 use crate::pod::sockets::Sockets;

@@ -6,11 +6,15 @@
 use std::collections::HashMap;
 
 use serde::Deserialize;
+use serde_json::error::Category;
 
 use crate::names;
 use crate::pod::map::Annotations;
 use crate::pod::place::Place;
 use crate::pod::view::Pod;
+use crate::sidecar::notice::shortened;
+
+use super::suggest::nearest;
 
 /// What the annotations ask for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -140,6 +144,23 @@ impl Wish {
     }
 }
 
+/// What to say of the first annotation with our prefix that nobody reads: it was meant to do
+/// something.
+pub fn unknown_annotation(pod: &Pod<'_>) -> Option<String> {
+    let mut ours = pod.metadata().annotations.ours();
+    let (unknown, _) = ours.find(|(key, _)| !names::ANNOTATIONS.contains(key))?;
+    let short = |key: &'static str| key.strip_prefix(names::PREFIX).unwrap_or(key);
+    let written = unknown.strip_prefix(names::PREFIX).unwrap_or(unknown);
+    let meant = match nearest(written, names::ANNOTATIONS.map(short)) {
+        Some(near) => format!("did you mean {}{near}?", names::PREFIX),
+        None => "nobody reads it".to_owned(),
+    };
+    Some(format!(
+        "unknown annotation {}: {meant}",
+        shortened(unknown, 50)
+    ))
+}
+
 fn containers(pod: &Pod<'_>, list: &str) -> Result<Vec<Place>, WishError> {
     let known = || {
         let all = pod.containers().take(8);
@@ -178,7 +199,12 @@ fn applatix(annotations: &Annotations<'_>) -> Result<Wish, WishError> {
     let wrong = |what: &str| WishError::Applatix {
         error: what.to_owned(),
     };
-    let asked: Applatix = serde_json::from_str(json).map_err(|error| wrong(&error.to_string()))?;
+    let asked: Applatix = serde_json::from_str(json).map_err(|error| match error.classify() {
+        Category::Data => wrong(
+            "graph-storage-size is text, cpu_cores and mem_mib are numbers, all three are needed",
+        ),
+        Category::Io | Category::Syntax | Category::Eof => wrong("it is no JSON"),
+    })?;
     let digits = asked.storage.strip_suffix("Gi").unwrap_or_default();
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return Err(wrong("graph-storage-size must be whole Gi"));

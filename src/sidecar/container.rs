@@ -134,6 +134,9 @@ pub struct Mount<'a> {
     /// Whether writing is refused.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub read_only: bool,
+    /// `Enabled` or `IfPossible`: the same for what is mounted below.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recursive_read_only: Option<&'a str>,
     /// `HostToContainer`, or nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mount_propagation: Option<&'static str>,
@@ -148,6 +151,7 @@ impl<'a> Mount<'a> {
             sub_path: None,
             sub_path_expr: None,
             read_only: false,
+            recursive_read_only: None,
             mount_propagation: None,
         }
     }

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use crate::names::{self, env};
+use crate::pod::expand::{Environment, literal};
 use crate::pod::place::Place;
 use crate::pod::view::Pod;
 
@@ -111,16 +112,15 @@ pub fn environment<'p>(
     entries
 }
 
-/// The proxy variables of the first container that uses Docker and has any.
-fn inherited_proxy<'p>(pod: &'p Pod<'_>, users: &[Place]) -> Vec<EnvEntry<'p>> {
+/// The proxy variables of the first container that uses Docker and has any. One whose value
+/// is known only on the node is left out.
+fn inherited_proxy<'p>(pod: &Pod<'_>, users: &[Place]) -> Vec<EnvEntry<'p>> {
     let mut users = users.iter().map(|place| pod.container(*place));
     let found = users.find_map(|container| {
-        let vars = PROXY_VARIABLES
-            .iter()
-            .filter_map(|name| container.env_var(name));
-        let known: Vec<EnvEntry<'p>> = vars
-            .filter(|var| var.value_from.is_none())
-            .map(|var| EnvEntry::new(&*var.name, &*var.value))
+        let environment = Environment::of(container);
+        let known: Vec<EnvEntry<'p>> = PROXY_VARIABLES
+            .into_iter()
+            .filter_map(|name| Some(EnvEntry::new(name, literal(environment.value(name)?))))
             .collect();
         (!known.is_empty()).then_some(known)
     });

@@ -9,12 +9,14 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::names;
-use crate::pod::expand::{Environment, Expanded, Piece};
+use crate::pod::expand::{Environment, Expanded, Piece, literal};
 use crate::pod::path::CleanPath;
 use crate::pod::place::Place;
+use crate::pod::text::Text;
 use crate::pod::view::{Container, Pod, VolumeMount};
 
 use super::container::{EnvEntry, Mount};
@@ -139,6 +141,8 @@ impl<'p, 'a> MirrorBuilder<'p, 'a> {
                 sub_path: sub_path.literal(),
                 sub_path_expr: sub_path.expression(),
                 read_only: mount.read_only,
+                recursive_read_only: Some(&*mount.recursive_read_only)
+                    .filter(|text| !text.is_empty()),
                 mount_propagation: match &*mount.mount_propagation {
                     "HostToContainer" | "Bidirectional" => Some("HostToContainer"),
                     _ => None,
@@ -191,6 +195,9 @@ impl<'p, 'a> MirrorBuilder<'p, 'a> {
                     && first.sub_path_expr == mount.sub_path_expr
                 {
                     first.read_only &= mount.read_only;
+                    if first.recursive_read_only != mount.recursive_read_only {
+                        first.recursive_read_only = None;
+                    }
                 } else {
                     self.refuse(container, path.as_str(), Why::Taken);
                 }
@@ -244,6 +251,7 @@ impl<'p, 'a> MirrorBuilder<'p, 'a> {
         let environment = environment.get_or_insert_with(|| Environment::of(container));
         match environment.expand(&mount.sub_path_expr) {
             Expanded::Unknown => None,
+            Expanded::Pieces(pieces) if pieces.iter().any(is_of_its_container) => None,
             expanded if expanded.known().is_some() => expanded
                 .known()
                 .map(|text| SubPath::Literal(text.to_owned())),
@@ -251,7 +259,7 @@ impl<'p, 'a> MirrorBuilder<'p, 'a> {
                 let mut expression = String::new();
                 for piece in pieces {
                     match piece {
-                        Piece::Known(text) => expression.push_str(&text.replace('$', "$$")),
+                        Piece::Known(text) => expression.push_str(&literal(&text)),
                         Piece::From(source) => {
                             expression.push_str("$(");
                             expression.push_str(&self.copied_variable(source));
@@ -303,6 +311,31 @@ pub enum Why {
     LeadsToNode,
     /// Its `subPathExpr` names what is not in the container's `env`.
     SubPathExpr,
+}
+
+/// Whether a piece is an amount of whichever container reads it.
+/// Source: `k8s.io/api/core/v1/types.go`, `ResourceFieldSelector`.
+fn is_of_its_container(piece: &Piece<'_>) -> bool {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Source<'a> {
+        #[serde(borrow)]
+        resource_field_ref: Option<Amount<'a>>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Amount<'a> {
+        #[serde(borrow, default)]
+        container_name: Text<'a>,
+    }
+    match piece {
+        Piece::Known(_) => false,
+        // What cannot be read is copied as it is, for the API server to refuse.
+        Piece::From(source) => serde_json::from_str::<Source<'_>>(source.get())
+            .ok()
+            .and_then(|source| source.resource_field_ref)
+            .is_some_and(|amount| amount.container_name.is_empty()),
+    }
 }
 
 enum SubPath {

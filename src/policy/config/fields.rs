@@ -235,7 +235,7 @@ impl<'d> Fields<'_, 'd> {
             return;
         };
         for (key, value) in map.iter().filter(|(key, _)| !known.contains(&key.as_str())) {
-            let near = super::suggest::nearest(key, known.iter().copied());
+            let near = crate::policy::suggest::nearest(key, known.iter().copied());
             let known = known.clone();
             let problem = Problem::UnknownField { near, known };
             report.note(&node.entry(key, value), At::Key, problem);

@@ -10,7 +10,7 @@ use crate::sidecar::quantity::Quantity;
 use super::error::Problem;
 use super::form::Form;
 use super::node::{Node, Report, shown};
-use super::suggest::nearest;
+use crate::policy::suggest::nearest;
 
 /// What a field may hold.
 pub(super) trait Kind {

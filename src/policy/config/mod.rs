@@ -18,7 +18,6 @@ mod resources;
 mod rule;
 mod schema;
 mod security;
-mod suggest;
 
 use std::fmt;
 

@@ -11,8 +11,8 @@ use super::error::Problem;
 use super::fields::Fields;
 use super::kind::{Choice, Flag, Kind, Sound, Text, Whole};
 use super::node::{Node, Report, shown};
-use super::suggest::nearest;
 use super::{form, pool, resources, security};
+use crate::policy::suggest::nearest;
 
 /// The profiles that need no file.
 fn builtin() -> [Profile; 2] {

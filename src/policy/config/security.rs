@@ -10,7 +10,7 @@ use super::fields::Fields;
 use super::form;
 use super::kind::{Flag, Kind, Text, Whole, either};
 use super::node::{Node, Report, shown};
-use super::suggest::nearest;
+use crate::policy::suggest::nearest;
 
 /// Reads a `securityContext` into the mapping that the sidecar gets.
 pub(super) fn read(fields: &mut Fields<'_, '_>) -> Value {
