@@ -9,19 +9,17 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
 use crate::scan::finding::{Finding, Spot, Verdict, Workload};
 use crate::scan::result::{Gap, Report};
 use crate::scan::risk::{Rule, Weight};
 
+use super::columns::{GUTTER, fit, shortened};
 use super::diff::{Paint, push_visible};
 
 /// Below this many columns a table is hard to read.
 const NARROWEST_TABLE: usize = 72;
-
-/// Between two columns.
-const GUTTER: usize = 2;
 
 const HEAD: Style = Style::new().bold();
 const FAINT: Style = Style::new().dimmed();
@@ -73,9 +71,6 @@ struct Row {
 }
 
 const TITLES: [&str; 5] = ["VERDICT", "WORKLOAD", "CONTAINER", "REACHES", "WHERE"];
-/// A column is not made narrower than this.
-const LEAST: [usize; 5] = [7, 14, 9, 14, 14];
-
 impl Page {
     fn rows(&mut self, report: &Report) {
         let mut rows = Vec::new();
@@ -373,61 +368,9 @@ fn listed(names: &[String]) -> String {
     text
 }
 
-/// Takes columns' width away, the widest first, until all fit into `width`.
-fn fit(widths: &mut [usize; 5], width: usize) {
-    let gutters = GUTTER * (widths.len() - 1);
-    while widths.iter().sum::<usize>() + gutters > width {
-        let mut shrinkable: Vec<usize> = (0..widths.len())
-            .filter(|index| widths[*index] > LEAST[*index])
-            .collect();
-        shrinkable.sort_by_key(|index| widths[*index]);
-        let Some(widest) = shrinkable.pop() else {
-            return;
-        };
-        widths[widest] -= 1;
-    }
-}
-
-/// `text` in at most `width` columns: its middle goes, since names differ at their ends.
-fn shortened(text: &str, width: usize) -> String {
-    if text.width() <= width {
-        return text.to_owned();
-    }
-    let room = width.saturating_sub(1);
-    let (head, tail) = (room / 2, room - room / 2);
-    let mut start = String::new();
-    let mut used = 0;
-    for c in text.chars() {
-        used += c.width().unwrap_or(0);
-        if used > head {
-            break;
-        }
-        start.push(c);
-    }
-    let mut end: Vec<char> = Vec::new();
-    used = 0;
-    for c in text.chars().rev() {
-        used += c.width().unwrap_or(0);
-        if used > tail {
-            break;
-        }
-        end.push(c);
-    }
-    start.push('…');
-    start.extend(end.into_iter().rev());
-    start
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_long_name_keeps_both_ends() {
-        assert_eq!(shortened("abcdefghij", 10), "abcdefghij");
-        assert_eq!(shortened("abcdefghij", 7), "abc…hij");
-        assert_eq!(shortened("日本語日本語", 6).width(), 5);
-    }
 
     fn report() -> Report {
         let spot = |line| {
@@ -494,15 +437,5 @@ mod tests {
         let colored = table(&report(), Some(100), Paint::Color);
         assert!(colored.contains('\u{1b}'));
         assert_eq!(anstream::adapter::strip_str(&colored).to_string(), plain);
-    }
-
-    #[test]
-    fn columns_shrink_from_the_widest_on_and_never_below_their_least() {
-        let mut widths = [7, 40, 10, 60, 60];
-        fit(&mut widths, 100);
-        assert_eq!(widths.iter().sum::<usize>() + 8, 100);
-        assert_eq!(widths[0], 7);
-        fit(&mut widths, 10);
-        assert_eq!(widths, LEAST);
     }
 }
