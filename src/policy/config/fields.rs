@@ -42,6 +42,18 @@ struct Note<'n> {
     default: Option<&'n Value>,
 }
 
+impl Note<'_> {
+    /// Of a field that may be left out.
+    fn of(name: &'static str, about: &'static str) -> Self {
+        Self {
+            name,
+            about,
+            is_required: false,
+            default: None,
+        }
+    }
+}
+
 /// Reads a mapping: `read` takes each of its fields, then what is left over is a fault.
 pub(super) fn read_mapping<'d, T>(
     node: &Node<'d>,
@@ -96,13 +108,7 @@ impl<'d> Fields<'_, 'd> {
         about: &'static str,
         kind: &K,
     ) -> Option<K::Value> {
-        let note = Note {
-            name,
-            about,
-            is_required: false,
-            default: None,
-        };
-        self.take(note, kind)
+        self.take(Note::of(name, about), kind)
     }
 
     /// A field that must be there.
@@ -113,10 +119,8 @@ impl<'d> Fields<'_, 'd> {
         kind: &K,
     ) -> Option<K::Value> {
         let note = Note {
-            name,
-            about,
             is_required: true,
-            default: None,
+            ..Note::of(name, about)
         };
         self.take(note, kind)
     }
@@ -134,10 +138,8 @@ impl<'d> Fields<'_, 'd> {
     {
         let shown = kind.show(default);
         let note = Note {
-            name,
-            about,
-            is_required: false,
             default: shown.as_ref(),
+            ..Note::of(name, about)
         };
         self.take(note, kind).unwrap_or_else(|| default.clone())
     }
@@ -155,10 +157,8 @@ impl<'d> Fields<'_, 'd> {
     {
         let shown = default.as_ref().and_then(|value| kind.show(value));
         let note = Note {
-            name,
-            about,
-            is_required: false,
             default: shown.as_ref(),
+            ..Note::of(name, about)
         };
         self.take(note, kind).or_else(|| default.clone())
     }
