@@ -38,6 +38,8 @@ label_values! {
         Policy = "policy",
         /// The CA that clients' certificates must be from.
         ClientCa = "client_ca",
+        /// Which log lines are written.
+        LogFilter = "log_filter",
     }
 }
 
