@@ -12,6 +12,7 @@ use crate::cluster::ClusterError;
 use crate::metrics::Metrics;
 use crate::reload::ReloadError;
 use crate::server::{Ended, Readiness, Server, ServerArgs, ServerError, Shutdown};
+use crate::trace::{TraceArgs, open as open_traces};
 use crate::webhook::Webhook;
 
 use super::Exit;
@@ -36,6 +37,8 @@ pub struct ServeArgs {
     beside: BesideArgs,
     #[command(flatten)]
     logs: LogArgs,
+    #[command(flatten)]
+    trace: TraceArgs,
 }
 
 /// Why the webhook cannot be served.
@@ -70,12 +73,13 @@ pub fn run(args: ServeArgs, out: &mut dyn Write) -> Result<Exit, ServeError> {
         server,
         beside,
         logs,
+        trace,
     } = args;
     let logs = logs.start();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    let ended = runtime.block_on(serve(server, beside, logs, out))?;
+    let ended = runtime.block_on(serve(server, beside, logs, trace, out))?;
     Ok(match ended {
         Ended::Drained => Exit::Done,
         Ended::Deadline | Ended::AtOnce => Exit::Findings,
@@ -86,6 +90,7 @@ async fn serve(
     args: ServerArgs,
     beside: BesideArgs,
     logs: Logs,
+    trace: TraceArgs,
     out: &mut dyn Write,
 ) -> Result<Ended, ServeError> {
     let metrics = Arc::new(Metrics::new());
@@ -103,6 +108,12 @@ async fn serve(
     if let Some(followed) = log_filter {
         tasks.spawn("the log filter", followed.run());
     }
+    let tracer = trace.otlp_endpoint.map(|collector| {
+        let instance = std::env::var("HOSTNAME").unwrap_or_else(|_| "dind-injector".to_owned());
+        let (tracer, exporter) = open_traces(collector, instance, Arc::clone(&metrics));
+        tasks.spawn("spans", exporter.run());
+        tracer
+    });
     let webhook = Webhook {
         policy,
         namespaces,
@@ -116,7 +127,8 @@ async fn serve(
         readiness,
     }
     .bind()
-    .await?;
+    .await?
+    .traced(tracer);
     if let Some(pem) = ca_pem {
         writeln!(out, "caBundle: {}", STANDARD.encode(pem))?;
         out.flush()?;

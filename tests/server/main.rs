@@ -9,3 +9,4 @@ mod limits;
 mod logs;
 mod shutdown;
 mod support;
+mod traces;
