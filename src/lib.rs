@@ -23,5 +23,6 @@ pub mod report;
 pub mod scan;
 pub mod server;
 pub mod sidecar;
+pub mod trace;
 pub mod uninject;
 pub mod webhook;

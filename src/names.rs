@@ -132,6 +132,26 @@ pub mod event {
     pub const NAME_PREFIX: &str = "dind-injector-";
 }
 
+/// Attributes of a traced review's span.
+pub mod span {
+    /// The instrumentation scope.
+    pub const SCOPE: &str = "dind-injector";
+    /// The review's uid, as in the API server's audit log.
+    pub const UID: &str = "dind_injector.uid";
+    /// The Pod's namespace.
+    pub const NAMESPACE: &str = "k8s.namespace.name";
+    /// The Pod's name, or the prefix that it will be made from.
+    pub const NAME: &str = "dind_injector.name";
+    /// What was done.
+    pub const OUTCOME: &str = "dind_injector.outcome";
+    /// Why, as a fixed word.
+    pub const REASON: &str = "dind_injector.reason";
+    /// The policy rule that decided.
+    pub const RULE: &str = "dind_injector.rule";
+    /// The profile of the sidecar.
+    pub const PROFILE: &str = "dind_injector.profile";
+}
+
 /// The common name of a self-managed CA.
 pub const CA_COMMON_NAME: &str = "dind-injector CA";
 
@@ -184,6 +204,8 @@ pub mod metric {
     pub const CA_BUNDLE_CURRENT: &str = "dind_injector_ca_bundle_current";
     /// Kubernetes Events, by `result`.
     pub const EVENTS: &str = "dind_injector_events_total";
+    /// Spans of traced reviews, by `result`.
+    pub const SPANS: &str = "dind_injector_spans_total";
     /// Always 1; the label `version` is the program's.
     pub const BUILD_INFO: &str = "dind_injector_build_info";
 }

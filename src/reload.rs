@@ -199,7 +199,7 @@ impl<T> Followed<T> {
         upkeep.file_reloaded(self.source.file);
         match self.source.file {
             FollowedFile::Policy => upkeep.policy_in_force(&self.in_force, SystemTime::now()),
-            FollowedFile::ClientCa => {}
+            FollowedFile::ClientCa | FollowedFile::LogFilter => {}
         }
     }
 }

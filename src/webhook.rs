@@ -11,8 +11,10 @@ use crate::admission::reviewer::{Failure, Namespaces, Owner, Record, Reviewed, r
 use crate::admission::workload::warn;
 use crate::cluster::EventQueue;
 use crate::metrics::{Metrics, ReviewLabels};
+use crate::names::span;
 use crate::policy::Policy;
 use crate::server::{Handler, Reply, Route, StatusCode};
+use crate::trace::Words;
 
 /// Answers reviews under a policy that can be replaced at any time.
 pub struct Webhook {
@@ -28,16 +30,42 @@ pub struct Webhook {
 
 impl Handler for Webhook {
     fn handle(&self, route: Route, body: &[u8]) -> Reply {
-        let policy = self.policy.load();
-        let namespaces = &*self.namespaces;
-        self.answer(match route {
-            Route::Mutate => review(&policy, namespaces, body),
-            Route::Warn => warn(&policy, namespaces, body),
-        })
+        self.answer(self.review(route, body))
+    }
+
+    fn handle_traced(&self, route: Route, body: &[u8]) -> (Reply, Words) {
+        let reviewed = self.review(route, body);
+        let words = reviewed.as_ref().map(|reviewed| words(&reviewed.record));
+        let words = words.unwrap_or_default();
+        (self.answer(reviewed), words)
     }
 }
 
+/// What a span says of a review.
+fn words(record: &Record) -> Words {
+    [
+        (span::UID, record.uid.as_str()),
+        (span::NAMESPACE, &record.namespace),
+        (span::NAME, &record.name),
+        (span::OUTCOME, record.outcome),
+        (span::REASON, record.reason),
+        (span::RULE, &record.rule),
+        (span::PROFILE, &record.profile),
+    ]
+    .map(|(key, value)| (key, value.to_owned()))
+    .to_vec()
+}
+
 impl Webhook {
+    fn review(&self, route: Route, body: &[u8]) -> Result<Reviewed, Failure> {
+        let policy = self.policy.load();
+        let namespaces = &*self.namespaces;
+        match route {
+            Route::Mutate => review(&policy, namespaces, body),
+            Route::Warn => warn(&policy, namespaces, body),
+        }
+    }
+
     fn answer(&self, reviewed: Result<Reviewed, Failure>) -> Reply {
         match reviewed {
             Ok(reviewed) => {

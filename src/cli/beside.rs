@@ -61,7 +61,11 @@ pub(super) struct Beside {
 pub(super) struct Tasks(JoinSet<&'static str>);
 
 impl Tasks {
-    fn spawn(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+    pub(super) fn spawn(
+        &mut self,
+        name: &'static str,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) {
         self.0.spawn(async move {
             task.await;
             name

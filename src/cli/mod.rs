@@ -15,6 +15,7 @@ mod inject;
 mod input;
 mod invoked;
 mod live;
+mod logs;
 mod man;
 mod output;
 mod policy;

@@ -4,18 +4,19 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use base64_simd::STANDARD;
-use clap::{Args, ValueEnum};
-use tracing_subscriber::EnvFilter;
+use clap::Args;
 
 use crate::certs::CertError;
 use crate::cluster::ClusterError;
 use crate::metrics::Metrics;
 use crate::reload::ReloadError;
 use crate::server::{Ended, Readiness, Server, ServerArgs, ServerError, Shutdown};
+use crate::trace::{TraceArgs, open as open_traces};
 use crate::webhook::Webhook;
 
 use super::Exit;
 use super::beside::{Beside, BesideArgs};
+use super::logs::{LogArgs, Logs};
 
 /// The flags of `serve`.
 #[derive(Debug, Args)]
@@ -33,41 +34,18 @@ pub struct ServeArgs {
     server: ServerArgs,
     #[command(flatten)]
     beside: BesideArgs,
-    /// How log lines are written, on standard error
-    #[arg(long, value_enum, default_value_t = LogFormat::Json, env = "DIND_INJECTOR_LOG_FORMAT")]
-    log_format: LogFormat,
-    /// Which log lines are written, such as `info` or `warn,dind_injector=debug`
-    #[arg(
-        long,
-        default_value = "info",
-        env = "DIND_INJECTOR_LOG",
-        value_name = "FILTER"
-    )]
-    log: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum LogFormat {
-    /// One JSON object a line
-    Json,
-    /// For people
-    Text,
+    #[command(flatten)]
+    logs: LogArgs,
+    #[command(flatten)]
+    trace: TraceArgs,
 }
 
 /// Why the webhook cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// The log filter.
-    #[error("--log {filter:?} is no filter: {error}; try info or warn,dind_injector=debug")]
-    Log {
-        /// As given.
-        filter: String,
-        /// What is wrong with it.
-        error: tracing_subscriber::filter::ParseError,
-    },
-    /// The policy file.
+    /// A followed file: the policy, or the filter of log lines.
     #[error(transparent)]
-    Policy(#[from] ReloadError),
+    File(#[from] ReloadError),
     /// The cluster.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
@@ -93,14 +71,14 @@ pub fn run(args: ServeArgs, out: &mut dyn Write) -> Result<Exit, ServeError> {
     let ServeArgs {
         server,
         beside,
-        log_format,
-        log,
+        logs,
+        trace,
     } = args;
-    start_logs(log_format, &log)?;
+    let logs = logs.start();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    let ended = runtime.block_on(serve(server, beside, out))?;
+    let ended = runtime.block_on(serve(server, beside, logs, trace, out))?;
     Ok(match ended {
         Ended::Drained => Exit::Done,
         Ended::Deadline | Ended::AtOnce => Exit::Findings,
@@ -110,11 +88,14 @@ pub fn run(args: ServeArgs, out: &mut dyn Write) -> Result<Exit, ServeError> {
 async fn serve(
     args: ServerArgs,
     beside: BesideArgs,
+    logs: Logs,
+    trace: TraceArgs,
     out: &mut dyn Write,
 ) -> Result<Ended, ServeError> {
     let metrics = Arc::new(Metrics::new());
     let readiness = Readiness::new();
     let shutdown = Shutdown::on_signals()?;
+    let log_filter = logs.follow(Arc::clone(&metrics)).await?;
     let Beside {
         certs,
         ca_pem,
@@ -123,6 +104,15 @@ async fn serve(
         events,
         mut tasks,
     } = beside.start(&metrics, &readiness).await?;
+    if let Some(followed) = log_filter {
+        tasks.spawn("the log filter", followed.run());
+    }
+    let tracer = trace.otlp_endpoint.map(|collector| {
+        let instance = std::env::var("HOSTNAME").unwrap_or_else(|_| "dind-injector".to_owned());
+        let (tracer, exporter) = open_traces(collector, instance, Arc::clone(&metrics));
+        tasks.spawn("spans", exporter.run());
+        tracer
+    });
     let webhook = Webhook {
         policy,
         namespaces,
@@ -136,7 +126,8 @@ async fn serve(
         readiness,
     }
     .bind()
-    .await?;
+    .await?
+    .traced(tracer);
     if let Some(pem) = ca_pem {
         writeln!(out, "caBundle: {}", STANDARD.encode_to_string(pem))?;
         out.flush()?;
@@ -155,19 +146,4 @@ async fn serve(
     };
     tracing::info!(?ended, "stopped");
     Ok(ended)
-}
-
-fn start_logs(format: LogFormat, filter: &str) -> Result<(), ServeError> {
-    let filter = EnvFilter::try_new(filter).map_err(|error| ServeError::Log {
-        filter: filter.to_owned(),
-        error,
-    })?;
-    let logs = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr);
-    match format {
-        LogFormat::Json => logs.json().flatten_event(true).with_target(false).init(),
-        LogFormat::Text => logs.init(),
-    }
-    Ok(())
 }

@@ -22,7 +22,7 @@ pub use labels::{
     DropReason, HandshakeFailure, RequestLabels, ReviewLabels, Route as RouteLabel, ShedReason,
 };
 pub use latency::Latency;
-pub use upkeep::{EventResult, FollowedFile, Upkeep, Watch, WriteResult};
+pub use upkeep::{EventResult, FollowedFile, SpanResult, Upkeep, Watch, WriteResult};
 
 use crate::names::metric;
 use labels::{DropLabels, HandshakeLabels, RouteLabels, ShedLabels};

@@ -38,6 +38,8 @@ label_values! {
         Policy = "policy",
         /// The CA that clients' certificates must be from.
         ClientCa = "client_ca",
+        /// Which log lines are written.
+        LogFilter = "log_filter",
     }
 }
 
@@ -77,6 +79,18 @@ label_values! {
     }
 }
 
+label_values! {
+    /// What became of a traced review's span.
+    SpanResult {
+        /// The collector took it.
+        Sent = "sent",
+        /// The queue was full.
+        Dropped = "dropped",
+        /// The collector did not take it.
+        Failed = "failed",
+    }
+}
+
 #[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
 struct WatchLabels {
     watch: Watch,
@@ -104,6 +118,11 @@ struct EventLabels {
 }
 
 #[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
+struct SpanLabels {
+    result: SpanResult,
+}
+
+#[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
 struct PolicyLabels {
     sha256: String,
 }
@@ -122,6 +141,7 @@ pub struct Upkeep {
     bundle_patches: Family<WriteLabels, Counter>,
     bundle_current: Gauge,
     events: Family<EventLabels, Counter>,
+    spans: Family<SpanLabels, Counter>,
 }
 
 impl Upkeep {
@@ -191,6 +211,12 @@ impl Upkeep {
                 "Kubernetes Events",
                 Family::default(),
             ),
+            spans: add(
+                registry,
+                metric::SPANS,
+                "Spans of traced reviews",
+                Family::default(),
+            ),
         };
         for result in WriteResult::ALL {
             drop(upkeep.secret_writes.get_or_create(&WriteLabels { result }));
@@ -198,6 +224,9 @@ impl Upkeep {
         }
         for result in EventResult::ALL {
             drop(upkeep.events.get_or_create(&EventLabels { result }));
+        }
+        for result in SpanResult::ALL {
+            drop(upkeep.spans.get_or_create(&SpanLabels { result }));
         }
         upkeep
     }
@@ -291,6 +320,13 @@ impl Upkeep {
     /// Counts an Event.
     pub fn event(&self, result: EventResult) {
         self.events.get_or_create(&EventLabels { result }).inc();
+    }
+
+    /// Counts spans of traced reviews.
+    pub fn spans(&self, result: SpanResult, count: u64) {
+        self.spans
+            .get_or_create(&SpanLabels { result })
+            .inc_by(count);
     }
 }
 

@@ -5,6 +5,8 @@
 
 pub use axum::http::StatusCode;
 
+use crate::trace::Words;
+
 /// One review in, one answer out.
 ///
 /// Pure CPU work of some ten microseconds: it is called on the async worker itself and must
@@ -12,6 +14,11 @@ pub use axum::http::StatusCode;
 pub trait Handler: Send + Sync + 'static {
     /// Answers one request body of at most the server's body limit.
     fn handle(&self, route: Route, body: &[u8]) -> Reply;
+
+    /// The same, with what a traced request's span is to say of it.
+    fn handle_traced(&self, route: Route, body: &[u8]) -> (Reply, Words) {
+        (self.handle(route, body), Words::new())
+    }
 }
 
 /// What a request asks for.
@@ -21,6 +28,17 @@ pub enum Route {
     Mutate,
     /// `POST /warn`: say what would be rewritten.
     Warn,
+}
+
+impl Route {
+    /// The path.
+    #[must_use]
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::Mutate => "/mutate",
+            Self::Warn => "/warn",
+        }
+    }
 }
 
 /// A status with a JSON body.

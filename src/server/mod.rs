@@ -35,6 +35,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::certs::CertStore;
 use crate::metrics::Metrics;
 use crate::reload::ReloadError;
+use crate::trace::Tracer;
 use client_auth::FollowedCa;
 use connection::{Plan, serve_http, serve_tls};
 use room::Room;
@@ -67,6 +68,7 @@ pub struct Bound {
     admin: TcpListener,
     acceptor: AcceptorDebug,
     client_ca: Option<FollowedCa>,
+    tracer: Option<Tracer>,
     webhook_address: SocketAddr,
     admin_address: SocketAddr,
 }
@@ -121,6 +123,7 @@ impl Server {
             admin,
             acceptor,
             client_ca,
+            tracer: None,
             webhook_address,
             admin_address,
         })
@@ -140,6 +143,12 @@ impl Bound {
         self.admin_address
     }
 
+    /// Makes spans of requests that their callers trace.
+    #[must_use]
+    pub fn traced(self, tracer: Option<Tracer>) -> Self {
+        Self { tracer, ..self }
+    }
+
     /// Serves until it is asked to stop, and for as long after as its connections need.
     pub async fn serve(self, handler: impl Handler, shutdown: Shutdown) -> Ended {
         let Self {
@@ -148,6 +157,7 @@ impl Bound {
             admin,
             acceptor: AcceptorDebug(acceptor),
             client_ca,
+            tracer,
             webhook_address: _,
             admin_address: _,
         } = self;
@@ -175,6 +185,7 @@ impl Bound {
             limits,
             bodies: Room::new(limits.max_waiting, limits.max_waiting_memory),
             metrics: Arc::clone(&metrics),
+            tracer,
         });
         let plan = Plan {
             router: routes::router(app),

@@ -20,6 +20,7 @@ use super::body::{BodyError, discard, gather};
 use super::handler::{Handler, Reply, Route, StatusCode};
 use super::room::{Full, Room};
 use crate::metrics::{Metrics, RequestLabels, RouteLabel, ShedReason};
+use crate::trace::{Begun, Tracer};
 
 /// What every request needs.
 pub(super) struct App {
@@ -27,6 +28,7 @@ pub(super) struct App {
     pub(super) limits: Limits,
     pub(super) bodies: Arc<Room>,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) tracer: Option<Tracer>,
 }
 
 /// A reply, and what else an HTTP answer needs.
@@ -42,15 +44,21 @@ pub(super) fn router(app: Arc<App>) -> Router {
     let mutate = |app, request| review(app, Route::Mutate, request);
     let warn = |app, request| review(app, Route::Warn, request);
     Router::new()
-        .route("/mutate", any(mutate))
-        .route("/warn", any(warn))
+        .route(Route::Mutate.path(), any(mutate))
+        .route(Route::Warn.path(), any(warn))
         .fallback(unknown)
         .with_state(app)
 }
 
 async fn review(State(app): State<Arc<App>>, route: Route, request: Request) -> Response<Body> {
     let started = Instant::now();
-    let answer = answer(&app, route, request).await;
+    let tracer = app.tracer.as_ref();
+    let mut span = tracer.and_then(|tracer| tracer.begin(request.headers()));
+    let answer = answer(&app, route, request, &mut span).await;
+    if let Some(span) = span {
+        let status = answer.reply.status.as_u16();
+        span.end(route.path(), status, started.elapsed());
+    }
     let label = match route {
         Route::Mutate => RouteLabel::Mutate,
         Route::Warn => RouteLabel::Warn,
@@ -66,7 +74,7 @@ async fn unknown(State(app): State<Arc<App>>, request: Request) -> Response<Body
     finish(&app, RouteLabel::Other, started, answer)
 }
 
-async fn answer(app: &App, route: Route, request: Request) -> Answer {
+async fn answer(app: &App, route: Route, request: Request, span: &mut Option<Begun<'_>>) -> Answer {
     let (head, body) = request.into_parts();
     if head.method != Method::POST {
         let drained = discard(body).await;
@@ -79,15 +87,23 @@ async fn answer(app: &App, route: Route, request: Request) -> Answer {
         return Answer::error(StatusCode::UNSUPPORTED_MEDIA_TYPE, message).closing(!drained);
     }
     match gather(body, &app.limits, &app.bodies).await {
-        Ok(body) => Answer::from(call(app, route, &body)),
+        Ok(body) => Answer::from(call(app, route, &body, span)),
         Err(error) => refuse(app, error),
     }
 }
 
 /// Calls the handler; a panic in it costs this one request and nothing else.
-fn call(app: &App, route: Route, body: &[u8]) -> Reply {
+fn call(app: &App, route: Route, body: &[u8], span: &mut Option<Begun<'_>>) -> Reply {
+    let handle = || match span {
+        None => app.handler.handle(route, body),
+        Some(span) => {
+            let (reply, words) = app.handler.handle_traced(route, body);
+            span.words = words;
+            reply
+        }
+    };
     // Unwind safety: the handler is shared and read-only, and what it was building is gone.
-    catch_unwind(AssertUnwindSafe(|| app.handler.handle(route, body))).unwrap_or_else(|panic| {
+    catch_unwind(AssertUnwindSafe(handle)).unwrap_or_else(|panic| {
         app.metrics.panicked();
         tracing::error!(
             panic = panic_text(panic.as_ref()),

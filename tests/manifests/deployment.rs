@@ -20,6 +20,27 @@ fn the_program_takes_the_arguments_that_it_is_given() {
     }
 }
 
+/// The filter is in a file, which can change under the Pods.
+#[test]
+fn the_program_takes_the_log_filter_that_is_mounted() {
+    for rendered in all() {
+        let file = rendered.arg("--log-filter-file").unwrap();
+        let (directory, key) = file.rsplit_once('/').unwrap();
+        let mounts = list(&rendered.container()["volumeMounts"]);
+        let mount = mounts.iter().find(|m| m["mountPath"] == directory).unwrap();
+        let volumes = list(&rendered.pod_spec()["volumes"]);
+        let volume = volumes.iter().find(|v| v["name"] == mount["name"]).unwrap();
+        let name = &volume["configMap"]["name"];
+        let mut maps = rendered.kind("ConfigMap");
+        let map = maps.find(|m| m["metadata"]["name"] == *name).unwrap();
+        let filter = map["data"][key].as_str().unwrap();
+        let line = ["dind-injector", "serve", "--log", filter];
+        if let Err(error) = Cli::try_parse_from(line) {
+            panic!("{}: {error}", rendered.file);
+        }
+    }
+}
+
 /// Level `restricted` of the Pod Security Standards, and a root that cannot be written.
 #[test]
 fn the_pod_has_no_rights_on_its_node() {

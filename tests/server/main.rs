@@ -6,5 +6,7 @@ mod certs;
 mod clients;
 mod http;
 mod limits;
+mod logs;
 mod shutdown;
 mod support;
+mod traces;

@@ -12,6 +12,7 @@ use dind_injector::server::{
     Bound, Ended, Handler, Readiness, Reply, Route, Server, ServerArgs, Shutdown, StatusCode,
     Stopper,
 };
+use dind_injector::trace::Tracer;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::HeaderMap;
@@ -81,9 +82,34 @@ pub async fn start_with(
 ) -> Running {
     let readiness = Readiness::new();
     let bound = bind(certs, Arc::clone(&metrics), readiness.clone(), adapt).await;
+    run(bound, Echo, metrics, readiness, ca_pem)
+}
+
+/// Starts a server with another handler, that makes spans where there is a tracer.
+pub async fn start_handler(
+    handler: impl Handler,
+    metrics: Arc<Metrics>,
+    tracer: Option<Tracer>,
+) -> Running {
+    let store = Arc::new(CertStore::new(Arc::clone(&metrics)));
+    let names = vec!["localhost".to_owned()];
+    let made = SelfSigned::generate(names, Arc::clone(&store), SystemTime::now()).unwrap();
+    let ca_pem = made.ca_pem().to_owned();
+    let readiness = Readiness::new();
+    let bound = bind(store, Arc::clone(&metrics), readiness.clone(), |_| {}).await;
+    run(bound.traced(tracer), handler, metrics, readiness, ca_pem)
+}
+
+fn run(
+    bound: Bound,
+    handler: impl Handler,
+    metrics: Arc<Metrics>,
+    readiness: Readiness,
+    ca_pem: String,
+) -> Running {
     let (address, admin) = (bound.address(), bound.admin_address());
     let (stopper, shutdown) = Shutdown::new();
-    let ended = tokio::spawn(bound.serve(Echo, shutdown));
+    let ended = tokio::spawn(bound.serve(handler, shutdown));
     Running {
         address,
         admin,

@@ -1,0 +1,91 @@
+//! Optional spans of reviews, sent to an OpenTelemetry collector (OTLP over HTTP, as JSON).
+//!
+//! The API server decides what is traced: a review that comes with a sampled `traceparent` gets
+//! a span below the API server's own, and no other does. A span is offered to a queue and never
+//! waited for; what is too much is dropped and counted.
+//!
+//! Written for this one kind of span: the OpenTelemetry SDK with its exporter is larger than
+//! the rest of this program's server.
+
+mod collector;
+mod export;
+mod parent;
+mod span;
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use axum::http::HeaderMap;
+
+pub use collector::{Collector, CollectorError};
+pub use export::{Exporter, open};
+pub use parent::Parent;
+pub use span::Words;
+
+use crate::metrics::{Metrics, SpanResult};
+use export::Queue;
+use span::Span;
+
+/// Where spans go.
+#[derive(Clone, Debug, Default, Eq, PartialEq, clap::Args)]
+pub struct TraceArgs {
+    /// OpenTelemetry collector that spans of traced reviews are sent to, by OTLP over HTTP, such
+    /// as http://collector.tracing:4318; none are made without it
+    #[arg(long, value_name = "URL", env = "DIND_INJECTOR_OTLP_ENDPOINT")]
+    pub otlp_endpoint: Option<Collector>,
+}
+
+/// Begins spans.
+#[derive(Clone, Debug)]
+pub struct Tracer {
+    spans: Queue,
+    metrics: Arc<Metrics>,
+}
+
+/// A span that has not ended.
+#[derive(Debug)]
+pub struct Begun<'a> {
+    tracer: &'a Tracer,
+    parent: Parent,
+    begun: SystemTime,
+    /// What the review's handler says of it.
+    pub words: Words,
+}
+
+impl Tracer {
+    /// Begins a span, where the caller traces this request.
+    #[must_use]
+    pub fn begin(&self, headers: &HeaderMap) -> Option<Begun<'_>> {
+        let parent = Parent::sampled(headers)?;
+        Some(Begun {
+            tracer: self,
+            parent,
+            begun: SystemTime::now(),
+            words: Words::new(),
+        })
+    }
+}
+
+impl Begun<'_> {
+    /// Ends it with the answer.
+    pub fn end(self, route: &'static str, status: u16, took: Duration) {
+        let Self {
+            tracer,
+            parent,
+            begun,
+            words,
+        } = self;
+        let Tracer { spans, metrics } = tracer;
+        let span = Span {
+            parent,
+            route,
+            status,
+            begun,
+            took,
+            words,
+        };
+        if spans.try_send(span).is_err() {
+            metrics.upkeep().spans(SpanResult::Dropped, 1);
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! The caller's span, as W3C Trace Context has it in the header `traceparent`.
+
+use axum::http::HeaderMap;
+
+/// The header's name.
+const HEADER: &str = "traceparent";
+/// The flag that says that the caller records its span.
+const SAMPLED: u8 = 1;
+
+/// A trace, and the span in it that called.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Parent {
+    pub(super) trace: u128,
+    pub(super) span: u64,
+}
+
+impl Parent {
+    /// The caller's span, where the caller records it. A header that is not to the letter is as
+    /// good as none.
+    #[must_use]
+    pub fn sampled(headers: &HeaderMap) -> Option<Self> {
+        let text = headers.get(HEADER)?.to_str().ok()?;
+        let mut parts = text.split('-');
+        let version = u8::try_from(hex(parts.next()?, 2)?).ok()?;
+        let trace = hex(parts.next()?, 32)?;
+        let span = u64::try_from(hex(parts.next()?, 16)?).ok()?;
+        let flags = u8::try_from(hex(parts.next()?, 2)?).ok()?;
+        // Later versions may say more; version 255 is none.
+        let whole = match version {
+            0 => parts.next().is_none(),
+            version => version != u8::MAX,
+        };
+        let known = whole && trace != 0 && span != 0;
+        (known && flags & SAMPLED != 0).then_some(Self { trace, span })
+    }
+}
+
+/// Lower-case hexadecimal digits, just so many.
+fn hex(text: &str, digits: usize) -> Option<u128> {
+    let wellformed = text.len() == digits
+        && text
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    if wellformed {
+        u128::from_str_radix(text, 16).ok()
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn read(text: &str) -> Option<Parent> {
+        let mut headers = HeaderMap::new();
+        headers.insert(HEADER, text.parse().unwrap());
+        Parent::sampled(&headers)
+    }
+
+    #[test]
+    fn a_sampled_parent_is_taken() {
+        let parent = Parent {
+            trace: 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736,
+            span: 0x00f0_67aa_0ba9_02b7,
+        };
+        let text = "4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7";
+        assert_eq!(read(&format!("00-{text}-01")), Some(parent));
+        assert_eq!(read(&format!("00-{text}-03")), Some(parent));
+        assert_eq!(read(&format!("cc-{text}-01-later")), Some(parent));
+    }
+
+    #[test]
+    fn all_others_are_not() {
+        let text = "4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7";
+        for wrong in [
+            "",
+            "00",
+            &format!("00-{text}-00"),
+            &format!("00-{text}-01-more"),
+            &format!("ff-{text}-01"),
+            &format!("00-{}-01", text.to_uppercase()),
+            &format!("00-{text}-+1"),
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+        ] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
+        assert_eq!(Parent::sampled(&HeaderMap::new()), None);
+    }
+}
