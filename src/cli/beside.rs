@@ -61,7 +61,11 @@ pub(super) struct Beside {
 pub(super) struct Tasks(JoinSet<&'static str>);
 
 impl Tasks {
-    fn spawn(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+    pub(super) fn spawn(
+        &mut self,
+        name: &'static str,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) {
         self.0.spawn(async move {
             task.await;
             name
@@ -151,7 +155,7 @@ impl BesideArgs {
 
 /// The policy in force: the file's, followed by its content, or the built-in one. Where it
 /// leaves the sidecars' mode to the cluster, readiness waits for the cluster's word.
-async fn in_force(
+pub(super) async fn in_force(
     args: &PolicyArgs,
     client: Option<&Client>,
     metrics: &Arc<Metrics>,

@@ -15,6 +15,7 @@ mod inject;
 mod input;
 mod invoked;
 mod live;
+mod logs;
 mod man;
 mod output;
 mod policy;
@@ -23,6 +24,7 @@ mod replace;
 mod scan;
 mod serve;
 mod uninject;
+mod watch;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use clap::{Args, ValueEnum};
-use tracing_subscriber::EnvFilter;
+use clap::Args;
 
 use crate::certs::CertError;
 use crate::cluster::ClusterError;
@@ -17,6 +16,7 @@ use crate::webhook::Webhook;
 
 use super::Exit;
 use super::beside::{Beside, BesideArgs};
+use super::logs::{LogArgs, LogError};
 
 /// The flags of `serve`.
 #[derive(Debug, Args)]
@@ -34,38 +34,16 @@ pub struct ServeArgs {
     server: ServerArgs,
     #[command(flatten)]
     beside: BesideArgs,
-    /// How log lines are written, on standard error
-    #[arg(long, value_enum, default_value_t = LogFormat::Json, env = "DIND_INJECTOR_LOG_FORMAT")]
-    log_format: LogFormat,
-    /// Which log lines are written, such as `info` or `warn,dind_injector=debug`
-    #[arg(
-        long,
-        default_value = "info",
-        env = "DIND_INJECTOR_LOG",
-        value_name = "FILTER"
-    )]
-    log: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum LogFormat {
-    /// One JSON object a line
-    Json,
-    /// For people
-    Text,
+    #[command(flatten)]
+    logs: LogArgs,
 }
 
 /// Why the webhook cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The log filter.
-    #[error("--log {filter:?} is no filter: {error}; try info or warn,dind_injector=debug")]
-    Log {
-        /// As given.
-        filter: String,
-        /// What is wrong with it.
-        error: tracing_subscriber::filter::ParseError,
-    },
+    #[error(transparent)]
+    Log(#[from] LogError),
     /// The policy file.
     #[error(transparent)]
     Policy(#[from] ReloadError),
@@ -94,18 +72,22 @@ pub fn run(args: ServeArgs, out: &mut dyn Write) -> Result<Exit, ServeError> {
     let ServeArgs {
         server,
         beside,
-        log_format,
-        log,
+        logs,
     } = args;
-    start_logs(log_format, &log)?;
+    logs.start()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
     let ended = runtime.block_on(serve(server, beside, out))?;
-    Ok(match ended {
+    Ok(exit(ended))
+}
+
+/// How a command ends whose server ended so.
+pub(super) fn exit(ended: Ended) -> Exit {
+    match ended {
         Ended::Drained => Exit::Done,
         Ended::Deadline | Ended::AtOnce => Exit::Findings,
-    })
+    }
 }
 
 async fn serve(
@@ -156,19 +138,4 @@ async fn serve(
     };
     tracing::info!(?ended, "stopped");
     Ok(ended)
-}
-
-fn start_logs(format: LogFormat, filter: &str) -> Result<(), ServeError> {
-    let filter = EnvFilter::try_new(filter).map_err(|error| ServeError::Log {
-        filter: filter.to_owned(),
-        error,
-    })?;
-    let logs = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr);
-    match format {
-        LogFormat::Json => logs.json().flatten_event(true).with_target(false).init(),
-        LogFormat::Text => logs.init(),
-    }
-    Ok(())
 }

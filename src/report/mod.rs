@@ -4,5 +4,6 @@ pub mod diff;
 pub mod document;
 pub mod fold;
 pub mod html;
+pub mod moment;
 pub mod sarif;
 pub mod table;
