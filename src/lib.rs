@@ -20,6 +20,7 @@ pub mod pod;
 pub mod policy;
 pub mod reload;
 pub mod report;
+pub mod reporter;
 pub mod scan;
 pub mod server;
 pub mod sidecar;

@@ -41,6 +41,10 @@ pub const REPORT_VERSION: &str = "dind-injector.io/v1alpha1";
 /// `kind` of a scan's result.
 pub const REPORT_KIND: &str = "ScanReport";
 
+/// Stands in reports for the namespace of what has none. Prometheus takes an empty label for none
+/// at all, and puts the reporter's own namespace there.
+pub const NO_NAMESPACE: &str = "(none)";
+
 /// The sidecar's container name; a number follows where the Pod has one of that name.
 pub const SIDECAR: &str = "dind";
 /// `$0` of the sidecar's start script.
@@ -206,6 +210,19 @@ pub mod metric {
     pub const EVENTS: &str = "dind_injector_events_total";
     /// Spans of traced reviews, by `result`.
     pub const SPANS: &str = "dind_injector_spans_total";
+    /// Of the reporter (`scan --watch`): workloads that reach a node's runtime, by `namespace`,
+    /// `kind` and `verdict`.
+    pub const REMAINING: &str = "dind_injector_remaining";
+    /// Pods that reach a node's runtime as they are stored, owned ones too, by `namespace`.
+    pub const REMAINING_PODS: &str = "dind_injector_remaining_pods";
+    /// Scans of the cluster, by `result`.
+    pub const SCANS: &str = "dind_injector_scans_total";
+    /// When the last scan ended that read the cluster, in seconds since 1970; 0 before the first.
+    pub const SCAN_LAST_SUCCESS: &str = "dind_injector_scan_last_success_timestamp_seconds";
+    /// Places that the last scan could not look at; 0 when it is complete.
+    pub const SCAN_GAPS: &str = "dind_injector_scan_gaps";
+    /// Seconds that the last scan took.
+    pub const SCAN_DURATION: &str = "dind_injector_scan_duration_seconds";
     /// Always 1; the label `version` is the program's.
     pub const BUILD_INFO: &str = "dind_injector_build_info";
 }

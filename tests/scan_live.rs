@@ -1,207 +1,42 @@
 //! A live scan against an API server of scripted lists: pages, owners, refusals.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::collections::BTreeMap;
-use std::convert::Infallible;
+mod support;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use axum::http::{Request, Response};
 use dind_injector::offline::Setting;
 use dind_injector::policy::Policy;
 use dind_injector::scan::judge::Court;
-use dind_injector::scan::live::{LiveError, scan};
+use dind_injector::scan::live::{AT_ONCE, LiveError, scan};
 use dind_injector::scan::result::{Report, Why};
-use kube::Client;
-use kube::client::Body;
-use serde_json::{Value, json};
+use serde_json::json;
 
-/// Lists by path; a path that is not known is 404, as a resource that is not installed.
-#[derive(Default)]
-struct Api {
-    lists: BTreeMap<String, Vec<Value>>,
-    forbidden: Vec<String>,
-    /// Answers this list's second page so, as often as this says.
-    expire: Mutex<usize>,
-    down: bool,
-    requests: Mutex<Vec<String>>,
-}
+use support::lists::{Api, Shared, client, pod, workload};
 
-const BUILTIN: [&str; 10] = [
-    "/apis/apps/v1/deployments",
-    "/apis/apps/v1/daemonsets",
-    "/apis/apps/v1/statefulsets",
-    "/apis/apps/v1/replicasets",
-    "/api/v1/replicationcontrollers",
-    "/apis/batch/v1/cronjobs",
-    "/apis/batch/v1/jobs",
-    "/api/v1/podtemplates",
-    "/api/v1/pods",
-    "/api/v1/persistentvolumes",
-];
-
-impl Api {
-    fn new(namespaces: &[&str]) -> Self {
-        let mut api = Self::default();
-        for path in BUILTIN {
-            api.lists.insert(path.to_owned(), Vec::new());
-        }
-        let named = |name: &&str| json!({"metadata": {"name": name}});
-        api.lists.insert(
-            "/api/v1/namespaces".to_owned(),
-            namespaces.iter().map(named).collect(),
-        );
-        api
-    }
-
-    fn with(mut self, path: &str, objects: impl IntoIterator<Item = Value>) -> Self {
-        self.lists
-            .entry(path.to_owned())
-            .or_default()
-            .extend(objects);
-        self
-    }
-
-    fn answer(&self, uri: &str) -> (u16, Value) {
-        self.requests.lock().unwrap().push(uri.to_owned());
-        let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
-        if self.down {
-            return status(500, "etcd is away");
-        }
-        if self.forbidden.iter().any(|forbidden| forbidden == path) {
-            return status(403, "not for you");
-        }
-        // `/api/v1/namespaces/ci/pods` is the part of `/api/v1/pods` that is in `ci`.
-        let (list, namespace) = match path.split_once("/namespaces/") {
-            Some((root, rest)) => match rest.split_once('/') {
-                Some((namespace, plural)) => (format!("{root}/{plural}"), Some(namespace)),
-                None => return self.one_namespace(rest),
-            },
-            None => (path.to_owned(), None),
-        };
-        let Some(objects) = self.lists.get(&list) else {
-            return status(404, "no such resource");
-        };
-        let here =
-            |object: &&Value| namespace.is_none_or(|name| object["metadata"]["namespace"] == name);
-        let objects: Vec<&Value> = objects.iter().filter(here).collect();
-        let of = |key: &str| {
-            let mut fields = query.split('&').filter_map(|field| field.split_once('='));
-            fields
-                .find(|(name, _)| *name == key)
-                .map(|(_, value)| value.parse::<usize>().unwrap())
-        };
-        let (limit, start) = (of("limit").unwrap(), of("continue").unwrap_or(0));
-        if start > 0 && list == "/api/v1/pods" {
-            let mut left = self.expire.lock().unwrap();
-            if *left > 0 {
-                *left -= 1;
-                return status(410, "the continue token is too old");
-            }
-        }
-        let end = (start + limit).min(objects.len());
-        let next = if end < objects.len() {
-            end.to_string()
-        } else {
-            String::new()
-        };
-        let kind = match list.rsplit('/').next().unwrap() {
-            "pods" => "PodList",
-            "deployments" => "DeploymentList",
-            "daemonsets" => "DaemonSetList",
-            "replicasets" => "ReplicaSetList",
-            "persistentvolumes" => "PersistentVolumeList",
-            _ => "List",
-        };
-        let version = list
-            .trim_start_matches("/apis/")
-            .trim_start_matches("/api/");
-        let version = version.rsplit_once('/').unwrap().0;
-        (
-            200,
-            json!({"kind": kind, "apiVersion": version, "metadata": {"continue": next},
-                   "items": objects[start..end]}),
-        )
-    }
-
-    fn one_namespace(&self, name: &str) -> (u16, Value) {
-        let mut all = self.lists["/api/v1/namespaces"].iter();
-        match all.find(|namespace| namespace["metadata"]["name"] == name) {
-            Some(namespace) => (200, namespace.clone()),
-            None => status(404, "no such namespace"),
-        }
-    }
-}
-
-fn status(code: u16, message: &str) -> (u16, Value) {
-    let body = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure",
-                      "message": message, "reason": "Test", "code": code});
-    (code, body)
-}
-
-fn client(api: &Arc<Api>) -> Client {
-    let api = Arc::clone(api);
-    let service = tower::service_fn(move |request: Request<Body>| {
-        let (code, body) = api.answer(&request.uri().to_string());
-        let answer = Response::builder()
-            .status(code)
-            .body(Body::from(serde_json::to_vec(&body).unwrap()))
-            .unwrap();
-        async move { Ok::<_, Infallible>(answer) }
-    });
-    Client::new(service, "default")
-}
-
-fn scanned(api: Api, namespaces: &[&str]) -> (Result<Report, LiveError>, Arc<Api>, usize) {
-    let api = Arc::new(api);
+fn scanned(api: Api, namespaces: &[&str]) -> (Result<Report, LiveError>, Shared, usize) {
     let court = Court {
         policy: Policy::offline(),
         setting: Setting::default(),
         // Diffs of thousands of Pods take an unoptimized build long.
         changes: api.lists["/api/v1/pods"].len() < 100,
     };
+    let api = Arc::new(Mutex::new(api));
     let names: Vec<String> = namespaces.iter().map(ToString::to_string).collect();
     let done = Arc::new(AtomicUsize::new(0));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .unwrap();
-    let report =
-        runtime.block_on(async { scan(client(&api), court, &names, Arc::clone(&done)).await });
+    let report = runtime
+        .block_on(async { scan(client(&api), court, &names, AT_ONCE, Arc::clone(&done)).await });
     (report, api, done.load(Ordering::Relaxed))
 }
 
 fn report(api: Api, namespaces: &[&str]) -> Report {
     scanned(api, namespaces).0.unwrap()
-}
-
-fn spec() -> Value {
-    json!({
-        "containers": [{"name": "c", "image": "docker:28",
-            "volumeMounts": [{"name": "s", "mountPath": "/var/run/docker.sock"}]}],
-        "volumes": [{"name": "s", "hostPath": {"path": "/var/run/docker.sock"}}],
-    })
-}
-
-fn metadata(name: &str, namespace: &str, owner: Option<(&str, &str)>) -> Value {
-    let mut metadata = json!({"name": name, "namespace": namespace, "uid": format!("{namespace}-{name}"),
-                              "managedFields": [{"manager": "kubectl"}]});
-    if let Some((kind, owner)) = owner {
-        metadata["ownerReferences"] = json!([{"apiVersion": "v1", "kind": kind, "name": owner,
-            "uid": format!("{namespace}-{owner}"), "controller": true}]);
-    }
-    metadata
-}
-
-fn workload(name: &str, namespace: &str, owner: Option<(&str, &str)>) -> Value {
-    json!({"metadata": metadata(name, namespace, owner),
-           "spec": {"replicas": 3, "template": {"spec": spec()}}})
-}
-
-fn pod(name: &str, namespace: &str, owner: Option<(&str, &str)>) -> Value {
-    json!({"metadata": metadata(name, namespace, owner), "spec": spec(),
-           "status": {"phase": "Running"}})
 }
 
 fn names(report: &Report) -> Vec<String> {
@@ -234,7 +69,7 @@ fn two_thousand_pods_are_a_row_for_each_owner() {
     assert_eq!(report.seen.pods, 2080);
     assert_eq!(done, 2080);
     assert!(report.is_complete());
-    let requests = api.requests.lock().unwrap();
+    let requests = &api.lock().unwrap().requests;
     let pages = requests
         .iter()
         .filter(|uri| uri.starts_with("/api/v1/pods?"));
@@ -296,6 +131,39 @@ fn what_is_over_reaches_nothing() {
     assert_eq!(names(&report(api, &[])), [""; 0]);
 }
 
+/// They end while the new ones run already.
+#[test]
+fn the_last_pods_of_an_earlier_revision_are_their_deployments() {
+    let mut old = workload("web-1", "ci", Some(("Deployment", "web")));
+    old["spec"]["replicas"] = 0.into();
+    let api = Api::new(&["ci"])
+        .with("/apis/apps/v1/deployments", [workload("web", "ci", None)])
+        .with("/apis/apps/v1/replicasets", [old.clone()])
+        .with(
+            "/api/v1/pods",
+            [pod("web-1-a", "ci", Some(("ReplicaSet", "web-1")))],
+        );
+    let with = report(api, &[]);
+    assert_eq!(names(&with), ["ci/Deployment/web"]);
+    assert_eq!(
+        with.live_pods(),
+        Some(1),
+        "it reaches the socket to its end"
+    );
+
+    let api = Api::new(&["ci"])
+        .with("/apis/apps/v1/replicasets", [old])
+        .with(
+            "/api/v1/pods",
+            [pod("web-1-a", "ci", Some(("ReplicaSet", "web-1")))],
+        );
+    assert_eq!(
+        names(&report(api, &[])),
+        ["ci/ReplicaSet/web-1"],
+        "the Deployment itself is clean"
+    );
+}
+
 #[test]
 fn the_labels_of_a_namespace_decide_too() {
     let mut api = Api::new(&[]).with("/api/v1/pods", [pod("bare", "ci", None)]);
@@ -317,7 +185,7 @@ fn only_the_namespaces_that_were_named_are_asked() {
     let api = Api::new(&["one", "two", "three"]).with("/api/v1/pods", pods);
     let (report, api, _) = scanned(api, &["one", "three"]);
     assert_eq!(names(&report.unwrap()), ["one/Pod/a", "three/Pod/c"]);
-    let requests = api.requests.lock().unwrap();
+    let requests = &api.lock().unwrap().requests;
     assert!(
         !requests
             .iter()
@@ -386,15 +254,15 @@ fn without_the_labels_of_namespaces_the_rest_is_scanned() {
 #[test]
 fn a_list_that_expires_is_read_anew() {
     let pods = (0..700).map(|n| pod(&format!("p{n}"), "ci", None));
-    let api = Api::new(&["ci"]).with("/api/v1/pods", pods);
-    *api.expire.lock().unwrap() = 2;
+    let mut api = Api::new(&["ci"]).with("/api/v1/pods", pods);
+    api.expire = 2;
     let (first, ..) = scanned(api, &[]);
     let first = first.unwrap();
     assert_eq!(first.workloads.len(), 700);
     assert!(first.is_complete());
     let pods = (0..700).map(|n| pod(&format!("p{n}"), "ci", None));
-    let api = Api::new(&["ci"]).with("/api/v1/pods", pods);
-    *api.expire.lock().unwrap() = 99;
+    let mut api = Api::new(&["ci"]).with("/api/v1/pods", pods);
+    api.expire = 99;
     let second = report(api, &[]);
     assert_eq!(second.workloads.len(), 0);
     assert!(

@@ -155,7 +155,7 @@ impl BesideArgs {
 
 /// The policy in force: the file's, followed by its content, or the built-in one. Where it
 /// leaves the sidecars' mode to the cluster, readiness waits for the cluster's word.
-async fn in_force(
+pub(super) async fn in_force(
     args: &PolicyArgs,
     client: Option<&Client>,
     metrics: &Arc<Metrics>,

@@ -72,12 +72,16 @@ impl LiveArgs {
         Progress::show(Bar::Objects, &done, || {
             runtime.block_on(async {
                 let client = self.connect().await?;
-                Ok(live::scan(client, court, namespaces, counted).await?)
+                Ok(live::scan(client, court, namespaces, live::AT_ONCE, counted).await?)
             })
         })
     }
 
-    async fn connect(&self) -> Result<Client, ConnectError> {
+    /// A client of the cluster that is named, of the current one, or of the one around.
+    ///
+    /// # Errors
+    /// Where there is none, or it cannot be used.
+    pub(super) async fn connect(&self) -> Result<Client, ConnectError> {
         let Self {
             cluster: _,
             context,

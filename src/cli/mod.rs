@@ -24,6 +24,7 @@ mod replace;
 mod scan;
 mod serve;
 mod uninject;
+mod watch;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -15,6 +15,7 @@ use crate::offline::Setting;
 use crate::report::diff::Paint;
 use crate::report::document::document;
 use crate::report::html::html;
+use crate::report::moment::moment;
 use crate::report::sarif::sarif;
 use crate::report::table::table;
 use crate::scan::files::Inputs;
@@ -25,6 +26,7 @@ use crate::scan::result::Report;
 use super::live::{ConnectError, LiveArgs};
 use super::policy::PolicyArgs;
 use super::progress::{Bar, Progress};
+use super::watch::WatchArgs;
 use super::{CliError, Exit, output};
 
 /// The flags of `scan`.
@@ -36,15 +38,17 @@ Examples:
   dind-injector scan . --config policy.yaml -o html > report.html
   dind-injector scan . -o sarif --fail-on denied > scan.sarif
   dind-injector scan --context prod --namespace ci
+  dind-injector scan --watch --listen 127.0.0.1:8080
 
 Read are Kubernetes manifests (YAML or JSON, Lists and many documents), workflows and tasks of
-Argo and Tekton, runner sets, Jenkins pipelines and agent templates, and GitLab Runner settings,
-also inside of ConfigMaps and chart values.
+Argo and Tekton, runner sets, Drone pipelines, Jenkins pipelines and agent templates, and GitLab
+Runner settings, also inside of ConfigMaps and chart values. Not read are Woodpecker pipelines and
+Compose files: their containers are no Pods.
 
 Exit status: 0 nothing found, 1 found (see --fail-on), 2 an error, or a result that is not complete.")]
 pub struct ScanArgs {
     /// File or directory to scan; - is standard input
-    #[arg(value_name = "PATH", required_unless_present_any = ["cluster", "context"])]
+    #[arg(value_name = "PATH", required_unless_present_any = ["cluster", "context", "watch"])]
     paths: Vec<String>,
     #[command(flatten)]
     live: LiveArgs,
@@ -62,6 +66,8 @@ pub struct ScanArgs {
     /// End with status 0 or 1 although something could not be looked at
     #[arg(long)]
     allow_incomplete: bool,
+    #[command(flatten)]
+    watch: WatchArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -120,7 +126,11 @@ pub fn run(args: ScanArgs, out: &mut dyn Write) -> Result<Exit, CliError> {
         namespace,
         fail_on,
         allow_incomplete,
+        watch,
     } = args;
+    if watch.is_asked() {
+        return watch.run(&live, &policy, namespace);
+    }
     let mut court = Court {
         policy: policy.offline()?,
         setting: Setting::default(),
@@ -158,7 +168,9 @@ fn write(report: &Report, format: Format, out: &mut dyn Write) -> io::Result<()>
         Format::Json => output::json(out, &[document(report)]),
         Format::Yaml => out.write_all(to_yaml(&document(report)).as_bytes()),
         Format::Sarif => output::json(out, &[sarif(report)]),
-        Format::Html => out.write_all(html(report, &now()).as_bytes()),
+        Format::Html => {
+            out.write_all(html(report, &moment(OffsetDateTime::now_utc()), None).as_bytes())
+        }
     }
 }
 
@@ -168,18 +180,6 @@ fn width() -> Option<usize> {
         return None;
     }
     terminal_size().map(|(Width(columns), _)| usize::from(columns))
-}
-
-fn now() -> String {
-    let now = OffsetDateTime::now_utc();
-    format!(
-        "{} {} {}, {:02}:{:02} UTC",
-        now.day(),
-        now.month(),
-        now.year(),
-        now.hour(),
-        now.minute()
-    )
 }
 
 fn exit(report: &Report, fail_on: FailOn, allow_incomplete: bool) -> Exit {

@@ -79,10 +79,15 @@ pub fn run(args: ServeArgs, out: &mut dyn Write) -> Result<Exit, ServeError> {
         .enable_all()
         .build()?;
     let ended = runtime.block_on(serve(server, beside, logs, trace, out))?;
-    Ok(match ended {
+    Ok(exit(ended))
+}
+
+/// How a command ends whose server ended so.
+pub(super) fn exit(ended: Ended) -> Exit {
+    match ended {
         Ended::Drained => Exit::Done,
         Ended::Deadline | Ended::AtOnce => Exit::Findings,
-    })
+    }
 }
 
 async fn serve(

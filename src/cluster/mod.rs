@@ -20,5 +20,6 @@ pub use authority::{ManagedArgs, ManagedCerts, Settings};
 pub use client::{ClusterArgs, ClusterError, describe, in_cluster};
 pub use events::{EventArgs, EventQueue, EventWriter, open_events};
 pub use namespaces::{KnownNamespaces, NamespaceWatch, watch_namespaces};
+pub(crate) use pace::{Backoff, jittered};
 pub use version::{NATIVE_SIDECARS, Version, server_version};
 pub use watch::Timing;

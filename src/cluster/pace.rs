@@ -4,6 +4,14 @@ use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::time::{Duration, Instant};
 
+/// A wait that is shortened by up to a quarter at random.
+pub(crate) fn jittered(wait: Duration) -> Duration {
+    // A hasher's keys are the standard library's only source of randomness.
+    let random = RandomState::new().build_hasher().finish();
+    let quarters = u32::try_from(random % 256).unwrap_or(0);
+    wait - wait / 4 * quarters / 256
+}
+
 /// Waits that double, each shortened by up to a quarter at random, so that replicas that
 /// failed together do not come back together.
 #[derive(Clone, Debug)]
@@ -26,10 +34,7 @@ impl Backoff {
     pub(crate) fn wait(&mut self) -> Duration {
         let wait = self.next;
         self.next = self.last.min(wait * 2);
-        // A hasher's keys are the standard library's only source of randomness.
-        let random = RandomState::new().build_hasher().finish();
-        let quarters = u32::try_from(random % 256).unwrap_or(0);
-        wait - wait / 4 * quarters / 256
+        jittered(wait)
     }
 
     /// Begins again with the first wait.

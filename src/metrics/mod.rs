@@ -1,11 +1,12 @@
 //! What the program counts, and the text that Prometheus reads.
 //!
 //! Every label has a bounded set of values: none is ever taken from what a client sent, so
-//! that nobody can fill the memory of a monitoring system with Pods. The hot path writes
-//! atomics; the only lock it meets is a read lock that a new label set alone would close.
+//! that nobody can fill the memory of a monitoring system with Pods; the reporter's have the
+//! namespaces that there are. The hot path writes atomics; the only lock it meets is a read lock that a new label set alone would close.
 
 mod labels;
 mod latency;
+mod scans;
 mod upkeep;
 
 use std::fmt;
@@ -22,6 +23,7 @@ pub use labels::{
     DropReason, HandshakeFailure, RequestLabels, ReviewLabels, Route as RouteLabel, ShedReason,
 };
 pub use latency::Latency;
+pub use scans::{Remaining, ScanResult, Scans, Standing};
 pub use upkeep::{EventResult, FollowedFile, SpanResult, Upkeep, Watch, WriteResult};
 
 use crate::names::metric;
@@ -45,6 +47,7 @@ pub struct Metrics {
     certificate_reloads: Counter,
     certificate_reload_failures: Counter,
     upkeep: Upkeep,
+    scans: Scans,
 }
 
 impl Default for Metrics {
@@ -133,6 +136,7 @@ impl Metrics {
                 Counter::default(),
             ),
             upkeep: Upkeep::register(&mut registry),
+            scans: Scans::default(),
             registry: Registry::default(),
         };
         add(
@@ -152,6 +156,20 @@ impl Metrics {
             let labels = HandshakeLabels { reason };
             drop(metrics.handshake_failures.get_or_create(&labels));
         }
+        Self {
+            registry,
+            ..metrics
+        }
+    }
+
+    /// The metrics of the reporter. The webhook's own are not shown: their zeros would be taken
+    /// for an expired certificate, and their presence for a webhook that runs.
+    #[must_use]
+    pub fn for_reporter() -> Self {
+        let metrics = Self::new();
+        let mut registry = Registry::default();
+        metrics.scans.show(&mut registry);
+        metrics.upkeep.show_files(&mut registry);
         Self {
             registry,
             ..metrics
@@ -222,6 +240,12 @@ impl Metrics {
     #[must_use]
     pub fn upkeep(&self) -> &Upkeep {
         &self.upkeep
+    }
+
+    /// What the reporter found.
+    #[must_use]
+    pub fn scans(&self) -> &Scans {
+        &self.scans
     }
 
     /// The metrics as text, for a scrape.

@@ -139,3 +139,41 @@ fn a_watch_grows_old_until_it_shows_life() {
     let later = age().unwrap();
     assert!(later > first && first > 0.0, "{first} {later}");
 }
+
+#[test]
+fn the_reporters_scrape_shows_its_names_and_zero_for_what_is_gone() {
+    let metrics = Metrics::for_reporter();
+    let scans = metrics.scans();
+    let one = Remaining {
+        namespace: "ci".to_owned(),
+        kind: "Pod",
+        verdict: "swapped",
+    };
+    let pods = [("ci".to_owned(), 2)].into();
+    scans.remaining([(one, 1)].into(), &pods, |_| Standing::Seen);
+    scans.gaps(0);
+    let took = Duration::from_millis(1500);
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(7);
+    scans.scanned(ScanResult::Incomplete, took, now);
+    scans.scanned(ScanResult::Failed, took, now + took);
+    let shows = |line: &str| {
+        let text = metrics.encode().unwrap();
+        assert!(text.lines().any(|l| l == line), "{line}:\n{text}");
+    };
+    shows(r#"dind_injector_remaining{namespace="ci",kind="Pod",verdict="swapped"} 1"#);
+    shows(r#"dind_injector_remaining_pods{namespace="ci"} 2"#);
+    shows(r#"dind_injector_scans_total{result="failed"} 1"#);
+    shows("dind_injector_scan_last_success_timestamp_seconds 7");
+    shows("dind_injector_scan_gaps 0");
+    shows("dind_injector_scan_duration_seconds 1.5");
+
+    let none = std::collections::BTreeMap::new();
+    scans.remaining([].into(), &none, |_| Standing::Unseen);
+    shows(r#"dind_injector_remaining_pods{namespace="ci"} 2"#);
+    scans.remaining([].into(), &none, |_| Standing::Gone);
+    shows(r#"dind_injector_remaining_pods{namespace="ci"} 0"#);
+    scans.remaining([].into(), &none, |_| Standing::Seen);
+    shows(r#"dind_injector_remaining{namespace="ci",kind="Pod",verdict="swapped"} 0"#);
+    scans.remaining([].into(), &none, |_| Standing::Gone);
+    assert!(!metrics.encode().unwrap().contains("\"ci\""));
+}

@@ -146,9 +146,6 @@ pub struct Upkeep {
 
 impl Upkeep {
     pub(super) fn register(registry: &mut Registry) -> Self {
-        let policy = Family::default();
-        // Not by `add`: this is a gauge whose name ends as an info's.
-        registry.register(metric::POLICY_INFO, "The policy in force", policy.clone());
         let upkeep = Self {
             watch_age: add(
                 registry,
@@ -162,25 +159,10 @@ impl Upkeep {
                 "Failed watches",
                 Family::default(),
             ),
-            reloads: add(
-                registry,
-                metric::FILE_RELOADS,
-                "New contents of followed files",
-                Family::default(),
-            ),
-            refused: add(
-                registry,
-                metric::FILE_REFUSED,
-                "1 while a file's newest content is refused",
-                Family::default(),
-            ),
-            policy,
-            policy_loaded: add(
-                registry,
-                metric::POLICY_LOADED,
-                "When the policy in force was taken, in seconds since 1970",
-                Gauge::default(),
-            ),
+            reloads: Family::default(),
+            refused: Family::default(),
+            policy: Family::default(),
+            policy_loaded: Gauge::default(),
             ca_expiry: add(
                 registry,
                 metric::CA_EXPIRY,
@@ -218,6 +200,7 @@ impl Upkeep {
                 Family::default(),
             ),
         };
+        upkeep.show_files(registry);
         for result in WriteResult::ALL {
             drop(upkeep.secret_writes.get_or_create(&WriteLabels { result }));
             drop(upkeep.bundle_patches.get_or_create(&WriteLabels { result }));
@@ -229,6 +212,31 @@ impl Upkeep {
             drop(upkeep.spans.get_or_create(&SpanLabels { result }));
         }
         upkeep
+    }
+
+    /// Shows what is known of followed files.
+    pub(super) fn show_files(&self, registry: &mut Registry) {
+        add(
+            registry,
+            metric::FILE_RELOADS,
+            "New contents of followed files",
+            self.reloads.clone(),
+        );
+        add(
+            registry,
+            metric::FILE_REFUSED,
+            "1 while a file's newest content is refused",
+            self.refused.clone(),
+        );
+        // Not by `add`: this is a gauge whose name ends as an info's.
+        let policy = self.policy.clone();
+        registry.register(metric::POLICY_INFO, "The policy in force", policy);
+        add(
+            registry,
+            metric::POLICY_LOADED,
+            "When the policy in force was taken, in seconds since 1970",
+            self.policy_loaded.clone(),
+        );
     }
 
     /// Shows a watch from now on, though it has not heard anything yet.
@@ -330,7 +338,7 @@ impl Upkeep {
     }
 }
 
-fn unix_seconds(moment: SystemTime) -> i64 {
+pub(super) fn unix_seconds(moment: SystemTime) -> i64 {
     let seconds = moment.duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(seconds.as_secs()).unwrap_or(i64::MAX)
 }

@@ -16,7 +16,7 @@ pub fn document(report: &Report) -> Value {
     for verdict in Verdict::ALL {
         verdicts.insert(verdict.name().to_owned(), summary.of(verdict).into());
     }
-    json!({
+    let mut value = json!({
         "apiVersion": names::REPORT_VERSION,
         "kind": names::REPORT_KIND,
         "complete": report.is_complete(),
@@ -32,7 +32,11 @@ pub fn document(report: &Report) -> Value {
         },
         "workloads": report.workloads.iter().map(workload).collect::<Vec<_>>(),
         "incomplete": report.gaps.iter().map(gap).collect::<Vec<_>>(),
-    })
+    });
+    if let Some(pods) = report.live_pods() {
+        value["summary"]["livePods"] = pods.into();
+    }
+    value
 }
 
 fn workload(workload: &Workload) -> Value {

@@ -5,5 +5,6 @@ pub mod diff;
 pub mod document;
 pub mod fold;
 pub mod html;
+pub mod moment;
 pub mod sarif;
 pub mod table;

@@ -235,6 +235,11 @@ impl Page {
                 self.text(&format!("; {} would be swapped to no use", summary.useless));
             }
             self.text(".\n");
+            match report.live_pods() {
+                None => {}
+                Some(1) => self.text("1 Pod reaches it as it is stored now.\n"),
+                Some(pods) => self.text(&format!("{pods} Pods reach it as they are stored now.\n")),
+            }
         }
         if !report.is_complete() {
             let count = counted(report.gaps.len(), "place", "places");

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::manifest::{PodRef, ShapeError, pods};
 
-use super::{argo, jenkins, pod_spec, tekton};
+use super::{argo, drone, jenkins, pod_spec, tekton};
 
 /// Something that makes Pods.
 #[derive(Clone, Debug)]
@@ -163,6 +163,9 @@ fn made_by<'d>(object: &'d Value, pointer: &str) -> Vec<Candidate<'d>> {
         return found;
     }
     if let Some(found) = tekton::candidates(object, head, pointer) {
+        return found;
+    }
+    if let Some(found) = drone::candidates(object, head, pointer) {
         return found;
     }
     let mut found = jenkins::candidates(object, head, pointer);

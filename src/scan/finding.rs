@@ -220,6 +220,8 @@ pub enum Hand {
     StaticPod,
     /// Nobody is to swap it, and its address is the node's.
     TcpDockerHost,
+    /// A CI runner starts its containers itself, without a Pod.
+    DockerRunner,
 }
 
 impl Hand {
@@ -240,6 +242,7 @@ impl Hand {
             Self::PersistentVolume => "PersistentVolume",
             Self::StaticPod => "StaticPod",
             Self::TcpDockerHost => "TcpDockerHost",
+            Self::DockerRunner => "DockerRunner",
         }
     }
 
@@ -290,6 +293,10 @@ impl Hand {
             Self::TcpDockerHost => {
                 "The node's daemon listens on TCP. Remove DOCKER_HOST, or let a rule replace it \
                  (tcpDockerHost: Replace), and close the port."
+            }
+            Self::DockerRunner => {
+                "Its containers, and this volume, are of the daemon that the runner uses. Where the \
+                 runner is a Pod, that one is swapped, and this volume is then of its own daemon."
             }
         }
     }

@@ -3,7 +3,7 @@
 //! Only lists are asked for, several at a time. What the cluster refuses to show is a gap of
 //! the result; where it refuses a list of all namespaces, each one is asked on its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -17,16 +17,19 @@ use tokio::task::JoinSet;
 use crate::cluster::describe;
 use crate::policy::subject::NamespaceLabels;
 
+use super::finding::Verdict;
 use super::judge::Court;
-use super::owners::{Owned, Owner, is_over, rows};
+use super::owners::{Owned, Owner, Passed, is_over, rows};
 use super::percent;
-use super::result::{Gap, Namespaces, Report, Seen, Why};
+use super::result::{self, Gap, Namespaces, Report, Seen, Why};
 use super::text;
 
 /// Objects of one page: about 5 MB.
 const PAGE: usize = 500;
-/// Lists that are read at the same time.
-const AT_ONCE: usize = 8;
+/// Lists that are read at the same time, for somebody who waits.
+pub const AT_ONCE: usize = 8;
+/// The same, for nobody: again and again, without the API server noticing.
+pub const AT_EASE: usize = 2;
 /// A page that takes longer is not to be waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// A list whose continuation expired is read anew, so often.
@@ -87,6 +90,16 @@ const RESOURCES: [Resource; 18] = [
     custom("/apis/apps.openshift.io/v1", "deploymentconfigs"),
 ];
 
+/// What a scan lists, by API group and resource; it needs no other right.
+pub fn reads() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let namespaces = builtin("/api/v1", "namespaces");
+    let all = RESOURCES.into_iter().chain([namespaces]);
+    all.map(|Resource { root, plural, .. }| {
+        let group = root.strip_prefix("/apis/").unwrap_or_default();
+        (group.split('/').next().unwrap_or_default(), plural)
+    })
+}
+
 impl Resource {
     fn path(self, namespace: Option<&str>) -> String {
         let Self { root, plural, .. } = self;
@@ -111,7 +124,8 @@ pub enum LiveError {
     Internal(String),
 }
 
-/// Scans the cluster behind `client`: these namespaces, or all. `done` counts objects.
+/// Scans the cluster behind `client`: these namespaces, or all, with so many requests at a
+/// time. `done` counts objects.
 ///
 /// # Errors
 /// Where the cluster does not answer at all.
@@ -119,17 +133,22 @@ pub async fn scan(
     client: Client,
     court: Court,
     namespaces: &[String],
+    at_once: usize,
     done: Arc<AtomicUsize>,
 ) -> Result<Report, LiveError> {
     let mut report = Report::default();
     let mut refused = Refused::default();
     let cluster = Cluster {
         client,
-        turns: Arc::new(Semaphore::new(AT_ONCE)),
+        turns: Arc::new(Semaphore::new(at_once)),
         done,
     };
     let known = cluster.namespaces(namespaces, &mut refused).await?;
     let all: Vec<String> = known.keys().cloned().collect();
+    let mut live = result::Cluster {
+        namespaces: all.iter().cloned().collect(),
+        ..result::Cluster::default()
+    };
     let work = Arc::new(Work {
         court,
         namespaces: known,
@@ -150,6 +169,7 @@ pub async fn scan(
         }
     }
     let mut found = Vec::new();
+    let mut passed = Passed::new();
     while let Some(listed) = lists.join_next().await {
         let Listed {
             order,
@@ -161,6 +181,8 @@ pub async fn scan(
             Ok(page) => {
                 report.seen.add(page.seen);
                 report.gaps.extend(page.gaps);
+                live.count(&page.found);
+                passed.extend(page.passed);
                 found.push((order, page.found));
             }
             Err(Failure::Missing) if !resource.is_builtin => {}
@@ -176,15 +198,34 @@ pub async fn scan(
                     );
                 }
             }
-            Err(failure) => refused.add(scope, resource.plural, failure),
+            Err(failure) => {
+                let is_refused = matches!(failure, Failure::Forbidden(_));
+                live.is_broken |= resource.is_builtin && !is_refused;
+                match scope.clone() {
+                    Some(namespace) => drop(live.unseen.insert(namespace)),
+                    None => live.is_unseen = true,
+                }
+                refused.add(scope, resource.plural, failure);
+            }
         }
     }
     found.sort_by_key(|(order, _)| *order);
     let found = found.into_iter().flat_map(|(_, found)| found).collect();
-    report.workloads = rows(found);
+    report.workloads = rows(found, &passed);
     report.gaps.extend(refused.gaps());
     report.gaps.sort_by(|a, b| a.place.cmp(&b.place));
+    report.cluster = Some(live);
     Ok(report)
+}
+
+impl result::Cluster {
+    fn count(&mut self, found: &[Owned]) {
+        for Owned { workload, .. } in found {
+            if workload.kind == "Pod" {
+                *self.pods.entry(workload.namespace.clone()).or_default() += 1;
+            }
+        }
+    }
 }
 
 struct Work {
@@ -210,6 +251,9 @@ struct Listed {
 #[derive(Default)]
 struct Page {
     found: Vec<Owned>,
+    passed: Passed,
+    /// Of whose Pods a diff is kept: they are alike, and a cluster has thousands.
+    shown: HashSet<(String, Verdict)>,
     gaps: Vec<Gap>,
     seen: Seen,
 }
@@ -346,10 +390,11 @@ impl Page {
                 .entry("apiVersion")
                 .or_insert_with(|| version.as_str().into());
         }
+        let (uid, owner) = (text_of(&item, "/metadata/uid"), Owner::of(&item));
         if is_over(&item) {
+            self.passed.extend(owner.map(|owner| (uid, owner)));
             return;
         }
-        let (uid, owner) = (text_of(&item, "/metadata/uid"), Owner::of(&item));
         // What people do not write is not part of a diff.
         for (parent, field) in [("", "status"), ("/metadata", "managedFields")] {
             if let Some(Value::Object(fields)) = item.pointer_mut(parent) {
@@ -359,12 +404,18 @@ impl Page {
         let reading = text::object(&work.court, &work.namespaces, &item);
         self.seen.add(reading.seen);
         self.gaps.extend(reading.gaps);
-        self.found
-            .extend(reading.workloads.into_iter().map(|workload| Owned {
+        for mut workload in reading.workloads {
+            if let ("Pod", Some(owner)) = (workload.kind.as_str(), &owner)
+                && !self.shown.insert((owner.uid.clone(), workload.verdict))
+            {
+                workload.change = None;
+            }
+            self.found.push(Owned {
                 uid: uid.clone(),
                 owner: owner.clone(),
                 workload,
-            }));
+            });
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 mod argo;
 mod assembly;
 pub mod candidate;
+mod drone;
 mod embedded;
 pub mod files;
 pub mod finding;

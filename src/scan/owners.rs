@@ -46,8 +46,12 @@ impl Owner {
     }
 }
 
+/// The owners of objects that have run their course, by these objects' uids: the last Pods of
+/// an earlier ReplicaSet are its Deployment's.
+pub type Passed = HashMap<String, Owner>;
+
 /// The rows of a report.
-pub fn rows(found: Vec<Owned>) -> Vec<Workload> {
+pub fn rows(found: Vec<Owned>, passed: &Passed) -> Vec<Workload> {
     let uids: HashSet<String> = found.iter().map(|owned| owned.uid.clone()).collect();
     let mut row_of: HashMap<String, usize> = HashMap::new();
     let mut rows: Vec<Workload> = Vec::new();
@@ -61,7 +65,8 @@ pub fn rows(found: Vec<Owned>) -> Vec<Workload> {
             rows.push(workload);
             continue;
         };
-        if uids.contains(&owner.uid) {
+        let above = passed.get(&owner.uid);
+        if uids.contains(&owner.uid) || above.is_some_and(|above| uids.contains(&above.uid)) {
             continue;
         }
         if workload.kind != "Pod" {
@@ -147,7 +152,7 @@ mod tests {
     }
 
     fn names(found: Vec<Owned>) -> Vec<String> {
-        let rows = rows(found).into_iter();
+        let rows = rows(found, &Passed::new()).into_iter();
         rows.map(|row| format!("{}/{}", row.kind, row.name))
             .collect()
     }

@@ -2,7 +2,7 @@
 //!
 //! A result with gaps is incomplete, and every output says so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::policy::subject::NamespaceLabels;
 
@@ -18,6 +18,24 @@ pub struct Report {
     pub gaps: Vec<Gap>,
     /// How much was looked at.
     pub seen: Seen,
+    /// What only a live cluster tells.
+    pub cluster: Option<Cluster>,
+}
+
+/// What a live cluster tells beside its workloads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cluster {
+    /// Pods that reach a runtime as they are stored, by namespace. Of a workload that the
+    /// webhook swaps, these are the ones that were there before it.
+    pub pods: BTreeMap<String, usize>,
+    /// The namespaces that there are; empty where they are not to be seen.
+    pub namespaces: BTreeSet<String>,
+    /// The namespaces of which a list is missing.
+    pub unseen: BTreeSet<String>,
+    /// A list of all namespaces is missing.
+    pub is_unseen: bool,
+    /// A list that every cluster has was not refused, and yet not given.
+    pub is_broken: bool,
 }
 
 /// How much was looked at.
@@ -141,6 +159,13 @@ impl Report {
         self.workloads.extend(workloads);
         self.gaps.extend(gaps);
         self.seen.add(seen);
+    }
+
+    /// How many Pods of a live cluster reach a runtime as they are stored.
+    pub fn live_pods(&self) -> Option<usize> {
+        self.cluster
+            .as_ref()
+            .map(|cluster| cluster.pods.values().sum())
     }
 
     /// Whether everything could be looked at.

@@ -1,4 +1,4 @@
-//! PersistentVolumes that hold a runtime's socket.
+//! PersistentVolumes that hold a runtime's socket, and volumes of what makes no Pod.
 //!
 //! A Pod that uses one through a claim shows no `hostPath`, so neither the webhook nor a
 //! review of the Pod sees it. Only the volume itself tells.
@@ -9,6 +9,7 @@ use crate::pod::path::CleanPath;
 use crate::pod::sockets::{Leads, Sockets};
 
 use super::candidate::{Object, each_item};
+use super::drone;
 use super::finding::{Finding, Hand, How, Verdict, Workload};
 
 /// The volumes of a document that hold a socket.
@@ -19,6 +20,7 @@ pub fn volumes(document: &Value, sockets: &Sockets) -> Vec<Workload> {
         if head.kind == "PersistentVolume" && head.is_of("") {
             found.extend(volume(item, head, pointer, sockets));
         }
+        found.extend(drone::volumes(item, pointer, sockets));
     });
     found
 }

@@ -26,18 +26,16 @@ struct Admin {
     readiness: Readiness,
 }
 
-/// The admin port's routes.
-pub(super) fn router(metrics: Arc<Metrics>, readiness: Readiness) -> Router {
+/// What is told to whoever asks for a path that is not there.
+pub(super) const PATHS: &str = "there is /livez, /readyz and /metrics\n";
+
+/// The admin port's routes; `paths` is said of any other.
+pub(super) fn router(metrics: Arc<Metrics>, readiness: Readiness, paths: &'static str) -> Router {
     Router::new()
         .route("/livez", get(live))
         .route("/readyz", get(ready))
         .route("/metrics", get(scrape))
-        .fallback(async || {
-            (
-                StatusCode::NOT_FOUND,
-                "there is /livez, /readyz and /metrics\n",
-            )
-        })
+        .fallback(async move || (StatusCode::NOT_FOUND, paths))
         .with_state(Admin { metrics, readiness })
 }
 

@@ -5,7 +5,8 @@
 //! an end, planned or by a fault, loses no review that was begun.
 //!
 //! [`Server::bind`] takes both ports and gives a [`Bound`], which knows its addresses;
-//! [`Bound::serve`] runs until a [`Shutdown`].
+//! [`Bound::serve`] runs until a [`Shutdown`]. [`PlainServer`] is the admin port alone, with
+//! pages beside it, for a program that serves no webhook.
 
 mod accept;
 mod admin;
@@ -15,6 +16,7 @@ mod client_auth;
 mod connection;
 mod descriptors;
 mod handler;
+mod plain;
 mod progress;
 mod readiness;
 mod room;
@@ -44,6 +46,7 @@ use shutdown::Phase;
 pub use args::{Grace, Limits, ServerArgs, duration};
 pub use client_auth::ClientArgs;
 pub use handler::{Handler, Reply, Route, StatusCode};
+pub use plain::{BoundPlain, PlainServer};
 pub use readiness::{Check, Readiness, Report};
 pub use shutdown::{Ended, Shutdown, Stopper};
 
@@ -205,7 +208,7 @@ impl Bound {
         // The admin port has a phase of its own that never moves: it ends when we return.
         let (_admin_phase, phases) = watch::channel(Phase::Serving);
         let plan = Plan {
-            router: admin::router(Arc::clone(&metrics), readiness),
+            router: admin::router(Arc::clone(&metrics), readiness, admin::PATHS),
             limits,
             phase: phases.clone(),
             metrics: Arc::clone(&metrics),

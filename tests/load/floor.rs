@@ -6,8 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64_simd::STANDARD;
 use clap::Parser as _;
 use dind_injector::admission::reviewer::{NoNamespaces, review};
 use dind_injector::certs::{CertStore, SelfSigned};
@@ -91,7 +90,12 @@ pub fn run() -> Result<ExitCode, String> {
             readiness: Readiness::new(),
         };
         let bound = server.bind().await.map_err(|error| error.to_string())?;
-        writeln!(std::io::stdout(), "caBundle: {}", STANDARD.encode(pem)).map_err(text)?;
+        writeln!(
+            std::io::stdout(),
+            "caBundle: {}",
+            STANDARD.encode_to_string(pem)
+        )
+        .map_err(text)?;
         let floor = Floor {
             small: Canned::of(&body(SMALL, false))?,
             large: Canned::of(&body(LARGE, true))?,

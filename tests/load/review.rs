@@ -1,8 +1,7 @@
 //! A review as it goes over the wire, stamped with a fresh uid each time, and what its answer
 //! must be.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64_simd::STANDARD;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -105,7 +104,7 @@ impl Review {
 
 fn is_patch(encoded: &str) -> Result<(), String> {
     let patch = STANDARD
-        .decode(encoded)
+        .decode_to_vec(encoded)
         .map_err(|error| format!("the patch: {error}"))?;
     let operations: Vec<IgnoredAny> =
         serde_json::from_slice(&patch).map_err(|error| format!("the patch: {error}"))?;

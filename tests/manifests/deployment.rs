@@ -8,11 +8,11 @@ use dind_injector::cli::Cli;
 use dind_injector::server::{ServerArgs, duration};
 use serde_json::{Value, json};
 
-use super::rendered::{all, install, list};
+use super::rendered::{all, install, list, reporters};
 
 #[test]
 fn the_program_takes_the_arguments_that_it_is_given() {
-    for rendered in all() {
+    for rendered in all().into_iter().chain(reporters()) {
         let line = std::iter::once("dind-injector").chain(rendered.args());
         if let Err(error) = Cli::try_parse_from(line) {
             panic!("{}: {error}", rendered.file);
@@ -44,7 +44,7 @@ fn the_program_takes_the_log_filter_that_is_mounted() {
 /// Level `restricted` of the Pod Security Standards, and a root that cannot be written.
 #[test]
 fn the_pod_has_no_rights_on_its_node() {
-    for rendered in all() {
+    for rendered in all().into_iter().chain(reporters()) {
         let pod = rendered.pod_spec();
         let security = &pod["securityContext"];
         assert_eq!(security["runAsNonRoot"], true);
@@ -78,7 +78,7 @@ fn the_namespace_holds_its_pods_to_the_restricted_level() {
 
 #[test]
 fn the_token_is_for_this_pod_alone() {
-    for rendered in all() {
+    for rendered in all().into_iter().chain(reporters()) {
         let account = rendered.one("ServiceAccount");
         assert_eq!(account["automountServiceAccountToken"], false);
         assert_eq!(rendered.pod_spec()["automountServiceAccountToken"], true);

@@ -11,4 +11,5 @@ mod matching;
 mod monitoring;
 mod rbac;
 mod rendered;
+mod reporter;
 mod webhooks;

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use dind_injector::metrics::{
-    DropReason, HandshakeFailure, Metrics, RequestLabels, ReviewLabels, RouteLabel, ShedReason,
+    DropReason, HandshakeFailure, Metrics, Remaining, RequestLabels, ReviewLabels, RouteLabel,
+    ShedReason, Standing,
 };
 use dind_injector::policy::named::Named as _;
 use dind_injector::policy::reason::Reason;
@@ -134,7 +135,16 @@ fn expressions_group_by_labels_that_exist() {
         },
         std::time::Duration::from_micros(40),
     );
-    let scrape = metrics.encode().unwrap();
+    let reporter = Metrics::for_reporter();
+    let one = Remaining {
+        namespace: "ci".to_owned(),
+        kind: "Pod",
+        verdict: "swapped",
+    };
+    let pods = [("ci".to_owned(), 1)].into();
+    let scans = reporter.scans();
+    scans.remaining([(one, 1)].into(), &pods, |_| Standing::Seen);
+    let scrape = metrics.encode().unwrap() + &reporter.encode().unwrap();
     let label = Regex::new(r#"[{,]([a-z0-9_]+)=""#).unwrap();
     let known: BTreeSet<_> = label
         .captures_iter(&scrape)

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::rendered::{Rendered, all, list, strings};
+use super::rendered::{Rendered, all, list, reporters, strings};
 
 /// The most that any rendering may ask for; the name of a resource where it must be given.
 const ALLOWED: [(&str, &str, &[&str], bool); 5] = [
@@ -91,7 +91,7 @@ fn who_keeps_no_certificates_may_write_no_configuration() {
 
 #[test]
 fn roles_are_bound_to_the_deployments_account_alone() {
-    for rendered in all() {
+    for rendered in all().into_iter().chain(reporters()) {
         let account = rendered.one("ServiceAccount")["metadata"].clone();
         let bindings = rendered
             .kind("ClusterRoleBinding")

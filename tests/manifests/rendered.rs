@@ -10,9 +10,12 @@ use serde_json::Value;
 pub struct Rendered {
     /// Its file, below the repository.
     pub file: String,
-    /// Its objects, in order.
+    /// Its objects, in order: the webhook's, or the reporter's.
     pub objects: Vec<Value>,
 }
+
+/// What only the reporter's objects are called.
+const REPORTER: &str = "dind-injector-reporter";
 
 /// The repository's root.
 pub fn root() -> &'static Path {
@@ -54,20 +57,43 @@ pub fn files_below(directory: &str, ending: &str) -> Vec<PathBuf> {
 
 /// `manifests/install.yaml`.
 pub fn install() -> Rendered {
-    let file = "manifests/install.yaml".to_owned();
-    let objects = documents(&file);
-    Rendered { file, objects }
+    read("manifests/install.yaml".to_owned()).0
+}
+
+/// A file's objects: the webhook's and the reporter's.
+fn read(file: String) -> (Rendered, Rendered) {
+    let (reporter, objects) = documents(&file)
+        .into_iter()
+        .partition(|object| object["metadata"]["labels"]["app.kubernetes.io/name"] == REPORTER);
+    let webhook = Rendered {
+        file: file.clone(),
+        objects,
+    };
+    let file = format!("{file}, the reporter");
+    let reporter = Rendered {
+        file,
+        objects: reporter,
+    };
+    (webhook, reporter)
+}
+
+fn variants() -> impl Iterator<Item = (Rendered, Rendered)> {
+    let variants = files_below("tests/manifests/rendered", ".yaml").into_iter();
+    variants.map(|path| read(path.strip_prefix(root()).unwrap().display().to_string()))
 }
 
 /// `manifests/install.yaml` and every variant.
 pub fn all() -> Vec<Rendered> {
-    let variants = files_below("tests/manifests/rendered", ".yaml");
-    let variants = variants.into_iter().map(|path| {
-        let file = path.strip_prefix(root()).unwrap().display().to_string();
-        let objects = documents(&file);
-        Rendered { file, objects }
-    });
-    std::iter::once(install()).chain(variants).collect()
+    let webhooks = variants().map(|(webhook, _)| webhook);
+    std::iter::once(install()).chain(webhooks).collect()
+}
+
+/// The reporter, in the variants that have one.
+pub fn reporters() -> Vec<Rendered> {
+    let mut found: Vec<_> = variants().map(|(_, reporter)| reporter).collect();
+    found.retain(|reporter| !reporter.objects.is_empty());
+    assert!(!found.is_empty());
+    found
 }
 
 impl Rendered {

@@ -5,5 +5,6 @@
 
 pub mod api_server;
 pub mod https;
+pub mod lists;
 pub mod model;
 pub mod rfc6902;

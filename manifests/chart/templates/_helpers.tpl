@@ -85,3 +85,54 @@ matchExpressions:
   {{- toYaml . | nindent 2 }}
   {{- end }}
 {{- end -}}
+
+{{/* What Pods of this chart may not do on their node: level `restricted`. */}}
+{{- define "dind-injector.podSecurity" -}}
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 65532
+  runAsGroup: 65532
+  # Readable mounted keys.
+  fsGroup: 65532
+  seccompProfile:
+    type: RuntimeDefault
+{{- end -}}
+
+{{- define "dind-injector.containerSecurity" -}}
+securityContext:
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  capabilities:
+    drop: [ALL]
+{{- end -}}
+
+{{/* Where Pods of this chart run, and with which right to pull. */}}
+{{- define "dind-injector.placement" -}}
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{- define "dind-injector.reporter" -}}
+{{ include "dind-injector.name" . }}-reporter
+{{- end -}}
+
+{{/* Not the webhook's: its Service must never find the reporter. */}}
+{{- define "dind-injector.reporterSelector" -}}
+app.kubernetes.io/name: dind-injector-reporter
+app.kubernetes.io/instance: {{ include "dind-injector.name" . }}
+{{- end -}}
+
+{{- define "dind-injector.reporterLabels" -}}
+{{ include "dind-injector.reporterSelector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+{{- end -}}

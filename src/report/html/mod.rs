@@ -14,6 +14,7 @@ use std::fmt::Write as _;
 
 use base64_simd::STANDARD;
 
+use crate::names::NO_NAMESPACE;
 use crate::scan::finding::{Verdict, Workload};
 use crate::scan::result::{Gap, Report};
 
@@ -22,8 +23,9 @@ use escape::{breakable, escape};
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
-/// The page. `made` says when, or of what; it stands below the title.
-pub fn html(report: &Report, made: &str) -> String {
+/// The page. `made` says when, or of what; it stands below the title. `stale` says why it is not
+/// of now.
+pub fn html(report: &Report, made: &str, stale: Option<&str>) -> String {
     let mut page =
         String::from("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
     let _ = write!(
@@ -35,7 +37,7 @@ pub fn html(report: &Report, made: &str) -> String {
          <title>Node runtime report</title>\n<style>{STYLE}</style>\n</head>\n<body>\n",
         content_security_policy()
     );
-    head(&mut page, report, made);
+    head(&mut page, report, made, stale);
     page.push_str("<main id=\"main\">\n");
     if report.workloads.is_empty() {
         nothing(&mut page, report);
@@ -76,7 +78,7 @@ fn content_security_policy() -> String {
     )
 }
 
-fn head(page: &mut String, report: &Report, made: &str) {
+fn head(page: &mut String, report: &Report, made: &str, stale: Option<&str>) {
     let seen = report.seen;
     let counted = |count: usize, one: &str, many: &str| {
         format!("{} {}", grouped(count), if count == 1 { one } else { many })
@@ -85,15 +87,31 @@ fn head(page: &mut String, report: &Report, made: &str) {
     if seen.files > 0 {
         let _ = write!(looked, " in {}", counted(seen.files, "file", "files"));
     }
+    looked.push_str(" looked at");
+    if let Some(pods) = report.live_pods() {
+        let verb = if pods == 1 { "reaches" } else { "reach" };
+        let _ = write!(
+            looked,
+            " · {} {verb} it as stored now",
+            counted(pods, "Pod", "Pods")
+        );
+    }
     let _ = write!(
         page,
         "<a class=\"skip\" href=\"#workloads\">To the workloads</a>\n<header class=\"top\">\
          <p class=\"eyebrow\">dind-injector scan</p>\
-         <h1>{}</h1><p class=\"sub\">{looked} looked at{}{}</p></header>\n",
+         <h1>{}</h1><p class=\"sub\">{looked}{}{}</p></header>\n",
         headline(report),
         if made.is_empty() { "" } else { " · " },
         escape(made),
     );
+    if let Some(stale) = stale {
+        let _ = writeln!(
+            page,
+            "<p class=\"incomplete\" role=\"status\"><strong>Not of now.</strong> {}.</p>",
+            escape(&rows::capital(stale))
+        );
+    }
     if !report.is_complete() {
         let count = report.gaps.len();
         let _ = writeln!(
@@ -196,14 +214,17 @@ fn table(page: &mut String, workloads: &[Workload]) {
     let verdicts: BTreeSet<Verdict> = workloads.iter().map(|w| w.verdict).collect();
     let options = |values: &mut dyn Iterator<Item = &str>| {
         values.fold(String::new(), |mut out, value| {
-            let shown = if value.is_empty() { "(none)" } else { value };
             // An empty value would stand for all.
-            let key = if value.is_empty() { "(none)" } else { value };
+            let value = if value.is_empty() {
+                NO_NAMESPACE
+            } else {
+                value
+            };
             let _ = write!(
                 out,
                 "<option value=\"{}\">{}</option>",
-                escape(key),
-                escape(shown)
+                escape(value),
+                escape(value)
             );
             out
         })

@@ -227,7 +227,7 @@ pub(super) static COLD_CACHE: Rule = Rule {
     weight: Weight::Note,
     title: "each run starts with an empty image cache",
     help: "What the node's daemon had pulled before is pulled anew by each Pod. A registry mirror \
-           in the profile, or storage on a PersistentVolumeClaim, keeps that short.",
+           in the profile keeps that short, and builds take their cache from a registry.",
     holds: |evidence| {
         let short_lived = matches!(
             evidence.maker,

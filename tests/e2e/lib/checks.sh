@@ -16,6 +16,16 @@ note() { printf 'note: %s\n' "$*"; }
 # kubectl in the scenario's namespace.
 k() { kubectl --namespace "$NS" "$@"; }
 
+# dind_injector …: the program under test, as an admin's command for this cluster.
+dind_injector() {
+    if [[ -n ${E2E_KUBECONFIG:-} ]]; then
+        KUBECONFIG=$E2E_KUBECONFIG "$E2E_BINARY" "$@"
+    else
+        # shellcheck disable=SC2153 # as in cluster.sh
+        KUBECONFIG=$NODE_STATE/config/admin.kubeconfig nsenter --target "$(<"$NODE_STATE/pid")" --net "$E2E_BINARY" "$@"
+    fi
+}
+
 # field KIND/NAME JSONPATH: one value of an object as the API server has it.
 field() { k get "$1" -o "jsonpath={$2}"; }
 

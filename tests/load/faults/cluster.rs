@@ -4,8 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64_simd::STANDARD;
 use serde_json::json;
 use tokio::task::JoinHandle;
 
@@ -85,7 +84,7 @@ impl Cluster {
             .get(CONFIGURATIONS, NAME)
             .ok_or("no configuration")?;
         let encoded = configuration["webhooks"][0]["clientConfig"]["caBundle"].as_str();
-        let pem = STANDARD.decode(encoded.ok_or("no caBundle")?);
+        let pem = STANDARD.decode_to_vec(encoded.ok_or("no caBundle")?);
         pem.map_err(|error| error.to_string())
     }
 
