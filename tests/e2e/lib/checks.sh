@@ -110,11 +110,37 @@ start_webhook() {
     until_true 30 webhook_answers
 }
 
+# Likewise: every replica follows the policy in this file until the end.
+with_policy() {
+    at_end "follow_policy '$WEBHOOK_POLICY'"
+    follow_policy "$1" || fail 'the webhook does not follow the new policy'
+}
+
+follow_policy() {
+    policy_config_map "$1" | kubectl apply -f - >/dev/null
+    until_true 120 policy_is "$(sha256sum <"$1" | cut -d' ' -f1)"
+}
+
+policy_is() {
+    local pod
+    for pod in $(webhook_pods); do
+        webhook_metrics "$pod" | grep -F "sha256=\"$1\"" >/dev/null && continue
+        # The kubelet looks at a ConfigMap when it looks at its Pod: once a minute, or when that changes.
+        kubectl --namespace "$WEBHOOK_NS" annotate pod "$pod" --overwrite "e2e/asked-at=$SECONDS" >/dev/null
+        sleep 1
+        return 1
+    done
+}
+
+webhook_pods() { kubectl --namespace "$WEBHOOK_NS" get pods -o 'jsonpath={.items[*].metadata.name}'; }
+
+webhook_metrics() { kubectl get --raw "/api/v1/namespaces/$WEBHOOK_NS/pods/$1:9090/proxy/metrics"; }
+
 # How many reviews the webhook has answered, by its own count.
 reviews() {
     local pod
-    for pod in $(kubectl --namespace "$WEBHOOK_NS" get pods -o 'jsonpath={.items[*].metadata.name}'); do
-        kubectl get --raw "/api/v1/namespaces/$WEBHOOK_NS/pods/$pod:9090/proxy/metrics"
+    for pod in $(webhook_pods); do
+        webhook_metrics "$pod"
     done | awk '/^dind_injector_reviews_total/ { sum += $NF } END { print sum + 0 }'
 }
 

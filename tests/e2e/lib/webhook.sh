@@ -5,6 +5,8 @@ REPO_DIR=$(cd "$E2E_DIR/../.." && pwd)
 WEBHOOK_NS=dind-injector
 # What is applied. Where it says CA_BUNDLE, the runner makes the webhook's certificate.
 WEBHOOK_MANIFESTS=${E2E_MANIFESTS:-$REPO_DIR/manifests/install.yaml}
+# What it is to follow. The built-in policy is part of it.
+WEBHOOK_POLICY=$E2E_DIR/policy.yaml
 
 install_webhook() {
     say 'installing the webhook'
@@ -44,7 +46,24 @@ ensure_binary() {
     [[ -x $E2E_BINARY ]] || die "E2E_BINARY=$E2E_BINARY cannot be executed"
 }
 
+# As the chart does it with a policy of the admin's own.
 webhook_manifests() {
+    plain_manifests | kubectl create --dry-run=client -o json -f - | jq '
+        (if .kind == "List" then .items[] else . end) |
+        if .kind == "Deployment" then .spec.template.spec |= (
+            .containers[0].args += ["--config=/policy/policy.yaml"] |
+            .containers[0].volumeMounts += [{name: "policy", mountPath: "/policy", readOnly: true}] |
+            .volumes += [{name: "policy", configMap: {name: "dind-injector-policy"}}]
+        ) else . end'
+    policy_config_map "$WEBHOOK_POLICY"
+}
+
+policy_config_map() {
+    kubectl create configmap dind-injector-policy --namespace "$WEBHOOK_NS" --dry-run=client -o json \
+        --from-file="policy.yaml=$1"
+}
+
+plain_manifests() {
     if ! grep CA_BUNDLE "$WEBHOOK_MANIFESTS" >/dev/null; then
         cat "$WEBHOOK_MANIFESTS"
         return
