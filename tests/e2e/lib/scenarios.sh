@@ -9,7 +9,7 @@ run_scenarios() {
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
     trap finish EXIT
-    remember_machine
+    foreign || remember_machine
     RESULTS=$(mktemp -d)
     # First what can take minutes, so that no node waits for it.
     ensure_binary
@@ -93,7 +93,7 @@ check_scenario() {
     source "$E2E_DIR/lib/checks.sh"
     kubectl create namespace "$NS" >/dev/null
     # Where the built-in policy swaps and honors annotations.
-    kubectl label namespace "$NS" dind-injector.io/injection=enabled >/dev/null
+    kubectl label namespace "$NS" "$E2E_LABEL" dind-injector.io/injection=enabled >/dev/null
     # Pods are refused until the namespace has its service account.
     until_true 20 kubectl get --namespace "$NS" serviceaccount default >/dev/null 2>&1 ||
         fail "namespace $NS has no service account"
@@ -133,7 +133,7 @@ finish() {
         ! node_is_up || how_to_use
     else
         remove_webhook || status=1
-        if [[ -z ${E2E_KUBECONFIG:-} ]]; then
+        if ! foreign; then
             cluster_down
             compare_machine || status=1
         fi

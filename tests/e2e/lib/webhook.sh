@@ -3,18 +3,22 @@
 
 REPO_DIR=$(cd "$E2E_DIR/../.." && pwd)
 WEBHOOK_NS=dind-injector
+# On every namespace of a run, so that what one left can be told from an installation.
+E2E_LABEL=dind-injector-e2e=run
 # What is applied. Where it says CA_BUNDLE, the runner makes the webhook's certificate.
 WEBHOOK_MANIFESTS=${E2E_MANIFESTS:-$REPO_DIR/manifests/install.yaml}
 
 install_webhook() {
     say 'installing the webhook'
-    [[ -n ${E2E_KUBECONFIG:-} ]] || load_webhook_image
+    foreign || load_webhook_image
+    INSTALLED=1
     webhook_manifests | kubectl apply -f - >/dev/null || die 'the manifests do not apply'
+    kubectl label namespace "$WEBHOOK_NS" "$E2E_LABEL" >/dev/null
     kubectl --namespace "$WEBHOOK_NS" rollout status deployment/dind-injector --timeout=60s >/dev/null ||
         webhook_failed 'the webhook did not become ready'
     # Scenarios ask again, so it stays until the end.
     kubectl create namespace e2e-probe >/dev/null
-    kubectl label namespace e2e-probe dind-injector.io/injection=enabled >/dev/null
+    kubectl label namespace e2e-probe "$E2E_LABEL" dind-injector.io/injection=enabled >/dev/null
     # Ready is not yet called: endpoints, certificates and the namespace's label take a moment.
     until_true 30 webhook_answers || webhook_failed 'the API server does not reach the webhook'
 }
@@ -42,6 +46,7 @@ ensure_binary() {
         E2E_BINARY=${CARGO_TARGET_DIR:-$REPO_DIR/target}/debug/dind-injector
     fi
     [[ -x $E2E_BINARY ]] || die "E2E_BINARY=$E2E_BINARY cannot be executed"
+    E2E_BINARY=$(realpath "$E2E_BINARY")
 }
 
 webhook_manifests() {
@@ -63,9 +68,14 @@ make_webhook_certificate() (
         -addext 'subjectAltName=DNS:dind-injector.dind-injector.svc' 2>/dev/null
 )
 
-# The binary with the libraries that this build of it links, under the name the manifests give.
 load_webhook_image() {
-    local image
+    webhook_image "$NODE_STATE/webhook.tar"
+    import_images "$NODE_STATE/webhook.tar"
+}
+
+# The binary with the libraries that this build of it links, under the name the manifests give.
+webhook_image() {
+    local archive=$1 image
     image=$(grep -oE 'image: *"?[^" ]*dind-injector[^" ]*' "$WEBHOOK_MANIFESTS" | sed 's/image: *"\{0,1\}//' | head -n 1)
     IMAGE_WORK=$(mktemp -d "$E2E_CACHE/building.XXXXXX")
     mkdir "$IMAGE_WORK"/{roots,layers,out}
@@ -73,7 +83,7 @@ load_webhook_image() {
     archive webhook
     image "$image" '"Entrypoint": ["/dind-injector"], "User": "65532:65532"' webhook
     finish_archive
-    import_images "$IMAGE_WORK/out/webhook.tar"
+    mv "$IMAGE_WORK/out/webhook.tar" "$archive"
     rm -rf "$IMAGE_WORK"
 }
 
@@ -97,9 +107,29 @@ webhook_log() {
     done
 }
 
+need_cluster() {
+    need kubectl 'it speaks to the cluster that E2E_KUBECONFIG names'
+    kubectl version >/dev/null 2>&1 || die "no cluster answers at E2E_KUBECONFIG=$E2E_KUBECONFIG"
+}
+
+# The scenarios stop the webhook, change its policy and remove it at the end: not with one that is used.
+not_installed() {
+    kubectl get namespace "$WEBHOOK_NS" >/dev/null 2>&1 || return 0
+    left_by_a_run || die "namespace $WEBHOOK_NS is there: the tests would change that installation and remove it"
+    die 'an earlier run is still there (tests/e2e/run down removes it)'
+}
+
+left_by_a_run() { kubectl get namespaces --selector "$E2E_LABEL" -o name | grep -x "namespace/$WEBHOOK_NS" >/dev/null; }
+
 # A cluster of its own goes as a whole.
 remove_webhook() {
-    [[ -n ${E2E_KUBECONFIG:-} ]] || return 0
-    kubectl delete namespace e2e-probe --ignore-not-found --wait=false >/dev/null
+    foreign && [[ -n ${INSTALLED:-} ]] || return 0
+    remove_remains
+}
+
+# Waits until all is gone, so that the next run finds nothing.
+remove_remains() {
+    say 'removing what was created in the cluster'
     webhook_manifests | kubectl delete --ignore-not-found -f - >/dev/null
+    kubectl delete namespace --selector "$E2E_LABEL" >/dev/null
 }
