@@ -16,6 +16,53 @@ note() { printf 'note: %s\n' "$*"; }
 # kubectl in the scenario's namespace.
 k() { kubectl --namespace "$NS" "$@"; }
 
+# beside SUFFIX [LABEL…]: a namespace $NS-SUFFIX with these labels alone; it goes with the scenario.
+beside() {
+    local namespace=$NS-$1
+    shift
+    kubectl create namespace "$namespace" >/dev/null
+    kubectl label namespace "$namespace" "$E2E_LABEL=${SCENARIO_DIR##*/}" "$@" >/dev/null
+    until_true 20 kubectl get --namespace "$namespace" serviceaccount default >/dev/null 2>&1 ||
+        fail "namespace $namespace has no service account"
+}
+
+# judge NAMESPACE FILE: what becomes of a Pod there, by a dry run: $VERDICT in one word, the Pod as
+# it would be stored in $STORED, what kubectl says in $SAID.
+judge() {
+    local said=$RESULTS/$NS.said
+    if ! STORED=$(kubectl create --namespace "$1" --dry-run=server -o json -f "$2" 2>"$said"); then
+        VERDICT=refused
+        ! grep -F 'admission webhook "pods.dind-injector.io" denied the request' "$said" >/dev/null || VERDICT=denied
+    elif is_swapped <<<"$STORED"; then
+        VERDICT=swapped
+    elif grep '^Warning: ' "$said" >/dev/null; then
+        VERDICT=warned
+    else
+        VERDICT=left
+    fi
+    SAID=$(<"$said")
+}
+
+# expect VERDICT NAMESPACE FILE
+expect() {
+    judge "$2" "$3"
+    [[ $VERDICT == "$1" ]] || fail "${3##*/} in $2 is $VERDICT, not $1: $SAID"
+}
+
+# Whether the Pod on standard input has a daemon of its own in place of the node's.
+is_swapped() {
+    jq --exit-status '(.spec.initContainers // [] | any(.name == "dind" and .restartPolicy == "Always"))
+        and (.spec.volumes | all(.hostPath.path != "/var/run/docker.sock"))' >/dev/null
+}
+
+# said TEXT…: kubectl said each of them.
+said() {
+    local text
+    for text; do
+        grep -F -- "$text" <<<"$SAID" >/dev/null || fail "kubectl does not say \"$text\" but: $SAID"
+    done
+}
+
 # field KIND/NAME JSONPATH: one value of an object as the API server has it.
 field() { k get "$1" -o "jsonpath={$2}"; }
 
@@ -100,11 +147,42 @@ start_webhook() {
     until_true 30 webhook_answers
 }
 
+# The backstop's policy is there until the scenario ends. It refuses only in namespaces with its label.
+with_backstop() {
+    at_end "kubectl delete -f '$REPO_DIR/manifests/backstop.yaml' >/dev/null"
+    kubectl create -f "$REPO_DIR/manifests/backstop.yaml" >/dev/null
+    beside backstop dind-injector.io/backstop=enabled
+    # The API server takes a moment to have it compiled.
+    until_true 30 backstop_refuses || fail 'the backstop refuses nothing'
+}
+
+backstop_refuses() {
+    judge "$NS-backstop" "$E2E_DIR/scenarios/41-presets-alone/socket.yaml"
+    [[ $VERDICT == refused ]]
+}
+
+# The webhook's replicas, those that end aside.
+replicas() {
+    kubectl --namespace "$WEBHOOK_NS" get pods -o json |
+        jq -r '.items[] | select(.metadata.deletionTimestamp == null) | .metadata.name'
+}
+
+# metrics POD: what a scrape of one replica shows.
+metrics() { kubectl get --raw "/api/v1/namespaces/$WEBHOOK_NS/pods/$1:9090/proxy/metrics"; }
+
+# in_metrics LINE: every replica shows it.
+in_metrics() {
+    local replica
+    for replica in $(replicas); do
+        metrics "$replica" | grep -Fx -- "$1" >/dev/null || return 1
+    done
+}
+
 # How many reviews the webhook has answered, by its own count.
 reviews() {
-    local pod
-    for pod in $(kubectl --namespace "$WEBHOOK_NS" get pods -o 'jsonpath={.items[*].metadata.name}'); do
-        kubectl get --raw "/api/v1/namespaces/$WEBHOOK_NS/pods/$pod:9090/proxy/metrics"
+    local replica
+    for replica in $(replicas); do
+        metrics "$replica"
     done | awk '/^dind_injector_reviews_total/ { sum += $NF } END { print sum + 0 }'
 }
 

@@ -80,7 +80,7 @@ run_scenario() {
             why_it_failed "e2e-$name" 2>&1 | sed 's/^/      /'
         } >&2
     fi
-    [[ -n ${E2E_KEEP:-} ]] || kubectl delete namespace "e2e-$name" --wait=false >/dev/null 2>&1 || true
+    [[ -n ${E2E_KEEP:-} ]] || kubectl delete namespace --selector "$E2E_LABEL=$name" --wait=false >/dev/null 2>&1 || true
 }
 
 check_scenario() {
@@ -91,9 +91,11 @@ check_scenario() {
     trap 'printf "check: line %d: %s\n" "$LINENO" "$BASH_COMMAND" >&2' ERR
     # shellcheck source=/dev/null
     source "$E2E_DIR/lib/checks.sh"
+    # shellcheck source=/dev/null
+    source "$E2E_DIR/lib/policy.sh"
     kubectl create namespace "$NS" >/dev/null
     # Where the built-in policy swaps and honors annotations.
-    kubectl label namespace "$NS" "$E2E_LABEL" dind-injector.io/injection=enabled >/dev/null
+    kubectl label namespace "$NS" "$E2E_LABEL=$1" dind-injector.io/injection=enabled >/dev/null
     # Pods are refused until the namespace has its service account.
     until_true 20 kubectl get --namespace "$NS" serviceaccount default >/dev/null 2>&1 ||
         fail "namespace $NS has no service account"

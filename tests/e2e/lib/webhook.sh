@@ -3,8 +3,8 @@
 
 REPO_DIR=$(cd "$E2E_DIR/../.." && pwd)
 WEBHOOK_NS=dind-injector
-# On every namespace of a run, so that what one left can be told from an installation.
-E2E_LABEL=dind-injector-e2e=run
+# On every namespace of a run, with the scenario's name: what one left can be told from an installation.
+E2E_LABEL=dind-injector-e2e
 # What is applied. Where it says CA_BUNDLE, the runner makes the webhook's certificate.
 WEBHOOK_MANIFESTS=${E2E_MANIFESTS:-$REPO_DIR/manifests/install.yaml}
 
@@ -13,12 +13,12 @@ install_webhook() {
     foreign || load_webhook_image
     INSTALLED=1
     webhook_manifests | kubectl apply -f - >/dev/null || die 'the manifests do not apply'
-    kubectl label namespace "$WEBHOOK_NS" "$E2E_LABEL" >/dev/null
+    kubectl label namespace "$WEBHOOK_NS" "$E2E_LABEL=run" >/dev/null
     kubectl --namespace "$WEBHOOK_NS" rollout status deployment/dind-injector --timeout=60s >/dev/null ||
         webhook_failed 'the webhook did not become ready'
     # Scenarios ask again, so it stays until the end.
     kubectl create namespace e2e-probe >/dev/null
-    kubectl label namespace e2e-probe "$E2E_LABEL" dind-injector.io/injection=enabled >/dev/null
+    kubectl label namespace e2e-probe "$E2E_LABEL=run" dind-injector.io/injection=enabled >/dev/null
     # Ready is not yet called: endpoints, certificates and the namespace's label take a moment.
     until_true 30 webhook_answers || webhook_failed 'the API server does not reach the webhook'
 }
