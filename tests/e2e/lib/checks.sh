@@ -132,18 +132,13 @@ webhook_is_gone() { ! webhook_answers; }
 
 # Likewise: no replica runs until the end.
 stop_webhook() {
-    local replicas
-    replicas=$(kubectl --namespace "$WEBHOOK_NS" get deployment dind-injector -o 'jsonpath={.spec.replicas}')
-    at_end "start_webhook $replicas"
-    kubectl --namespace "$WEBHOOK_NS" scale deployment dind-injector --replicas=0 >/dev/null
-    kubectl --namespace "$WEBHOOK_NS" wait pod --all --for=delete --timeout=60s >/dev/null ||
-        fail 'the webhook does not stop'
+    at_end start_webhook
+    take_down_webhook >"$RESULTS/deployment.json"
     until_true 30 webhook_is_gone || fail 'the webhook is still called'
 }
 
 start_webhook() {
-    kubectl --namespace "$WEBHOOK_NS" scale deployment dind-injector --replicas="$1" >/dev/null
-    kubectl --namespace "$WEBHOOK_NS" rollout status deployment dind-injector --timeout=60s >/dev/null
+    put_up_webhook <"$RESULTS/deployment.json"
     until_true 30 webhook_answers
 }
 
@@ -157,14 +152,8 @@ with_backstop() {
 }
 
 backstop_refuses() {
-    judge "$NS-backstop" "$E2E_DIR/scenarios/41-presets-alone/socket.yaml"
+    judge "$NS-backstop" "$E2E_DIR/scenarios/41-presets-policy/socket.yaml"
     [[ $VERDICT == refused ]]
-}
-
-# The webhook's replicas, those that end aside.
-replicas() {
-    kubectl --namespace "$WEBHOOK_NS" get pods -o json |
-        jq -r '.items[] | select(.metadata.deletionTimestamp == null) | .metadata.name'
 }
 
 # metrics POD: what a scrape of one replica shows.

@@ -1,41 +1,18 @@
 # shellcheck shell=bash
-# Words for scenarios that change the webhook's policy. It is everybody's: their names end in `-alone`.
+# For scenarios whose name ends in `-policy`: they come last, one by one, and from the first of
+# them on the webhook reads its policy from a ConfigMap, as the chart sets that up.
 
 POLICY=dind-injector-policy
 
-# with_policy FILE: until the scenario ends, the webhook's policy is mounted, as the chart does it.
-with_policy() {
-    local template=/spec/template/spec
-    local container=$template/containers/0
-    at_end without_policy
+# mount_policy FILE: called once, before the first of them.
+mount_policy() {
     kubectl --namespace "$WEBHOOK_NS" create configmap "$POLICY" --from-file=policy.yaml="$1" >/dev/null
-    kubectl --namespace "$WEBHOOK_NS" patch deployment dind-injector --type=json -p "[
-        {\"op\": \"add\", \"path\": \"$container/args/-\", \"value\": \"--config=/policy/policy.yaml\"},
-        {\"op\": \"add\", \"path\": \"$container/volumeMounts\",
-         \"value\": [{\"name\": \"policy\", \"mountPath\": \"/policy\"}]},
-        {\"op\": \"add\", \"path\": \"$template/volumes\",
-         \"value\": [{\"name\": \"policy\", \"configMap\": {\"name\": \"$POLICY\"}}]}
-    ]" >/dev/null
-    rolled_out
-    until_true 30 policy_in_force "$1" || fail "the webhook does not use $1"
-}
-
-without_policy() {
-    kubectl --namespace "$WEBHOOK_NS" rollout undo deployment dind-injector >/dev/null
-    rolled_out
-    kubectl --namespace "$WEBHOOK_NS" delete configmap "$POLICY" >/dev/null
-    until_true 30 webhook_answers
-}
-
-# Every replica is of the newest version. An older one would serve on for a moment, by what it has.
-rolled_out() {
-    local old
-    kubectl --namespace "$WEBHOOK_NS" rollout status deployment dind-injector --timeout=120s >/dev/null ||
-        fail 'the webhook was not replaced'
-    old=$(kubectl --namespace "$WEBHOOK_NS" get pods -o json |
-        jq -r '.items[] | select(.metadata.deletionTimestamp) | .metadata.name')
-    # shellcheck disable=SC2086 # one word for each
-    [[ -z $old ]] || kubectl --namespace "$WEBHOOK_NS" delete pod --now --ignore-not-found $old >/dev/null
+    take_down_webhook 2>/dev/null | jq --arg map "$POLICY" '.spec.template.spec |= (
+        .volumes += [{name: "policy", configMap: {name: $map}}]
+        | .containers[0].volumeMounts += [{name: "policy", mountPath: "/policy"}]
+        | .containers[0].args += ["--config=/policy/policy.yaml"])' >"$RESULTS/deployment-with-policy.json"
+    put_up_webhook <"$RESULTS/deployment-with-policy.json" ||
+        webhook_failed 'the webhook does not start with a policy file'
 }
 
 # new_policy FILE: what the ConfigMap holds from now on.
@@ -51,8 +28,8 @@ shown() {
     "$@"
 }
 
-# switch_policy FILE
-switch_policy() {
+# policy FILE: the webhook's from now on.
+policy() {
     new_policy "$1"
     until_true 60 shown policy_in_force "$1" || fail "the webhook does not take $1"
 }
