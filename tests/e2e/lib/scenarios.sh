@@ -6,6 +6,8 @@ run_scenarios() {
     mapfile -t names < <(select_scenarios "$@")
     ((${#names[@]})) || die "no scenario's name contains: $*"
 
+    # A trap runs with the redirections of what it interrupts.
+    exec {STDOUT}>&1 {STDERR}>&2
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
     trap finish EXIT
@@ -130,6 +132,7 @@ why_it_failed() {
 finish() {
     local status=$?
     trap - EXIT INT TERM HUP
+    exec >&"$STDOUT" 2>&"$STDERR"
     # Whatever fails here, the rest must still be removed.
     set +e
     # Scenarios that still run would report that their node is gone.
@@ -165,7 +168,8 @@ remember_machine() { MACHINE_BEFORE=$(machine_state | sort); }
 
 compare_machine() {
     local changed
-    changed=$(diff <(printf '%s\n' "$MACHINE_BEFORE") <(machine_state | sort)) && return
+    # In a trap, `return` alone would return the status from before it.
+    changed=$(diff <(printf '%s\n' "$MACHINE_BEFORE") <(machine_state | sort)) && return 0
     say 'left behind on this machine:'
     printf '%s\n' "$changed" >&2
     return 1
