@@ -121,6 +121,9 @@ fn a_daemon_set_is_judged_as_the_node_agent_that_it_may_be() {
     let daemon_set = created("DaemonSet", "ci", &template()).record;
     let deployment = created("Deployment", "ci", &template()).record;
     assert_ne!(daemon_set.reason, deployment.reason);
+    // With the words before it, too long for one warning, and never cut.
+    let text = daemon_set.warnings.join(" ");
+    assert!(text.ends_with("; it was left alone"), "{text}");
 }
 
 #[test]

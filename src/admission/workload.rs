@@ -115,7 +115,7 @@ fn foresee(
         Action::Changed(change) => (INJECTED, Some(change)),
     };
     let told = outcome.notices.iter().map(ToString::to_string);
-    warnings.extend(told.map(|notice| cut(&format!("in its Pods: {notice}"))));
+    warnings.extend(told.flat_map(|notice| lines(&format!("in its Pods: {notice}"))));
     Ok(Foresight {
         reason,
         rule: outcome.rule.unwrap_or_default().to_owned(),

@@ -18,12 +18,59 @@ k() { kubectl --namespace "$NS" "$@"; }
 
 # dind_injector …: the program under test, as an admin's command for this cluster.
 dind_injector() {
-    if [[ -n ${E2E_KUBECONFIG:-} ]]; then
+    if foreign; then
         KUBECONFIG=$E2E_KUBECONFIG "$E2E_BINARY" "$@"
     else
         # shellcheck disable=SC2153 # as in cluster.sh
         KUBECONFIG=$NODE_STATE/config/admin.kubeconfig nsenter --target "$(<"$NODE_STATE/pid")" --net "$E2E_BINARY" "$@"
     fi
+}
+
+# beside SUFFIX [LABEL…]: a namespace $NS-SUFFIX with these labels alone; it goes with the scenario.
+beside() {
+    local namespace=$NS-$1
+    shift
+    kubectl create namespace "$namespace" >/dev/null
+    kubectl label namespace "$namespace" "$E2E_LABEL=${SCENARIO_DIR##*/}" "$@" >/dev/null
+    until_true 20 kubectl get --namespace "$namespace" serviceaccount default >/dev/null 2>&1 ||
+        fail "namespace $namespace has no service account"
+}
+
+# judge NAMESPACE FILE: what becomes of a Pod there, by a dry run: $VERDICT in one word, the Pod as
+# it would be stored in $STORED, what kubectl says in $SAID.
+judge() {
+    local said=$RESULTS/$NS.said
+    if ! STORED=$(kubectl create --namespace "$1" --dry-run=server -o json -f "$2" 2>"$said"); then
+        VERDICT=refused
+        ! grep -F 'admission webhook "pods.dind-injector.io" denied the request' "$said" >/dev/null || VERDICT=denied
+    elif is_swapped <<<"$STORED"; then
+        VERDICT=swapped
+    elif grep '^Warning: ' "$said" >/dev/null; then
+        VERDICT=warned
+    else
+        VERDICT=left
+    fi
+    SAID=$(<"$said")
+}
+
+# expect VERDICT NAMESPACE FILE
+expect() {
+    judge "$2" "$3"
+    [[ $VERDICT == "$1" ]] || fail "${3##*/} in $2 is $VERDICT, not $1: $SAID"
+}
+
+# Whether the Pod on standard input has a daemon of its own in place of the node's.
+is_swapped() {
+    jq --exit-status '(.spec.initContainers // [] | any(.name == "dind" and .restartPolicy == "Always"))
+        and (.spec.volumes | all(.hostPath.path != "/var/run/docker.sock"))' >/dev/null
+}
+
+# said TEXT…: kubectl said each of them.
+said() {
+    local text
+    for text; do
+        grep -F -- "$text" <<<"$SAID" >/dev/null || fail "kubectl does not say \"$text\" but: $SAID"
+    done
 }
 
 # field KIND/NAME JSONPATH: one value of an object as the API server has it.
@@ -95,52 +142,46 @@ webhook_is_gone() { ! webhook_answers; }
 
 # Likewise: no replica runs until the end.
 stop_webhook() {
-    local replicas
-    replicas=$(kubectl --namespace "$WEBHOOK_NS" get deployment dind-injector -o 'jsonpath={.spec.replicas}')
-    at_end "start_webhook $replicas"
-    kubectl --namespace "$WEBHOOK_NS" scale deployment dind-injector --replicas=0 >/dev/null
-    kubectl --namespace "$WEBHOOK_NS" wait pod --all --for=delete --timeout=60s >/dev/null ||
-        fail 'the webhook does not stop'
+    at_end start_webhook
+    take_down_webhook >"$RESULTS/deployment.json"
     until_true 30 webhook_is_gone || fail 'the webhook is still called'
 }
 
 start_webhook() {
-    kubectl --namespace "$WEBHOOK_NS" scale deployment dind-injector --replicas="$1" >/dev/null
-    kubectl --namespace "$WEBHOOK_NS" rollout status deployment dind-injector --timeout=60s >/dev/null
+    put_up_webhook <"$RESULTS/deployment.json"
     until_true 30 webhook_answers
 }
 
-# Likewise: every replica follows the policy in this file until the end.
-with_policy() {
-    at_end "follow_policy '$WEBHOOK_POLICY'"
-    follow_policy "$1" || fail 'the webhook does not follow the new policy'
+# The backstop's policy is there until the scenario ends. It refuses only in namespaces with its label.
+with_backstop() {
+    at_end "kubectl delete -f '$REPO_DIR/manifests/backstop.yaml' >/dev/null"
+    kubectl create -f "$REPO_DIR/manifests/backstop.yaml" >/dev/null
+    beside backstop dind-injector.io/backstop=enabled
+    # The API server takes a moment to have it compiled.
+    until_true 30 backstop_refuses || fail 'the backstop refuses nothing'
 }
 
-follow_policy() {
-    policy_config_map "$1" | kubectl apply -f - >/dev/null
-    until_true 120 policy_is "$(sha256sum <"$1" | cut -d' ' -f1)"
+backstop_refuses() {
+    judge "$NS-backstop" "$E2E_DIR/scenarios/41-presets-policy/socket.yaml"
+    [[ $VERDICT == refused ]]
 }
 
-policy_is() {
-    local pod
-    for pod in $(webhook_pods); do
-        webhook_metrics "$pod" | grep -F "sha256=\"$1\"" >/dev/null && continue
-        # The kubelet looks at a ConfigMap when it looks at its Pod: once a minute, or when that changes.
-        kubectl --namespace "$WEBHOOK_NS" annotate pod "$pod" --overwrite "e2e/asked-at=$SECONDS" >/dev/null
-        sleep 1
-        return 1
+# metrics POD: what a scrape of one replica shows.
+metrics() { kubectl get --raw "/api/v1/namespaces/$WEBHOOK_NS/pods/$1:9090/proxy/metrics"; }
+
+# in_metrics LINE: every replica shows it.
+in_metrics() {
+    local replica
+    for replica in $(replicas); do
+        metrics "$replica" | grep -Fx -- "$1" >/dev/null || return 1
     done
 }
 
-webhook_pods() { kubectl --namespace "$WEBHOOK_NS" get pods -o 'jsonpath={.items[*].metadata.name}'; }
-
-webhook_metrics() { kubectl get --raw "/api/v1/namespaces/$WEBHOOK_NS/pods/$1:9090/proxy/metrics"; }
-
 # How many reviews the webhook has answered, by its own count.
 reviews() {
-    local pod
-    for pod in $(webhook_pods); do
-        webhook_metrics "$pod"
+    local replica
+    for replica in $(replicas); do
+        metrics "$replica"
     done | awk '/^dind_injector_reviews_total/ { sum += $NF } END { print sum + 0 }'
 }
 

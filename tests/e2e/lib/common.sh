@@ -6,6 +6,9 @@ E2E_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # Binaries and images outlive a run, and a checkout: they live outside the tree.
 E2E_CACHE=${E2E_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/dind-injector-e2e}
 
+# Whether the cluster is somebody else's.
+foreign() { [[ -n ${E2E_KUBECONFIG:-} ]]; }
+
 # Who reads this is waiting: each line says how far into the run it was printed.
 say() { printf '%4ds  %s\n' "$SECONDS" "$*" >&2; }
 

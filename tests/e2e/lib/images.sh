@@ -3,7 +3,8 @@
 # layer is a plain tar, all of them are in one archive as `docker save` would write it.
 
 # Tagged as the sidecar's default image is, so that Pods find it on the node.
-DIND_IMAGE=docker.io/library/docker:28.5.2-dind
+DIND_IMAGE=docker.io/library/$(sed -n 's/^pub const DEFAULT_IMAGE: &str = "\(.*\)";$/\1/p' \
+    "$E2E_DIR/../../src/sidecar/profile.rs")
 # A CI job's image: a shell and the Docker client with its plugins, no daemon.
 APP_IMAGE=docker.io/dind-injector-e2e/app:1
 PAUSE_IMAGE=docker.io/dind-injector-e2e/pause:1
@@ -13,6 +14,7 @@ INNER_IMAGE=docker.io/library/busybox:latest
 images_key() {
     {
         basename "$E2E_BIN"
+        echo "$DIND_IMAGE"
         cat "$E2E_DIR/lib/images.sh" "$E2E_DIR"/images/*
         cat "$(command -v busybox)" "$(command -v tini-static)" "$(command -v xtables-nft-multi)"
     } | sha256sum | cut -c1-16
@@ -35,6 +37,10 @@ ensure_images() {
 
 build_images() {
     set -e
+    local docker
+    docker=$(module_version docker github.com/docker/docker)
+    [[ $DIND_IMAGE == */docker:${docker#v}-dind ]] ||
+        die "the default image (src/sidecar/profile.rs) is $DIND_IMAGE, and cluster/docker is of $docker"
     mkdir "$IMAGE_WORK"/{roots,layers,out}
     layer busybox busybox_files
     layer pause pause_files

@@ -6,20 +6,29 @@ run_scenarios() {
     mapfile -t names < <(select_scenarios "$@")
     ((${#names[@]})) || die "no scenario's name contains: $*"
 
+    # A trap runs with the redirections of what it interrupts.
+    exec {STDOUT}>&1 {STDERR}>&2
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
     trap finish EXIT
-    remember_machine
+    foreign || remember_machine
     RESULTS=$(mktemp -d)
     # First what can take minutes, so that no node waits for it.
     ensure_binary
     bring_up
     install_webhook
 
-    # Those that change the webhook or the cluster for everybody come last, one by one.
+    # Most run under the manifests as they are, side by side; then, one by one, those that change the
+    # webhook or the cluster for everybody. From the first that needs a policy of the tests' own on
+    # the webhook reads its policy from a ConfigMap, so that this is set up once and never taken back.
     say "running ${#names[@]} scenarios"
-    run_parallel "$(printf '%s\n' "${names[@]}" | grep -v -e '-alone$')"
-    run_each "$(printf '%s\n' "${names[@]}" | grep -e '-alone$')"
+    run_parallel "$(named_like -v -e '-(alone|ruled|policy)$')"
+    run_each "$(named_like -e '-alone$')"
+    if [[ -n $(named_like -e '-(ruled|policy)$') ]]; then
+        mount_policy "$E2E_DIR/policy.yaml"
+        run_parallel "$(named_like -e '-ruled$')"
+        run_each "$(named_like -e '-policy$')"
+    fi
 
     for name in "${names[@]}"; do
         if [[ $(cat "$RESULTS/$name.status" 2>/dev/null) == 0 ]]; then
@@ -31,6 +40,9 @@ run_scenarios() {
     VERDICT="$passed passed, $failed failed"
     ((failed == 0)) || FAILED=1
 }
+
+# named_like [-v] -e PATTERN: those of $names that do, or do not.
+named_like() { printf '%s\n' "${names[@]}" | grep -E "$@" || true; }
 
 select_scenarios() {
     local dir name word
@@ -80,7 +92,7 @@ run_scenario() {
             why_it_failed "e2e-$name" 2>&1 | sed 's/^/      /'
         } >&2
     fi
-    [[ -n ${E2E_KEEP:-} ]] || kubectl delete namespace "e2e-$name" --wait=false >/dev/null 2>&1 || true
+    [[ -n ${E2E_KEEP:-} ]] || kubectl delete namespace --selector "$E2E_LABEL=$name" --wait=false >/dev/null 2>&1 || true
 }
 
 check_scenario() {
@@ -93,7 +105,7 @@ check_scenario() {
     source "$E2E_DIR/lib/checks.sh"
     kubectl create namespace "$NS" >/dev/null
     # Where the built-in policy swaps and honors annotations.
-    kubectl label namespace "$NS" dind-injector.io/injection=enabled >/dev/null
+    kubectl label namespace "$NS" "$E2E_LABEL=$1" dind-injector.io/injection=enabled >/dev/null
     # Pods are refused until the namespace has its service account.
     until_true 20 kubectl get --namespace "$NS" serviceaccount default >/dev/null 2>&1 ||
         fail "namespace $NS has no service account"
@@ -125,6 +137,7 @@ why_it_failed() {
 finish() {
     local status=$?
     trap - EXIT INT TERM HUP
+    exec >&"$STDOUT" 2>&"$STDERR"
     # Whatever fails here, the rest must still be removed.
     set +e
     # Scenarios that still run would report that their node is gone.
@@ -133,7 +146,7 @@ finish() {
         ! node_is_up || how_to_use
     else
         remove_webhook || status=1
-        if [[ -z ${E2E_KUBECONFIG:-} ]]; then
+        if ! foreign; then
             cluster_down
             compare_machine || status=1
         fi
@@ -160,7 +173,8 @@ remember_machine() { MACHINE_BEFORE=$(machine_state | sort); }
 
 compare_machine() {
     local changed
-    changed=$(diff <(printf '%s\n' "$MACHINE_BEFORE") <(machine_state | sort)) && return
+    # In a trap, `return` alone would return the status from before it.
+    changed=$(diff <(printf '%s\n' "$MACHINE_BEFORE") <(machine_state | sort)) && return 0
     say 'left behind on this machine:'
     printf '%s\n' "$changed" >&2
     return 1

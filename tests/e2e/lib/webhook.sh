@@ -3,20 +3,22 @@
 
 REPO_DIR=$(cd "$E2E_DIR/../.." && pwd)
 WEBHOOK_NS=dind-injector
+# On every namespace of a run, with the scenario's name: what one left can be told from an installation.
+E2E_LABEL=dind-injector-e2e
 # What is applied. Where it says CA_BUNDLE, the runner makes the webhook's certificate.
 WEBHOOK_MANIFESTS=${E2E_MANIFESTS:-$REPO_DIR/manifests/install.yaml}
-# What it is to follow. The built-in policy is part of it.
-WEBHOOK_POLICY=$E2E_DIR/policy.yaml
 
 install_webhook() {
     say 'installing the webhook'
-    [[ -n ${E2E_KUBECONFIG:-} ]] || load_webhook_image
+    foreign || load_webhook_image
+    INSTALLED=1
     webhook_manifests | kubectl apply -f - >/dev/null || die 'the manifests do not apply'
+    kubectl label namespace "$WEBHOOK_NS" "$E2E_LABEL=run" >/dev/null
     kubectl --namespace "$WEBHOOK_NS" rollout status deployment/dind-injector --timeout=60s >/dev/null ||
         webhook_failed 'the webhook did not become ready'
     # Scenarios ask again, so it stays until the end.
     kubectl create namespace e2e-probe >/dev/null
-    kubectl label namespace e2e-probe dind-injector.io/injection=enabled >/dev/null
+    kubectl label namespace e2e-probe "$E2E_LABEL=run" dind-injector.io/injection=enabled >/dev/null
     # Ready is not yet called: endpoints, certificates and the namespace's label take a moment.
     until_true 30 webhook_answers || webhook_failed 'the API server does not reach the webhook'
 }
@@ -44,26 +46,10 @@ ensure_binary() {
         E2E_BINARY=${CARGO_TARGET_DIR:-$REPO_DIR/target}/debug/dind-injector
     fi
     [[ -x $E2E_BINARY ]] || die "E2E_BINARY=$E2E_BINARY cannot be executed"
+    E2E_BINARY=$(realpath "$E2E_BINARY")
 }
 
-# As the chart does it with a policy of the admin's own.
 webhook_manifests() {
-    plain_manifests | kubectl create --dry-run=client -o json -f - | jq '
-        (if .kind == "List" then .items[] else . end) |
-        if .kind == "Deployment" then .spec.template.spec |= (
-            .containers[0].args += ["--config=/policy/policy.yaml"] |
-            .containers[0].volumeMounts += [{name: "policy", mountPath: "/policy", readOnly: true}] |
-            .volumes += [{name: "policy", configMap: {name: "dind-injector-policy"}}]
-        ) else . end'
-    policy_config_map "$WEBHOOK_POLICY"
-}
-
-policy_config_map() {
-    kubectl create configmap dind-injector-policy --namespace "$WEBHOOK_NS" --dry-run=client -o json \
-        --from-file="policy.yaml=$1"
-}
-
-plain_manifests() {
     if ! grep CA_BUNDLE "$WEBHOOK_MANIFESTS" >/dev/null; then
         cat "$WEBHOOK_MANIFESTS"
         return
@@ -82,9 +68,14 @@ make_webhook_certificate() (
         -addext 'subjectAltName=DNS:dind-injector.dind-injector.svc' 2>/dev/null
 )
 
-# The binary with the libraries that this build of it links, under the name the manifests give.
 load_webhook_image() {
-    local image
+    webhook_image "$NODE_STATE/webhook.tar"
+    import_images "$NODE_STATE/webhook.tar"
+}
+
+# The binary with the libraries that this build of it links, under the name the manifests give.
+webhook_image() {
+    local archive=$1 image
     image=$(grep -oE 'image: *"?[^" ]*dind-injector[^" ]*' "$WEBHOOK_MANIFESTS" | sed 's/image: *"\{0,1\}//' | head -n 1)
     IMAGE_WORK=$(mktemp -d "$E2E_CACHE/building.XXXXXX")
     mkdir "$IMAGE_WORK"/{roots,layers,out}
@@ -92,7 +83,7 @@ load_webhook_image() {
     archive webhook
     image "$image" '"Entrypoint": ["/dind-injector"], "User": "65532:65532"' webhook
     finish_archive
-    import_images "$IMAGE_WORK/out/webhook.tar"
+    mv "$IMAGE_WORK/out/webhook.tar" "$archive"
     rm -rf "$IMAGE_WORK"
 }
 
@@ -101,6 +92,29 @@ webhook_files() {
     # Symbols are most of a development build, and the node unpacks every byte.
     strip -o dind-injector "$E2E_BINARY"
     rm ".$E2E_BINARY"
+}
+
+# The webhook's replicas, those that end aside.
+replicas() {
+    kubectl --namespace "$WEBHOOK_NS" get pods -o json |
+        jq -r '.items[] | select(.metadata.deletionTimestamp == null) | .metadata.name'
+}
+
+# Ends the replicas and prints their Deployment. Its Pods are left to no controller first, so that
+# each is ended once, and at once: an end in order takes 15 seconds, and no order cuts that short.
+take_down_webhook() {
+    local all=(--namespace "$WEBHOOK_NS")
+    kubectl "${all[@]}" get deployment dind-injector -o json |
+        jq 'del(.status, .metadata.uid, .metadata.resourceVersion, .metadata.creationTimestamp, .metadata.managedFields)'
+    kubectl "${all[@]}" delete deployment dind-injector --cascade=orphan >&2
+    kubectl "${all[@]}" delete replicasets --all --cascade=orphan >&2
+    kubectl "${all[@]}" delete pods --all --now >&2
+}
+
+# put_up_webhook: what is on standard input, as that printed it.
+put_up_webhook() {
+    kubectl create -f - >/dev/null
+    kubectl --namespace "$WEBHOOK_NS" rollout status deployment dind-injector --timeout=120s >/dev/null
 }
 
 webhook_failed() {
@@ -116,9 +130,29 @@ webhook_log() {
     done
 }
 
+need_cluster() {
+    need kubectl 'it speaks to the cluster that E2E_KUBECONFIG names'
+    kubectl version >/dev/null 2>&1 || die "no cluster answers at E2E_KUBECONFIG=$E2E_KUBECONFIG"
+}
+
+# The scenarios stop the webhook, change its policy and remove it at the end: not with one that is used.
+not_installed() {
+    kubectl get namespace "$WEBHOOK_NS" >/dev/null 2>&1 || return 0
+    left_by_a_run || die "namespace $WEBHOOK_NS is there: the tests would change that installation and remove it"
+    die 'an earlier run is still there (tests/e2e/run down removes it)'
+}
+
+left_by_a_run() { kubectl get namespaces --selector "$E2E_LABEL" -o name | grep -x "namespace/$WEBHOOK_NS" >/dev/null; }
+
 # A cluster of its own goes as a whole.
 remove_webhook() {
-    [[ -n ${E2E_KUBECONFIG:-} ]] || return 0
-    kubectl delete namespace e2e-probe --ignore-not-found --wait=false >/dev/null
+    foreign && [[ -n ${INSTALLED:-} ]] || return 0
+    remove_remains
+}
+
+# Waits until all is gone, so that the next run finds nothing.
+remove_remains() {
+    say 'removing what was created in the cluster'
     webhook_manifests | kubectl delete --ignore-not-found -f - >/dev/null
+    kubectl delete namespace --selector "$E2E_LABEL" >/dev/null
 }
