@@ -48,7 +48,7 @@ fn names_node_address(container: &Container<'_>, value: &str) -> bool {
     match Environment::of(container).expand(value) {
         Expanded::Pieces(pieces) => pieces.iter().any(|piece| match piece {
             Piece::From(source) => is_node_address(source),
-            Piece::Known(_) => false,
+            Piece::Known(_) | Piece::Unset(_) => false,
         }),
         Expanded::Unknown => false,
     }

@@ -27,13 +27,16 @@ pub enum Piece<'a> {
     Known(String),
     /// The value of a variable with this `valueFrom`, known to the kubelet.
     From(&'a RawValue),
+    /// A variable that is not in the container's `env`. It may be a Service's, or come from
+    /// `envFrom`; the kubelet leaves `$(NAME)` where it is neither.
+    Unset(String),
 }
 
 impl Piece<'_> {
     /// What keeping it costs, in bytes.
     fn size(&self) -> usize {
         match self {
-            Self::Known(text) => text.len() + size_of::<Self>(),
+            Self::Known(text) | Self::Unset(text) => text.len() + size_of::<Self>(),
             Self::From(_) => size_of::<Self>(),
         }
     }
@@ -44,7 +47,7 @@ impl Piece<'_> {
 pub enum Expanded<'a> {
     /// The parts, in order, with no two [`Piece::Known`] side by side.
     Pieces(Vec<Piece<'a>>),
-    /// It names a variable that is not in the container's `env`, or grows too long.
+    /// It grows too long.
     Unknown,
 }
 
@@ -95,9 +98,18 @@ impl<'c, 'a> Environment<'c, 'a> {
         environment
     }
 
-    /// The value of a variable, where all of it is known.
-    pub fn value(&self, name: &str) -> Option<&str> {
-        self.values.get(name)?.known()
+    /// The value of a variable, for another container of the Pod: what only this one has is
+    /// put in, what every container has stays a reference. None where it cannot be told.
+    pub fn value_elsewhere(&self, name: &str) -> Option<String> {
+        let Expanded::Pieces(pieces) = self.values.get(name)? else {
+            return None;
+        };
+        let texts = pieces.iter().map(|piece| match piece {
+            Piece::Known(text) => Some(literal(text)),
+            Piece::Unset(name) => Some(format!("$({name})")),
+            Piece::From(_) => None,
+        });
+        texts.collect()
     }
 
     /// Expands `text` with these variables.
@@ -121,7 +133,8 @@ impl<'c, 'a> Environment<'c, 'a> {
                     Some(end) => {
                         match self.values.get(&after[1..end]) {
                             Some(Expanded::Pieces(pieces)) => out.append(pieces),
-                            Some(Expanded::Unknown) | None => return Expanded::Unknown,
+                            Some(Expanded::Unknown) => return Expanded::Unknown,
+                            None => out.unset(&after[1..end]),
                         }
                         &after[end + 1..]
                     }
@@ -162,8 +175,15 @@ impl<'a> Builder<'a> {
         self.length += text.len();
         match self.pieces.last_mut() {
             Some(Piece::Known(last)) => last.push_str(text),
-            Some(Piece::From(_)) | None => self.pieces.push(Piece::Known(text.to_owned())),
+            Some(Piece::From(_) | Piece::Unset(_)) | None => {
+                self.pieces.push(Piece::Known(text.to_owned()));
+            }
         }
+    }
+
+    fn unset(&mut self, name: &str) {
+        self.length += name.len();
+        self.pieces.push(Piece::Unset(name.to_owned()));
     }
 
     fn append(&mut self, pieces: &[Piece<'a>]) {
@@ -171,6 +191,7 @@ impl<'a> Builder<'a> {
             match piece {
                 Piece::Known(text) => self.push(text),
                 Piece::From(source) => self.pieces.push(Piece::From(source)),
+                Piece::Unset(name) => self.unset(name),
             }
         }
     }

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use crate::names::{self, env};
-use crate::pod::expand::{Environment, literal};
+use crate::pod::expand::Environment;
 use crate::pod::place::Place;
 use crate::pod::view::Pod;
 
@@ -120,7 +120,7 @@ fn inherited_proxy<'p>(pod: &Pod<'_>, users: &[Place]) -> Vec<EnvEntry<'p>> {
         let environment = Environment::of(container);
         let known: Vec<EnvEntry<'p>> = PROXY_VARIABLES
             .into_iter()
-            .filter_map(|name| Some(EnvEntry::new(name, literal(environment.value(name)?))))
+            .filter_map(|name| Some(EnvEntry::new(name, environment.value_elsewhere(name)?)))
             .collect();
         (!known.is_empty()).then_some(known)
     });

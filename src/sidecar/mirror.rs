@@ -251,7 +251,7 @@ impl<'p, 'a> MirrorBuilder<'p, 'a> {
         let environment = environment.get_or_insert_with(|| Environment::of(container));
         match environment.expand(&mount.sub_path_expr) {
             Expanded::Unknown => None,
-            Expanded::Pieces(pieces) if pieces.iter().any(is_of_its_container) => None,
+            Expanded::Pieces(pieces) if !pieces.iter().all(is_same_elsewhere) => None,
             expanded if expanded.known().is_some() => expanded
                 .known()
                 .map(|text| SubPath::Literal(text.to_owned())),
@@ -265,6 +265,8 @@ impl<'p, 'a> MirrorBuilder<'p, 'a> {
                             expression.push_str(&self.copied_variable(source));
                             expression.push(')');
                         }
+                        // Refused above.
+                        Piece::Unset(_) => return None,
                     }
                 }
                 Some(SubPath::Expression(expression))
@@ -313,9 +315,10 @@ pub enum Why {
     SubPathExpr,
 }
 
-/// Whether a piece is an amount of whichever container reads it.
+/// Whether a piece means in the sidecar what it means in its container. An amount without a
+/// container's name is that of whoever reads it.
 /// Source: `k8s.io/api/core/v1/types.go`, `ResourceFieldSelector`.
-fn is_of_its_container(piece: &Piece<'_>) -> bool {
+fn is_same_elsewhere(piece: &Piece<'_>) -> bool {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Source<'a> {
@@ -329,12 +332,13 @@ fn is_of_its_container(piece: &Piece<'_>) -> bool {
         container_name: Text<'a>,
     }
     match piece {
-        Piece::Known(_) => false,
+        Piece::Known(_) => true,
+        Piece::Unset(_) => false,
         // What cannot be read is copied as it is, for the API server to refuse.
         Piece::From(source) => serde_json::from_str::<Source<'_>>(source.get())
             .ok()
             .and_then(|source| source.resource_field_ref)
-            .is_some_and(|amount| amount.container_name.is_empty()),
+            .is_none_or(|amount| !amount.container_name.is_empty()),
     }
 }
 
