@@ -61,12 +61,13 @@ impl Logging {
 
 #[test]
 fn a_running_webhook_logs_more_or_less_when_its_file_says_so() {
-    // It says "serving" at level info.
-    let mut logging = Logging::start("logs", "error\n");
+    // It says "serving" at level info, and has read the file by then.
+    let mut logging = Logging::start("logs", "info\n");
+    while logging.next()["message"] != "serving" {}
     logging.set("warn,dind_injector::reload=info\n");
-    let first = logging.next();
-    assert_eq!(first["message"], "took a file's new content", "{first}");
-    assert_eq!(first["file"], "log_filter");
+    let taken = logging.next();
+    assert_eq!(taken["message"], "took a file's new content", "{taken}");
+    assert_eq!(taken["file"], "log_filter");
 
     logging.set("debgu\n");
     let refused = logging.next();
