@@ -466,3 +466,68 @@ fn the_page_needs_nothing_but_itself() {
         assert_eq!(page.matches(outside).count(), 0, "{outside}");
     }
 }
+
+/// The verdicts of a policy file are those of the webhook with the same file, which `explain`
+/// tells.
+#[test]
+fn with_a_policy_file_the_verdicts_are_those_of_that_policy() {
+    let directory = Dir::new()
+        .with("swapped.yaml", SWAPPED)
+        .with("denied.yaml", &denied())
+        .with("root.yaml", &warned());
+    let preset = |name: &str| {
+        let file = format!("manifests/presets/{name}.yaml");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        path.to_str().unwrap().to_owned()
+    };
+    let verdicts = |policy: &str| {
+        let scanned = directory.scan(&[".", "--config", policy, "-o", "json"]);
+        let found = json(&scanned);
+        let rows = found["workloads"].as_array().unwrap().iter();
+        let rows = rows.map(|row| row["verdict"].as_str().unwrap().to_owned());
+        (rows.collect::<Vec<_>>(), scanned.status)
+    };
+    // denied.yaml, root.yaml, swapped.yaml
+    let expected = |of: [&str; 3]| (of.map(str::to_owned).to_vec(), 1);
+    assert_eq!(verdicts(&preset("audit")), expected(["warned"; 3]));
+    assert_eq!(
+        verdicts(&preset("migrate")),
+        expected(["warned", "warned", "swapped"])
+    );
+    assert_eq!(
+        verdicts(&preset("enforce")),
+        expected(["denied", "denied", "swapped"])
+    );
+    let fails = |policy: &str| {
+        let policy = preset(policy);
+        directory
+            .scan(&[".", "--config", &policy, "--fail-on", "denied"])
+            .status
+    };
+    assert_eq!((fails("migrate"), fails("enforce")), (0, 1));
+    let broken = directory.scan(&[".", "--config", "swapped.yaml"]);
+    assert_eq!(broken.status, 2, "{}", broken.err);
+}
+
+#[test]
+fn a_reporter_takes_no_paths_no_format_and_no_short_interval() {
+    let directory = Dir::new().with("a.yaml", CLEAN);
+    for (args, says) in [
+        (&["--watch", "a.yaml"][..], "cannot be used with"),
+        (&["--watch", "-o", "html"], "cannot be used with"),
+        (&["--watch", "--fail-on", "any"], "cannot be used with"),
+        (
+            &["--watch", "--interval", "1s"],
+            "the shortest interval is 10s",
+        ),
+        (
+            &["--watch", "--interval", "soon"],
+            "expected a whole number",
+        ),
+        (&["--watch", "--kubeconfig", "none"], "none"),
+    ] {
+        let ended = directory.scan(args);
+        assert_eq!(ended.status, 2, "{args:?}");
+        assert!(ended.err.contains(says), "{args:?}: {}", ended.err);
+    }
+}

@@ -42,8 +42,8 @@ Examples:
 
 Read are Kubernetes manifests (YAML or JSON, Lists and many documents), workflows and tasks of
 Argo and Tekton, runner sets, Drone pipelines, Jenkins pipelines and agent templates, and GitLab
-Runner settings, also inside of ConfigMaps and chart values. Not read are Woodpecker pipelines and
-Compose files: their containers are no Pods.
+Runner settings, also inside of ConfigMaps and chart values. Woodpecker pipelines and Compose
+files are not read.
 
 Exit status: 0 nothing found, 1 found (see --fail-on), 2 an error, or a result that is not complete.")]
 pub struct ScanArgs {
