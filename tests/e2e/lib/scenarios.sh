@@ -138,7 +138,7 @@ why_it_failed() {
 finish() {
     local status=$?
     trap - EXIT INT TERM HUP
-    exec >&"$STDOUT" 2>&"$STDERR"
+    exec 1>&"$STDOUT" 2>&"$STDERR"
     # Whatever fails here, the rest must still be removed.
     set +e
     # Scenarios that still run would report that their node is gone.
