@@ -16,7 +16,7 @@ dockerd) ;;
 esac
 
 if [ "$1" = dockerd ]; then
-	find /run /var/run -iname 'docker*.pid' -delete || :
+	find /run /var/run -iname 'docker*.pid' -exec rm -f {} + || :
 
 	# Set: legacy. Set to nothing: nft. Unset: legacy only where its tables are in use.
 	if [ "${DOCKER_IPTABLES_LEGACY+given}" ]; then
@@ -29,7 +29,9 @@ if [ "$1" = dockerd ]; then
 	fi
 	iptables --version
 
-	set -- docker-init -- dind "$@"
+	# As the official one does: who takes the wrapper's right to run away does without it.
+	[ ! -x /usr/local/bin/dind ] || set -- dind "$@"
+	set -- docker-init -- "$@"
 fi
 
 exec "$@"

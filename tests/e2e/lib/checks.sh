@@ -13,6 +13,15 @@ fail() {
 # Worth knowing of a scenario that passes, in one line.
 note() { printf 'note: %s\n' "$*"; }
 
+# needs_node WHY: for what looks at the node from inside (on_node). In somebody else's cluster the
+# scenario ends here, and counts as not run.
+needs_node() {
+    ! foreign || {
+        printf 'not run here: %s\n' "$*"
+        exit "$NOT_RUN"
+    }
+}
+
 # kubectl in the scenario's namespace.
 k() { kubectl --namespace "$NS" "$@"; }
 

@@ -6,6 +6,11 @@ POLICY=dind-injector-policy
 
 # mount_policy FILE: called once, before the first of them.
 mount_policy() {
+    if kubectl --namespace "$WEBHOOK_NS" get deployment dind-injector -o yaml | grep -F -- --config=/policy/ >/dev/null; then
+        # Installed so.
+        new_policy "$1"
+        return
+    fi
     kubectl --namespace "$WEBHOOK_NS" create configmap "$POLICY" --from-file=policy.yaml="$1" >/dev/null
     take_down_webhook 2>/dev/null | jq --arg map "$POLICY" '.spec.template.spec |= (
         .volumes += [{name: "policy", configMap: {name: $map}}]

@@ -1,8 +1,11 @@
 # shellcheck shell=bash
 # Finds the scenarios, runs them side by side, and reports.
 
+# The status of a scenario that cannot be run in this cluster.
+NOT_RUN=77
+
 run_scenarios() {
-    local names passed=0 failed=0
+    local names passed=0 failed=0 not_run=0
     mapfile -t names < <(select_scenarios "$@")
     ((${#names[@]})) || die "no scenario's name contains: $*"
 
@@ -31,13 +34,14 @@ run_scenarios() {
     fi
 
     for name in "${names[@]}"; do
-        if [[ $(cat "$RESULTS/$name.status" 2>/dev/null) == 0 ]]; then
-            passed=$((passed + 1))
-        else
-            failed=$((failed + 1))
-        fi
+        case $(cat "$RESULTS/$name.status" 2>/dev/null) in
+        0) passed=$((passed + 1)) ;;
+        "$NOT_RUN") not_run=$((not_run + 1)) ;;
+        *) failed=$((failed + 1)) ;;
+        esac
     done
     VERDICT="$passed passed, $failed failed"
+    ((not_run == 0)) || VERDICT+=", $not_run not run here"
     ((failed == 0)) || FAILED=1
 }
 
@@ -85,6 +89,8 @@ run_scenario() {
     if ((status == 0)); then
         say "ok    $name ($((SECONDS - started)) s)"
         sed -n 's/^note: /            /p' "$RESULTS/$name.log" >&2
+    elif ((status == NOT_RUN)); then
+        say "----  $name: $(tail -n 1 "$RESULTS/$name.log")"
     else
         say "FAIL  $name ($((SECONDS - started)) s)"
         {
@@ -137,7 +143,7 @@ why_it_failed() {
 finish() {
     local status=$?
     trap - EXIT INT TERM HUP
-    exec >&"$STDOUT" 2>&"$STDERR"
+    exec 1>&"$STDOUT" 2>&"$STDERR"
     # Whatever fails here, the rest must still be removed.
     set +e
     # Scenarios that still run would report that their node is gone.
