@@ -4,6 +4,7 @@
 
 # Tagged as the sidecar's default image is, so that Pods find it on the node.
 DIND_IMAGE=docker.io/library/docker:28.5.2-dind
+ROOTLESS_IMAGE=docker.io/library/docker:28.5.2-dind-rootless
 # A CI job's image: a shell and the Docker client with its plugins, no daemon.
 APP_IMAGE=docker.io/dind-injector-e2e/app:1
 PAUSE_IMAGE=docker.io/dind-injector-e2e/pause:1
@@ -14,7 +15,7 @@ images_key() {
     {
         basename "$E2E_BIN"
         cat "$E2E_DIR/lib/images.sh" "$E2E_DIR"/images/*
-        cat "$(command -v busybox)" "$(command -v tini-static)" "$(command -v xtables-nft-multi)"
+        cat "$(command -v busybox)" "$(command -v tini-static)" "$(command -v xtables-nft-multi)" "$(command -v rootlesskit)"
     } | sha256sum | cut -c1-16
 }
 
@@ -23,6 +24,7 @@ ensure_images() {
     need busybox 'tests/e2e/install-deps installs it'
     need tini-static 'tests/e2e/install-deps installs it'
     need xtables-nft-multi 'tests/e2e/install-deps installs it (iptables)'
+    need rootlesskit 'tests/e2e/install-deps installs it'
     E2E_IMAGES=$E2E_CACHE/images-$(images_key)
     [[ -d $E2E_IMAGES ]] && return
     say 'building the images'
@@ -40,6 +42,7 @@ build_images() {
     layer pause pause_files
     layer client client_files
     layer daemon daemon_files
+    layer rootless rootless_files
 
     archive inner
     image "$INNER_IMAGE" '"Cmd": ["sh"]' busybox
@@ -51,6 +54,8 @@ build_images() {
     image "$APP_IMAGE" '"Cmd": ["sh"]' busybox client inner-image
     image "$DIND_IMAGE" '"Entrypoint": ["dockerd-entrypoint.sh"], "Volumes": {"/var/lib/docker": {}}' \
         busybox client daemon
+    image "$ROOTLESS_IMAGE" '"Entrypoint": ["dockerd-entrypoint.sh"], "User": "rootless", "Volumes": {"/home/rootless/.local/share/docker": {}}' \
+        busybox client daemon rootless
     finish_archive
 }
 
@@ -100,6 +105,25 @@ daemon_files() {
     done
 }
 
+# What the official rootless image adds, but for vpnkit.
+rootless_files() {
+    local program
+    mkdir -p usr/local/bin
+    for program in rootlesskit newuidmap newgidmap slirp4netns fuse-overlayfs ip mount nsenter; do
+        with_libraries "$(command -v $program)"
+        # Before BusyBox's of that name. (Its nsenter would prefer its own ip to any other.)
+        ln -s "$(command -v $program)" usr/local/bin/
+    done
+    # They may write what an ordinary user may not: the user's ranges into /proc/<pid>/uid_map.
+    chmod u+s ".$(command -v newuidmap)" ".$(command -v newgidmap)"
+    mkdir -p etc home/rootless/.local/share/docker run/user
+    chmod 1777 run/user
+    chown -R 1000:1000 home/rootless
+    printf 'root:x:0:0:root:/root:/bin/sh\nrootless:x:1000:1000:Rootless:/home/rootless:/bin/sh\n' >etc/passwd
+    printf 'root:x:0:\ndocker:x:2375:\nrootless:x:1000:\n' >etc/group
+    echo 'rootless:100000:65536' | tee etc/subuid >etc/subgid
+}
+
 inner_image_files() {
     mkdir images
     cp "$IMAGE_WORK/out/inner.tar" images/busybox.tar
@@ -125,7 +149,7 @@ layer() {
     local root=$IMAGE_WORK/roots/$1
     mkdir "$root"
     (cd "$root" && "$2")
-    tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -C "$root" -cf "$IMAGE_WORK/layers/$1.tar" .
+    tar --sort=name --mtime=@0 --numeric-owner -C "$root" -cf "$IMAGE_WORK/layers/$1.tar" .
 }
 
 archive() {
