@@ -15,9 +15,12 @@ use super::profile::Profile;
 
 /// Where a profile's CA bundle is mounted in the sidecar.
 pub const CA_DIR: &str = "/dind-ca";
-/// Where dockerd of the rootless image keeps its data.
-/// Source: docker-library/docker, `dind-rootless/Dockerfile`.
-pub const ROOTLESS_STORAGE_DIR: &str = "/home/rootless/.local/share/docker";
+/// Where the storage volume of a rootless daemon is mounted. A volume's own directory is
+/// root's, and dockerd insists on setting the mode of its own: so that is one below.
+pub const ROOTLESS_STORAGE_DIR: &str = "/dind-storage";
+/// What dockerd of the rootless image is told. Its root's group is the image user's outside; the
+/// group that it would take by itself, the image's `docker`, is nobody's there.
+const ROOTLESS_FLAGS: [&str; 2] = ["--data-root=/dind-storage/docker", "--group=0"];
 
 /// The lowest API version that the daemon accepts. Engine 29 refuses clients below 1.44
 /// otherwise, and scripts in old images have such clients.
@@ -50,6 +53,11 @@ pub fn arguments<'p>(profile: &'p Profile, pod: &Pod<'_>) -> Vec<Cow<'p, str>> {
     let mirrors = profile.registry_mirrors.iter();
     let insecure = profile.insecure_registries.iter();
     let pools = profile.address_pools.iter();
+    let rootless: &[&str] = if profile.rootless {
+        &ROOTLESS_FLAGS
+    } else {
+        &[]
+    };
     mirrors
         .map(|url| format!("--registry-mirror={url}"))
         .chain(insecure.map(|host| format!("--insecure-registry={host}")))
@@ -61,6 +69,7 @@ pub fn arguments<'p>(profile: &'p Profile, pod: &Pod<'_>) -> Vec<Cow<'p, str>> {
         }))
         .chain(shutdown_timeout(pod))
         .map(Cow::Owned)
+        .chain(rootless.iter().copied().map(Cow::Borrowed))
         .chain(
             profile
                 .daemon_flags

@@ -30,7 +30,7 @@ impl SocketGroup {
     }
 }
 
-/// The group of a rootless daemon's socket, which is the image user's and cannot be chosen.
+/// The group of a rootless daemon's socket: the image user's, since it has no other to give.
 /// Source: docker-library/docker, `dind-rootless/Dockerfile`.
 pub const ROOTLESS_GROUP: i64 = 1000;
 

@@ -276,7 +276,8 @@ impl Profile {
         }
     }
 
-    /// The built-in rootless profile.
+    /// The built-in rootless profile: user 1000 in a container that must be privileged still.
+    /// `docs/policy.md` ("Rootless only") has what was tried with less, and where it stops.
     pub fn rootless() -> Self {
         Self {
             name: ROOTLESS_NAME.to_owned(),

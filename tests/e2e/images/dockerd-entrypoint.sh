@@ -4,7 +4,8 @@
 # no listener; it deletes stale pid files, chooses between iptables' nft and legacy programs, and
 # starts the daemon below docker-init and the `dind` wrapper (that one is the official script).
 # Unlike it: it makes no TLS certificates (where the official image would listen with TLS on
-# 2376, this one listens on 2375), knows no rootless mode, and loads no kernel modules.
+# 2376, this one listens on 2375), loads no kernel modules, and in rootless mode takes slirp4netns
+# for the network unless told otherwise, where the official one takes vpnkit.
 set -eu
 
 case "${1:-}" in
@@ -14,6 +15,20 @@ case "${1:-}" in
 dockerd) ;;
 *) exec docker "$@" ;;
 esac
+
+if [ "$(id -u)" != 0 ]; then
+	find /run /var/run -iname 'docker*.pid' -delete || :
+	export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-/run/user/$(id -u)}"
+	mkdir -p "$XDG_RUNTIME_DIR" "$HOME/.local/share/docker"
+	if [ ! -w "$XDG_RUNTIME_DIR" ] || [ ! -w "$HOME/.local/share/docker" ]; then
+		echo "rootless dockerd needs a writable $HOME/.local/share/docker and $XDG_RUNTIME_DIR" >&2
+		exit 1
+	fi
+	# shellcheck disable=SC2086 # one word for each flag
+	exec rootlesskit --net="${DOCKERD_ROOTLESS_ROOTLESSKIT_NET:-slirp4netns}" \
+		--mtu="${DOCKERD_ROOTLESS_ROOTLESSKIT_MTU:-1500}" --disable-host-loopback --port-driver=builtin \
+		--copy-up=/etc --copy-up=/run ${DOCKERD_ROOTLESS_ROOTLESSKIT_FLAGS:-} "$@"
+fi
 
 if [ "$1" = dockerd ]; then
 	find /run /var/run -iname 'docker*.pid' -exec rm -f {} + || :

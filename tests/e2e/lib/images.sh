@@ -2,9 +2,10 @@
 # Builds the images that Pods and inner containers run, without a registry or a builder: each
 # layer is a plain tar, all of them are in one archive as `docker save` would write it.
 
-# Tagged as the sidecar's default image is, so that Pods find it on the node.
-DIND_IMAGE=docker.io/library/$(sed -n 's/^pub const DEFAULT_IMAGE: &str = "\(.*\)";$/\1/p' \
-    "$E2E_DIR/../../src/sidecar/profile.rs")
+# image_of CONSTANT: an image as the source names it, so that Pods find it on the node.
+image_of() { sed -n "s/^pub const $1: &str = \"\(.*\)\";\$/docker.io\/library\/\1/p" "$E2E_DIR/../../src/sidecar/profile.rs"; }
+DIND_IMAGE=$(image_of DEFAULT_IMAGE)
+ROOTLESS_IMAGE=$(image_of DEFAULT_ROOTLESS_IMAGE)
 # A CI job's image: a shell and the Docker client with its plugins, no daemon.
 APP_IMAGE=docker.io/dind-injector-e2e/app:1
 PAUSE_IMAGE=docker.io/dind-injector-e2e/pause:1
@@ -14,9 +15,9 @@ INNER_IMAGE=docker.io/library/busybox:latest
 images_key() {
     {
         basename "$E2E_BIN"
-        echo "$DIND_IMAGE"
+        echo "$DIND_IMAGE $ROOTLESS_IMAGE"
         cat "$E2E_DIR/lib/images.sh" "$E2E_DIR"/images/*
-        cat "$(command -v busybox)" "$(command -v tini-static)" "$(command -v xtables-nft-multi)"
+        cat "$(command -v busybox)" "$(command -v tini-static)" "$(command -v xtables-nft-multi)" "$(command -v rootlesskit)"
     } | sha256sum | cut -c1-16
 }
 
@@ -25,6 +26,7 @@ ensure_images() {
     need busybox 'tests/e2e/install-deps installs it'
     need tini-static 'tests/e2e/install-deps installs it'
     need xtables-nft-multi 'tests/e2e/install-deps installs it (iptables)'
+    need rootlesskit 'tests/e2e/install-deps installs it'
     E2E_IMAGES=$E2E_CACHE/images-$(images_key)
     [[ -d $E2E_IMAGES ]] && return
     say 'building the images'
@@ -46,6 +48,7 @@ build_images() {
     layer pause pause_files
     layer client client_files
     layer daemon daemon_files
+    layer rootless rootless_files
 
     archive inner
     image "$INNER_IMAGE" '"Cmd": ["sh"]' busybox
@@ -57,6 +60,8 @@ build_images() {
     image "$APP_IMAGE" '"Cmd": ["sh"]' busybox client inner-image
     image "$DIND_IMAGE" '"Entrypoint": ["dockerd-entrypoint.sh"], "Volumes": {"/var/lib/docker": {}}' \
         busybox client daemon
+    image "$ROOTLESS_IMAGE" '"Entrypoint": ["dockerd-entrypoint.sh"], "User": "rootless", "Volumes": {"/home/rootless/.local/share/docker": {}}' \
+        busybox client daemon rootless
     finish_archive
 }
 
@@ -106,6 +111,25 @@ daemon_files() {
     done
 }
 
+# What the official rootless image adds, but for vpnkit.
+rootless_files() {
+    local program
+    mkdir -p usr/local/bin
+    for program in rootlesskit newuidmap newgidmap slirp4netns fuse-overlayfs ip mount nsenter; do
+        with_libraries "$(command -v $program)"
+        # Before BusyBox's of that name. (Its nsenter would prefer its own ip to any other.)
+        ln -s "$(command -v $program)" usr/local/bin/
+    done
+    # They may write what an ordinary user may not: the user's ranges into /proc/<pid>/uid_map.
+    chmod u+s ".$(command -v newuidmap)" ".$(command -v newgidmap)"
+    mkdir -p etc home/rootless/.local/share/docker run/user
+    chmod 1777 run/user
+    chown -R 1000:1000 home/rootless
+    printf 'root:x:0:0:root:/root:/bin/sh\nrootless:x:1000:1000:Rootless:/home/rootless:/bin/sh\n' >etc/passwd
+    printf 'root:x:0:\ndocker:x:2375:\nrootless:x:1000:\n' >etc/group
+    echo 'rootless:100000:65536' | tee etc/subuid >etc/subgid
+}
+
 inner_image_files() {
     mkdir images
     cp "$IMAGE_WORK/out/inner.tar" images/busybox.tar
@@ -131,7 +155,7 @@ layer() {
     local root=$IMAGE_WORK/roots/$1
     mkdir "$root"
     (cd "$root" && "$2")
-    tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -C "$root" -cf "$IMAGE_WORK/layers/$1.tar" .
+    tar --sort=name --mtime=@0 --numeric-owner -C "$root" -cf "$IMAGE_WORK/layers/$1.tar" .
 }
 
 archive() {
