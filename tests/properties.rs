@@ -5,20 +5,16 @@
 mod support;
 
 use dind_injector::admission::reviewer::{NoNamespaces, review};
-use dind_injector::engine::{self, Action};
-use dind_injector::pod::view::Pod;
 use dind_injector::policy::Policy;
-use dind_injector::policy::decide::Scope;
-use dind_injector::policy::reason::Reason;
 use dind_injector::policy::rule::TcpAction;
-use dind_injector::policy::subject::{Requester, Subject};
-use dind_injector::sidecar::container::{START_SCRIPT, SidecarMode};
+use dind_injector::sidecar::container::SidecarMode;
 use proptest::prelude::*;
 use proptest::sample::{Index, select, subsequence};
 use serde_json::{Map, Value, json};
 use support::api_server::{self, Request};
-use support::model::{self, Shows};
-use support::rfc6902;
+use support::invariants::{self, Passed, Statement, Verdict, is_sidecar};
+use support::model;
+use support::parts::*;
 
 /// Enough for every pair of awkward parts to meet; `PROPTEST_CASES` asks for more.
 fn config() -> ProptestConfig {
@@ -35,126 +31,32 @@ proptest! {
 
     #[test]
     fn the_patch_applies_and_a_second_pass_is_a_no_op((policy, pod) in (policies(), pods())) {
-        if let (Verdict::Changed(after), _) = pass(&policy, &pod) {
-            let (second, _) = pass(&policy, &after);
-            prop_assert!(matches!(second, Verdict::Left(_)), "{second:?} over\n{after:#}");
-        }
+        held(&policy, &pod, invariants::a_second_pass_is_a_no_op)?;
     }
 
     #[test]
     fn no_socket_of_the_node_is_in_reach((policy, pod) in (policies(), pods())) {
-        let (verdict, warnings) = pass(&policy, &pod);
-        let after = match verdict {
-            Verdict::Denied(_) => return Ok(()),
-            Verdict::Left(Reason::OptedOut | Reason::MirrorPod | Reason::WindowsPod) => return Ok(()),
-            Verdict::Left(_) => pod.clone(),
-            Verdict::Changed(after) => after,
-        };
-        let is_agent = ["hostNetwork", "hostPID", "hostIPC"].iter().any(|f| pod["spec"][f] == true);
-        for (container, path, shows) in model::ways_to_the_node(&after) {
-            let expected = match shows {
-                Shows::Socket => false,
-                Shows::Directory => is_agent,
-                Shows::Ancestor => true,
-            };
-            prop_assert!(expected, "{container}: {path} {shows:?} in\n{after:#}");
-            prop_assert!(!warnings.is_empty(), "{container}: {path} {shows:?} in silence");
-        }
+        held(&policy, &pod, invariants::no_socket_of_the_node_is_in_reach)?;
     }
 
     #[test]
     fn containers_that_need_nothing_are_unchanged((policy, pod) in (policies(), pods())) {
-        let (Verdict::Changed(after), _) = pass(&policy, &pod) else { return Ok(()) };
-        for list in model::LISTS {
-            let before: Vec<_> = model::list(&pod["spec"], list).collect();
-            let others: Vec<_> = model::list(&after["spec"], list).filter(|c| !is_sidecar(c)).collect();
-            prop_assert_eq!(before.len(), others.len());
-            for (before, after) in before.iter().zip(others) {
-                if needs_nothing(&pod, before) {
-                    prop_assert_eq!(*before, after);
-                }
-            }
-        }
+        held(&policy, &pod, invariants::containers_that_need_nothing_are_unchanged)?;
     }
 
     #[test]
     fn nothing_else_of_the_pod_is_touched((policy, pod) in (policies(), pods())) {
-        let (Verdict::Changed(mut after), _) = pass(&policy, &pod) else { return Ok(()) };
-        let mut before = pod;
-        for field in ["initContainers", "containers", "ephemeralContainers", "volumes"] {
-            before["spec"].as_object_mut().unwrap().shift_remove(field);
-            after["spec"].as_object_mut().unwrap().shift_remove(field);
-        }
-        for pod in [&mut before, &mut after] {
-            if let Some(security) = pod["spec"]["securityContext"].as_object_mut() {
-                security.shift_remove("supplementalGroups");
-            }
-            let spec = pod["spec"].as_object_mut().unwrap();
-            spec.retain(|_, value| !value.is_null() && *value != json!({}));
-        }
-        prop_assert_eq!(before, after);
+        held(&policy, &pod, invariants::nothing_else_of_the_pod_is_touched)?;
     }
 
     #[test]
     fn what_a_client_mounts_its_daemon_sees_or_a_warning_names((policy, pod) in (policies(), pods())) {
-        let (Verdict::Changed(after), warnings) = pass(&policy, &pod) else { return Ok(()) };
-        let Some(sidecar) = model::containers(&after).find(|c| is_sidecar(c)) else { return Ok(()) };
-        let own: Vec<_> = model::list(sidecar, "volumeMounts").take(1).map(model::name).collect();
-        // A mount of a volume that the Pod does not have, by the name that ours gets: no valid Pod.
-        let borrowed = |mount: &Value| own.contains(&model::name(mount));
-        if model::containers(&pod).any(|c| model::list(c, "volumeMounts").any(borrowed)) {
-            let known = model::list(&pod["spec"], "volumes").any(|v| own.contains(&model::name(v)));
-            prop_assume!(known);
-        }
-        let place = |mount: &Value| {
-            let path = mount["mountPath"].as_str().unwrap_or_default();
-            let parts: Vec<_> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
-            let parts = parts.strip_prefix(&["var"]).filter(|rest| rest.first() == Some(&"run")).unwrap_or(&parts);
-            (model::name(mount).to_owned(), parts.join("/"))
-        };
-        let seen: Vec<_> = model::list(sidecar, "volumeMounts").map(place).collect();
-        let is_client = |c: &&Value| !is_sidecar(c) && model::list(c, "volumeMounts").any(|m| {
-            own.contains(&model::name(m)) && m["subPath"].as_str() != Some("bin/docker")
-        });
-        for container in model::containers(&after).filter(is_client) {
-            for mount in model::list(container, "volumeMounts") {
-                let path = mount["mountPath"].as_str().unwrap_or_default();
-                if path.is_empty() || path.contains("..") || own.contains(&model::name(mount)) {
-                    continue;
-                }
-                let told = warnings.iter().any(|warning| warning.contains("is not visible"));
-                prop_assert!(told || seen.contains(&place(mount)), "{mount} in\n{after:#}");
-            }
-        }
+        held(&policy, &pod, invariants::what_a_client_mounts_its_daemon_sees)?;
     }
 
     #[test]
     fn the_sidecars_mounts_are_of_volumes_and_at_one_path_each((policy, pod) in (policies(), pods())) {
-        let (Verdict::Changed(after), _) = pass(&policy, &pod) else { return Ok(()) };
-        let known: Vec<_> = model::list(&after["spec"], "volumes").map(model::name).collect();
-        for sidecar in model::containers(&after).filter(|c| is_sidecar(c)) {
-            let mut at: Vec<String> = Vec::new();
-            for mount in model::list(sidecar, "volumeMounts") {
-                let is_mirrored_from_nowhere = !known.contains(&model::name(mount));
-                if is_mirrored_from_nowhere {
-                    let same = |m: &Value| model::name(m) == model::name(mount);
-                    let theirs = model::containers(&pod).any(|c| model::list(c, "volumeMounts").any(same));
-                    prop_assert!(theirs, "a mount of no volume: {mount}");
-                }
-                let path = mount["mountPath"].as_str().unwrap();
-                let path = path.split('/').filter(|p| !matches!(*p, "" | ".")).collect::<Vec<_>>().join("/");
-                prop_assert!(!at.contains(&path), "twice at {path}");
-                at.push(path);
-            }
-            for stands_on in ["usr/local/bin", "etc/docker", "var/lib/docker", "run/docker.sock", "proc"] {
-                let covered = |path: &&String| {
-                    path.is_empty() || stands_on == **path || stands_on.starts_with(&format!("{path}/"))
-                };
-                let own = at.iter().filter(covered).count();
-                let expected = usize::from(stands_on == "var/lib/docker" && !is_rootless(sidecar));
-                prop_assert_eq!(own, expected, "{} is covered: {:?}", stands_on, at);
-            }
-        }
+        held(&policy, &pod, invariants::the_sidecars_mounts_are_sound)?;
     }
 
     #[test]
@@ -172,7 +74,7 @@ proptest! {
         let annotation = format!("dind-injector.io/{key}");
         let pod = json!({"metadata": {"annotations": {"dind-injector.io/inject": "true", annotation: value}},
             "spec": {"containers": [{"name": "c", "image": "docker:28-cli"}]}});
-        let (Verdict::Changed(after), _) = pass(&Policy::offline(), &pod) else { return Ok(()) };
+        let Verdict::Changed(after) = pass(&Policy::offline(), &pod).verdict else { return Ok(()) };
         let sidecar = model::containers(&after).find(|c| is_sidecar(c)).unwrap();
         let storage = model::list(&after["spec"], "volumes").find(|v| model::name(v) == "dind-storage").unwrap();
         let (amount, maximum) = match key {
@@ -221,9 +123,11 @@ proptest! {
         let body = api_server::review("u", &pod, Request::Create).to_string();
         let policy = Policy::offline();
         let reviewed = review(&policy, &NoNamespaces, body.as_bytes()).unwrap();
+        let answers = invariants::is_an_answer(&policy, body.as_bytes(), &reviewed);
+        answers.map_err(TestCaseError::fail)?;
         let answer: Value = serde_json::from_slice(&reviewed.json).unwrap();
         let response = &answer["response"];
-        let (verdict, warnings) = pass(&policy, &pod);
+        let Passed { verdict, warnings } = pass(&policy, &pod);
         prop_assert_eq!(response["allowed"] == false, matches!(verdict, Verdict::Denied(_)));
         prop_assert_eq!(response["patch"].is_string(), matches!(verdict, Verdict::Changed(_)));
         let told: Vec<_> = model::list(response, "warnings").map(|w| w.as_str().unwrap().to_owned()).collect();
@@ -232,35 +136,14 @@ proptest! {
     }
 }
 
-/// What became of a Pod.
-#[derive(Debug)]
-enum Verdict {
-    Left(Reason),
-    Denied(#[allow(dead_code, reason = "shown by Debug")] String),
-    Changed(Value),
+/// A statement about one pass, as proptest takes it.
+fn held(policy: &Policy, pod: &Value, holds: Statement) -> Result<(), TestCaseError> {
+    holds(policy, pod, &pass(policy, pod)).map_err(TestCaseError::fail)
 }
 
-/// One pass; a patch is applied by the strict reading and by the crate, with equal results.
-fn pass(policy: &Policy, pod: &Value) -> (Verdict, Vec<String>) {
-    let json = pod.to_string();
-    let view: Pod<'_> = serde_json::from_str(&json).unwrap();
-    let subject = Subject::new(&view, "ci", None, Requester::default(), None);
-    let outcome = engine::pass(policy, &subject, &view, Scope::Creation).unwrap();
-    let warnings = outcome.notices.iter().map(ToString::to_string).collect();
-    let verdict = match outcome.action {
-        Action::Left(reason) => Verdict::Left(reason),
-        Action::Denied(denial) => Verdict::Denied(denial.to_string()),
-        Action::Changed(change) => {
-            let patch: Value = serde_json::from_slice(change.patch.as_bytes()).unwrap();
-            let strict = rfc6902::apply(pod, &patch).unwrap_or_else(|e| panic!("{e}\n{pod:#}"));
-            let mut by_crate = pod.clone();
-            let patch: json_patch::Patch = serde_json::from_value(patch).unwrap();
-            json_patch::patch(&mut by_crate, &patch).unwrap();
-            assert_eq!(strict, by_crate);
-            Verdict::Changed(strict)
-        }
-    };
-    (verdict, warnings)
+/// One pass; what is wrong with its patch fails the test.
+fn pass(policy: &Policy, pod: &Value) -> Passed {
+    invariants::pass(policy, pod).unwrap()
 }
 
 fn is_no_denial(body: &[u8]) -> Result<(), TestCaseError> {
@@ -269,28 +152,6 @@ fn is_no_denial(body: &[u8]) -> Result<(), TestCaseError> {
         prop_assert_eq!(&answer["response"]["allowed"], &json!(true), "{}", answer);
     }
     Ok(())
-}
-
-fn is_sidecar(container: &Value) -> bool {
-    model::list(container, "command").any(|word| word == START_SCRIPT)
-}
-
-fn is_rootless(sidecar: &Value) -> bool {
-    model::list(sidecar, "env").any(|var| model::name(var) == "DIND_ROOTLESS")
-}
-
-/// Whether nothing in `container` has to do with Docker, by a generous guess.
-fn needs_nothing(pod: &Value, container: &Value) -> bool {
-    let asks = pod["metadata"]["annotations"].as_object().is_some_and(|a| {
-        a.contains_key("dind-injector.io/inject") || a.contains_key("ax_ea_docker_enable")
-    });
-    let of_node = |mount: &Value| {
-        let mut volumes = model::list(&pod["spec"], "volumes");
-        volumes.any(|v| model::name(v) == model::name(mount) && v["hostPath"].is_object())
-    };
-    !asks
-        && !model::list(container, "volumeMounts").any(of_node)
-        && !model::list(container, "env").any(|var| model::name(var) == "DOCKER_HOST")
 }
 
 /// A quantity as a number, by a reading of its own.
@@ -335,120 +196,6 @@ fn policies() -> impl Strategy<Value = Policy> {
         policy
     })
 }
-
-const VOLUMES: [&str; 10] = [
-    "a",
-    "b",
-    "sock",
-    "run",
-    "dind-socket",
-    "dind-socket-2",
-    "dind-storage",
-    "dind-tmp",
-    "",
-    "z~/\"",
-];
-const SOCKETS: [&str; 3] = ["/var/run/docker.sock", "/run/docker.sock", "/var/run"];
-const NODE_PATHS: [&str; 30] = [
-    "/proc/1/cwd/run/docker.sock",
-    "/proc/1/task/1/root/run",
-    "/var/run/docker.sock",
-    "/run/docker.sock",
-    "//var//run/docker.sock/",
-    "/var/run/./docker.sock",
-    "/var/run",
-    "/run/",
-    "/var",
-    "/",
-    "",
-    "/var/run/docker",
-    "/run/docker.sock.bak",
-    "/data",
-    "/dind",
-    "/usr/bin/docker",
-    "/usr/local/bin/docker",
-    "/usr/local/bin",
-    "/proc/1/root",
-    "/proc",
-    "/proc/1/root/run",
-    "/run/containerd/containerd.sock",
-    "/var/lib/docker",
-    "/tmp",
-    "/var/lib",
-    "run/docker.sock",
-    "/var/run/..",
-    "/run/docker.sock/x",
-    "/srv/a~b",
-    "/proc/self/root/var",
-];
-const MOUNT_PATHS: [&str; 26] = [
-    "/var/run/docker.sock",
-    "/run/docker.sock",
-    "/docker.sock",
-    "/var/run",
-    "/run",
-    "/",
-    "",
-    "/dind",
-    "/dind/x",
-    "/dind-2",
-    "/tmp",
-    "/tmp/x",
-    "/work",
-    "/work/",
-    "//work",
-    "work",
-    "/var/lib/docker",
-    "/usr/local/bin",
-    "/etc/docker/daemon.json",
-    "/etc",
-    "/data",
-    "/proc",
-    "/dev/shm",
-    "/var",
-    "/a/../b",
-    "/x~1y\"\\\u{e9}",
-];
-const SUB_PATHS: [&str; 12] = [
-    "",
-    "docker.sock",
-    "run/docker.sock",
-    "var/run/docker.sock",
-    "run",
-    "docker",
-    ".",
-    "./docker.sock",
-    "x",
-    "1/root/run/docker.sock",
-    "docker.sock/",
-    "$(A)",
-];
-const EXPRESSIONS: [&str; 10] = [
-    "",
-    "$(A)",
-    "$(A).sock",
-    "$(A)$(B)",
-    "x/$(B)",
-    "$$(A)",
-    "$(MISSING)",
-    "docker.sock",
-    "$",
-    "$(B)/docker.sock",
-];
-const VALUES: [&str; 12] = [
-    "",
-    "docker",
-    "docker.sock",
-    "$(A)",
-    "$(A)$(A)",
-    "tcp://$(B):2375",
-    "unix:///var/run/docker.sock",
-    "tcp://dind:2375",
-    "$(",
-    "$$",
-    "run",
-    "/dind/docker.sock",
-];
 
 fn one_of(list: &'static [&'static str]) -> impl Strategy<Value = &'static str> {
     select(list)

@@ -1,0 +1,23 @@
+//! Any bytes as a review: an answer is one, its patch applies, a second review changes nothing,
+//! and what was said of the Pod holds.
+#![no_main]
+
+mod support;
+
+use dind_injector::admission::reviewer::{NoNamespaces, review};
+use libfuzzer_sys::fuzz_target;
+use serde_json::Value;
+use support::{POLICIES, invariants};
+
+fuzz_target!(|body: &[u8]| {
+    for policy in &*POLICIES {
+        let Ok(reviewed) = review(policy, &NoNamespaces, body) else {
+            continue;
+        };
+        support::assert(invariants::is_an_answer(policy, body, &reviewed));
+        let asked: Value = serde_json::from_slice(body).expect("a review is JSON");
+        if asked["request"]["operation"] == "CREATE" && asked["request"]["object"].is_object() {
+            support::assert(invariants::of_a_pass(policy, &asked["request"]["object"]));
+        }
+    }
+});

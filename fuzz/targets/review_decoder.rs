@@ -1,0 +1,20 @@
+//! Any bytes to the decoders of both paths: no panic, errors that are short.
+#![no_main]
+
+use dind_injector::admission::review::decode;
+use dind_injector::admission::reviewer::NoNamespaces;
+use dind_injector::admission::workload::warn;
+use dind_injector::policy::Policy;
+use libfuzzer_sys::fuzz_target;
+use std::sync::LazyLock;
+
+static POLICY: LazyLock<Policy> = LazyLock::new(Policy::builtin);
+
+fuzz_target!(|body: &[u8]| {
+    let decoded = decode(body).map(drop).map_err(|error| error.to_string());
+    let warned = warn(&POLICY, &NoNamespaces, body);
+    let warned = warned.map(drop).map_err(|error| error.to_string());
+    for error in [decoded.err(), warned.err()].into_iter().flatten() {
+        assert!(error.len() < 4096, "an error of {} bytes", error.len());
+    }
+});

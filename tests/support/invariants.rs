@@ -1,0 +1,372 @@
+//! What must hold for every Pod and every review, whoever made it: tests/properties.rs
+//! generates, `fuzz/` mutates, and both hold the outcome to the statements here.
+//!
+//! A statement is an error that says what is wrong, so that each side fails in its own way.
+
+use dind_injector::admission::reviewer::{NoNamespaces, Reviewed, review};
+use dind_injector::engine::{self, Action};
+use dind_injector::pod::view::Pod;
+use dind_injector::policy::Policy;
+use dind_injector::policy::decide::Scope;
+use dind_injector::policy::reason::Reason;
+use dind_injector::policy::subject::{Requester, Subject};
+use dind_injector::sidecar::container::START_SCRIPT;
+use serde_json::{Value, json};
+
+use super::model::{self, Shows};
+use super::rfc6902;
+
+/// A statement, or what contradicts it.
+pub type Held = Result<(), String>;
+
+/// Fails with a text unless a condition holds.
+macro_rules! hold {
+    ($condition:expr, $($text:tt)+) => {
+        if !$condition {
+            return Err(format!($($text)+));
+        }
+    };
+}
+
+/// What became of a Pod.
+#[derive(Debug)]
+pub enum Verdict {
+    Left(Reason),
+    Denied(String),
+    Changed(Value),
+}
+
+/// One pass, and what its author is told.
+#[derive(Debug)]
+pub struct Passed {
+    pub verdict: Verdict,
+    pub warnings: Vec<String>,
+}
+
+/// A statement about a Pod and what a pass under a policy made of it.
+pub type Statement = fn(&Policy, &Value, &Passed) -> Held;
+
+/// Every statement about one pass over a Pod, by its name.
+pub const OF_A_PASS: [(&str, Statement); 6] = [
+    ("second pass", a_second_pass_is_a_no_op),
+    ("node's sockets", no_socket_of_the_node_is_in_reach),
+    ("uninvolved", containers_that_need_nothing_are_unchanged),
+    ("untouched", nothing_else_of_the_pod_is_touched),
+    ("mirror", what_a_client_mounts_its_daemon_sees),
+    ("mounts", the_sidecars_mounts_are_sound),
+];
+
+/// All of them.
+pub fn of_a_pass(policy: &Policy, pod: &Value) -> Held {
+    let passed = pass(policy, pod)?;
+    for (name, holds) in OF_A_PASS {
+        holds(policy, pod, &passed).map_err(|error| format!("{name}: {error}"))?;
+    }
+    Ok(())
+}
+
+/// One pass; a patch is applied by the strict reading and by the crate, with equal results.
+pub fn pass(policy: &Policy, pod: &Value) -> Result<Passed, String> {
+    let json = pod.to_string();
+    let view: Pod<'_> = serde_json::from_str(&json).map_err(|error| error.to_string())?;
+    let subject = Subject::new(&view, "ci", None, Requester::default(), None);
+    let outcome = engine::pass(policy, &subject, &view, Scope::Creation);
+    let outcome = outcome.map_err(|error| error.to_string())?;
+    let warnings = outcome.notices.iter().map(ToString::to_string).collect();
+    let verdict = match outcome.action {
+        Action::Left(reason) => Verdict::Left(reason),
+        Action::Denied(denial) => Verdict::Denied(denial.to_string()),
+        Action::Changed(change) => Verdict::Changed(applied(pod, change.patch.as_bytes())?),
+    };
+    Ok(Passed { verdict, warnings })
+}
+
+/// Applies a patch by the strict reading of RFC 6902 and by the crate, with equal results.
+pub fn applied(pod: &Value, patch: &[u8]) -> Result<Value, String> {
+    let value: Value = serde_json::from_slice(patch).map_err(|error| error.to_string())?;
+    let strict = rfc6902::apply(pod, &value).map_err(|error| format!("{error}\n{pod:#}"))?;
+    let mut by_crate = pod.clone();
+    let patch: json_patch::Patch = serde_json::from_value(value).map_err(|e| e.to_string())?;
+    json_patch::patch(&mut by_crate, &patch).map_err(|error| error.to_string())?;
+    hold!(
+        strict == by_crate,
+        "two readings of a patch differ:\n{strict:#}\n{by_crate:#}"
+    );
+    Ok(strict)
+}
+
+pub fn a_second_pass_is_a_no_op(policy: &Policy, _: &Value, passed: &Passed) -> Held {
+    if let Verdict::Changed(after) = &passed.verdict {
+        let second = pass(policy, after)?.verdict;
+        hold!(
+            matches!(second, Verdict::Left(_)),
+            "{second:?} over\n{after:#}"
+        );
+    }
+    Ok(())
+}
+
+/// For policies that swap or deny what reaches the node's socket.
+pub fn no_socket_of_the_node_is_in_reach(_: &Policy, pod: &Value, passed: &Passed) -> Held {
+    let after = match &passed.verdict {
+        Verdict::Denied(_) => return Ok(()),
+        Verdict::Left(Reason::OptedOut | Reason::MirrorPod | Reason::WindowsPod) => return Ok(()),
+        Verdict::Left(_) => pod,
+        Verdict::Changed(after) => after,
+    };
+    let is_agent = ["hostNetwork", "hostPID", "hostIPC"]
+        .iter()
+        .any(|f| pod["spec"][f] == true);
+    for (container, path, shows) in model::ways_to_the_node(after) {
+        let expected = match shows {
+            Shows::Socket => false,
+            Shows::Directory => is_agent,
+            Shows::Ancestor => true,
+        };
+        hold!(expected, "{container}: {path} {shows:?} in\n{after:#}");
+        hold!(
+            !passed.warnings.is_empty(),
+            "{container}: {path} {shows:?} in silence"
+        );
+    }
+    Ok(())
+}
+
+pub fn containers_that_need_nothing_are_unchanged(
+    _: &Policy,
+    pod: &Value,
+    passed: &Passed,
+) -> Held {
+    let Verdict::Changed(after) = &passed.verdict else {
+        return Ok(());
+    };
+    for list in model::LISTS {
+        let before: Vec<_> = model::list(&pod["spec"], list).collect();
+        let others: Vec<_> = model::list(&after["spec"], list)
+            .filter(|container| !is_sidecar(container) || before.contains(container))
+            .collect();
+        hold!(
+            before.len() == others.len(),
+            "{list} has lost or won containers:\n{after:#}"
+        );
+        for (before, after) in before.iter().zip(others) {
+            if needs_nothing(pod, before) {
+                hold!(*before == after, "{before:#}\nbecame\n{after:#}");
+            }
+        }
+    }
+    Ok(())
+}
+
+pub fn nothing_else_of_the_pod_is_touched(_: &Policy, pod: &Value, passed: &Passed) -> Held {
+    let Verdict::Changed(after) = &passed.verdict else {
+        return Ok(());
+    };
+    let (mut before, mut after) = (pod.clone(), after.clone());
+    for pod in [&mut before, &mut after] {
+        let spec = pod["spec"]
+            .as_object_mut()
+            .ok_or("a changed Pod has a spec")?;
+        for field in [
+            "initContainers",
+            "containers",
+            "ephemeralContainers",
+            "volumes",
+        ] {
+            spec.shift_remove(field);
+        }
+        if let Some(Value::Object(security)) = spec.get_mut("securityContext") {
+            security.shift_remove("supplementalGroups");
+        }
+        spec.retain(|_, value| !value.is_null() && *value != json!({}));
+    }
+    hold!(before == after, "{before:#}\nbecame\n{after:#}");
+    Ok(())
+}
+
+/// Or a warning names what it does not see.
+pub fn what_a_client_mounts_its_daemon_sees(_: &Policy, pod: &Value, passed: &Passed) -> Held {
+    let Verdict::Changed(after) = &passed.verdict else {
+        return Ok(());
+    };
+    let Some(sidecar) = model::containers(after).find(|c| is_sidecar(c)) else {
+        return Ok(());
+    };
+    let own: Vec<_> = model::list(sidecar, "volumeMounts")
+        .take(1)
+        .map(model::name)
+        .collect();
+    // A mount of a volume that the Pod does not have, by the name that ours gets: no valid Pod.
+    let borrowed = |mount: &Value| own.contains(&model::name(mount));
+    if model::containers(pod).any(|c| model::list(c, "volumeMounts").any(borrowed))
+        && !model::list(&pod["spec"], "volumes").any(|v| own.contains(&model::name(v)))
+    {
+        return Ok(());
+    }
+    let place = |mount: &Value| {
+        let path = mount["mountPath"].as_str().unwrap_or_default();
+        let parts: Vec<_> = path
+            .split('/')
+            .filter(|part| !matches!(*part, "" | "."))
+            .collect();
+        let unlinked = parts
+            .strip_prefix(&["var"])
+            .filter(|rest| rest.first() == Some(&"run"));
+        (
+            model::name(mount).to_owned(),
+            unlinked.unwrap_or(&parts).join("/"),
+        )
+    };
+    let seen: Vec<_> = model::list(sidecar, "volumeMounts").map(place).collect();
+    let is_client = |c: &&Value| {
+        let leads_here = |m: &Value| {
+            own.contains(&model::name(m)) && m["subPath"].as_str() != Some("bin/docker")
+        };
+        !is_sidecar(c) && model::list(c, "volumeMounts").any(leads_here)
+    };
+    for container in model::containers(after).filter(is_client) {
+        for mount in model::list(container, "volumeMounts") {
+            let path = mount["mountPath"].as_str().unwrap_or_default();
+            if path.is_empty() || path.contains("..") || own.contains(&model::name(mount)) {
+                continue;
+            }
+            let told = passed
+                .warnings
+                .iter()
+                .any(|warning| warning.contains("is not visible"));
+            hold!(
+                told || seen.contains(&place(mount)),
+                "{mount} in\n{after:#}"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Of volumes, at one path each, and over nothing that the daemon stands on.
+pub fn the_sidecars_mounts_are_sound(_: &Policy, pod: &Value, passed: &Passed) -> Held {
+    let Verdict::Changed(after) = &passed.verdict else {
+        return Ok(());
+    };
+    let known: Vec<_> = model::list(&after["spec"], "volumes")
+        .map(model::name)
+        .collect();
+    for sidecar in model::containers(after).filter(|c| is_sidecar(c)) {
+        let mut at: Vec<String> = Vec::new();
+        for mount in model::list(sidecar, "volumeMounts") {
+            let is_mirrored_from_nowhere = !known.contains(&model::name(mount));
+            if is_mirrored_from_nowhere {
+                let same = |m: &Value| model::name(m) == model::name(mount);
+                let theirs =
+                    model::containers(pod).any(|c| model::list(c, "volumeMounts").any(same));
+                hold!(theirs, "a mount of no volume: {mount}");
+            }
+            let path = mount["mountPath"]
+                .as_str()
+                .ok_or("a mount without a path")?;
+            let parts: Vec<_> = path
+                .split('/')
+                .filter(|p| !matches!(*p, "" | "."))
+                .collect();
+            let path = parts.join("/");
+            hold!(!at.contains(&path), "twice at {path}");
+            at.push(path);
+        }
+        for stands_on in [
+            "usr/local/bin",
+            "etc/docker",
+            "var/lib/docker",
+            "run/docker.sock",
+            "proc",
+        ] {
+            let covered = |path: &&String| {
+                path.is_empty() || stands_on == **path || stands_on.starts_with(&format!("{path}/"))
+            };
+            let own = at.iter().filter(covered).count();
+            let expected = usize::from(stands_on == "var/lib/docker" && !is_rootless(sidecar));
+            hold!(own == expected, "{stands_on} is covered: {at:?}");
+        }
+    }
+    Ok(())
+}
+
+/// An answer to `body`, as the API server reads it: of the right shape, to the right request,
+/// with a patch that applies and leaves nothing for a second review.
+pub fn is_an_answer(policy: &Policy, body: &[u8], reviewed: &Reviewed) -> Held {
+    let text = |error: serde_json::Error| error.to_string();
+    let mut asked: Value = serde_json::from_slice(body).map_err(text)?;
+    let answer: Value = serde_json::from_slice(&reviewed.json).map_err(text)?;
+    hold!(answer["apiVersion"] == "admission.k8s.io/v1", "{answer}");
+    hold!(answer["kind"] == "AdmissionReview", "{answer}");
+    let response = &answer["response"];
+    hold!(
+        response["uid"] == asked["request"]["uid"],
+        "another uid: {answer}"
+    );
+    let allowed = response["allowed"].as_bool().ok_or("no allowed")?;
+    let status = &response["status"];
+    hold!(
+        allowed == status.is_null(),
+        "a status goes with a denial: {answer}"
+    );
+    hold!(
+        allowed
+            || (status["code"] == 403 && status["message"].as_str().is_some_and(|m| !m.is_empty())),
+        "a denial without a message: {answer}"
+    );
+    for warning in model::list(response, "warnings") {
+        let warning = warning.as_str().ok_or("a warning is a text")?;
+        hold!((1..120).contains(&warning.chars().count()), "{warning:?}");
+    }
+    for (key, value) in response["auditAnnotations"]
+        .as_object()
+        .into_iter()
+        .flatten()
+    {
+        hold!(value.is_string() && !key.contains('/'), "{key}: {value}");
+    }
+    let patch = &response["patch"];
+    hold!(
+        patch.is_null() == response["patchType"].is_null(),
+        "half a patch: {answer}"
+    );
+    let Some(patch) = patch.as_str() else {
+        return Ok(());
+    };
+    hold!(allowed && response["patchType"] == "JSONPatch", "{answer}");
+    let patch = base64_simd::STANDARD
+        .decode_to_vec(patch)
+        .map_err(|error| error.to_string())?;
+    let after = applied(&asked["request"]["object"], &patch)?;
+    asked["request"]["object"] = after;
+    let again = review(policy, &NoNamespaces, asked.to_string().as_bytes());
+    let again = again.map_err(|error| format!("no second answer: {error}\n{asked:#}"))?;
+    hold!(
+        again.record.outcome == "left",
+        "{} again: {asked:#}",
+        again.record.outcome
+    );
+    Ok(())
+}
+
+pub fn is_sidecar(container: &Value) -> bool {
+    model::list(container, "command").any(|word| word == START_SCRIPT)
+}
+
+fn is_rootless(sidecar: &Value) -> bool {
+    model::list(sidecar, "env").any(|var| model::name(var) == "DIND_ROOTLESS")
+}
+
+/// Whether nothing in `container` has to do with Docker, by a generous guess.
+fn needs_nothing(pod: &Value, container: &Value) -> bool {
+    let asks = pod["metadata"]["annotations"].as_object().is_some_and(|a| {
+        a.contains_key("dind-injector.io/inject") || a.contains_key("ax_ea_docker_enable")
+    });
+    let of_node = |mount: &Value| {
+        let mut volumes = model::list(&pod["spec"], "volumes");
+        volumes.any(|v| model::name(v) == model::name(mount) && v["hostPath"].is_object())
+    };
+    !asks
+        && !model::list(container, "volumeMounts").any(of_node)
+        && !model::list(container, "env").any(|var| model::name(var) == "DOCKER_HOST")
+}
