@@ -25,7 +25,11 @@ fn every_relative_link_leads_somewhere() {
         }
     }
     assert!(found > 20, "only {found} links were found");
-    assert!(broken.is_empty(), "links to nothing:\n{}", broken.join("\n"));
+    assert!(
+        broken.is_empty(),
+        "links to nothing:\n{}",
+        broken.join("\n")
+    );
 }
 
 #[test]
