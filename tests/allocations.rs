@@ -6,12 +6,13 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use allocation_counter::measure;
+use dind_injector::admission::request::{From, creation};
 use dind_injector::admission::reviewer::{NoNamespaces, review};
 use dind_injector::policy::Policy;
-use reviews::{LARGE, SMALL, body};
+use reviews::{LARGE, SMALL, UID, body};
+use serde_json::{Value, json};
 
 #[path = "support/reviews.rs"]
-#[allow(dead_code, reason = "the uid is for others")]
 mod reviews;
 
 #[test]
@@ -31,4 +32,34 @@ fn a_review_allocates_as_often_as_it_did() {
         (name, size, docker, measure(answer).count_total)
     });
     assert_eq!(counted, held, "counted, held");
+}
+
+/// A free name is looked for behind all that are taken, and each one that is tried is written.
+/// Twice as many are at most twice the work, whosever names they are.
+#[test]
+fn names_like_ours_cost_in_proportion() {
+    let policy = Policy::offline();
+    let count = |n: usize| {
+        let name = |k: usize| format!("dind-socket-{}", k + 2);
+        let volumes = (0..n).map(|k| json!({"name": name(k), "emptyDir": {}}));
+        let mounts =
+            (0..n).map(|k| json!({"name": name(k), "mountPath": format!("/dind-{}", k + 2)}));
+        let socket = json!({"name": "dind-socket", "hostPath": {"path": "/run/docker.sock"}});
+        let at = json!({"name": "dind-socket", "mountPath": "/var/run/docker.sock"});
+        let volumes: Vec<Value> = std::iter::once(socket).chain(volumes).collect();
+        let mounts: Vec<Value> = std::iter::once(at).chain(mounts).collect();
+        let pod = json!({"spec": {"volumes": volumes,
+            "containers": [{"name": "c", "image": "docker:cli", "volumeMounts": mounts}]}});
+        let from = From {
+            uid: UID,
+            namespace: "ci",
+            owner: None,
+        };
+        let body = creation(pod.as_object().unwrap(), from).to_string();
+        let answer = || review(&policy, &NoNamespaces, body.as_bytes()).unwrap();
+        assert_eq!(answer().record.outcome, "changed");
+        measure(|| drop(answer())).count_total
+    };
+    let (some, twice) = (count(2000), count(4000));
+    assert!(twice <= some * 21 / 10, "{some}, then {twice}");
 }
