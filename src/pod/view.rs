@@ -115,9 +115,6 @@ pub struct Spec<'a> {
     /// `Always` (also where it is missing), `OnFailure` or `Never`.
     #[serde(borrow, default)]
     pub restart_policy: Text<'a>,
-    /// Seconds from SIGTERM to SIGKILL.
-    #[serde(default)]
-    pub termination_grace_period_seconds: Option<i64>,
     /// Resources of the Pod as a whole.
     #[serde(borrow, default, deserialize_with = "or_default")]
     pub resources: PodResources<'a>,

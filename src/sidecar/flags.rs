@@ -44,12 +44,8 @@ pub fn storage_dir(profile: &Profile) -> &'static str {
     }
 }
 
-/// The time that dockerd gives its containers between SIGTERM and SIGKILL, by default.
-/// Source: moby, `daemon/config/config.go`, `DefaultShutdownTimeout`.
-const SHUTDOWN_SECONDS: i64 = 15;
-
 /// The sidecar's `args`: more flags of dockerd.
-pub fn arguments<'p>(profile: &'p Profile, pod: &Pod<'_>) -> Vec<Cow<'p, str>> {
+pub fn arguments(profile: &Profile) -> Vec<Cow<'_, str>> {
     let mirrors = profile.registry_mirrors.iter();
     let insecure = profile.insecure_registries.iter();
     let pools = profile.address_pools.iter();
@@ -67,7 +63,6 @@ pub fn arguments<'p>(profile: &'p Profile, pod: &Pod<'_>) -> Vec<Cow<'p, str>> {
                 pool.base, pool.size
             )
         }))
-        .chain(shutdown_timeout(pod))
         .map(Cow::Owned)
         .chain(rootless.iter().copied().map(Cow::Borrowed))
         .chain(
@@ -77,14 +72,6 @@ pub fn arguments<'p>(profile: &'p Profile, pod: &Pod<'_>) -> Vec<Cow<'p, str>> {
                 .map(|flag| Cow::Borrowed(flag.as_str())),
         )
         .collect()
-}
-
-/// Where the Pod has less time to end than dockerd would take, dockerd takes less: it must
-/// have stopped its containers before the kubelet kills it.
-fn shutdown_timeout(pod: &Pod<'_>) -> Option<String> {
-    let grace = pod.spec.termination_grace_period_seconds?;
-    let left = grace.saturating_sub(2).max(1);
-    (left < SHUTDOWN_SECONDS).then(|| format!("--shutdown-timeout={left}"))
 }
 
 /// The sidecar's environment, but for what depends on the Pod's mounts.

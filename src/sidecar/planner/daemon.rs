@@ -106,7 +106,7 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
             image_pull_policy: profile.image_pull_policy.map(|policy| policy.name()),
             restart_policy: native.then_some("Always"),
             command: (),
-            args: flags::arguments(profile, self.pod),
+            args: flags::arguments(profile),
             env,
             startup_probe: native.then(|| Probe::daemon_answers(&host)),
             lifecycle: (!native).then(|| Lifecycle::wait_for_daemon(&host)),
