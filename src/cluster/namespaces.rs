@@ -29,6 +29,15 @@ impl Namespaces for KnownNamespaces {
     }
 }
 
+/// Known without a watch: for use without a cluster.
+impl FromIterator<(String, NamespaceLabels)> for KnownNamespaces {
+    fn from_iter<I: IntoIterator<Item = (String, NamespaceLabels)>>(all: I) -> Self {
+        let all = all.into_iter();
+        let map: Map = all.map(|(name, labels)| (name, Arc::new(labels))).collect();
+        Self(Arc::new(ArcSwap::from_pointee(map)))
+    }
+}
+
 impl KnownNamespaces {
     /// Writers are few: one watch. Each change copies the map (names and pointers), which for
     /// ten thousand namespaces costs less than the reviews of one Pod.
