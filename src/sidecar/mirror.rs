@@ -254,6 +254,7 @@ impl<'p, 'a> MirrorBuilder<'p, 'a> {
             Expanded::Pieces(pieces) if !pieces.iter().all(is_same_elsewhere) => None,
             expanded if expanded.known().is_some() => expanded
                 .known()
+                .filter(|text| is_relative(text))
                 .map(|text| SubPath::Literal(text.to_owned())),
             Expanded::Pieces(pieces) => {
                 let mut expression = String::new();
@@ -269,7 +270,7 @@ impl<'p, 'a> MirrorBuilder<'p, 'a> {
                         Piece::Unset(_) => return None,
                     }
                 }
-                Some(SubPath::Expression(expression))
+                is_relative(&expression).then_some(SubPath::Expression(expression))
             }
         }
     }
@@ -340,6 +341,12 @@ fn is_same_elsewhere(piece: &Piece<'_>) -> bool {
             .and_then(|source| source.resource_field_ref)
             .is_none_or(|amount| !amount.container_name.is_empty()),
     }
+}
+
+/// Whether the API server takes it below a volume. An author's expression can come to what
+/// would be refused if it were written out.
+fn is_relative(sub_path: &str) -> bool {
+    !sub_path.starts_with('/') && sub_path.split('/').all(|part| part != "..")
 }
 
 enum SubPath {
