@@ -280,15 +280,7 @@ fn mounts() -> impl Strategy<Value = Value> {
 }
 
 fn variables() -> impl Strategy<Value = Value> {
-    let name = one_of(&[
-        "A",
-        "B",
-        "C",
-        "DOCKER_HOST",
-        "DOCKER_TLS_VERIFY",
-        "PATH",
-        "HTTP_PROXY",
-    ]);
+    let name = one_of(&VARIABLES);
     let source = one_of(&["metadata.name", "status.hostIP", "spec.nodeName"])
         .prop_map(|path| json!({"fieldRef": {"fieldPath": path}}));
     let value = prop_oneof![

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use dind_injector::scan::live::reads;
 use serde_json::{Value, json};
 
-use super::rendered::{all, install, list, reporters, strings};
+use super::rendered::{Rendered, all, install, list, reporters, strings};
 
 #[test]
 fn it_is_off_unless_it_is_asked_for() {
@@ -56,15 +56,19 @@ fn it_is_one_small_pod_with_a_page() {
     }
 }
 
+/// Each reporter, and the webhook of the same rendering.
+fn pairs() -> impl Iterator<Item = (Rendered, Rendered)> {
+    reporters().into_iter().map(|reporter| {
+        let mut of = all().into_iter();
+        let webhook = of.find(|webhook| reporter.file.starts_with(&webhook.file));
+        (reporter, webhook.unwrap())
+    })
+}
+
 #[test]
 fn its_policy_is_the_webhooks_own() {
     let mut with = 0;
-    let webhooks = all();
-    for reporter in reporters() {
-        let mut of = webhooks.iter();
-        let webhook = of
-            .find(|webhook| reporter.file.starts_with(&webhook.file))
-            .unwrap();
+    for (reporter, webhook) in pairs() {
         assert_eq!(reporter.arg("--config"), webhook.arg("--config"));
         let policy = |pod: &Value| {
             let mut volumes = list(&pod["volumes"]).iter();
@@ -79,13 +83,8 @@ fn its_policy_is_the_webhooks_own() {
 /// A review that came to the reporter would fail, and its scrape would be the webhook's.
 #[test]
 fn no_selector_of_one_finds_the_other() {
-    let webhooks = all();
-    for reporter in reporters() {
-        let mut of = webhooks.iter();
-        let webhook = of
-            .find(|webhook| reporter.file.starts_with(&webhook.file))
-            .unwrap();
-        for (own, other) in [(&reporter, webhook), (webhook, &reporter)] {
+    for (reporter, webhook) in pairs() {
+        for (own, other) in [(&reporter, &webhook), (&webhook, &reporter)] {
             let labels = &own.one("Deployment")["spec"]["template"]["metadata"]["labels"];
             let service = &own.one("Service")["metadata"]["labels"];
             let spec = |kind: &str| own.one(kind)["spec"].clone();

@@ -13,6 +13,16 @@ pub const VOLUMES: [&str; 10] = [
     "",
     "z~/\"",
 ];
+/// Names of variables.
+pub const VARIABLES: [&str; 7] = [
+    "A",
+    "B",
+    "C",
+    "DOCKER_HOST",
+    "DOCKER_TLS_VERIFY",
+    "PATH",
+    "HTTP_PROXY",
+];
 pub const SOCKETS: [&str; 3] = ["/var/run/docker.sock", "/run/docker.sock", "/var/run"];
 pub const NODE_PATHS: [&str; 30] = [
     "/proc/1/cwd/run/docker.sock",

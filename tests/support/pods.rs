@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::parts::{EXPRESSIONS, MOUNT_PATHS, NODE_PATHS, SUB_PATHS, VALUES, VOLUMES};
+use super::parts::{EXPRESSIONS, MOUNT_PATHS, NODE_PATHS, SUB_PATHS, VALUES, VARIABLES, VOLUMES};
 
 /// What chooses.
 pub trait Source {
@@ -250,20 +250,11 @@ impl<S: Source> Maker<'_, S> {
     }
 
     fn env(&mut self) -> Value {
-        let names = [
-            "A",
-            "B",
-            "C",
-            "DOCKER_HOST",
-            "DOCKER_TLS_VERIFY",
-            "PATH",
-            "HTTP_PROXY",
-        ];
         let count = self.source.below(4);
         let mut env = Vec::new();
         for _ in 0..count {
             let mut var = Map::new();
-            let name = self.word(&names);
+            let name = self.word(&VARIABLES);
             self.put(&mut var, "name", json!(name));
             if self.source.once_in(5) {
                 let path = self
