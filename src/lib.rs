@@ -12,6 +12,7 @@ pub mod cluster;
 pub mod convert;
 pub mod engine;
 pub mod explain;
+pub mod logs;
 pub mod manifest;
 pub mod metrics;
 pub mod names;

@@ -1,4 +1,4 @@
-//! Log lines: how they are written, and which.
+//! The flags of logging: how lines are written, and which.
 //!
 //! Which ones can be told by a file too, a mounted ConfigMap say, that is followed by its
 //! content: an operator who needs more lines of a running webhook gets them without a restart,
@@ -17,6 +17,7 @@ use tracing_subscriber::reload::{self, Handle};
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Registry, fmt};
 
+use crate::logs::{JsonLines, Sink};
 use crate::metrics::{FollowedFile, Metrics};
 use crate::reload::{Followed, ReloadError, Source};
 
@@ -84,35 +85,49 @@ impl FromStr for LogFilter {
     }
 }
 
-/// Logging that has begun.
-pub(super) struct Logs {
+/// Logging that has begun, and ends with this: its last lines are written then.
+pub(super) struct Logging {
+    /// Which lines are written, for who follows the file.
+    pub(super) filter: LogFilters,
+    _lines: Sink,
+}
+
+/// The filter that is in force.
+pub(super) struct LogFilters {
     filter: Handle<Targets, Registry>,
     file: Option<PathBuf>,
 }
 
 impl LogArgs {
     /// Begins to log for the whole process, by `--log` until the file is read.
-    pub(super) fn start(self) -> Logs {
+    ///
+    /// # Errors
+    /// When the system has no thread for it.
+    pub(super) fn start(self) -> io::Result<Logging> {
         let Self {
             log_format,
             log: LogFilter(targets),
             log_filter_file: file,
         } = self;
         let (targets, filter) = reload::Layer::new(targets);
-        let lines = fmt::layer().with_writer(io::stderr);
+        let sink = Sink::start(io::stderr())?;
+        let writer = sink.writer();
         let lines = match log_format {
-            LogFormat::Json => lines.json().flatten_event(true).with_target(false).boxed(),
-            LogFormat::Text => lines.boxed(),
+            LogFormat::Json => JsonLines::new(writer).boxed(),
+            LogFormat::Text => fmt::layer().with_writer(move || writer.clone()).boxed(),
         };
         tracing_subscriber::registry()
             .with(targets)
             .with(lines)
             .init();
-        Logs { filter, file }
+        Ok(Logging {
+            filter: LogFilters { filter, file },
+            _lines: sink,
+        })
     }
 }
 
-impl Logs {
+impl LogFilters {
     /// Reads the file's filter, where there is a file; what is returned is to be run.
     ///
     /// # Errors

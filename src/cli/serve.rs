@@ -16,7 +16,7 @@ use crate::webhook::Webhook;
 
 use super::Exit;
 use super::beside::{Beside, BesideArgs};
-use super::logs::{LogArgs, Logs};
+use super::logs::{LogArgs, LogFilters};
 
 /// The flags of `serve`.
 #[derive(Debug, Args)]
@@ -74,11 +74,11 @@ pub fn run(args: ServeArgs, out: &mut dyn Write) -> Result<Exit, ServeError> {
         logs,
         trace,
     } = args;
-    let logs = logs.start();
+    let logging = logs.start()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    let ended = runtime.block_on(serve(server, beside, logs, trace, out))?;
+    let ended = runtime.block_on(serve(server, beside, logging.filter, trace, out))?;
     Ok(exit(ended))
 }
 
@@ -93,7 +93,7 @@ pub(super) fn exit(ended: Ended) -> Exit {
 async fn serve(
     args: ServerArgs,
     beside: BesideArgs,
-    logs: Logs,
+    logs: LogFilters,
     trace: TraceArgs,
     out: &mut dyn Write,
 ) -> Result<Ended, ServeError> {

@@ -12,7 +12,7 @@ use crate::server::{Ended, Grace, PlainServer, Readiness, Shutdown, duration};
 
 use super::beside::{Tasks, in_force};
 use super::live::LiveArgs;
-use super::logs::{LogArgs, Logs};
+use super::logs::{LogArgs, LogFilters};
 use super::policy::PolicyArgs;
 use super::scan::ScanError;
 use super::serve::{ServeError, exit};
@@ -79,7 +79,7 @@ impl WatchArgs {
             diffs,
             logs,
         } = self;
-        let logs = logs.start();
+        let logging = logs.start().map_err(ServeError::from)?;
         let settings = Settings {
             namespaces,
             interval,
@@ -89,7 +89,7 @@ impl WatchArgs {
             .enable_all()
             .build()
             .map_err(ServeError::from)?;
-        let ended = runtime.block_on(report(listen, settings, live, policy, logs))?;
+        let ended = runtime.block_on(report(listen, settings, live, policy, logging.filter))?;
         Ok(exit(ended))
     }
 }
@@ -99,7 +99,7 @@ async fn report(
     settings: Settings,
     live: &LiveArgs,
     policy: &PolicyArgs,
-    logs: Logs,
+    logs: LogFilters,
 ) -> Result<Ended, CliError> {
     let metrics = Arc::new(Metrics::for_reporter());
     let readiness = Readiness::new();
