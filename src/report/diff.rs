@@ -8,7 +8,9 @@ use std::fmt::Write as _;
 use std::ops::Range;
 
 use anstyle::{AnsiColor, Style};
-use similar::{Algorithm, ChangeTag, DiffOp, InlineChangeOptions, TextDiff};
+use similar::{ChangeTag, DiffOp};
+
+use super::changes::{Changes, Line};
 
 /// Whether the diff carries terminal colors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,10 +30,6 @@ const LONGEST_STRETCH: usize = 120;
 /// What a cut leaves at each of its sides.
 const KEPT: usize = 40;
 
-/// Changes longer than this many bytes are shown by line only: finding the words that differ would
-/// take too long, and nobody would read it.
-const LARGEST_REFINED: usize = 32 * 1024;
-
 const HEADER: Style = Style::new().bold();
 const HUNK: Style = AnsiColor::Cyan.on_default();
 const REMOVED: Style = AnsiColor::Red.on_default();
@@ -50,11 +48,6 @@ const FAINT: Style = Style::new().dimmed();
 /// );
 /// ```
 pub fn unified(before: &str, after: &str, labels: (&str, &str), paint: Paint) -> String {
-    // Patience keeps a new mapping's lines together where a shortest diff would weave them into
-    // similar lines of the next one.
-    let diff = TextDiff::configure()
-        .algorithm(Algorithm::Patience)
-        .diff_lines(before, after);
     let mut page = Page {
         out: String::new(),
         paint,
@@ -64,37 +57,14 @@ pub fn unified(before: &str, after: &str, labels: (&str, &str), paint: Paint) ->
     }
     page.line(HEADER, "--- ", &[(false, labels.0)]);
     page.line(HEADER, "+++ ", &[(false, labels.1)]);
-    for group in diff.grouped_ops(CONTEXT) {
-        page.hunk(&group);
-        for op in &group {
-            let refine =
-                op.tag() == similar::DiffTag::Replace && size(&diff, op) <= LARGEST_REFINED;
-            if refine {
-                let options = InlineChangeOptions::new();
-                for change in diff.iter_inline_changes_with_options_deadline(op, options, None) {
-                    page.change(change.tag(), change.values(), true);
-                }
-            } else {
-                for change in diff.iter_changes(op) {
-                    page.change(change.tag(), &[(false, change.value())], false);
-                }
-            }
+    let changes = Changes::between(before, after);
+    for hunk in changes.hunks(CONTEXT) {
+        page.hunk(&hunk);
+        for line in hunk.iter().flat_map(|op| changes.lines(op)) {
+            page.change(&line);
         }
     }
     page.out
-}
-
-fn size(diff: &TextDiff<'_, '_, str>, op: &DiffOp) -> usize {
-    let bytes = |lines: Vec<&str>| lines.iter().map(|line| line.len()).sum::<usize>();
-    let old = op
-        .old_range()
-        .filter_map(|line| diff.old_slice(line))
-        .collect();
-    let new = op
-        .new_range()
-        .filter_map(|line| diff.new_slice(line))
-        .collect();
-    bytes(old) + bytes(new)
 }
 
 struct Page {
@@ -113,16 +83,15 @@ impl Page {
         self.line(HUNK, "@@ ", &[(false, &header)]);
     }
 
-    /// One line of the diff; `parts` are its pieces, with whether each is what changed in it.
-    fn change(&mut self, tag: ChangeTag, parts: &[(bool, &str)], refined: bool) {
+    fn change(&mut self, Line { tag, parts }: &Line<'_>) {
         let (style, sign) = match tag {
             ChangeTag::Equal => (Style::new(), " "),
             ChangeTag::Delete => (REMOVED, "-"),
             ChangeTag::Insert => (ADDED, "+"),
         };
         // A line that is new as a whole is shown as a whole.
-        let emphasized = refined && parts.iter().any(|(changed, _)| *changed);
-        let cut = tag == ChangeTag::Equal || emphasized;
+        let emphasized = parts.iter().any(|(changed, _)| *changed);
+        let cut = *tag == ChangeTag::Equal || emphasized;
         let ended = parts.last().is_some_and(|(_, text)| text.ends_with('\n'));
         let mut cut_parts = Vec::new();
         for (changed, text) in parts {

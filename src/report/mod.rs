@@ -1,5 +1,6 @@
 //! What people and programs read: how a manifest changes, what a scan found.
 
+mod changes;
 mod columns;
 pub mod diff;
 pub mod document;

@@ -29,6 +29,11 @@ use super::shutdown::Phase;
 use super::tls::failure_reason;
 use crate::metrics::{DropReason, HandshakeFailure, Metrics};
 
+/// What a connection buffers of what it reads, in bytes; a request's head must fit in. The
+/// least that hyper takes: each connection keeps its buffer for as long as it is open, and an
+/// API server's heads have some hundred bytes.
+const BUFFER: usize = 8 << 10;
+
 /// What a listener's connections have in common.
 #[derive(Clone)]
 pub(super) struct Plan {
@@ -92,6 +97,7 @@ where
     let service = service_fn(|request| respond(router.clone(), request, Arc::clone(&shared)));
     let mut connection = pin!(
         http1::Builder::new()
+            .max_buf_size(BUFFER)
             .timer(TokioTimer::new())
             // This one also bounds the wait for the next request: see `progress`.
             .header_read_timeout(limits.idle_timeout)
