@@ -56,6 +56,9 @@ pub(super) async fn run<F, C>(
                     tracing::debug!(%error, "cannot set TCP_NODELAY");
                 }
                 connections.spawn(serve(stream, seat));
+                // One at a time: a storm of connections waits in the kernel's queue, and not
+                // in ours in front of reviews.
+                tokio::task::yield_now().await;
             }
             Err(error) if is_the_peers(&error) => {
                 tracing::debug!(%error, "a connection ended before it was accepted");

@@ -20,13 +20,14 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::Accept;
 
 use super::args::Limits;
 use super::progress::{Progress, Stall, Watched};
 use super::room::Seat;
 use super::shutdown::Phase;
 use super::tls::failure_reason;
+use super::turns::Turns;
 use crate::metrics::{DropReason, HandshakeFailure, Metrics};
 
 /// What a connection buffers of what it reads, in bytes; a request's head must fit in. The
@@ -54,9 +55,14 @@ struct Shared {
 }
 
 /// Serves a connection to the webhook.
-pub(super) async fn serve_tls(plan: Plan, acceptor: TlsAcceptor, stream: TcpStream, seat: Seat) {
+pub(super) async fn serve_tls(
+    plan: Plan,
+    handshakes: Turns,
+    handshake: Accept<TcpStream>,
+    seat: Seat,
+) {
     let _open = plan.metrics.connection();
-    let handshake = tokio::time::timeout(plan.limits.handshake_timeout, acceptor.accept(stream));
+    let handshake = tokio::time::timeout(plan.limits.handshake_timeout, handshakes.take(handshake));
     let shaken = tokio::select! {
         biased;
         shaken = handshake => shaken,

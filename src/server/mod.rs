@@ -23,6 +23,7 @@ mod room;
 mod routes;
 mod shutdown;
 mod tls;
+mod turns;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -42,6 +43,7 @@ use client_auth::FollowedCa;
 use connection::{Plan, serve_http, serve_tls};
 use room::Room;
 use shutdown::Phase;
+use turns::Turns;
 
 pub use args::{Grace, Limits, ServerArgs, duration};
 pub use client_auth::ClientArgs;
@@ -197,12 +199,16 @@ impl Bound {
             metrics: Arc::clone(&metrics),
         };
         let seats = Room::new(limits.max_connections, usize::MAX);
+        let handshakes = Turns::new();
         let webhook = accept::run(
             webhook,
             seats,
             phases,
             Arc::clone(&metrics),
-            |stream, seat| serve_tls(plan.clone(), acceptor.clone(), stream, seat),
+            |stream, seat| {
+                let shaken = acceptor.accept(stream);
+                serve_tls(plan.clone(), handshakes.clone(), shaken, seat)
+            },
         );
 
         // The admin port has a phase of its own that never moves: it ends when we return.
