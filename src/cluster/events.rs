@@ -15,12 +15,13 @@ use k8s_openapi::jiff::Timestamp;
 use kube::api::PostParams;
 use kube::core::ObjectMeta;
 use kube::{Api, Client};
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::Receiver;
 
 use super::client::describe;
 use crate::admission::reviewer::{Owner, Record};
 use crate::metrics::{EventResult, Metrics};
 use crate::names::event;
+use crate::queue::{self, Offers};
 
 /// Events that wait to be written.
 const QUEUE: usize = 256;
@@ -54,13 +55,12 @@ pub struct EventArgs {
 /// Where reviews offer Events.
 #[derive(Clone, Debug)]
 pub struct EventQueue {
-    notes: mpsc::Sender<Note>,
-    metrics: Arc<Metrics>,
+    notes: Offers<Note>,
 }
 
 /// Writes what is offered; to be run beside the server.
 pub struct EventWriter {
-    notes: mpsc::Receiver<Note>,
+    notes: Receiver<Note>,
     client: Client,
     metrics: Arc<Metrics>,
     reporter: String,
@@ -84,19 +84,17 @@ pub fn open_events(
     reporter: String,
     metrics: Arc<Metrics>,
 ) -> (EventQueue, EventWriter) {
-    let (sender, receiver) = mpsc::channel(QUEUE);
-    let queue = EventQueue {
-        notes: sender,
-        metrics: Arc::clone(&metrics),
-    };
+    let (offers, notes) = queue::bounded(QUEUE, Arc::clone(&metrics), |upkeep| {
+        upkeep.event(EventResult::Dropped);
+    });
     let writer = EventWriter {
-        notes: receiver,
+        notes,
         client,
         metrics,
         reporter,
         limit: Limit::new(Instant::now()),
     };
-    (queue, writer)
+    (EventQueue { notes: offers }, writer)
 }
 
 impl fmt::Debug for EventWriter {
@@ -110,10 +108,8 @@ impl fmt::Debug for EventWriter {
 impl EventQueue {
     /// Offers the Event of a review, where it makes one. Never waits.
     pub fn offer(&self, record: &Record) {
-        if let Some(note) = note(record)
-            && self.notes.try_send(note).is_err()
-        {
-            self.metrics.upkeep().event(EventResult::Dropped);
+        if let Some(note) = note(record) {
+            self.notes.offer(note);
         }
     }
 }
