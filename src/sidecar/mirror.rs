@@ -54,8 +54,9 @@ const DAEMON_PATHS: [&str; 26] = [
     "/var/lib/containerd",
 ];
 
-/// Paths below those that are nobody's but the containers'.
-const FREE_PATHS: [&str; 2] = ["/dev/shm", "/lib/modules"];
+/// Paths below those that are nobody's but the containers'. Builds with emulators mount
+/// `/dev/kvm`; no daemon needs it.
+const FREE_PATHS: [&str; 3] = ["/dev/kvm", "/dev/shm", "/lib/modules"];
 
 /// What the sidecar mounts and knows for the sake of the containers.
 #[derive(Debug, Default)]
