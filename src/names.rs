@@ -41,6 +41,8 @@ pub const REPORT_VERSION: &str = "dind-injector.io/v1alpha1";
 /// `kind` of a scan's result.
 pub const REPORT_KIND: &str = "ScanReport";
 
+/// Stands in messages and reports for the name of what has none.
+pub const NO_NAME: &str = "(no name)";
 /// Stands in reports for the namespace of what has none. Prometheus takes an empty label for none
 /// at all, and puts the reporter's own namespace there.
 pub const NO_NAMESPACE: &str = "(none)";

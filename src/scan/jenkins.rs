@@ -9,6 +9,8 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value, json};
 
+use crate::names::NO_NAME;
+
 use super::candidate::{Candidate, Object, Pointers, below};
 
 /// What such a template is shown as.
@@ -86,7 +88,7 @@ fn template<'d>(map: &'d Map<String, Value>, at: &str) -> Option<Candidate<'d>> 
             text("name")
                 .or_else(|| text("podName"))
                 .or_else(|| text("label"))
-                .unwrap_or("(no name)"),
+                .unwrap_or(NO_NAME),
         ),
         namespace: text("namespace"),
         pod: Ok(Cow::Owned(pod)),

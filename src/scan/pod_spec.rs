@@ -8,8 +8,10 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
+use crate::names::NO_NAME;
+
 use super::assembly::Assembly;
-use super::candidate::{Candidate, NO_NAME, Object, Pointers, below, candidates as of_document};
+use super::candidate::{Candidate, Object, Pointers, below, candidates as of_document};
 
 /// Nothing that people write nests its Pod templates deeper.
 const MAX_DEPTH: usize = 24;
