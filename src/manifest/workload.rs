@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use super::position::push_token;
+use super::pointer::below;
 use crate::names::NO_NAME;
 
 /// Something in a document that makes Pods.
@@ -155,8 +155,7 @@ fn pod_at<'d>(root: &'d Map<String, Value>, pointer: String, path: &[&str]) -> (
     let mut at = pointer;
     let mut pod = Ok(root);
     for key in path {
-        at.push('/');
-        push_token(&mut at, key);
+        at = below(&at, key);
         pod = pod.and_then(|map| mapping_at(map, key, &at));
     }
     let checked = pod.and_then(|pod| mapping_at(pod, "spec", &format!("{at}/spec")).map(|_| pod));

@@ -199,11 +199,6 @@ fn walk<'d>(
     }
 }
 
-/// `pointer/key`, with the key's `~` and `/` escaped.
-pub fn below(pointer: &str, key: &str) -> String {
-    format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

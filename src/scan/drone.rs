@@ -7,12 +7,13 @@ use std::borrow::Cow;
 
 use serde_json::{Value, json};
 
+use crate::manifest::below;
 use crate::names::NO_NAME;
 use crate::pod::path::CleanPath;
 use crate::pod::sockets::{Leads, Sockets};
 
 use super::assembly::{Assembly, items};
-use super::candidate::{Candidate, Object, below};
+use super::candidate::{Candidate, Object};
 use super::finding::{Finding, Hand, How, Verdict, Workload};
 
 /// What its pipelines are shown as.

@@ -9,9 +9,10 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value, json};
 
+use crate::manifest::below;
 use crate::names::NO_NAME;
 
-use super::candidate::{Candidate, Object, Pointers, below};
+use super::candidate::{Candidate, Object, Pointers};
 
 /// What such a template is shown as.
 pub const JENKINS_AGENT: &str = "Jenkins agent";
