@@ -19,6 +19,7 @@ pub mod names;
 pub mod offline;
 pub mod pod;
 pub mod policy;
+mod queue;
 pub mod reload;
 pub mod report;
 pub mod reporter;

@@ -3,8 +3,16 @@
 //! Code, manifests, docs and tests are held to these constants: a name that is
 //! changed here and nowhere else fails a test, and no other file spells one.
 
+/// The program: its command, and what it calls itself to others.
+pub const PROGRAM: &str = "dind-injector";
 /// The namespace that the manifests install into.
 pub const NAMESPACE: &str = "dind-injector";
+/// The Service, and the webhook configurations, of the manifests.
+pub const SERVICE: &str = "dind-injector";
+/// What the API server calls the webhook by: `<service>.<namespace>.svc`.
+pub const SERVICE_DNS: &str = "dind-injector.dind-injector.svc";
+/// The Secret that holds the CA of self-managed certificates; [`ca_secret`] has its keys.
+pub const CA_SECRET: &str = "dind-injector-ca";
 /// The prefix of every annotation and label of this project.
 pub const PREFIX: &str = "dind-injector.io/";
 
@@ -36,11 +44,13 @@ pub const MIRROR_POD: &str = "kubernetes.io/config.mirror";
 /// Source: `k8s.io/pod-security-admission/api/constants.go`.
 pub const PSA_ENFORCE: &str = "pod-security.kubernetes.io/enforce";
 
-/// `apiVersion` of a scan's result.
-pub const REPORT_VERSION: &str = "dind-injector.io/v1alpha1";
+/// `apiVersion` of a policy and of a scan's result.
+pub const API_VERSION: &str = "dind-injector.io/v1alpha1";
 /// `kind` of a scan's result.
 pub const REPORT_KIND: &str = "ScanReport";
 
+/// Stands in messages and reports for the name of what has none.
+pub const NO_NAME: &str = "(no name)";
 /// Stands in reports for the namespace of what has none. Prometheus takes an empty label for none
 /// at all, and puts the reporter's own namespace there.
 pub const NO_NAMESPACE: &str = "(none)";
@@ -48,7 +58,7 @@ pub const NO_NAMESPACE: &str = "(none)";
 /// The sidecar's container name; a number follows where the Pod has one of that name.
 pub const SIDECAR: &str = "dind";
 /// `$0` of the sidecar's start script.
-pub const SCRIPT_NAME: &str = "dind-injector";
+pub const SCRIPT_NAME: &str = PROGRAM;
 /// The volume that holds the socket (and the client), shared with the Pod's containers.
 pub const SOCKET_VOLUME: &str = "dind-socket";
 /// The volume that holds the daemon's images and containers.
@@ -131,7 +141,7 @@ pub mod event {
     /// The reason of a Pod's change.
     pub const INJECTED: &str = "DockerInjected";
     /// Who says it.
-    pub const COMPONENT: &str = "dind-injector";
+    pub const COMPONENT: &str = super::PROGRAM;
     /// The beginning of an Event's name; the API server adds the rest.
     pub const NAME_PREFIX: &str = "dind-injector-";
 }
@@ -139,7 +149,7 @@ pub mod event {
 /// Attributes of a traced review's span.
 pub mod span {
     /// The instrumentation scope.
-    pub const SCOPE: &str = "dind-injector";
+    pub const SCOPE: &str = super::PROGRAM;
     /// The review's uid, as in the API server's audit log.
     pub const UID: &str = "dind_injector.uid";
     /// The Pod's namespace.

@@ -66,6 +66,9 @@ const KINDS: [&str; 25] = [
 ];
 const OTHER: &str = "Other";
 
+/// What is said before there is anything to show.
+const NOT_YET: &str = "the first scan has not ended";
+
 /// What to scan, and how.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -120,7 +123,7 @@ impl Reporter {
             match (asked.page.load().is_some(), trouble) {
                 (true, trouble) => Ok(trouble),
                 (false, Some(trouble)) => Err(trouble),
-                (false, None) => Err("the first scan has not ended".to_owned()),
+                (false, None) => Err(NOT_YET.to_owned()),
             }
         });
         Self {
@@ -286,7 +289,7 @@ fn page(shown: &Shown) -> Response {
         None => {
             let trouble = shown.trouble.load_full();
             let text = trouble.map_or_else(
-                || "the first scan has not ended\n".to_owned(),
+                || format!("{NOT_YET}\n"),
                 |text| format!("there is no result yet: {text}\n"),
             );
             (StatusCode::SERVICE_UNAVAILABLE, text).into_response()

@@ -2,9 +2,12 @@
 //! and held to what must be true of any; the cases in `tests/convert/` show what it looks like.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+#[path = "support/files.rs"]
+mod files;
+
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use dind_injector::convert::{ConvertError, convert};
 use dind_injector::manifest::{
@@ -44,27 +47,11 @@ fn converted(text: &str) -> Result<String, ConvertError> {
     convert(text, &plan(text).expect("a manifest"))
 }
 
-fn files(dir: &Path, found: &mut Vec<PathBuf>) {
-    let entries = fs::read_dir(dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display()));
-    let mut entries: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-    entries.sort();
-    for path in entries {
-        if path.is_dir() {
-            files(&path, found);
-        } else {
-            found.push(path);
-        }
-    }
-}
-
 /// Every text that is a manifest and changes.
 fn texts() -> Vec<(String, String)> {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
-    let mut paths = Vec::new();
-    for dir in ["golden", "corpus", "convert"] {
-        files(&tests.join(dir), &mut paths);
-    }
-    let texts = paths.into_iter().filter_map(|path| {
+    let folders = ["golden", "corpus", "convert"].map(|folder| files::below(&tests.join(folder)));
+    let texts = folders.into_iter().flatten().filter_map(|path| {
         let name = path.strip_prefix(&tests).unwrap().display().to_string();
         let text = fs::read_to_string(path).unwrap();
         let is_input = name.ends_with(".yaml") || name.ends_with(".json");
@@ -235,9 +222,7 @@ fn folded(text: &str) -> String {
 fn every_case_looks_as_expected() {
     let update = std::env::var_os("UPDATE_GOLDENS").is_some();
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/convert");
-    let mut paths = Vec::new();
-    files(&dir, &mut paths);
-    let (inputs, mut others): (Vec<_>, Vec<_>) = paths
+    let (inputs, mut others): (Vec<_>, Vec<_>) = files::below(&dir)
         .into_iter()
         .partition(|path| !path.to_str().unwrap().contains(".expected."));
     assert!(inputs.len() > 10);

@@ -1,4 +1,4 @@
-//! The `convert` and `uninject` commands as one types them: what is written, and when nothing is.
+//! The `inject`, `convert` and `uninject` commands as one types them: what is written, and when nothing is.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::fs;
@@ -150,9 +150,52 @@ fn one_refusal_and_no_file_is_written() {
         );
         assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
         assert!(stderr(&output).contains(word), "{}", stderr(&output));
+        assert!(stderr(&output).ends_with(&withheld("no file")));
         assert_eq!(stdout(&output), "");
         assert_eq!(folder.text("comments.yaml"), case_text("comments.yaml"));
     }
+}
+
+/// The last words of a command that refuses one Pod of many.
+fn withheld(what: &str) -> String {
+    format!(
+        "error: {what} is written, so that no half of a release goes out: mend or leave out what \
+         is named above\n"
+    )
+}
+
+#[test]
+fn inject_names_the_document_that_is_refused_and_says_what_to_do() {
+    let fine = case_text("comments.yaml");
+    let stream = format!("{fine}---\n{AGENT}");
+    let line = stream.lines().position(|line| line == "kind: DaemonSet");
+    let output = command(&["inject", "-f", "-"], &stream);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(stdout(&output), "");
+    let told = stderr(&output);
+    let refused = format!("error: stdin:{}: DaemonSet/agent: denied: ", line.unwrap());
+    assert!(told.contains(&refused), "{told}");
+    assert!(told.ends_with(&withheld("nothing")), "{told}");
+    let rest = command(&["inject", "-f", "-"], &fine);
+    assert_eq!(rest.status.code(), Some(0));
+    assert!(stdout(&rest).contains("name: dind\n"));
+}
+
+#[test]
+fn inject_writes_a_patch_for_each_pod_that_changes() {
+    let stream = format!("{}---\nkind: Pod\nspec: {{}}\n", case_text("comments.yaml"));
+    let output = command(&["inject", "-f", "-", "-o", "patch"], &stream);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let patches: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    let [only] = patches.as_array().unwrap().as_slice() else {
+        panic!("{patches:#}");
+    };
+    let operations = only["patch"].as_array().unwrap();
+    let below_the_template = |operation: &serde_json::Value| {
+        let path = operation["path"].as_str().unwrap();
+        path.starts_with("/spec/template/") && operation["op"].is_string()
+    };
+    assert!(operations.iter().all(below_the_template), "{only:#}");
 }
 
 #[test]
@@ -191,5 +234,7 @@ fn a_pod_that_cannot_be_taken_back_leaves_no_output() {
     let output = command(&["uninject", "-f", "-"], &bad);
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(stdout(&output), "");
-    assert!(stderr(&output).contains("no record"), "{}", stderr(&output));
+    let told = stderr(&output);
+    assert!(told.contains("no record"), "{told}");
+    assert!(told.ends_with(&withheld("nothing")), "{told}");
 }

@@ -27,6 +27,7 @@ use dind_injector::policy::subject::{Requester, Subject};
 use dind_injector::sidecar::container::START_SCRIPT;
 use serde_json::{Map, Value, json};
 use support::api_server::{self, Request};
+use support::files;
 use support::https::Webhook;
 use support::model::{self, Shows};
 use support::rfc6902;
@@ -88,7 +89,7 @@ fn no_file_is_left_unread() {
         read.insert(case.group_dir().join("policy.yaml"));
         read.insert(case.path);
     }
-    let unread: Vec<_> = files(&root())
+    let unread: Vec<_> = files::below(&root())
         .into_iter()
         .filter(|file| !read.contains(file))
         .collect();
@@ -97,21 +98,6 @@ fn no_file_is_left_unread() {
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
-}
-
-fn files(dir: &Path) -> BTreeSet<PathBuf> {
-    let entries = fs::read_dir(dir)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    entries
-        .flat_map(|path| {
-            if path.is_dir() {
-                files(&path)
-            } else {
-                BTreeSet::from([path])
-            }
-        })
-        .collect()
 }
 
 /// Every input: a `.yaml` one folder below the root that is nothing else.
@@ -123,7 +109,7 @@ fn cases() -> Vec<Case> {
             && name != "policy.yaml"
             && path.parent().unwrap().parent() == Some(&root())
     };
-    let inputs = files(&root()).into_iter().filter(is_input);
+    let inputs = files::below(&root()).into_iter().filter(is_input);
     inputs.map(|path| Case { path }).collect()
 }
 

@@ -5,7 +5,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use std::collections::BTreeSet;
+#[path = "support/files.rs"]
+mod files;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -33,17 +35,6 @@ fn scan(path: &Path) -> Report {
     let names = [path.to_str().unwrap().to_owned()];
     let inputs = Inputs::find(&names, &mut std::io::empty()).unwrap();
     inputs.scan(&court, &AtomicUsize::new(0))
-}
-
-fn files(directory: &Path, found: &mut BTreeSet<PathBuf>) {
-    for entry in fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files(&path, found);
-        } else {
-            found.insert(path);
-        }
-    }
 }
 
 fn is_expectation(path: &Path) -> bool {
@@ -110,8 +101,7 @@ fn told(report: &Report) -> String {
 #[test]
 fn every_manifest_of_the_corpus_is_judged_as_expected() {
     let bless = std::env::var_os("BLESS_CORPUS").is_some();
-    let mut all = BTreeSet::new();
-    files(&corpus(), &mut all);
+    let all = files::below(&corpus());
     let manifests: Vec<_> = all.iter().filter(|path| !is_expectation(path)).collect();
     assert!(manifests.len() >= 60, "{} manifests", manifests.len());
     let mut wrong = String::new();
@@ -142,8 +132,7 @@ fn every_manifest_of_the_corpus_is_judged_as_expected() {
 
 #[test]
 fn every_expectation_has_its_manifest() {
-    let mut all = BTreeSet::new();
-    files(&corpus(), &mut all);
+    let all = files::below(&corpus());
     for expectation in all.iter().filter(|path| is_expectation(path)) {
         let manifest = expectation.with_extension("");
         assert!(
@@ -156,8 +145,7 @@ fn every_expectation_has_its_manifest() {
 
 #[test]
 fn the_corpus_as_a_whole_is_the_sum_of_its_files() {
-    let mut all = BTreeSet::new();
-    files(&corpus(), &mut all);
+    let all = files::below(&corpus());
     let manifests = all.iter().filter(|path| !is_expectation(path));
     let each: usize = manifests.map(|path| scan(path).workloads.len()).sum();
     assert_eq!(scan(&corpus()).workloads.len(), each);

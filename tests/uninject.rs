@@ -5,7 +5,7 @@
 mod support;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use dind_injector::engine::Action;
 use dind_injector::manifest::{self, pods};
@@ -17,7 +17,7 @@ use dind_injector::policy::rule::TcpAction;
 use dind_injector::sidecar::container::{START_SCRIPT, SidecarMode};
 use dind_injector::uninject::{UninjectError, uninject};
 use serde_json::{Value, json};
-use support::api_server;
+use support::{api_server, files};
 
 /// A profile that sets all that a profile can set in a Pod.
 const EVERYTHING: &str = r#"
@@ -56,27 +56,11 @@ fn policies() -> Vec<(&'static str, Policy)> {
     ]
 }
 
-fn files(dir: &Path, found: &mut Vec<PathBuf>) {
-    let mut entries: Vec<PathBuf> = fs::read_dir(dir)
-        .unwrap_or_else(|error| panic!("{}: {error}", dir.display()))
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    entries.sort();
-    for path in entries {
-        if path.is_dir() {
-            files(&path, found);
-        } else {
-            found.push(path);
-        }
-    }
-}
-
 /// Every manifest of the goldens and of the corpus, with what is said where it is none.
 fn documents() -> Vec<(String, Value)> {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
-    let mut paths = Vec::new();
-    files(&tests.join("golden"), &mut paths);
-    files(&tests.join("corpus"), &mut paths);
+    let folders = ["golden", "corpus"].map(|folder| files::below(&tests.join(folder)));
+    let mut paths = folders.concat();
     let is_input = |path: &str| {
         (path.ends_with(".yaml") || path.ends_with(".json")) && !path.ends_with(".expected.yaml")
     };

@@ -137,7 +137,7 @@ impl Authority {
         ca.holds(now)?;
         let end = now.checked_add(life).ok_or(CertError::Clock)?;
         let mut params = CertificateParams::new(names)?;
-        params.distinguished_name = common_name("dind-injector");
+        params.distinguished_name = common_name(names::PROGRAM);
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;

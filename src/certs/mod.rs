@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::metrics::Metrics;
+use crate::names::SERVICE_DNS;
 
 pub use authority::{Authority, CA_LIFETIME, LEAF_LIFETIME, PemPair};
 pub use bundle::{CaCert, is_ours, read_bundle, write_bundle};
@@ -32,9 +33,8 @@ pub use rotation::{BundleSeen, Moment, Plan, Rotation, SecretSeen, Waits};
 pub use self_signed::SelfSigned;
 pub use store::CertStore;
 
-/// The name that the API server asks for when the webhook is reached by its Service:
-/// `<service>.<namespace>.svc`, with the names that `manifests/` uses.
-pub const DEFAULT_DNS_NAME: &str = "dind-injector.dind-injector.svc";
+/// What a certificate is for where nobody says: the webhook's Service, and this machine.
+pub const DEFAULT_DNS_NAMES: [&str; 4] = [SERVICE_DNS, "localhost", "127.0.0.1", "::1"];
 
 /// Where the serving certificate comes from.
 #[derive(Clone, Debug, Default, Eq, PartialEq, clap::Args)]
@@ -110,9 +110,7 @@ impl CertArgs {
             }
             (None, None) => {
                 let names = if tls_dns_name.is_empty() {
-                    [DEFAULT_DNS_NAME, "localhost", "127.0.0.1", "::1"]
-                        .map(String::from)
-                        .to_vec()
+                    DEFAULT_DNS_NAMES.map(String::from).to_vec()
                 } else {
                     tls_dns_name.clone()
                 };

@@ -18,6 +18,7 @@ use crate::cluster::{
     watch_namespaces,
 };
 use crate::metrics::{FollowedFile, Metrics};
+use crate::names::PROGRAM;
 use crate::policy::Policy;
 use crate::policy::config::{Config, SidecarChoice};
 use crate::reload::{Followed, Source};
@@ -134,7 +135,7 @@ impl BesideArgs {
             });
         };
         let events = events.events.then(|| {
-            let name = std::env::var("HOSTNAME").unwrap_or_else(|_| "dind-injector".to_owned());
+            let name = std::env::var("HOSTNAME").unwrap_or_else(|_| PROGRAM.to_owned());
             let (queue, writer) = open_events(client.clone(), name, Arc::clone(metrics));
             tasks.spawn("Events", writer.run());
             queue

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use clap::Args;
 
-use crate::certs::{DEFAULT_DNS_NAME, Written, write_development};
+use crate::certs::{DEFAULT_DNS_NAMES, Written, write_development};
 
 use super::{CliError, Exit};
 
@@ -27,7 +27,7 @@ pub struct CertsArgs {
         long,
         value_name = "NAME",
         value_delimiter = ',',
-        default_values_t = [DEFAULT_DNS_NAME, "localhost", "127.0.0.1", "::1"].map(String::from)
+        default_values_t = DEFAULT_DNS_NAMES.map(String::from)
     )]
     dns_name: Vec<String>,
     /// Replace files that exist

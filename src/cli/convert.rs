@@ -14,7 +14,7 @@ use crate::engine::Action;
 use crate::manifest::{Operation, pods, read_with_positions};
 use crate::offline::{Setting, changes, judge};
 use crate::policy::Policy;
-use crate::report::diff::{Paint, unified};
+use crate::report::diff::unified;
 
 use super::policy::PolicyArgs;
 use super::replace::{ReplaceError, replace};
@@ -99,14 +99,11 @@ pub fn run(args: ConvertArgs, out: &mut dyn Write, err: &mut dyn Write) -> Resul
         }
     }
     if refused {
+        output::withheld(err, "no file")?;
         return Ok(Exit::Findings);
     }
     if diff || !write {
-        let paint = if output::wants_color() {
-            Paint::Color
-        } else {
-            Paint::Plain
-        };
+        let paint = output::paint();
         for Rewritten {
             name,
             before,
@@ -158,7 +155,7 @@ fn rewrite(
     for document in documents {
         let mut operations: Vec<Operation> = Vec::new();
         for pod in pods(&document.value) {
-            let name = format!("{source}: {}/{}", pod.kind, pod.name.unwrap_or("(no name)"));
+            let at = format!("{source}:{}: {pod}", document.line);
             let judged = judge(policy, setting, &pod).and_then(|outcome| {
                 let own = changes(&pod.pointer, &outcome)?;
                 Ok((outcome, own))
@@ -166,17 +163,17 @@ fn rewrite(
             match judged {
                 Ok((outcome, own)) => {
                     for notice in &outcome.notices {
-                        writeln!(err, "warning: {name}: {notice}")?;
+                        writeln!(err, "warning: {at}: {notice}")?;
                     }
                     if let Action::Denied(denial) = &outcome.action {
-                        writeln!(err, "error: {name}: denied: {denial}")?;
+                        writeln!(err, "error: {at}: denied: {denial}")?;
                         refused = true;
                     }
                     count += usize::from(!own.is_empty());
                     operations.extend(own);
                 }
                 Err(error) => {
-                    writeln!(err, "error: {name}: {error}")?;
+                    writeln!(err, "error: {at}: {error}")?;
                     refused = true;
                 }
             }

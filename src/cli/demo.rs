@@ -21,9 +21,10 @@ use crate::admission::reviewer::NoNamespaces;
 use crate::certs::{CertArgs, CertError, Opened};
 use crate::manifest::{PodRef, pods, to_yaml};
 use crate::metrics::Metrics;
+use crate::names::NO_NAME;
 use crate::offline::owner_of;
 use crate::policy::Policy;
-use crate::report::diff::{Paint, unified};
+use crate::report::diff::unified;
 use crate::report::fold::fold_script;
 use crate::server::{Grace, Readiness, Server, ServerArgs, ServerError, Shutdown};
 use crate::webhook::Webhook;
@@ -272,10 +273,9 @@ fn write_answer(
     let name = before["metadata"]["name"]
         .as_str()
         .or(before["metadata"]["generateName"].as_str())
-        .unwrap_or("(no name)");
+        .unwrap_or(NO_NAME);
     if let Some(after) = &answer.after {
-        let color = output::wants_color();
-        let paint = if color { Paint::Color } else { Paint::Plain };
+        let paint = output::paint();
         let mut after = after.clone();
         fold_script(&mut after);
         let labels = (

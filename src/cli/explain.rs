@@ -100,8 +100,7 @@ pub fn run(args: ExplainArgs, out: &mut dyn Write, err: &mut dyn Write) -> Resul
                 match explain(&policy, &setting, place, &pod) {
                     Ok(explanation) => explanations.push(explanation),
                     Err(error) => {
-                        let named = pod.name.unwrap_or("(no name)");
-                        writeln!(err, "error: {name}: {}/{named}: {error}", pod.kind)?;
+                        writeln!(err, "error: {name}:{}: {pod}: {error}", document.line)?;
                         exit = Exit::Findings;
                     }
                 }

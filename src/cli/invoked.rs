@@ -8,10 +8,12 @@ use std::path::Path;
 
 use clap::{Command, CommandFactory};
 
+use crate::names::PROGRAM;
+
 use super::Cli;
 
 /// The binary's own name.
-pub(super) const OWN: &str = "dind-injector";
+pub(super) const OWN: &str = PROGRAM;
 /// The binary's name as a plugin.
 pub(super) const PLUGIN: &str = "kubectl-dind";
 /// What people type to run the plugin.

@@ -21,6 +21,7 @@ mod output;
 mod policy;
 mod progress;
 mod replace;
+mod rewrite;
 mod scan;
 mod serve;
 mod uninject;

@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use serde_json::{Value, json};
 
 use crate::manifest::to_yaml;
+use crate::report::diff::Paint;
 
 /// Writes documents as one YAML stream.
 ///
@@ -37,8 +38,24 @@ pub fn json(out: &mut dyn Write, documents: &[Value]) -> io::Result<()> {
     out.write_all(b"\n")
 }
 
-/// Whether standard output is for a person who wants colors (<https://no-color.org>).
-pub fn wants_color() -> bool {
+/// Says that a command writes nothing, though most of its input may be fine.
+///
+/// # Errors
+/// Where the writer fails.
+pub fn withheld(err: &mut dyn Write, what: &str) -> io::Result<()> {
+    writeln!(
+        err,
+        "error: {what} is written, so that no half of a release goes out: mend or leave out what \
+         is named above"
+    )
+}
+
+/// In color where standard output is for a person who wants that (<https://no-color.org>).
+pub fn paint() -> Paint {
     let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    !refused && io::stdout().is_terminal()
+    if !refused && io::stdout().is_terminal() {
+        Paint::Color
+    } else {
+        Paint::Plain
+    }
 }

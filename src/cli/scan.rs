@@ -12,7 +12,6 @@ use time::OffsetDateTime;
 
 use crate::manifest::to_yaml;
 use crate::offline::Setting;
-use crate::report::diff::Paint;
 use crate::report::document::document;
 use crate::report::html::html;
 use crate::report::moment::moment;
@@ -157,14 +156,7 @@ pub fn run(args: ScanArgs, out: &mut dyn Write) -> Result<Exit, CliError> {
 
 fn write(report: &Report, format: Format, out: &mut dyn Write) -> io::Result<()> {
     match format {
-        Format::Table => {
-            let paint = if output::wants_color() {
-                Paint::Color
-            } else {
-                Paint::Plain
-            };
-            out.write_all(table(report, width(), paint).as_bytes())
-        }
+        Format::Table => out.write_all(table(report, width(), output::paint()).as_bytes()),
         Format::Json => output::json(out, &[document(report)]),
         Format::Yaml => out.write_all(to_yaml(&document(report)).as_bytes()),
         Format::Sarif => output::json(out, &[sarif(report)]),

@@ -1,18 +1,15 @@
 //! `dind-injector uninject`: injected manifests back to what their authors wrote.
-//!
-//! As with `inject`, standard output is whole or empty: where one Pod cannot be taken back,
-//! nothing is written.
 
 use std::io::Write;
 
 use clap::{Args, ValueEnum};
 use serde_json::Value;
 
-use crate::manifest::{pods, to_yaml};
-use crate::report::diff::{Paint, unified};
-use crate::uninject::uninject;
+use crate::manifest::{PodRef, ShapeError};
+use crate::uninject::{UninjectError, uninject};
 
-use super::{CliError, Exit, input, output};
+use super::rewrite::Manifests;
+use super::{CliError, Exit, output};
 
 /// The flags of `uninject`.
 #[derive(Debug, Args)]
@@ -23,12 +20,8 @@ Examples:
 
 Exit status: 0 done, 1 a Pod cannot be taken back (nothing is written), 2 the input cannot be read.")]
 pub struct UninjectArgs {
-    /// Manifest to take back, YAML or JSON, any number of documents; - is standard input
-    #[arg(short, long = "filename", value_name = "FILE", required = true)]
-    filename: Vec<String>,
-    /// Show what changes in place of the whole manifest
-    #[arg(long, conflicts_with = "output")]
-    diff: bool,
+    #[command(flatten)]
+    manifests: Manifests,
     /// How to write the result
     #[arg(short, long, value_enum, default_value_t = Format::Yaml)]
     output: Format,
@@ -42,74 +35,46 @@ enum Format {
     Json,
 }
 
+/// A Pod that stays as it is.
+#[derive(Debug, thiserror::Error)]
+enum NotTakenBack {
+    #[error(transparent)]
+    Shape(#[from] ShapeError),
+    #[error(transparent)]
+    Uninject(#[from] UninjectError),
+}
+
 /// Runs the command.
 ///
 /// # Errors
 /// Where an input cannot be read.
 pub fn run(args: UninjectArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, CliError> {
-    let UninjectArgs {
-        filename,
-        diff,
-        output: format,
-    } = args;
-    let (mut before, mut after) = (Vec::new(), Vec::new());
-    let mut failed = false;
-    for file in &filename {
-        let source = input::read(file)?;
-        for document in source.documents {
-            let mut value = document.value.clone();
-            for (name, error) in take_back(&document.value, &mut value) {
-                writeln!(err, "error: {}: {name}: {error}", source.name)?;
-                failed = true;
-            }
-            before.push(document.value);
-            after.push(value);
-        }
-    }
-    if failed {
+    let UninjectArgs { manifests, output } = args;
+    let rewritten =
+        manifests.rewrite(err, |before, after, pod, _| take_back(before, after, pod))?;
+    let Some(rewritten) = rewritten else {
         return Ok(Exit::Findings);
-    }
-    if diff {
-        let paint = if output::wants_color() {
-            Paint::Color
-        } else {
-            Paint::Plain
-        };
-        for (before, after) in before.iter().zip(&after) {
-            let labels = ("before", "after");
-            let diff = unified(&to_yaml(before), &to_yaml(after), labels, paint);
-            out.write_all(diff.as_bytes())?;
-        }
+    };
+    if manifests.diff {
+        rewritten.write_diff(out)?;
         return Ok(Exit::Done);
     }
-    match format {
-        Format::Yaml => output::yaml(out, &after)?,
-        Format::Json => output::json(out, &after)?,
+    match output {
+        Format::Yaml => output::yaml(out, &rewritten.after)?,
+        Format::Json => output::json(out, &rewritten.after)?,
     }
     Ok(Exit::Done)
 }
 
-/// Takes every Pod of `before` back in `after`; the Pods for which that failed, and why.
-fn take_back(before: &Value, after: &mut Value) -> Vec<(String, String)> {
-    let mut failures = Vec::new();
-    for pod in pods(before) {
-        let name = format!("{}/{}", pod.kind, pod.name.unwrap_or("(no name)"));
-        if let Err(error) = &pod.pod {
-            failures.push((name, error.to_string()));
-            continue;
-        }
-        let Some(object) = before.pointer(&pod.pointer) else {
-            continue;
-        };
-        let taken = uninject(object).and_then(|operations| {
-            for operation in operations {
-                operation.below(&pod.pointer).apply(after)?;
-            }
-            Ok(())
-        });
-        if let Err(error) = taken {
-            failures.push((name, error.to_string()));
-        }
+/// Takes a Pod of `before` back in `after`.
+fn take_back(before: &Value, after: &mut Value, pod: &PodRef<'_>) -> Result<(), NotTakenBack> {
+    pod.pod.as_ref().map_err(Clone::clone)?;
+    let Some(object) = before.pointer(&pod.pointer) else {
+        return Ok(());
+    };
+    for operation in uninject(object)? {
+        let applied = operation.below(&pod.pointer).apply(after);
+        applied.map_err(UninjectError::from)?;
     }
-    failures
+    Ok(())
 }

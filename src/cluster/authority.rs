@@ -18,6 +18,7 @@ use super::secret::CaSecret;
 use super::watch::{Change, Health, Timing, follow};
 use crate::certs::{Authority, CertStore, Moment, Rotation, Waits};
 use crate::metrics::{Metrics, Watch};
+use crate::names;
 use crate::server::Readiness;
 
 /// Where self-managed certificates are kept, and who is to trust them.
@@ -27,7 +28,7 @@ pub struct ManagedArgs {
     #[arg(
         long,
         value_name = "NAME",
-        default_value = "dind-injector-ca",
+        default_value = names::CA_SECRET,
         env = "DIND_INJECTOR_CA_SECRET"
     )]
     pub ca_secret: String,
@@ -36,7 +37,7 @@ pub struct ManagedArgs {
     #[arg(
         long,
         value_name = "NAME",
-        default_value = "dind-injector",
+        default_value = names::SERVICE,
         env = "DIND_INJECTOR_SERVICE"
     )]
     pub service: String,
@@ -44,7 +45,7 @@ pub struct ManagedArgs {
     #[arg(
         long,
         value_name = "NAME",
-        default_value = "dind-injector",
+        default_value = names::SERVICE,
         env = "DIND_INJECTOR_MUTATING_CONFIGURATION"
     )]
     pub mutating_configuration: String,

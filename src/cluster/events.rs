@@ -4,7 +4,6 @@
 //! counted. A Pod that is denied does not exist, and one that is created has no uid yet, so that
 //! Events are on its owner or on nothing. None is made for a dry run.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,12 +14,14 @@ use k8s_openapi::jiff::Timestamp;
 use kube::api::PostParams;
 use kube::core::ObjectMeta;
 use kube::{Api, Client};
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::Receiver;
 
 use super::client::describe;
+use super::limit::Limit;
 use crate::admission::reviewer::{Owner, Record};
 use crate::metrics::{EventResult, Metrics};
 use crate::names::event;
+use crate::queue::{self, Offers};
 
 /// Events that wait to be written.
 const QUEUE: usize = 256;
@@ -29,13 +30,6 @@ const QUEUE: usize = 256;
 const LONGEST: usize = 1024;
 /// The longest wait for the API server.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The same about the same owner is said again after this time.
-const AGAIN: Duration = Duration::from_secs(300);
-/// Owners and messages that are remembered for that.
-const REMEMBERED: usize = 4096;
-/// Events at once, and then per second: a cluster's Events are small change, but etcd's.
-const BURST: f64 = 25.0;
-const PER_SECOND: f64 = 2.0;
 
 /// Whether Events are written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, clap::Args)]
@@ -54,17 +48,16 @@ pub struct EventArgs {
 /// Where reviews offer Events.
 #[derive(Clone, Debug)]
 pub struct EventQueue {
-    notes: mpsc::Sender<Note>,
-    metrics: Arc<Metrics>,
+    notes: Offers<Note>,
 }
 
 /// Writes what is offered; to be run beside the server.
 pub struct EventWriter {
-    notes: mpsc::Receiver<Note>,
+    notes: Receiver<Note>,
     client: Client,
     metrics: Arc<Metrics>,
     reporter: String,
-    limit: Limit,
+    limit: Limit<Note>,
 }
 
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -84,19 +77,17 @@ pub fn open_events(
     reporter: String,
     metrics: Arc<Metrics>,
 ) -> (EventQueue, EventWriter) {
-    let (sender, receiver) = mpsc::channel(QUEUE);
-    let queue = EventQueue {
-        notes: sender,
-        metrics: Arc::clone(&metrics),
-    };
+    let (offers, notes) = queue::bounded(QUEUE, Arc::clone(&metrics), |upkeep| {
+        upkeep.event(EventResult::Dropped);
+    });
     let writer = EventWriter {
-        notes: receiver,
+        notes,
         client,
         metrics,
         reporter,
         limit: Limit::new(Instant::now()),
     };
-    (queue, writer)
+    (EventQueue { notes: offers }, writer)
 }
 
 impl fmt::Debug for EventWriter {
@@ -110,10 +101,8 @@ impl fmt::Debug for EventWriter {
 impl EventQueue {
     /// Offers the Event of a review, where it makes one. Never waits.
     pub fn offer(&self, record: &Record) {
-        if let Some(note) = note(record)
-            && self.notes.try_send(note).is_err()
-        {
-            self.metrics.upkeep().event(EventResult::Dropped);
+        if let Some(note) = note(record) {
+            self.notes.offer(note);
         }
     }
 }
@@ -251,85 +240,9 @@ fn event_of(note: Note, reporter: &str) -> Event {
     }
 }
 
-/// How much is said.
-#[derive(Debug)]
-struct Limit {
-    said: HashMap<Note, Instant>,
-    tokens: f64,
-    filled: Instant,
-}
-
-impl Limit {
-    fn new(now: Instant) -> Self {
-        Self {
-            said: HashMap::new(),
-            tokens: BURST,
-            filled: now,
-        }
-    }
-
-    fn lets_pass(&mut self, note: &Note, now: Instant) -> bool {
-        let recent = |said: &Instant| now.saturating_duration_since(*said) < AGAIN;
-        if self.said.get(note).is_some_and(recent) {
-            return false;
-        }
-        if self.said.len() >= REMEMBERED {
-            self.said.retain(|_, said| recent(said));
-        }
-        let passed = now.saturating_duration_since(self.filled).as_secs_f64();
-        self.tokens = BURST.min(self.tokens + passed * PER_SECOND);
-        self.filled = now;
-        if self.tokens < 1.0 || self.said.len() >= REMEMBERED {
-            return false;
-        }
-        self.tokens -= 1.0;
-        self.said.insert(note.clone(), now);
-        true
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn about(owner: &str) -> Note {
-        Note {
-            namespace: "ci".to_owned(),
-            owner: Owner {
-                api_version: "apps/v1".to_owned(),
-                kind: "ReplicaSet".to_owned(),
-                name: owner.to_owned(),
-                uid: owner.to_owned(),
-            },
-            kind: "Warning",
-            reason: event::DENIED,
-            action: "Deny",
-            message: "no".to_owned(),
-        }
-    }
-
-    #[test]
-    fn the_same_is_said_once_in_five_minutes() {
-        let now = Instant::now();
-        let mut limit = Limit::new(now);
-        assert!(limit.lets_pass(&about("a"), now));
-        assert!(!limit.lets_pass(&about("a"), now + AGAIN / 2));
-        assert!(limit.lets_pass(&about("b"), now + AGAIN / 2));
-        assert!(limit.lets_pass(&about("a"), now + AGAIN));
-    }
-
-    #[test]
-    fn a_flood_is_held_to_two_a_second() {
-        let now = Instant::now();
-        let mut limit = Limit::new(now);
-        let flood = |limit: &mut Limit, from: u32, at: Instant| {
-            let owners = (from..from + 100).map(|owner| about(&owner.to_string()));
-            owners.filter(|note| limit.lets_pass(note, at)).count()
-        };
-        assert_eq!(flood(&mut limit, 0, now), 25);
-        assert_eq!(flood(&mut limit, 100, now), 0);
-        assert_eq!(flood(&mut limit, 200, now + Duration::from_secs(3)), 6);
-    }
 
     #[test]
     fn a_long_message_is_cut_at_a_character() {

@@ -9,6 +9,7 @@ mod authority;
 mod client;
 mod configuration;
 mod events;
+mod limit;
 mod namespaces;
 mod pace;
 mod secret;

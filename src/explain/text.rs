@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::names::NO_NAME;
+
 use super::{Detected, Explanation};
 
 /// The explanation as paragraphs: what is done, what was found, what the author is told.
@@ -25,7 +27,7 @@ pub fn text(explanation: &Explanation) -> String {
     } = explanation;
     let mut out = String::new();
     // Writing to a String cannot fail.
-    let name = name.as_deref().unwrap_or("(no name)");
+    let name = name.as_deref().unwrap_or(NO_NAME);
     let _ = write!(out, "{at}: {kind} {name} in namespace {namespace}");
     if owner != kind && owner != "Pod" {
         let _ = write!(out, ", its Pods made by a {owner}");

@@ -8,7 +8,8 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-use super::position::{Origin, Pointer, Position, Positions};
+use super::pointer::Pointer;
+use super::position::{Origin, Position, Positions};
 use super::{Document, Problem, ReadError};
 
 /// Where reading JSON stopped, and why.

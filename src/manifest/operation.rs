@@ -4,13 +4,13 @@
 //! `json-patch`, which tests hold this against, moves a mapping's last key to where one is
 //! removed, and an author's manifest must not be shuffled.
 
-use std::borrow::Cow;
-
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::pointer::tokens;
+
 /// One change of a document.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(tag = "op", rename_all = "lowercase")]
 pub enum Operation {
     /// Sets a mapping's entry, new or not, or inserts an item before the one at an index, or
@@ -52,17 +52,6 @@ pub enum OperationError {
 /// Where it is not one, or uses other operations than those of [`Operation`].
 pub fn operations(patch: &[u8]) -> Result<Vec<Operation>, OperationError> {
     serde_json::from_slice(patch).map_err(|error| OperationError::Unreadable(error.to_string()))
-}
-
-/// The unescaped tokens of a JSON Pointer.
-pub(crate) fn tokens(pointer: &str) -> impl Iterator<Item = Cow<'_, str>> {
-    pointer.split('/').skip(1).map(|token| {
-        if token.contains('~') {
-            Cow::Owned(token.replace("~1", "/").replace("~0", "~"))
-        } else {
-            Cow::Borrowed(token)
-        }
-    })
 }
 
 impl Operation {

@@ -3,9 +3,12 @@
 //! A kind is known by its API group and its name, as the API server knows it; every other document
 //! passes through. A known kind that does not hold a Pod where it must is reported, never skipped.
 
+use std::fmt;
+
 use serde_json::{Map, Value};
 
-use super::position::push_token;
+use super::pointer::below;
+use crate::names::NO_NAME;
 
 /// Something in a document that makes Pods.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +24,13 @@ pub struct PodRef<'d> {
     pub pointer: String,
     /// The Pod-like object at `pointer`; its `spec` is a mapping.
     pub pod: Result<&'d Map<String, Value>, ShapeError>,
+}
+
+/// `Deployment/web`, as `kubectl` names it.
+impl fmt::Display for PodRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.kind, self.name.unwrap_or(NO_NAME))
+    }
 }
 
 /// A field on the way to a Pod is not what its kind demands.
@@ -145,8 +155,7 @@ fn pod_at<'d>(root: &'d Map<String, Value>, pointer: String, path: &[&str]) -> (
     let mut at = pointer;
     let mut pod = Ok(root);
     for key in path {
-        at.push('/');
-        push_token(&mut at, key);
+        at = below(&at, key);
         pod = pod.and_then(|map| mapping_at(map, key, &at));
     }
     let checked = pod.and_then(|pod| mapping_at(pod, "spec", &format!("{at}/spec")).map(|_| pod));

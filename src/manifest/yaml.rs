@@ -14,7 +14,8 @@ use granit_parser::{
 use serde_json::{Map, Value};
 
 use super::anchors::Anchors;
-use super::position::{Origin, Pointer, Position, Positions};
+use super::pointer::Pointer;
+use super::position::{Origin, Position, Positions};
 use super::resolve::{Scalar, Tag};
 use super::source::Source;
 use super::{Document, MAX_DEPTH, Problem, ReadError};

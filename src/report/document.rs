@@ -17,7 +17,7 @@ pub fn document(report: &Report) -> Value {
         verdicts.insert(verdict.name().to_owned(), summary.of(verdict).into());
     }
     let mut value = json!({
-        "apiVersion": names::REPORT_VERSION,
+        "apiVersion": names::API_VERSION,
         "kind": names::REPORT_KIND,
         "complete": report.is_complete(),
         "summary": {

@@ -6,6 +6,7 @@
 
 use serde_json::{Value, json};
 
+use crate::names;
 use crate::scan::finding::{Finding, How, Spot, Verdict, Workload};
 use crate::scan::percent;
 use crate::scan::result::{Gap, Report};
@@ -77,7 +78,7 @@ pub fn sarif(report: &Report) -> Value {
         "version": "2.1.0",
         "runs": [{
             "tool": {"driver": {
-                "name": "dind-injector",
+                "name": names::PROGRAM,
                 "semanticVersion": env!("CARGO_PKG_VERSION"),
                 "rules": rules(),
             }},

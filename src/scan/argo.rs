@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::assembly::Assembly;
+use super::assembly::{Assembly, items};
 use super::candidate::{Candidate, Object};
 
 const POD_FIELDS: [&str; 6] = [
@@ -49,7 +49,7 @@ pub fn candidates<'d>(
         head,
         at: &at,
     };
-    for (index, template) in list(spec.get("templates")).enumerate() {
+    for (index, template) in items(spec.get("templates")).enumerate() {
         workflow.template(template, &format!("{at}/templates/{index}"), 0, &mut found);
     }
     Some(found)
@@ -127,17 +127,13 @@ impl<'d> Workflow<'d, '_> {
             }
         };
         let tasks = template.get("dag").and_then(|dag| dag.get("tasks"));
-        for (index, task) in list(tasks).enumerate() {
+        for (index, task) in items(tasks).enumerate() {
             step(task, format!("{at}/dag/tasks/{index}"));
         }
-        for (outer, group) in list(template.get("steps")).enumerate() {
-            for (inner, one) in list(Some(group)).enumerate() {
+        for (outer, group) in items(template.get("steps")).enumerate() {
+            for (inner, one) in items(Some(group)).enumerate() {
                 step(one, format!("{at}/steps/{outer}/{inner}"));
             }
         }
     }
-}
-
-fn list(value: Option<&Value>) -> impl Iterator<Item = &Value> {
-    value.and_then(Value::as_array).into_iter().flatten()
 }

@@ -141,7 +141,8 @@ impl Assembly {
     }
 }
 
-fn items(list: Option<&Value>) -> impl Iterator<Item = &Value> {
+/// The items of a list that may be missing, or no list.
+pub fn items(list: Option<&Value>) -> impl Iterator<Item = &Value> {
     list.and_then(Value::as_array).into_iter().flatten()
 }
 

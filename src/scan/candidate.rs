@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 
 use crate::manifest::{PodRef, ShapeError, pods};
+use crate::names::NO_NAME;
 
 use super::{argo, drone, jenkins, pod_spec, tekton};
 
@@ -83,9 +84,6 @@ impl Pointers {
         &self.base
     }
 }
-
-/// What an object without a name is called.
-pub const NO_NAME: &str = "(no name)";
 
 /// The fields that name an object.
 #[derive(Clone, Copy, Debug, Default)]
@@ -199,11 +197,6 @@ fn walk<'d>(
         }
         _ => look(value, &pointer),
     }
-}
-
-/// `pointer/key`, with the key's `~` and `/` escaped.
-pub fn below(pointer: &str, key: &str) -> String {
-    format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"))
 }
 
 #[cfg(test)]

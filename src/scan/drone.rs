@@ -7,11 +7,13 @@ use std::borrow::Cow;
 
 use serde_json::{Value, json};
 
+use crate::manifest::below;
+use crate::names::NO_NAME;
 use crate::pod::path::CleanPath;
 use crate::pod::sockets::{Leads, Sockets};
 
-use super::assembly::Assembly;
-use super::candidate::{Candidate, NO_NAME, Object, below};
+use super::assembly::{Assembly, items};
+use super::candidate::{Candidate, Object};
 use super::finding::{Finding, Hand, How, Verdict, Workload};
 
 /// What its pipelines are shown as.
@@ -43,22 +45,22 @@ pub fn candidates<'d>(
     let mut pod = Assembly::at(pointer);
     let mut scripts = String::new();
     for part in PARTS {
-        for (index, step) in list(object.get(part)).enumerate() {
+        for (index, step) in items(object.get(part)).enumerate() {
             let at = format!("{pointer}/{part}/{index}");
             let container = json!({"name": step.get("name"), "image": step.get("image"),
                                    "env": variables(step)});
             let index = pod.container(&container, &format!("{part}-{index}"), &at);
-            let mounts: Vec<Value> = list(step.get("volumes"))
+            let mounts: Vec<Value> = items(step.get("volumes"))
                 .map(|mount| json!({"name": mount.get("name"), "mountPath": mount.get("path")}))
                 .collect();
             pod.mounts(index, Some(&mounts.into()), &below(&at, "volumes"));
-            for line in list(step.get("commands")).filter_map(Value::as_str) {
+            for line in items(step.get("commands")).filter_map(Value::as_str) {
                 scripts.push_str(line);
                 scripts.push('\n');
             }
         }
     }
-    let volumes: Vec<Value> = list(object.get("volumes"))
+    let volumes: Vec<Value> = items(object.get("volumes"))
         .map(|volume| match volume.get("host") {
             Some(host) => {
                 json!({"name": volume.get("name"), "hostPath": {"path": host.get("path")}})
@@ -96,7 +98,7 @@ pub fn volumes(object: &Value, pointer: &str, sockets: &Sockets) -> Option<Workl
         return None;
     }
     let mut findings = Vec::new();
-    for (index, volume) in list(object.get("volumes")).enumerate() {
+    for (index, volume) in items(object.get("volumes")).enumerate() {
         let Some(path) = volume.pointer("/host/path").and_then(Value::as_str) else {
             continue;
         };
@@ -139,13 +141,9 @@ pub fn volumes(object: &Value, pointer: &str, sockets: &Sockets) -> Option<Workl
 /// The first step or service that mounts a volume.
 fn user(object: &Value, volume: &Value) -> Option<String> {
     let mounts = |step: &&Value| {
-        list(step.get("volumes")).any(|mount| mount.get("name") == volume.get("name"))
+        items(step.get("volumes")).any(|mount| mount.get("name") == volume.get("name"))
     };
-    let mut steps = PARTS.into_iter().flat_map(|part| list(object.get(part)));
+    let mut steps = PARTS.into_iter().flat_map(|part| items(object.get(part)));
     let step = steps.find(mounts)?;
     step.get("name")?.as_str().map(str::to_owned)
-}
-
-fn list(value: Option<&Value>) -> impl Iterator<Item = &Value> {
-    value.and_then(Value::as_array).into_iter().flatten()
 }

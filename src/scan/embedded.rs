@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::candidate::below;
+use crate::manifest::below;
 
 /// A text inside of a document.
 #[derive(Debug, PartialEq, Eq)]

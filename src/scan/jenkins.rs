@@ -9,7 +9,10 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value, json};
 
-use super::candidate::{Candidate, Object, Pointers, below};
+use crate::manifest::below;
+use crate::names::NO_NAME;
+
+use super::candidate::{Candidate, Object, Pointers};
 
 /// What such a template is shown as.
 pub const JENKINS_AGENT: &str = "Jenkins agent";
@@ -86,7 +89,7 @@ fn template<'d>(map: &'d Map<String, Value>, at: &str) -> Option<Candidate<'d>> 
             text("name")
                 .or_else(|| text("podName"))
                 .or_else(|| text("label"))
-                .unwrap_or("(no name)"),
+                .unwrap_or(NO_NAME),
         ),
         namespace: text("namespace"),
         pod: Ok(Cow::Owned(pod)),

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::engine::{self, Action, Outcome};
 use crate::manifest::PodRef;
+use crate::names::NO_NAME;
 use crate::offline::{self, OfflineError, Setting};
 use crate::pod::detect::{self, Agent, Reach};
 use crate::pod::docker_host::{DockerHost, docker_host};
@@ -248,7 +249,7 @@ impl Hearing<'_, '_> {
 /// Its name; what fills one in later (Prow does) leaves it out.
 fn shown(container: &Container<'_>) -> String {
     match &*container.name {
-        "" => "(no name)".to_owned(),
+        "" => NO_NAME.to_owned(),
         name => name.to_owned(),
     }
 }

@@ -8,8 +8,11 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
+use crate::manifest::{below, tokens};
+use crate::names::NO_NAME;
+
 use super::assembly::Assembly;
-use super::candidate::{Candidate, NO_NAME, Object, Pointers, below, candidates as of_document};
+use super::candidate::{Candidate, Object, Pointers, candidates as of_document};
 
 /// Nothing that people write nests its Pod templates deeper.
 const MAX_DEPTH: usize = 24;
@@ -156,9 +159,9 @@ const SUMMERWIND: &str = "actions.summerwind.dev";
 
 /// The last key of a pointer that is no index.
 fn last_key(pointer: &str) -> String {
-    let mut keys = pointer.rsplit('/');
-    let key = keys.find(|key| key.parse::<usize>().is_err() && !key.is_empty());
-    key.unwrap_or(NO_NAME).replace("~1", "/").replace("~0", "~")
+    let keys = tokens(pointer).filter(|key| key.parse::<usize>().is_err() && !key.is_empty());
+    keys.last()
+        .map_or_else(|| NO_NAME.to_owned(), Cow::into_owned)
 }
 
 /// Whether `value` has containers as a Pod's spec has them. Jenkins' own templates have

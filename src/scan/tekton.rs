@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::assembly::Assembly;
+use super::assembly::{Assembly, items};
 use super::candidate::{Candidate, Object};
 
 const POD_FIELDS: [&str; 5] = [
@@ -81,7 +81,7 @@ impl<'d> Tasks<'d> {
 
     fn pipeline(&mut self, pipeline: &'d Value, at: &str) {
         for key in ["tasks", "finally"] {
-            for (index, task) in list(pipeline.get(key)).enumerate() {
+            for (index, task) in items(pipeline.get(key)).enumerate() {
                 if let Some(spec) = task.get("taskSpec") {
                     let name = task.get("name").and_then(Value::as_str);
                     self.task(spec, name, &format!("{at}/{key}/{index}/taskSpec"));
@@ -94,7 +94,7 @@ impl<'d> Tasks<'d> {
         let mut pod = Assembly::at(at);
         let mut scripts = String::new();
         let template = task.get("stepTemplate");
-        for (index, step) in list(task.get("steps")).enumerate() {
+        for (index, step) in items(task.get("steps")).enumerate() {
             let name = format!("unnamed-{index}");
             let container = pod.container(step, &name, &format!("{at}/steps/{index}"));
             let mounts = template.and_then(|template| template.get("volumeMounts"));
@@ -127,8 +127,4 @@ impl<'d> Tasks<'d> {
         self.found
             .extend(pod.finish(self.head, "TaskRun", None, script));
     }
-}
-
-fn list(value: Option<&Value>) -> impl Iterator<Item = &Value> {
-    value.and_then(Value::as_array).into_iter().flatten()
 }

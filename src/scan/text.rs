@@ -8,10 +8,11 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use crate::manifest::{self, Document, Problem, ReadError};
+use crate::names::NO_NAME;
 use crate::offline::Setting;
 use crate::policy::subject::NamespaceLabels;
 
-use super::candidate::{Candidate, NO_NAME, Object, Pointers, candidates, each_item};
+use super::candidate::{Candidate, Object, Pointers, candidates, each_item};
 use super::finding::{Spot, Workload};
 use super::jenkins::{self, HostPath, JENKINS_AGENT};
 use super::judge::{Court, judge};

@@ -54,8 +54,9 @@ const DAEMON_PATHS: [&str; 26] = [
     "/var/lib/containerd",
 ];
 
-/// Paths below those that are nobody's but the containers'.
-const FREE_PATHS: [&str; 2] = ["/dev/shm", "/lib/modules"];
+/// Paths below those that are nobody's but the containers'. Builds with emulators mount
+/// `/dev/kvm`; no daemon needs it.
+const FREE_PATHS: [&str; 3] = ["/dev/kvm", "/dev/shm", "/lib/modules"];
 
 /// What the sidecar mounts and knows for the sake of the containers.
 #[derive(Debug, Default)]
@@ -129,9 +130,12 @@ impl<'p, 'a> MirrorBuilder<'p, 'a> {
                     continue;
                 }
             }
-            let Some(sub_path) = self.sub_path(container, mount, &mut environment) else {
-                self.refuse(container, &mount.mount_path, Why::SubPathExpr);
-                continue;
+            let sub_path = match self.sub_path(container, mount, &mut environment) {
+                Ok(sub_path) => sub_path,
+                Err(why) => {
+                    self.refuse(container, &mount.mount_path, why);
+                    continue;
+                }
             };
             let path = CleanPath::new(&mount.mount_path);
             let node_path = self.node_path(mount, &sub_path);
@@ -241,38 +245,38 @@ impl<'p, 'a> MirrorBuilder<'p, 'a> {
         container: &'p Container<'a>,
         mount: &'p VolumeMount<'a>,
         environment: &mut Option<Environment<'p, 'a>>,
-    ) -> Option<SubPath> {
+    ) -> Result<SubPath, Why> {
         if mount.sub_path_expr.is_empty() {
-            return Some(match &*mount.sub_path {
+            return Ok(match &*mount.sub_path {
                 "" => SubPath::None,
                 sub => SubPath::Literal(sub.to_owned()),
             });
         }
         let environment = environment.get_or_insert_with(|| Environment::of(container));
-        match environment.expand(&mount.sub_path_expr) {
-            Expanded::Unknown => None,
-            Expanded::Pieces(pieces) if !pieces.iter().all(is_same_elsewhere) => None,
-            expanded if expanded.known().is_some() => expanded
-                .known()
-                .filter(|text| is_relative(text))
-                .map(|text| SubPath::Literal(text.to_owned())),
-            Expanded::Pieces(pieces) => {
-                let mut expression = String::new();
-                for piece in pieces {
-                    match piece {
-                        Piece::Known(text) => expression.push_str(&literal(&text)),
-                        Piece::From(source) => {
-                            expression.push_str("$(");
-                            expression.push_str(&self.copied_variable(source));
-                            expression.push(')');
-                        }
-                        // Refused above.
-                        Piece::Unset(_) => return None,
-                    }
+        let expanded = environment.expand(&mount.sub_path_expr);
+        if let Some(text) = expanded.known() {
+            refused_by_kubelet(text)?;
+            return Ok(SubPath::Literal(text.to_owned()));
+        }
+        let pieces = match expanded {
+            Expanded::Pieces(pieces) if pieces.iter().all(is_same_elsewhere) => pieces,
+            Expanded::Pieces(_) | Expanded::Unknown => return Err(Why::UnknownSubPath),
+        };
+        let mut expression = String::new();
+        for piece in pieces {
+            match piece {
+                Piece::Known(text) => expression.push_str(&literal(&text)),
+                Piece::From(source) => {
+                    expression.push_str("$(");
+                    expression.push_str(&self.copied_variable(source));
+                    expression.push(')');
                 }
-                is_relative(&expression).then_some(SubPath::Expression(expression))
+                // One that is not the same elsewhere.
+                Piece::Unset(_) => return Err(Why::UnknownSubPath),
             }
         }
+        refused_by_kubelet(&expression)?;
+        Ok(SubPath::Expression(expression))
     }
 
     /// A variable of the sidecar with that source. Its name is ours: a name of the author's
@@ -313,7 +317,11 @@ pub enum Why {
     /// It leads to the node's own runtime.
     LeadsToNode,
     /// Its `subPathExpr` names what is not in the container's `env`.
-    SubPathExpr,
+    UnknownSubPath,
+    /// Its `subPathExpr` comes to an absolute path, which the kubelet refuses.
+    AbsoluteSubPath,
+    /// Its `subPathExpr` comes to a path with `..`, which the kubelet refuses.
+    SubPathUpwards,
 }
 
 /// Whether a piece means in the sidecar what it means in its container. An amount without a
@@ -343,10 +351,17 @@ fn is_same_elsewhere(piece: &Piece<'_>) -> bool {
     }
 }
 
-/// Whether the API server takes it below a volume. An author's expression can come to what
-/// would be refused if it were written out.
-fn is_relative(sub_path: &str) -> bool {
-    !sub_path.starts_with('/') && sub_path.split('/').all(|part| part != "..")
+/// Why the kubelet would start no container with it: an author's expression can come to what
+/// the API server refuses where it is written out.
+/// Source: `pkg/kubelet/kubelet_pods.go`, `makeMounts`.
+fn refused_by_kubelet(sub_path: &str) -> Result<(), Why> {
+    if sub_path.starts_with('/') {
+        Err(Why::AbsoluteSubPath)
+    } else if sub_path.split('/').any(|part| part == "..") {
+        Err(Why::SubPathUpwards)
+    } else {
+        Ok(())
+    }
 }
 
 enum SubPath {

@@ -89,11 +89,15 @@ impl fmt::Display for Notice {
                     Why::Taken => "another container's volume is there",
                     Why::LeadsToNode => "it leads to the node's own runtime",
                     Why::DaemonPath => "the daemon needs that path itself",
-                    Why::SubPathExpr => "its subPathExpr is not known before the Pod runs",
+                    Why::UnknownSubPath => "its subPathExpr is not known before the Pod runs",
+                    Why::AbsoluteSubPath => "the kubelet refuses its absolute subPathExpr",
+                    Why::SubPathUpwards => "the kubelet refuses .. in its subPathExpr",
                 };
-                let container = shortened(container, 20);
-                let path = shortened(path, 34);
-                format!("{container}: {path} is not visible to `docker run -v`: {why}")
+                let what = format!("is not visible to `docker run -v`: {why}");
+                let room = LONGEST.saturating_sub(what.len() + ":  ".len());
+                let container = shortened(container, room * 2 / 5);
+                let path = shortened(path, room - container.chars().count());
+                format!("{container}: {path} {what}")
             }
             Self::InitBeforeDaemon { container } => format!(
                 "init container {} starts before its Docker daemon on clusters before 1.29",
@@ -110,7 +114,7 @@ impl fmt::Display for Notice {
             ),
             Self::DockerHostNode { container, value } => format!(
                 "{}: DOCKER_HOST={} leads to the node's Docker daemon; it was left alone",
-                shortened(container, 30),
+                shortened(container, 22),
                 shortened(value, 30)
             ),
             Self::DockerHostReplaced { containers } => format!(
@@ -132,4 +136,58 @@ pub fn shortened(text: &str, most: usize) -> String {
         short.push('…');
     }
     short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_name_or_path_is_cut_and_never_what_happened() {
+        let (container, path) = ("c".repeat(63), format!("/{}", "p".repeat(300)));
+        let not_mirrored = |why, told| {
+            let (container, path) = (container.clone(), path.clone());
+            let notice = Notice::NotMirrored {
+                container,
+                path,
+                why,
+            };
+            (notice, told)
+        };
+        let host = |value: &str| (container.clone(), value.repeat(100));
+        let (container_of_node, node) = host("tcp://node");
+        let (container_of_other, other) = host("tcp://other");
+        for (notice, told) in [
+            not_mirrored(Why::Taken, "is there"),
+            not_mirrored(Why::DaemonPath, "path itself"),
+            not_mirrored(Why::LeadsToNode, "own runtime"),
+            not_mirrored(Why::UnknownSubPath, "the Pod runs"),
+            not_mirrored(Why::AbsoluteSubPath, "absolute subPathExpr"),
+            not_mirrored(Why::SubPathUpwards, ".. in its subPathExpr"),
+            (
+                Notice::InitBeforeDaemon {
+                    container: container.clone(),
+                },
+                "before 1.29",
+            ),
+            (
+                Notice::DockerHostElsewhere {
+                    container: container_of_other,
+                    value: other,
+                },
+                "own Docker daemon",
+            ),
+            (
+                Notice::DockerHostNode {
+                    container: container_of_node,
+                    value: node,
+                },
+                "left alone",
+            ),
+        ] {
+            let text = notice.to_string();
+            assert!(text.ends_with(told), "{text}");
+            assert!(text.chars().count() <= LONGEST, "{text}");
+        }
+    }
 }

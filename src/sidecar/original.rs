@@ -15,6 +15,7 @@ use crate::pod::written::Given;
 
 use super::container::{EnvEntry, SidecarMode};
 use super::group::{NEW_GROUP, ROOTLESS_GROUP, SocketGroup};
+use super::patch::token;
 use super::plan::Plan;
 
 /// The longest record, in bytes. The kernel takes no longer argument than 128 KiB
@@ -306,9 +307,4 @@ impl<'p> Variable<'p> {
 /// Whether a sidecar's group is one that a patch adds to a Pod; so `uninject` knows it.
 pub fn is_addable(gid: i64, rootless: bool) -> bool {
     gid == if rootless { ROOTLESS_GROUP } else { NEW_GROUP }
-}
-
-/// A key as one token of a JSON Pointer (RFC 6901, section 3).
-fn token(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
 }

@@ -183,11 +183,15 @@ fn write_pod_fields(
             writer.add(format_args!("/metadata/{field}"), &json!({}))?;
         }
         for (key, value) in entries {
-            let key = key.replace('~', "~0").replace('/', "~1");
-            writer.add(format_args!("/metadata/{field}/{key}"), value)?;
+            writer.add(format_args!("/metadata/{field}/{}", token(key)), value)?;
         }
     }
     Ok(())
+}
+
+/// A key as one token of a JSON Pointer (RFC 6901, section 3).
+pub(super) fn token(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
 }
 
 /// Writes operations one after the other. Paths are made of indexes, field names and

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ring::rand::{SecureRandom as _, SystemRandom};
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::Receiver;
 
 use super::Tracer;
 use super::collector::Collector;
 use super::span::{Span, request};
 use crate::metrics::{Metrics, SpanResult};
+use crate::queue;
 
 /// Spans that wait to be sent.
 const QUEUE: usize = 1024;
@@ -19,11 +20,9 @@ const BATCH: usize = 256;
 /// How long a span waits for others.
 const PAUSE: Duration = Duration::from_secs(2);
 
-pub(super) type Queue = mpsc::Sender<Span>;
-
 /// Sends spans; to be run beside the server.
 pub struct Exporter {
-    spans: mpsc::Receiver<Span>,
+    spans: Receiver<Span>,
     collector: Collector,
     instance: String,
     metrics: Arc<Metrics>,
@@ -35,20 +34,18 @@ pub struct Exporter {
 /// A tracer, and what sends its spans. `instance` is this process's name, a Pod's say.
 #[must_use]
 pub fn open(collector: Collector, instance: String, metrics: Arc<Metrics>) -> (Tracer, Exporter) {
-    let (sender, receiver) = mpsc::channel(QUEUE);
-    let tracer = Tracer {
-        spans: sender,
-        metrics: Arc::clone(&metrics),
-    };
+    let (offers, spans) = queue::bounded(QUEUE, Arc::clone(&metrics), |upkeep| {
+        upkeep.spans(SpanResult::Dropped, 1);
+    });
     let exporter = Exporter {
-        spans: receiver,
+        spans,
         collector,
         instance,
         metrics,
         random: SystemRandom::new(),
         trouble: None,
     };
-    (tracer, exporter)
+    (Tracer { spans: offers }, exporter)
 }
 
 impl fmt::Debug for Exporter {

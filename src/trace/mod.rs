@@ -12,7 +12,6 @@ mod export;
 mod parent;
 mod span;
 
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use axum::http::HeaderMap;
@@ -22,8 +21,7 @@ pub use export::{Exporter, open};
 pub use parent::Parent;
 pub use span::Words;
 
-use crate::metrics::{Metrics, SpanResult};
-use export::Queue;
+use crate::queue::Offers;
 use span::Span;
 
 /// Where spans go.
@@ -38,8 +36,7 @@ pub struct TraceArgs {
 /// Begins spans.
 #[derive(Clone, Debug)]
 pub struct Tracer {
-    spans: Queue,
-    metrics: Arc<Metrics>,
+    spans: Offers<Span>,
 }
 
 /// A span that has not ended.
@@ -75,17 +72,13 @@ impl Begun<'_> {
             begun,
             words,
         } = self;
-        let Tracer { spans, metrics } = tracer;
-        let span = Span {
+        tracer.spans.offer(Span {
             parent,
             route,
             status,
             begun,
             took,
             words,
-        };
-        if spans.try_send(span).is_err() {
-            metrics.upkeep().spans(SpanResult::Dropped, 1);
-        }
+        });
     }
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use clap::{Args as _, FromArgMatches as _, Parser as _};
-use dind_injector::certs::DEFAULT_DNS_NAME;
 use dind_injector::cli::Cli;
+use dind_injector::names;
 use dind_injector::server::{ServerArgs, duration};
 use serde_json::{Value, json};
 
@@ -174,7 +174,8 @@ fn a_horizontal_autoscaler_has_the_replicas_to_itself() {
 /// What the program takes by name is what is installed under that name.
 #[test]
 fn certificates_are_for_the_service_and_kept_where_the_manifests_say() {
-    assert_eq!(DEFAULT_DNS_NAME, "dind-injector.dind-injector.svc");
+    let dns = format!("{}.{}.svc", names::SERVICE, names::NAMESPACE);
+    assert_eq!(names::SERVICE_DNS, dns);
     for rendered in all() {
         let service = &rendered.one("Service")["metadata"];
         let name = |object: &Value| object["metadata"]["name"].as_str().unwrap().to_owned();

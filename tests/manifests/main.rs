@@ -7,6 +7,8 @@
 mod chart;
 mod deployment;
 mod examples;
+#[path = "../support/files.rs"]
+mod files;
 mod matching;
 mod monitoring;
 mod rbac;

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use dind_injector::manifest;
 use serde_json::Value;
 
+use crate::files;
+
 /// One rendering of the chart.
 pub struct Rendered {
     /// Its file, below the repository.
@@ -35,23 +37,9 @@ pub fn documents(file: &str) -> Vec<Value> {
 
 /// Every file below a directory with an ending, in order; none is a failure.
 pub fn files_below(directory: &str, ending: &str) -> Vec<PathBuf> {
-    fn walk(directory: &Path, found: &mut Vec<PathBuf>) {
-        let entries = fs::read_dir(directory)
-            .unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
-        for entry in entries {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                walk(&path, found);
-            } else {
-                found.push(path);
-            }
-        }
-    }
-    let mut found = Vec::new();
-    walk(&root().join(directory), &mut found);
+    let mut found = files::below(&root().join(directory));
     found.retain(|path| path.to_string_lossy().ends_with(ending));
     assert!(!found.is_empty(), "no {ending} file below {directory}");
-    found.sort();
     found
 }
 

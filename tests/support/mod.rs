@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each test binary uses a part")]
 
 pub mod api_server;
+pub mod files;
 pub mod https;
 pub mod invariants;
 pub mod lists;

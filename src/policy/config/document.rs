@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::names::API_VERSION;
 use crate::pod::sockets::{DEFAULT_SOCKET, Sockets};
 use crate::policy::Policy;
 use crate::policy::builtin;
@@ -20,7 +21,7 @@ use super::form;
 use super::kind::{Choice, Fixed, Kind, Text};
 use super::node::{Node, Report};
 use super::rule::{self, Known};
-use super::{API_VERSION, KIND, SidecarChoice, profile};
+use super::{KIND, SidecarChoice, profile};
 
 /// What the file says.
 pub(super) struct Document {

@@ -38,7 +38,7 @@ pub enum Problem {
     #[error(
         "this file holds {0} documents; a policy is exactly one, with apiVersion: {api} and kind: \
          {kind}",
-        api = super::API_VERSION,
+        api = crate::names::API_VERSION,
         kind = super::KIND
     )]
     Documents(usize),

@@ -31,8 +31,6 @@ use node::{Node, Report};
 pub use error::{ConfigError, ConfigErrors, Problem};
 pub use schema::{schema, tables};
 
-/// The file's `apiVersion`.
-pub const API_VERSION: &str = "dind-injector.io/v1alpha1";
 /// The file's `kind`.
 pub const KIND: &str = "Policy";
 

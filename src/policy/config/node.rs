@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use crate::manifest::Positions;
+use crate::manifest::{Positions, below, tokens};
 
 use super::error::{ConfigError, Problem};
 
@@ -29,10 +29,9 @@ impl<'d> Node<'d> {
 
     /// The value of a mapping's key.
     pub fn entry(&self, key: &str, value: &'d Value) -> Self {
-        let key = key.replace('~', "~0").replace('/', "~1");
         Self {
             value,
-            pointer: format!("{}/{key}", self.pointer),
+            pointer: below(&self.pointer, key),
         }
     }
 
@@ -167,8 +166,7 @@ impl<'d> Report<'d> {
 /// A JSON pointer as people write a path: `rules[0].match.namespaces[1]`.
 fn spelled(pointer: &str) -> String {
     let mut path = String::new();
-    for token in pointer.split('/').skip(1) {
-        let token = token.replace("~1", "/").replace("~0", "~");
+    for token in tokens(pointer) {
         if !token.is_empty() && token.bytes().all(|b| b.is_ascii_digit()) {
             path.push_str(&format!("[{token}]"));
         } else {

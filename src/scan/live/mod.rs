@@ -3,7 +3,10 @@
 //! Only lists are asked for, several at a time. What the cluster refuses to show is a gap of
 //! the result; where it refuses a list of all namespaces, each one is asked on its own.
 
-use std::collections::{BTreeMap, HashSet};
+mod refused;
+mod resource;
+
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -21,8 +24,11 @@ use super::finding::Verdict;
 use super::judge::Court;
 use super::owners::{Owned, Owner, Passed, is_over, rows};
 use super::percent;
-use super::result::{self, Gap, Namespaces, Report, Seen, Why};
+use super::result::{self, Gap, Namespaces, Report, Seen};
 use super::text;
+use refused::{Failure, Refused};
+pub use resource::reads;
+use resource::{RESOURCES, Resource};
 
 /// Objects of one page: about 5 MB.
 const PAGE: usize = 500;
@@ -34,84 +40,6 @@ pub const AT_EASE: usize = 2;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// A list whose continuation expired is read anew, so often.
 const ATTEMPTS: usize = 3;
-
-/// Something that a cluster has lists of.
-#[derive(Clone, Copy, Debug)]
-struct Resource {
-    root: &'static str,
-    plural: &'static str,
-    has_namespace: bool,
-    /// Whether every cluster has it.
-    is_builtin: bool,
-}
-
-const fn builtin(root: &'static str, plural: &'static str) -> Resource {
-    Resource {
-        root,
-        plural,
-        has_namespace: true,
-        is_builtin: true,
-    }
-}
-
-const fn custom(root: &'static str, plural: &'static str) -> Resource {
-    Resource {
-        root,
-        plural,
-        has_namespace: true,
-        is_builtin: false,
-    }
-}
-
-/// Owners come before what they own, so that a report reads from the top down.
-const RESOURCES: [Resource; 18] = [
-    builtin("/apis/apps/v1", "deployments"),
-    builtin("/apis/apps/v1", "daemonsets"),
-    builtin("/apis/apps/v1", "statefulsets"),
-    builtin("/apis/apps/v1", "replicasets"),
-    builtin("/api/v1", "replicationcontrollers"),
-    builtin("/apis/batch/v1", "cronjobs"),
-    builtin("/apis/batch/v1", "jobs"),
-    builtin("/api/v1", "podtemplates"),
-    builtin("/api/v1", "pods"),
-    Resource {
-        root: "/api/v1",
-        plural: "persistentvolumes",
-        has_namespace: false,
-        is_builtin: true,
-    },
-    custom("/apis/argoproj.io/v1alpha1", "workflowtemplates"),
-    custom("/apis/argoproj.io/v1alpha1", "cronworkflows"),
-    custom("/apis/argoproj.io/v1alpha1", "rollouts"),
-    custom("/apis/tekton.dev/v1", "tasks"),
-    custom("/apis/tekton.dev/v1", "pipelines"),
-    custom("/apis/actions.github.com/v1alpha1", "autoscalingrunnersets"),
-    custom("/apis/actions.summerwind.dev/v1alpha1", "runnerdeployments"),
-    custom("/apis/apps.openshift.io/v1", "deploymentconfigs"),
-];
-
-/// What a scan lists, by API group and resource; it needs no other right.
-pub fn reads() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let namespaces = builtin("/api/v1", "namespaces");
-    let all = RESOURCES.into_iter().chain([namespaces]);
-    all.map(|Resource { root, plural, .. }| {
-        let group = root.strip_prefix("/apis/").unwrap_or_default();
-        (group.split('/').next().unwrap_or_default(), plural)
-    })
-}
-
-impl Resource {
-    fn path(self, namespace: Option<&str>) -> String {
-        let Self { root, plural, .. } = self;
-        match namespace {
-            Some(namespace) if self.has_namespace => {
-                let namespace = percent::encoded(namespace, b"");
-                format!("{root}/namespaces/{namespace}/{plural}")
-            }
-            Some(_) | None => format!("{root}/{plural}"),
-        }
-    }
-}
 
 /// Why a cluster cannot be scanned at all.
 #[derive(Debug, thiserror::Error)]
@@ -256,13 +184,6 @@ struct Page {
     shown: HashSet<(String, Verdict)>,
     gaps: Vec<Gap>,
     seen: Seen,
-}
-
-enum Failure {
-    Forbidden(String),
-    Missing,
-    Expired(String),
-    Other(String),
 }
 
 impl Cluster {
@@ -431,41 +352,4 @@ fn labels(namespace: &Value) -> Option<(String, NamespaceLabels)> {
     let labels = labels.into_iter().flatten();
     let labels = labels.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
     Some((name, labels.collect()))
-}
-
-/// What the cluster did not show, by namespace.
-#[derive(Default)]
-struct Refused(BTreeMap<(String, Why), (Vec<&'static str>, String)>);
-
-impl Refused {
-    fn add(&mut self, scope: Option<String>, what: &'static str, failure: Failure) {
-        let place = match scope {
-            Some(namespace) => format!("namespace {namespace}"),
-            None => "the cluster".to_owned(),
-        };
-        let (why, text) = match failure {
-            Failure::Forbidden(text) => (Why::Forbidden, text),
-            Failure::Missing => (Why::Cluster, "the API server does not know it".to_owned()),
-            Failure::Expired(text) | Failure::Other(text) => (Why::Cluster, text),
-        };
-        let (lists, _) = self.0.entry((place, why)).or_insert((Vec::new(), text));
-        lists.push(what);
-    }
-
-    fn gaps(self) -> impl Iterator<Item = Gap> {
-        self.0.into_iter().map(|((place, why), (mut lists, text))| {
-            lists.sort_unstable();
-            let verb = match why {
-                Why::Forbidden => "not allowed to see",
-                _ => "could not read",
-            };
-            Gap {
-                place,
-                line: None,
-                why,
-                message: format!("{verb} {}: {text}", lists.join(", ")),
-                mentions: None,
-            }
-        })
-    }
 }

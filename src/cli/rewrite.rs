@@ -1,0 +1,91 @@
+//! Manifests in, the same rewritten out: what `inject` and `uninject` share.
+//!
+//! Standard output is valid input for `kubectl apply -f -`, or empty: where one Pod cannot be
+//! rewritten, nothing is written, so that no half of a release is applied.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+
+use clap::Args;
+use serde_json::Value;
+
+use crate::manifest::{PodRef, pods, to_yaml};
+use crate::report::diff::unified;
+
+use super::{CliError, input, output};
+
+/// Which manifests, and whether the whole of them is shown.
+#[derive(Debug, Args)]
+pub struct Manifests {
+    /// Manifest to rewrite, YAML or JSON, any number of documents; - is standard input
+    #[arg(short, long, value_name = "FILE", required = true)]
+    filename: Vec<String>,
+    /// Show what changes in place of the whole manifest
+    #[arg(long, conflicts_with = "output")]
+    pub diff: bool,
+}
+
+/// Every document as it was, and as it is now.
+#[derive(Debug, Default)]
+pub struct Rewritten {
+    before: Vec<Value>,
+    /// In the order of the input.
+    pub after: Vec<Value>,
+}
+
+impl Manifests {
+    /// Rewrites Pod after Pod: `one` is given the document, what has become of it so far, the
+    /// Pod in it, and a list for warnings. None where one Pod is refused; `err` has the reasons.
+    ///
+    /// # Errors
+    /// Where an input cannot be read.
+    pub fn rewrite<E: Display>(
+        &self,
+        err: &mut dyn Write,
+        mut one: impl FnMut(&Value, &mut Value, &PodRef<'_>, &mut Vec<String>) -> Result<(), E>,
+    ) -> Result<Option<Rewritten>, CliError> {
+        let mut rewritten = Rewritten::default();
+        let mut refused = false;
+        for file in &self.filename {
+            let source = input::read(file)?;
+            for document in source.documents {
+                let before = document.value;
+                let mut after = before.clone();
+                for pod in pods(&before) {
+                    let at = format!("{}:{}: {pod}", source.name, document.line);
+                    let mut warnings = Vec::new();
+                    let done = one(&before, &mut after, &pod, &mut warnings);
+                    for warning in warnings {
+                        writeln!(err, "warning: {at}: {warning}")?;
+                    }
+                    if let Err(error) = done {
+                        writeln!(err, "error: {at}: {error}")?;
+                        refused = true;
+                    }
+                }
+                rewritten.before.push(before);
+                rewritten.after.push(after);
+            }
+        }
+        if refused {
+            output::withheld(err, "nothing")?;
+        }
+        Ok((!refused).then_some(rewritten))
+    }
+}
+
+impl Rewritten {
+    /// Writes what changes.
+    ///
+    /// # Errors
+    /// Where the writer fails.
+    pub fn write_diff(&self, out: &mut dyn Write) -> io::Result<()> {
+        let paint = output::paint();
+        for (before, after) in self.before.iter().zip(&self.after) {
+            let labels = ("before", "after");
+            let diff = unified(&to_yaml(before), &to_yaml(after), labels, paint);
+            out.write_all(diff.as_bytes())?;
+        }
+        Ok(())
+    }
+}
