@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use futures_util::future::BoxFuture;
 use kube::Client;
 use tokio::task::JoinSet;
 
@@ -67,6 +68,9 @@ impl Tasks {
         name: &'static str,
         task: impl Future<Output = ()> + Send + 'static,
     ) {
+        // Boxed, as whatever is spawned here: each kind of runtime there is would have a copy
+        // of the code of a future otherwise.
+        let task: BoxFuture<'static, ()> = Box::pin(task);
         self.0.spawn(async move {
             task.await;
             name

@@ -31,6 +31,7 @@ use crate::webhook::Webhook;
 
 use super::client::{Client, ClientError};
 use super::policy::PolicyArgs;
+use super::runtime;
 use super::{CliError, Exit, input, output};
 
 /// The bundled Pod: a Jenkins agent that builds with the node's Docker.
@@ -95,13 +96,7 @@ pub fn run(args: DemoArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<E
         Some(file) => input::read(&file)?,
         None => input::parse("the bundled Jenkins agent".to_owned(), JENKINS_AGENT)?,
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()?;
-    runtime
-        .block_on(show(&source, policy, serve, out, err))
-        .map_err(CliError::from)
+    runtime::run(show(&source, policy, serve, out, err))?.map_err(CliError::from)
 }
 
 async fn show(

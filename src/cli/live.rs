@@ -14,6 +14,7 @@ use crate::scan::live::{self, LiveError};
 use crate::scan::result::Report;
 
 use super::progress::{Bar, Progress};
+use super::runtime;
 
 /// The flags that name a cluster.
 #[derive(Debug, Args)]
@@ -63,17 +64,14 @@ impl LiveArgs {
     /// # Errors
     /// Where the cluster cannot be asked.
     pub fn scan(&self, court: Court, namespaces: &[String]) -> Result<Report, ConnectError> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()
-            .map_err(ConnectError::Start)?;
         let done = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&done);
         Progress::show(Bar::Objects, &done, || {
-            runtime.block_on(async {
+            let scan = async {
                 let client = self.connect().await?;
                 Ok(live::scan(client, court, namespaces, live::AT_ONCE, counted).await?)
-            })
+            };
+            runtime::run(scan).map_err(ConnectError::Start)?
         })
     }
 

@@ -22,6 +22,7 @@ mod policy;
 mod progress;
 mod replace;
 mod rewrite;
+mod runtime;
 mod scan;
 mod serve;
 mod uninject;

@@ -17,6 +17,7 @@ use crate::webhook::Webhook;
 use super::Exit;
 use super::beside::{Beside, BesideArgs};
 use super::logs::{LogArgs, LogFilters};
+use super::runtime;
 
 /// The flags of `serve`.
 #[derive(Debug, Args)]
@@ -75,10 +76,7 @@ pub fn run(args: ServeArgs, out: &mut dyn Write) -> Result<Exit, ServeError> {
         trace,
     } = args;
     let logging = logs.start()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
-    let ended = runtime.block_on(serve(server, beside, logging.filter, trace, out))?;
+    let ended = runtime::run(serve(server, beside, logging.filter, trace, out))??;
     Ok(exit(ended))
 }
 

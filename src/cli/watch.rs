@@ -14,6 +14,7 @@ use super::beside::{Tasks, in_force};
 use super::live::LiveArgs;
 use super::logs::{LogArgs, LogFilters};
 use super::policy::PolicyArgs;
+use super::runtime;
 use super::scan::ScanError;
 use super::serve::{ServeError, exit};
 use super::{CliError, Exit};
@@ -85,11 +86,8 @@ impl WatchArgs {
             interval,
             diffs,
         };
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()
-            .map_err(ServeError::from)?;
-        let ended = runtime.block_on(report(listen, settings, live, policy, logging.filter))?;
+        let work = report(listen, settings, live, policy, logging.filter);
+        let ended = runtime::run(work).map_err(ServeError::from)??;
         Ok(exit(ended))
     }
 }

@@ -3,11 +3,11 @@
 //! Nothing here ends the loop but shutdown: an accept that fails is waited out, never spun on,
 //! and a connection's end, even by a panic, is its own.
 
-use std::future::Future;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
@@ -22,16 +22,13 @@ const BACKOFF_FIRST: Duration = Duration::from_millis(10);
 const BACKOFF_LAST: Duration = Duration::from_secs(1);
 
 /// Accepts until the phase is [`Phase::Closing`], then waits for every connection to end.
-pub(super) async fn run<F, C>(
+pub(super) async fn run(
     listener: TcpListener,
     seats: Arc<Room>,
     mut phase: watch::Receiver<Phase>,
     metrics: Arc<Metrics>,
-    serve: F,
-) where
-    F: Fn(TcpStream, Seat) -> C,
-    C: Future<Output = ()> + Send + 'static,
-{
+    serve: impl Fn(TcpStream, Seat) -> BoxFuture<'static, ()>,
+) {
     let mut connections = JoinSet::new();
     let mut backoff = BACKOFF_FIRST;
     loop {

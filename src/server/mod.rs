@@ -207,7 +207,7 @@ impl Bound {
             Arc::clone(&metrics),
             |stream, seat| {
                 let shaken = acceptor.accept(stream);
-                serve_tls(plan.clone(), handshakes.clone(), shaken, seat)
+                Box::pin(serve_tls(plan.clone(), handshakes.clone(), shaken, seat))
             },
         );
 
@@ -221,7 +221,7 @@ impl Bound {
         };
         let seats = Room::new(admin::MAX_CONNECTIONS, usize::MAX);
         let admin = accept::run(admin, seats, phases, metrics, |stream, seat| {
-            serve_http(plan.clone(), stream, seat)
+            Box::pin(serve_http(plan.clone(), stream, seat))
         });
 
         let client_ca = async {

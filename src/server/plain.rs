@@ -87,7 +87,7 @@ impl BoundPlain {
         };
         let seats = Room::new(admin::MAX_CONNECTIONS, usize::MAX);
         let serving = accept::run(listener, seats, phases, metrics, |stream, seat| {
-            serve_http(plan.clone(), stream, seat)
+            Box::pin(serve_http(plan.clone(), stream, seat))
         });
         let mut at_once = shutdown.clone();
         tokio::select! {

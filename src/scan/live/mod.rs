@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::http::Request;
+use futures_util::future::BoxFuture;
 use kube::Client;
 use serde_json::Value;
 use tokio::sync::Semaphore;
@@ -82,6 +83,13 @@ pub async fn scan(
         namespaces: known,
     });
     let mut lists = JoinSet::new();
+    let list = |order, resource, scope| -> BoxFuture<'static, Listed> {
+        Box::pin(
+            cluster
+                .clone()
+                .list(order, resource, scope, Arc::clone(&work)),
+        )
+    };
     for (order, resource) in RESOURCES.into_iter().enumerate() {
         let scopes: Vec<Option<String>> = if namespaces.is_empty() || !resource.has_namespace {
             vec![None]
@@ -89,11 +97,7 @@ pub async fn scan(
             namespaces.iter().cloned().map(Some).collect()
         };
         for scope in scopes {
-            lists.spawn(
-                cluster
-                    .clone()
-                    .list(order, resource, scope, Arc::clone(&work)),
-            );
+            lists.spawn(list(order, resource, scope));
         }
     }
     let mut found = Vec::new();
@@ -119,11 +123,7 @@ pub async fn scan(
             {
                 for namespace in &all {
                     let scope = Some(namespace.clone());
-                    lists.spawn(
-                        cluster
-                            .clone()
-                            .list(order, resource, scope, Arc::clone(&work)),
-                    );
+                    lists.spawn(list(order, resource, scope));
                 }
             }
             Err(failure) => {
