@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use crate::admission::reviewer::{Failure, Namespaces, Owner, Record, Reviewed, review};
+use crate::admission::reviewer::{Failure, Namespaces, Record, Reviewed, review};
 use crate::admission::workload::warn;
 use crate::cluster::EventQueue;
 use crate::metrics::{Metrics, ReviewLabels};
@@ -109,7 +109,6 @@ impl Webhook {
         if let Some(events) = &self.events {
             events.offer(record);
         }
-        let owner = owner.as_ref().map(Owner::to_string);
         self.metrics.review(&ReviewLabels {
             outcome,
             reason,
@@ -129,7 +128,7 @@ impl Webhook {
             containers = containers.join(","),
             warnings = warnings.join("; "),
             denial,
-            owner,
+            owner = owner.as_ref().map(tracing::field::display),
             "review"
         );
     }

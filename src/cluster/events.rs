@@ -111,7 +111,7 @@ fn note(record: &Record) -> Option<Note> {
     if record.dry_run {
         return None;
     }
-    let owner = record.owner.clone()?;
+    let owner = record.owner.as_ref()?;
     let (kind, reason, action, message) = match &record.denial {
         Some(denial) => (
             "Warning",
@@ -135,7 +135,7 @@ fn note(record: &Record) -> Option<Note> {
     };
     Some(Note {
         namespace: record.namespace.clone(),
-        owner,
+        owner: owner.clone(),
         kind,
         reason,
         action,

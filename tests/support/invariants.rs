@@ -261,6 +261,14 @@ pub fn the_sidecars_mounts_are_sound(_: &Policy, pod: &Value, passed: &Passed) -
                     model::containers(pod).any(|c| model::list(c, "volumeMounts").any(same));
                 hold!(theirs, "a mount of no volume: {mount}");
             }
+            // The API server wants it inside the volume. Only a Pod that it refuses anyway has others.
+            let below = mount["subPath"].as_str().unwrap_or_default();
+            let same = |m: &Value| m["subPath"].as_str() == Some(below);
+            hold!(
+                !(below.starts_with('/') || below.split('/').any(|part| part == ".."))
+                    || model::containers(pod).any(|c| model::list(c, "volumeMounts").any(same)),
+                "below {below:?}: {mount}"
+            );
             let path = mount["mountPath"]
                 .as_str()
                 .ok_or("a mount without a path")?;

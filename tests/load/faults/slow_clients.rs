@@ -35,15 +35,16 @@ impl Attack {
     /// Begins, and returns when all are connected.
     async fn begin(address: &str, ca: &std::path::Path) -> Result<Self, String> {
         let program = std::env::current_exe().map_err(|error| error.to_string())?;
-        let mut child = Command::new("nice")
-            .args(["-n", "19"])
+        // What attackers compute, they compute elsewhere: here it is done when nobody else computes.
+        let mut child = Command::new("chrt")
+            .args(["--idle", "0"])
             .arg(program)
             .args(["attack", address])
             .arg(ca)
             .arg(ATTACKERS.to_string())
             .stdout(Stdio::piped())
             .spawn()
-            .map_err(|error| format!("nice: {error}"))?;
+            .map_err(|error| format!("chrt: {error}"))?;
         let output = child.stdout.take();
         let attack = Self(child);
         let on = tokio::task::spawn_blocking(move || {
