@@ -1,7 +1,8 @@
 # syntax=docker/dockerfile:1
 # One static binary in an empty image, for a user that is not root.
 #   docker build -t dind-injector .
-# tests/manifests/dockerfile-steps runs the steps of the first stage without a Docker daemon.
+# tests/manifests/image builds it twice with a real engine, on a stand-in for the base image, and
+# tests/manifests/dockerfile-steps runs the steps of the first stage without one.
 
 # Pin it by digest where you build releases: `--build-arg RUST_IMAGE=rust@sha256:…`.
 ARG RUST_IMAGE=rust:1.95.0-slim-bookworm

@@ -2,7 +2,7 @@
 //!
 //! It speaks as the API server does: 25 kept-alive HTTP/1.1 connections over TLS, reviews of
 //! both sizes, and every answer is judged by its uid, its patch and its status. `measure` is a
-//! benchmark against a floor and reports; `faults` asserts.
+//! benchmark against a floor and reports; `connections` has ever more of them open; `faults` asserts.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -15,6 +15,7 @@
 #[allow(dead_code, reason = "tests/cluster uses the rest")]
 mod api;
 mod client;
+mod connections;
 mod faults;
 mod floor;
 mod measure;
@@ -35,7 +36,7 @@ use served::Bench;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const USAGE: &str = "usage: tests/load/run [measure] [faults [--short] [WORD...]]";
+const USAGE: &str = "usage: tests/load/run [measure] [connections] [faults [--short] [WORD...]]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         ["attack", rest @ ..] => faults::attack::run(rest),
         [] => whole(true, Some((false, &[]))),
         ["measure"] => whole(true, None),
+        ["connections"] => crowd(),
         ["faults", "--short", rest @ ..] => whole(false, Some((true, rest))),
         ["faults", rest @ ..] => whole(false, Some((false, rest))),
         _ => Err(USAGE.to_owned()),
@@ -92,6 +94,19 @@ fn whole(measured: bool, faults: Option<(bool, &[&str])>) -> Result<ExitCode, St
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// The measurement of ever more connections.
+fn crowd() -> Result<ExitCode, String> {
+    let bench = Bench::new(binary()?).map_err(|error| error.to_string())?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime.map_err(|error| error.to_string())?;
+    let measured = runtime.block_on(connections::run(&bench));
+    drop(std::fs::remove_dir_all(&bench.directory));
+    print!("{}", measured?);
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The release binary beside this program, unless another is named.

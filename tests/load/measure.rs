@@ -235,7 +235,7 @@ async fn connected(served: &Served) -> Result<u64, String> {
 }
 
 /// A core for the servers and one for the driver, where there are two.
-fn cores() -> (Option<usize>, Option<usize>) {
+pub fn cores() -> (Option<usize>, Option<usize>) {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let list = status
         .lines()
@@ -252,7 +252,7 @@ fn cores() -> (Option<usize>, Option<usize>) {
 }
 
 /// This process, from now on, on one core.
-fn pin(core: usize) -> Result<(), String> {
+pub fn pin(core: usize) -> Result<(), String> {
     let mut taskset = Command::new("taskset");
     taskset.args(["--all-tasks", "--cpu-list", "--pid", &core.to_string()]);
     let done = taskset.arg(std::process::id().to_string()).output();
