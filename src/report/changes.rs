@@ -6,7 +6,8 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use similar::{Algorithm, ChangeTag, DiffOp, capture_diff_slices, diff_ratio, group_diff_ops};
+use similar::algorithms::{Capture, Compact, Replace, patience};
+use similar::{ChangeTag, DiffOp, diff_ratio, group_diff_ops};
 
 /// Changes longer than this many bytes are shown by line only: finding the words that differ would
 /// take too long, and nobody would read it.
@@ -80,8 +81,11 @@ fn compare(old: &[&str], new: &[&str]) -> Vec<DiffOp> {
     };
     let (old, new) = (numbered(old), numbered(new));
     // Patience keeps a new mapping's lines together where a shortest diff would weave them into
-    // similar lines of the next one.
-    capture_diff_slices(Algorithm::Patience, &old, &new)
+    // similar lines of the next one. Called by name: the library's choice of an algorithm at run
+    // time would link all of them.
+    let mut steps = Compact::new(Replace::new(Capture::new()), &old, &new);
+    let Ok(()) = patience::diff(&mut steps, &old, 0..old.len(), &new, 0..new.len());
+    steps.into_inner().into_inner().into_ops()
 }
 
 /// Lines that became others, with the words that differ; none where they have little in common.

@@ -162,15 +162,32 @@ impl Served {
 
     /// Waits until a metric has reached a value.
     pub async fn reaches(&self, name: &str, labels: &str, value: f64) -> Result<(), String> {
+        self.becomes(name, labels, ("reached", value), |now| now >= value)
+            .await
+    }
+
+    /// Waits until a metric is no more than a value.
+    pub async fn falls_to(&self, name: &str, labels: &str, value: f64) -> Result<(), String> {
+        self.becomes(name, labels, ("fell to", value), |now| now <= value)
+            .await
+    }
+
+    async fn becomes(
+        &self,
+        name: &str,
+        labels: &str,
+        (verb, value): (&str, f64),
+        is_right: impl Fn(f64) -> bool,
+    ) -> Result<(), String> {
         let began = Instant::now();
         while began.elapsed() < PATIENCE {
-            if self.metric(name, labels).await? >= value {
+            if is_right(self.metric(name, labels).await?) {
                 return Ok(());
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         Err(format!(
-            "{name}{{{labels}}} never reached {value}: {}",
+            "{name}{{{labels}}} never {verb} {value}: {}",
             self.log()
         ))
     }

@@ -1,9 +1,11 @@
 //! 5,000 clients that hold on to connections and never get anywhere, more than the server's
-//! `--max-connections`: every honest review still comes through, and memory stays bounded.
+//! `--max-connections`: every honest review still comes through, not much slower, and memory
+//! stays bounded.
 //!
-//! How much slower they are is told, with the target beside it, and fails nothing: on a machine
-//! of few cores the attackers' own work is a part of it. Latency is the median over windows of each window's p99, before and during the attack.
+//! Latency is the median over windows of each window's p99, before and during the attack. What
+//! else the machine does can only make a round worse, so the best of some rounds is judged.
 
+use std::fmt;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -12,11 +14,15 @@ use dind_injector::names::metric;
 
 use super::{Outcome, Scene};
 use crate::report::median;
+use crate::served::Served;
 use crate::traffic::{Plan, Tally, Way};
 
 const ATTACKERS: usize = 5_000;
-/// The target.
+/// How many times slower an honest review may be.
 const SLOWER: f64 = 2.0;
+const ROUNDS: usize = 3;
+/// Connections that are open without an attack: the standing load's, and some that still close.
+const HONEST: f64 = 100.0;
 const WINDOW: Duration = Duration::from_secs(1);
 /// The manifests' memory limit.
 const MOST_KIB: u64 = 256 << 10;
@@ -78,25 +84,76 @@ pub async fn run(scene: &Scene<'_>) -> Outcome {
     }
     .start();
     standing.more(50).await?;
-    let before = p99(&way, windows).await?;
-    let attack = Attack::begin(&served.address.to_string(), &ca).await?;
-    let during = p99(&way, windows).await?;
-    let dropped = served.metric(metric::CONNECTIONS_DROPPED, "").await?;
-    let open = served.metric(metric::CONNECTIONS, "").await?;
-    drop(attack);
+    let mut rounds = Vec::new();
+    while rounds.len() < ROUNDS && !rounds.iter().any(Round::is_borne) {
+        rounds.push(Round::run(&served, &way, &ca, windows).await?);
+    }
     let tally = standing.stop().await;
     tally.is_flawless()?;
     let peak = served.memory("VmHWM")?;
     if peak > MOST_KIB {
         return Err(format!("it took {} MiB", peak >> 10));
     }
-    let ratio = during / before;
-    let met = if ratio > SLOWER { "not met" } else { "met" };
-    Ok(format!(
-        "p99 {before:.2} ms before and {during:.2} ms during, {ratio:.1} times (target {SLOWER}: \
-         {met}); {open} connections open, {dropped} thrown out, at most {} MiB",
-        peak >> 10
-    ))
+    let told: Vec<String> = rounds.iter().map(Round::to_string).collect();
+    let told = format!("{}; at most {} MiB", told.join("; "), peak >> 10);
+    if rounds.iter().any(Round::is_borne) {
+        Ok(told)
+    } else {
+        Err(format!("more than {SLOWER} times slower: {told}"))
+    }
+}
+
+/// Honest reviews before and during one attack.
+struct Round {
+    before: f64,
+    during: f64,
+    open: f64,
+    dropped: f64,
+}
+
+impl Round {
+    async fn run(
+        served: &Served,
+        way: &Way,
+        ca: &std::path::Path,
+        windows: usize,
+    ) -> Result<Self, String> {
+        let dropped = served.metric(metric::CONNECTIONS_DROPPED, "").await?;
+        let before = p99(way, windows).await?;
+        let attack = Attack::begin(&served.address.to_string(), ca).await?;
+        let during = p99(way, windows).await?;
+        let dropped = served.metric(metric::CONNECTIONS_DROPPED, "").await? - dropped;
+        let open = served.metric(metric::CONNECTIONS, "").await?;
+        drop(attack);
+        served.falls_to(metric::CONNECTIONS, "", HONEST).await?;
+        Ok(Self {
+            before,
+            during,
+            open,
+            dropped,
+        })
+    }
+
+    fn is_borne(&self) -> bool {
+        self.during <= self.before * SLOWER
+    }
+}
+
+impl fmt::Display for Round {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            before,
+            during,
+            open,
+            dropped,
+        } = self;
+        let ratio = during / before;
+        write!(
+            f,
+            "p99 {before:.2} ms before and {during:.2} ms during, {ratio:.1} times, with {open} \
+             connections open and {dropped} thrown out"
+        )
+    }
 }
 
 /// The median window's p99 of honest reviews on new connections, in milliseconds.
