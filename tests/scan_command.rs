@@ -77,6 +77,7 @@ fn scan_in(directory: &Path, args: &[&str], input: &str) -> Ended {
         .arg("scan")
         .args(args)
         .current_dir(directory)
+        .env_remove("DIND_INJECTOR_CONFIG")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -3,7 +3,7 @@
 //! Pure: takes the time, gives certificates. Who stores or publishes them is others' work.
 
 use std::fmt;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, DistinguishedName, DnType,
@@ -169,7 +169,37 @@ fn set_life(
     end: SystemTime,
 ) -> Result<(), CertError> {
     let start = now.checked_sub(BACKDATE).ok_or(CertError::Clock)?;
-    params.not_before = OffsetDateTime::from(start);
-    params.not_after = OffsetDateTime::from(end);
+    params.not_before = calendar(start)?;
+    params.not_after = calendar(end)?;
     Ok(())
+}
+
+/// A moment in whole seconds, as certificates have it; `OffsetDateTime::from` would panic beyond
+/// the year 9999.
+fn calendar(moment: SystemTime) -> Result<OffsetDateTime, CertError> {
+    let seconds = match moment.duration_since(UNIX_EPOCH) {
+        Ok(after) => i64::try_from(after.as_secs()).ok(),
+        Err(before) => i64::try_from(before.duration().as_secs()).ok().map(|s| -s),
+    };
+    let calendar = seconds.and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok());
+    calendar.ok_or(CertError::Clock)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_no_certificate_can_hold_is_an_error() {
+        let hours = |hours: u64| Duration::from_secs(hours * 3600);
+        for clock in [hours(24 * 365 * 9000), Duration::from_secs(1 << 62)] {
+            let made = Authority::generate(UNIX_EPOCH + clock);
+            assert!(matches!(made, Err(CertError::Clock)), "{clock:?}: {made:?}");
+        }
+        let unset = Authority::generate(UNIX_EPOCH);
+        assert!(
+            unset.is_ok(),
+            "a machine that starts in 1970 gets one: {unset:?}"
+        );
+    }
 }

@@ -114,9 +114,10 @@ impl Contents {
 
     /// Whether there are CAs that no leaf can be of any more.
     pub(super) fn is_outlived(&self, now: SystemTime) -> bool {
-        let over = self
+        let until = self
             .changed_at
-            .is_some_and(|at| now >= at + PREVIOUS_TRUSTED);
+            .and_then(|at| at.checked_add(PREVIOUS_TRUSTED));
+        let over = until.is_some_and(|until| now >= until);
         let expired = |ca: &CaCert| now > ca.validity().not_after;
         !self.previous.is_empty() && (over || self.previous.iter().all(expired))
     }
@@ -193,5 +194,30 @@ impl SecretChange {
             Self::Remember(_) => "remember",
             Self::Forget => "forget",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_moment_that_never_comes_outlives_nothing() {
+        let now = SystemTime::now();
+        let signer = Arc::new(Authority::generate(now).unwrap());
+        let mut data = BTreeMap::new();
+        let contents = Contents {
+            previous: vec![signer.cert().clone()],
+            changed_at: Some(now),
+            signer,
+            next: None,
+        };
+        contents.write(&mut data);
+        let last = i64::MAX.to_string();
+        data.insert(key::CHANGED_AT.to_owned(), last.into_bytes());
+        let read = Contents::read(&data).unwrap();
+        assert!(read.changed_at.is_some() && !read.is_outlived(now));
+        assert!(contents.is_outlived(now + PREVIOUS_TRUSTED));
     }
 }

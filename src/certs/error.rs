@@ -17,6 +17,16 @@ pub enum CertError {
         /// What the system said.
         source: io::Error,
     },
+    /// The files are read, and what is in them cannot be served.
+    #[error("--tls-cert {} with --tls-key {}: {source}", cert.display(), key.display())]
+    Files {
+        /// The certificate's file.
+        cert: PathBuf,
+        /// The key's file.
+        key: PathBuf,
+        /// What is wrong.
+        source: Box<CertError>,
+    },
     /// The certificate's PEM is broken or holds none.
     #[error("the certificate is not usable PEM (expected BEGIN CERTIFICATE sections): {0}")]
     CertificatePem(String),

@@ -75,7 +75,12 @@ impl FilePair {
     pub async fn load(&mut self, now: SystemTime) -> Result<(), CertError> {
         match self.poll(now).await {
             Polled::Unchanged | Polled::Swapped => Ok(()),
-            Polled::Refused(error) => Err(error),
+            Polled::Refused(error @ CertError::Read { .. }) => Err(error),
+            Polled::Refused(error) => Err(CertError::Files {
+                cert: self.cert.clone(),
+                key: self.key.clone(),
+                source: Box::new(error),
+            }),
         }
     }
 

@@ -139,8 +139,7 @@ impl BesideArgs {
             });
         };
         let events = events.events.then(|| {
-            let name = std::env::var("HOSTNAME").unwrap_or_else(|_| PROGRAM.to_owned());
-            let (queue, writer) = open_events(client.clone(), name, Arc::clone(metrics));
+            let (queue, writer) = open_events(client.clone(), instance(), Arc::clone(metrics));
             tasks.spawn("Events", writer.run());
             queue
         });
@@ -156,6 +155,11 @@ impl BesideArgs {
             tasks,
         })
     }
+}
+
+/// What this replica is called in Events and spans: its Pod's name, which is its host's.
+pub(super) fn instance() -> String {
+    std::env::var("HOSTNAME").unwrap_or_else(|_| PROGRAM.to_owned())
 }
 
 /// The policy in force: the file's, followed by its content, or the built-in one. Where it

@@ -15,7 +15,7 @@ use crate::trace::{TraceArgs, open as open_traces};
 use crate::webhook::Webhook;
 
 use super::Exit;
-use super::beside::{Beside, BesideArgs};
+use super::beside::{Beside, BesideArgs, instance};
 use super::logs::{LogArgs, LogFilters};
 use super::runtime;
 
@@ -111,8 +111,7 @@ async fn serve(
         tasks.spawn("the log filter", followed.run());
     }
     let tracer = trace.otlp_endpoint.map(|collector| {
-        let instance = std::env::var("HOSTNAME").unwrap_or_else(|_| "dind-injector".to_owned());
-        let (tracer, exporter) = open_traces(collector, instance, Arc::clone(&metrics));
+        let (tracer, exporter) = open_traces(collector, instance(), Arc::clone(&metrics));
         tasks.spawn("spans", exporter.run());
         tracer
     });

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::manifest::{Origin, Position, Positions, push_token, to_block};
+use crate::manifest::{Origin, Position, Positions, below, to_block};
 
 use super::edit::Edits;
 use super::overlay::{Entry, Item, Node};
@@ -16,13 +16,6 @@ pub(super) struct Writer<'w> {
     pub positions: &'w Positions,
     pub style: Style,
     pub edits: &'w mut Edits,
-}
-
-/// The pointer of a mapping's entry.
-pub(super) fn below(pointer: &str, key: &str) -> String {
-    let mut below = format!("{pointer}/");
-    push_token(&mut below, key);
-    below
 }
 
 /// Spaces.

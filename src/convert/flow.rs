@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use crate::manifest::{Flow, Position, Spacing, to_flow, to_flow_entry};
+use crate::manifest::{Flow, Position, Spacing, below, to_flow, to_flow_entry};
 
-use super::block::{Writer, below};
+use super::block::Writer;
 use super::overlay::Node;
 
 /// What becomes of a child that the text has.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::manifest::{Flow, Layout, Origin, Positions, Spacing, push_token};
+use crate::manifest::{Flow, Layout, Origin, Positions, Spacing, below, push_token};
 
 use super::text::Text;
 
@@ -123,11 +123,7 @@ impl Survey<'_> {
             return;
         };
         let first = match child {
-            Value::Object(map) => map.keys().next().map(|key| {
-                let mut first = format!("{pointer}/");
-                push_token(&mut first, key);
-                first
-            }),
+            Value::Object(map) => map.keys().next().map(|key| below(pointer, key)),
             Value::Array(list) => list.first().map(|_| format!("{pointer}/0")),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
         };

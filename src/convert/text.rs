@@ -54,10 +54,11 @@ impl<'t> Text<'t> {
         line.len() - line.trim_start_matches(' ').len()
     }
 
-    /// Whether the byte is the first thing on its line.
+    /// Whether the byte is the first thing on its line. Looks no further back than blanks go: a
+    /// file of JSON may be one line, and is asked for each of its nodes.
     pub fn is_first(&self, byte: usize) -> bool {
-        let before = self.get(self.line_start(byte)..byte);
-        before.bytes().all(|byte| byte == b' ' || byte == b'\t')
+        let before = self.get(0..byte).trim_end_matches([' ', '\t']);
+        before.is_empty() || before.ends_with('\n')
     }
 
     /// Whether a line ends in the range.

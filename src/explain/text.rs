@@ -1,8 +1,9 @@
-//! An explanation for people.
+//! An explanation for people. Text from manifests cannot steer the terminal.
 
 use std::fmt::Write as _;
 
 use crate::names::NO_NAME;
+use crate::report::diff::push_visible;
 
 use super::{Detected, Explanation};
 
@@ -26,11 +27,12 @@ pub fn text(explanation: &Explanation) -> String {
         detected,
     } = explanation;
     let mut out = String::new();
+    let name = visible(name.as_deref().unwrap_or(NO_NAME));
+    let namespace = visible(namespace);
     // Writing to a String cannot fail.
-    let name = name.as_deref().unwrap_or(NO_NAME);
     let _ = write!(out, "{at}: {kind} {name} in namespace {namespace}");
     if owner != kind && owner != "Pod" {
-        let _ = write!(out, ", its Pods made by a {owner}");
+        let _ = write!(out, ", its Pods made by a {}", visible(owner));
     }
     if !user.is_empty() {
         let _ = write!(out, ", created by {user}");
@@ -44,7 +46,7 @@ pub fn text(explanation: &Explanation) -> String {
         let _ = write!(
             out,
             ", with profile {profile} for {}",
-            containers.join(", ")
+            visible(&containers.join(", "))
         );
     }
     out.push('\n');
@@ -52,7 +54,7 @@ pub fn text(explanation: &Explanation) -> String {
         let _ = writeln!(out, "  counts as a node agent: {agent}");
     }
     if let Some(denial) = denial {
-        let _ = writeln!(out, "  {denial}");
+        let _ = writeln!(out, "  {}", visible(denial));
     }
     if !detected.is_empty() {
         out.push_str("\n  Detected\n");
@@ -64,7 +66,7 @@ pub fn text(explanation: &Explanation) -> String {
         out.push_str("\n  The author is told\n");
     }
     for warning in warnings {
-        let _ = writeln!(out, "    {warning}");
+        let _ = writeln!(out, "    {}", visible(warning));
     }
     out
 }
@@ -80,8 +82,8 @@ fn one(out: &mut String, detected: &Detected) {
         ruling,
         passed_over,
     } = detected;
-    let who = container.as_deref().unwrap_or("the Pod");
-    let _ = writeln!(out, "    {at}: {who} {what}");
+    let who = visible(container.as_deref().unwrap_or("the Pod"));
+    let _ = writeln!(out, "    {at}: {who} {}", visible(what));
     let _ = writeln!(out, "      at {pointer}");
     let _ = writeln!(out, "      {detection}: rule {rule} says {ruling}");
     if !passed_over.is_empty() {
@@ -91,4 +93,10 @@ fn one(out: &mut String, detected: &Detected) {
         let each: Vec<String> = each.collect();
         let _ = writeln!(out, "      rules that do not match: {}", each.join(", "));
     }
+}
+
+fn visible(text: &str) -> String {
+    let mut visible = String::new();
+    push_visible(&mut visible, text);
+    visible
 }

@@ -8,7 +8,7 @@ use prometheus_client::encoding::EncodeLabelSet;
 /// applied; `outcome` and `reason` are the program's own words.
 #[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
 pub struct ReviewLabels {
-    /// What was answered: `inject`, `allow`, `warn`, `deny`, `error`.
+    /// What was answered: `left`, `changed` or `denied`; of a workload `left` or `warned`.
     pub outcome: &'static str,
     /// Why, as one of the program's reason words.
     pub reason: &'static str,

@@ -2,7 +2,8 @@
 //!
 //! Every label has a bounded set of values: none is ever taken from what a client sent, so
 //! that nobody can fill the memory of a monitoring system with Pods; the reporter's have the
-//! namespaces that there are. The hot path writes atomics; the only lock it meets is a read lock that a new label set alone would close.
+//! namespaces that there are. The hot path writes atomics; the only lock it meets is a read lock
+//! that a new label set alone would close.
 
 mod labels;
 mod latency;
@@ -10,7 +11,7 @@ mod scans;
 mod upkeep;
 
 use std::fmt;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
@@ -28,6 +29,7 @@ pub use upkeep::{EventResult, FollowedFile, SpanResult, Upkeep, Watch, WriteResu
 
 use crate::names::metric;
 use labels::{DropLabels, HandshakeLabels, RouteLabels, ShedLabels};
+use upkeep::unix_seconds;
 
 /// All metrics of one process; shared behind an `Arc`.
 #[derive(Debug)]
@@ -225,9 +227,7 @@ impl Metrics {
 
     /// Counts a certificate taken into use, and shows its expiry.
     pub fn certificate_in_use(&self, expires: SystemTime) {
-        let seconds = expires.duration_since(UNIX_EPOCH).unwrap_or_default();
-        self.certificate_expiry
-            .set(i64::try_from(seconds.as_secs()).unwrap_or(i64::MAX));
+        self.certificate_expiry.set(unix_seconds(expires));
         self.certificate_reloads.inc();
     }
 
@@ -236,7 +236,7 @@ impl Metrics {
         self.certificate_reload_failures.inc();
     }
 
-    /// What is counted beside the reviews' way: watches, files, the CA, Events.
+    /// What is counted beside the reviews' way: watches, files, the CA, Events, spans.
     #[must_use]
     pub fn upkeep(&self) -> &Upkeep {
         &self.upkeep

@@ -6,10 +6,10 @@ use super::*;
 fn a_scrape_shows_every_declared_name() {
     let metrics = Metrics::new();
     metrics.review(&ReviewLabels {
-        outcome: "inject",
-        reason: "socket",
+        outcome: "changed",
+        reason: "Injected",
         rule: "default".into(),
-        profile: "standard".into(),
+        profile: "privileged".into(),
     });
     metrics.request(
         &RequestLabels {
@@ -48,6 +48,7 @@ fn a_scrape_shows_every_declared_name() {
         metric::CA_BUNDLE_PATCHES,
         metric::CA_BUNDLE_CURRENT,
         metric::EVENTS,
+        metric::SPANS,
     ] {
         let shown = text.lines().any(|line| {
             line.strip_prefix(name)

@@ -1,6 +1,7 @@
-//! What is counted beside the reviews' way: watches, followed files, the CA and Events.
+//! What is counted beside the reviews' way: watches, followed files, the CA, Events and spans.
 //!
-//! Nothing here is written while a review is answered but one counter of dropped Events.
+//! Nothing here is written while a review is answered but two counters: of dropped Events, and of
+//! dropped spans.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};

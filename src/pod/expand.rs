@@ -116,6 +116,8 @@ impl<'c, 'a> Environment<'c, 'a> {
     pub fn expand(&self, text: &str) -> Expanded<'a> {
         let mut out = Builder::default();
         let mut rest = text;
+        // Looked for once where there is none: each `$(` of megabytes would look to the end.
+        let mut is_closed = true;
         while let Some(dollar) = rest.find('$') {
             out.push(&rest[..dollar]);
             let after = &rest[dollar + 1..];
@@ -129,7 +131,7 @@ impl<'c, 'a> Environment<'c, 'a> {
                     out.push("$");
                     &after[1..]
                 }
-                Some('(') => match after.find(')') {
+                Some('(') => match is_closed.then(|| after.find(')')).flatten() {
                     Some(end) => {
                         match self.values.get(&after[1..end]) {
                             Some(Expanded::Pieces(pieces)) => out.append(pieces),
@@ -139,6 +141,7 @@ impl<'c, 'a> Environment<'c, 'a> {
                         &after[end + 1..]
                     }
                     None => {
+                        is_closed = false;
                         out.push("$(");
                         &after[1..]
                     }
@@ -222,6 +225,7 @@ mod tests {
             ("$$(A)", "$(A)"),
             ("$A", "$A"),
             ("$(A", "$(A"),
+            ("$(A) $(A $(B", "docker $(A $(B"),
             ("cost$", "cost$"),
             ("$é", "$é"),
             ("", ""),

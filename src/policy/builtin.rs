@@ -39,7 +39,6 @@ pub fn warn_rule(name: &str, profile: Arc<Profile>) -> Rule {
 fn swap_rule(name: &str, profile: Arc<Profile>) -> Rule {
     Rule {
         host_sockets: Action::Swap,
-        tcp_docker_host: TcpAction::Warn,
         annotation: Leave::Honor,
         opt_out: Leave::Honor,
         profiles: Profiles {

@@ -409,9 +409,15 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
         let mount = &container.volume_mounts[finding.mount];
         let volume = &self.pod.spec.volumes[finding.volume];
         let host = volume.host_path.as_ref().map_or("", |source| &*source.path);
-        match &*mount.sub_path {
+        let below = match (&finding.reach, &*mount.sub_path) {
+            // The messages on it speak of its expression themselves.
+            (Reach::Unresolved, _) => "",
+            (_, "") => &*mount.sub_path_expr,
+            (_, sub) => sub,
+        };
+        match below {
             "" => Cow::Borrowed(host),
-            sub => Cow::Owned(format!("{}/{sub}", host.trim_end_matches('/'))),
+            below => Cow::Owned(format!("{}/{below}", host.trim_end_matches('/'))),
         }
     }
 }

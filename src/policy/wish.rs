@@ -186,10 +186,14 @@ fn containers(pod: &Pod<'_>, list: &str) -> Result<Vec<Place>, WishError> {
                 })
         })
         .collect();
-    match places {
-        Ok(places) if places.is_empty() => Err(WishError::NoContainer { known: known() }),
-        other => other,
+    let mut places = places?;
+    // In the Pod's order, and once each, however the author lists them.
+    places.sort_unstable();
+    places.dedup();
+    if places.is_empty() {
+        return Err(WishError::NoContainer { known: known() });
     }
+    Ok(places)
 }
 
 fn applatix(annotations: &Annotations<'_>) -> Result<Wish, WishError> {

@@ -160,7 +160,7 @@ fn shorten(text: &str) -> Option<[&str; 2]> {
 }
 
 /// Appends text that cannot move the cursor, change colors or reorder the line.
-pub(super) fn push_visible(out: &mut String, text: &str) {
+pub(crate) fn push_visible(out: &mut String, text: &str) {
     for c in text.chars() {
         match c {
             '\t' => out.push('\t'),
@@ -171,6 +171,16 @@ pub(super) fn push_visible(out: &mut String, text: &str) {
             c if c.is_control() => out.extend(c.escape_unicode()),
             c => out.push(c),
         }
+    }
+}
+
+/// As [`push_visible`], for a text that has lines.
+pub(super) fn push_visible_lines(out: &mut String, text: &str) {
+    for (index, line) in text.split('\n').enumerate() {
+        if index > 0 {
+            out.push('\n');
+        }
+        push_visible(out, line);
     }
 }
 

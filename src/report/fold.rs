@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::sidecar::container::START_SCRIPT;
 
-/// Puts a line that names the script in place of each copy of it, in `command` lists only.
+/// Puts a line that names the script in place of each copy of it.
 pub fn fold_script(value: &mut Value) {
     match value {
         Value::String(text) if text == START_SCRIPT => {

@@ -177,7 +177,7 @@ fn way(workload: &Workload, finding: &Finding) -> Value {
     result
 }
 
-/// A hint; none where it is only good to know.
+/// A hint, where its container reaches the runtime; none for a container that does not.
 fn hint(workload: &Workload, risk: &Risk) -> Option<Value> {
     let index = RULES.iter().position(|rule| *rule == risk.rule)?;
     let of_container = |finding: &&Finding| finding.container.as_deref() == Some(&risk.container);

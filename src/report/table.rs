@@ -16,7 +16,7 @@ use crate::scan::result::{Gap, Report};
 use crate::scan::risk::{Rule, Weight};
 
 use super::columns::{GUTTER, fit, shortened};
-use super::diff::{Paint, push_visible};
+use super::diff::{Paint, push_visible, push_visible_lines};
 
 /// Below this many columns a table is hard to read.
 const NARROWEST_TABLE: usize = 72;
@@ -71,6 +71,7 @@ struct Row {
 }
 
 const TITLES: [&str; 5] = ["VERDICT", "WORKLOAD", "CONTAINER", "REACHES", "WHERE"];
+
 impl Page {
     fn rows(&mut self, report: &Report) {
         let mut rows = Vec::new();
@@ -194,18 +195,12 @@ impl Page {
             self.out.push('\n');
         }
         let seen = report.seen;
-        let looked = format!(
-            "{} with {} looked at: ",
-            counted(seen.files, "file", "files"),
-            counted(seen.pods, "Pod or Pod template", "Pods and Pod templates"),
-        );
         // A cluster has no files.
-        let looked = if seen.files == 0 {
-            looked.split_once(" with ").map_or("", |(_, pods)| pods)
-        } else {
-            &looked
-        };
-        self.text(looked);
+        if seen.files > 0 {
+            self.text(&format!("{} with ", counted(seen.files, "file", "files")));
+        }
+        let pods = counted(seen.pods, "Pod or Pod template", "Pods and Pod templates");
+        self.text(&format!("{pods} looked at: "));
         let summary = report.summary();
         if report.workloads.is_empty() {
             self.text("none reaches a node's container runtime.\n");
@@ -290,12 +285,7 @@ impl Page {
     }
 
     fn text(&mut self, text: &str) {
-        for (index, line) in text.split('\n').enumerate() {
-            if index > 0 {
-                self.out.push('\n');
-            }
-            push_visible(&mut self.out, line);
-        }
+        push_visible_lines(&mut self.out, text);
     }
 
     fn styled(&mut self, style: Style, text: &str) {

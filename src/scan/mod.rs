@@ -17,6 +17,7 @@ mod jenkins;
 pub mod judge;
 pub mod live;
 mod owners;
+mod parts;
 pub mod percent;
 mod places;
 mod pod_spec;

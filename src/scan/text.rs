@@ -13,9 +13,10 @@ use crate::offline::Setting;
 use crate::policy::subject::NamespaceLabels;
 
 use super::candidate::{Candidate, Object, Pointers, candidates, each_item};
-use super::finding::{Spot, Workload};
+use super::finding::Workload;
 use super::jenkins::{self, HostPath, JENKINS_AGENT};
 use super::judge::{Court, judge};
+use super::parts::{chunks, merge, spots};
 use super::places::{Lines, Places, spot};
 use super::result::{Gap, Namespaces, Reading, Why};
 use super::{embedded, gitlab, groovy, volume};
@@ -398,50 +399,6 @@ struct Template<'t> {
     containers: Vec<Value>,
     volumes: Vec<(String, String, u32)>,
     scripts: &'t str,
-}
-
-fn merge(reading: &mut Reading, part: Reading, lines: Lines) {
-    let Reading {
-        workloads,
-        gaps,
-        seen,
-        namespaces,
-    } = part;
-    for mut workload in workloads {
-        for spot in spots(&mut workload) {
-            spot.line = lines.outer(spot.line);
-        }
-        reading.workloads.push(workload);
-    }
-    for mut gap in gaps {
-        gap.line = gap.line.map(|line| lines.outer(line));
-        gap.mentions = gap.mentions.map(|line| lines.outer(line));
-        reading.gaps.push(gap);
-    }
-    reading.seen.add(seen);
-    reading.namespaces.extend(namespaces);
-}
-
-fn spots(workload: &mut Workload) -> impl Iterator<Item = &mut Spot> {
-    let findings = workload.findings.iter_mut();
-    let findings = findings.filter_map(|finding| finding.spot.as_mut());
-    workload.spot.iter_mut().chain(findings)
-}
-
-/// The documents of a YAML stream as texts, each with the number of lines before it.
-fn chunks(text: &str) -> Vec<(&str, u32)> {
-    let mut chunks = Vec::new();
-    let (mut start, mut before, mut at, mut line) = (0, 0, 0, 0);
-    for whole in text.split_inclusive('\n') {
-        if whole.starts_with("---") && at > start {
-            chunks.push((&text[start..at], before));
-            (start, before) = (at, line);
-        }
-        at += whole.len();
-        line += 1;
-    }
-    chunks.push((&text[start..], before));
-    chunks
 }
 
 fn unread(text: &str, error: &ReadError) -> Gap {

@@ -109,7 +109,7 @@ fn selectors_name_values_that_exist() {
             let value = &found[2];
             let exists = match &found[1] {
                 "route" => RouteLabel::ALL.iter().any(|r| r.as_str() == value),
-                "outcome" => ["left", "denied", "changed"].contains(&value),
+                "outcome" => ["left", "warned", "denied", "changed"].contains(&value),
                 _ => reasons.contains(&value),
             };
             assert!(exists, "{at}: {}", &found[0]);

@@ -146,6 +146,18 @@ fn explain_takes_who_asks_into_account() {
 }
 
 #[test]
+fn explain_lets_no_name_steer_the_terminal() {
+    let pod = r#"{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a\u001b[2Jb"}, "spec": {
+        "containers": [{"name": "c\n\u202ed", "volumeMounts": [{"name": "v", "mountPath": "/s"}]}],
+        "volumes": [{"name": "v", "hostPath": {"path": "/run/docker.sock"}}]}}"#;
+    let output = run(&["explain", "-f", "-"], pod);
+    let out = text(&output.stdout);
+    assert!(!out.contains(['\u{1b}', '\u{202e}']), "{out:?}");
+    assert!(out.contains(r"Pod a\u{1b}[2Jb in namespace"), "{out:?}");
+    assert!(out.contains(r"c\u{a}\u{202e}d mounts"), "{out:?}");
+}
+
+#[test]
 fn explain_refuses_a_policy_with_faults() {
     let file = "tests/policy/bad/unknown-values.yaml";
     let output = run(&["explain", "-f", "-", "--config", file], "");

@@ -159,6 +159,15 @@ async fn the_first_pair_must_be_usable_and_the_error_names_the_flag() {
         error.contains("--tls-cert") && error.contains("tls.crt"),
         "{error}"
     );
+    scratch.write(&pem("localhost", -30, -2));
+    let error = args.open(Arc::clone(&metrics)).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "--tls-cert {0}/tls.crt with --tls-key {0}/tls.key: the certificate expired 2 days ago",
+            scratch.0.display()
+        )
+    );
     scratch.write(&pem("localhost", -1, 30));
     let opened = args.open(Arc::clone(&metrics)).await.unwrap();
     assert!(opened.ca_pem.is_none() && opened.store.current().is_some());

@@ -163,14 +163,12 @@ impl<'d> Fields<'_, 'd> {
         self.take(note, kind).or_else(|| default.clone())
     }
 
-    /// Notes a fault at the field of that name, or at the mapping where it is not there.
+    /// Notes a fault of the field of that name; where it is not written but taken over from
+    /// elsewhere, it is named all the same, at the line of the mapping.
     pub fn fault(&mut self, name: &str, problem: Problem) {
-        let Mode::Read { node, map, report } = &mut self.mode else {
-            return;
-        };
-        match map.get(name) {
-            Some(value) => report.note(&node.entry(name, value), At::Key, problem),
-            None => report.note(node, At::Key, problem),
+        if let Mode::Read { node, map, report } = &mut self.mode {
+            let value = map.get(name).unwrap_or(&Value::Null);
+            report.note(&node.entry(name, value), At::Key, problem);
         }
     }
 

@@ -287,7 +287,8 @@ fn refuse_contradictions(fields: &mut Fields<'_, '_>, profile: &Profile) {
         ("labels", &profile.labels),
         ("annotations", &profile.annotations),
     ] {
-        if added.iter().any(|(key, _)| key.starts_with(names::PREFIX)) {
+        // What is taken over is a fault of the profile that it comes from.
+        if fields.has(field) && added.iter().any(|(key, _)| key.starts_with(names::PREFIX)) {
             let prefix = names::PREFIX;
             fields.fault(
                 field,

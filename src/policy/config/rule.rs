@@ -345,22 +345,24 @@ fn refuse_owner(kind: &str) -> Option<&'static str> {
     }
 }
 
-/// Notes a rule that stands below one for every Pod.
+/// Notes a rule for every Pod that stands above others.
 pub(super) fn refuse_unreachable(rules: &[Rule], node: &Node<'_>, report: &mut Report<'_>) {
     let Value::Array(items) = node.value else {
         return;
     };
-    for (index, rule) in rules.iter().enumerate() {
-        let is_last = index + 1 == rules.len();
-        if rule.matches == Matcher::default()
-            && !is_last
-            && let Some(item) = items.get(index)
-            && !report.is_faulty(&node.item(index, item))
-        {
+    // An entry that is no mapping has made no rule.
+    let items = items
+        .iter()
+        .enumerate()
+        .filter(|(_, item)| item.is_object());
+    let above_others = rules.split_last().map_or(&[][..], |(_, above)| above);
+    for ((index, item), rule) in items.zip(above_others) {
+        let item = node.item(index, item);
+        if rule.matches == Matcher::default() && !report.is_faulty(&item) {
             let text = "matches every Pod, so that no rule below it is ever asked; add a match, or \
                         write it as `default`";
             let problem = Problem::Contradiction(text.to_owned());
-            report.note(&node.item(index, item), At::Key, problem);
+            report.note(&item, At::Key, problem);
         }
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::error::Problem;
 use super::fields::Fields;
 use super::form;
-use super::kind::{Flag, Kind, Text, Whole, either};
+use super::kind::{Flag, Kind, Text, Whole, either, wrong_type};
 use super::node::{Node, Report, shown};
 use crate::policy::suggest::nearest;
 
@@ -67,10 +67,7 @@ impl Kind for AnyMapping {
         if node.value.is_object() {
             return Some(node.value.clone());
         }
-        let found = node.found();
-        let expected = self.expected();
-        report.add(node, Problem::Type { found, expected });
-        None
+        wrong_type(self, node, report)
     }
 
     fn schema(&self) -> Value {

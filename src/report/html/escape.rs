@@ -1,16 +1,11 @@
 //! Text from manifests in HTML: nothing of it can become markup, or reorder the page.
 
-use crate::report::diff::push_visible;
+use crate::report::diff::push_visible_lines;
 
 /// `text` for an element's content or a quoted attribute.
 pub fn escape(text: &str) -> String {
     let mut visible = String::with_capacity(text.len());
-    for (index, line) in text.split('\n').enumerate() {
-        if index > 0 {
-            visible.push('\n');
-        }
-        push_visible(&mut visible, line);
-    }
+    push_visible_lines(&mut visible, text);
     let mut out = String::with_capacity(visible.len());
     for c in visible.chars() {
         match c {

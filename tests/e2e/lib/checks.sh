@@ -114,7 +114,10 @@ expect_log() {
 
 # refuse_log POD[/CONTAINER] REGEX: no line of its log matches.
 refuse_log() {
-    ! log "$1" | grep -E -- "$2" || fail "a line of the log of $1 matches: $2"
+    local lines
+    # By itself, since a log that cannot be read has no such line either.
+    lines=$(log "$1") || fail "the log of $1 cannot be read"
+    ! grep -E -- "$2" <<<"$lines" || fail "a line of the log of $1 matches: $2"
 }
 
 log() {
