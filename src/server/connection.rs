@@ -20,7 +20,8 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio_rustls::Accept;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use super::args::Limits;
 use super::progress::{Progress, Stall, Watched};
@@ -54,30 +55,53 @@ struct Shared {
     seat: Seat,
 }
 
+/// How connections to the webhook become secure.
+#[derive(Clone)]
+pub(super) struct Tls {
+    pub(super) acceptor: TlsAcceptor,
+    pub(super) turns: Turns,
+}
+
 /// Serves a connection to the webhook.
-pub(super) async fn serve_tls(
-    plan: Plan,
-    handshakes: Turns,
-    handshake: Accept<TcpStream>,
-    seat: Seat,
-) {
+pub(super) async fn serve_tls(plan: Plan, tls: Tls, stream: TcpStream, seat: Seat) {
     let _open = plan.metrics.connection();
-    let handshake = tokio::time::timeout(plan.limits.handshake_timeout, handshakes.take(handshake));
-    let shaken = tokio::select! {
-        biased;
-        shaken = handshake => shaken,
-        _ = seat.evicted() => return plan.metrics.dropped(DropReason::Evicted),
-    };
-    let failure = match shaken {
-        Ok(Ok(stream)) => return serve_http(plan, stream, seat).await,
-        Ok(Err(error)) => {
-            let reason = failure_reason(&error);
-            tracing::debug!(%error, reason = reason.as_str(), "TLS handshake failed");
-            reason
-        }
-        Err(_) => HandshakeFailure::Timeout,
-    };
-    plan.metrics.handshake_failed(failure);
+    // A handshake is twice as large as what comes after it: its memory is given back.
+    if let Some(stream) = Box::pin(tls.shake(&plan, stream, &seat)).await {
+        serve_http(plan, stream, seat).await;
+    }
+}
+
+impl Tls {
+    /// The stream after its handshake; none where there was no end to it in time.
+    async fn shake(
+        self,
+        plan: &Plan,
+        stream: TcpStream,
+        seat: &Seat,
+    ) -> Option<Box<TlsStream<TcpStream>>> {
+        let Self { acceptor, turns } = self;
+        let handshake = turns.take(acceptor.accept(stream));
+        let handshake = tokio::time::timeout(plan.limits.handshake_timeout, handshake);
+        let shaken = tokio::select! {
+            biased;
+            shaken = handshake => shaken,
+            _ = seat.evicted() => {
+                plan.metrics.dropped(DropReason::Evicted);
+                return None;
+            }
+        };
+        let failure = match shaken {
+            Ok(Ok(stream)) => return Some(Box::new(stream)),
+            Ok(Err(error)) => {
+                let reason = failure_reason(&error);
+                tracing::debug!(%error, reason = reason.as_str(), "TLS handshake failed");
+                reason
+            }
+            Err(_) => HandshakeFailure::Timeout,
+        };
+        plan.metrics.handshake_failed(failure);
+        None
+    }
 }
 
 /// Serves HTTP/1.1 on a stream.

@@ -40,7 +40,7 @@ use crate::metrics::Metrics;
 use crate::reload::ReloadError;
 use crate::trace::Tracer;
 use client_auth::FollowedCa;
-use connection::{Plan, serve_http, serve_tls};
+use connection::{Plan, Tls, serve_http, serve_tls};
 use room::Room;
 use shutdown::Phase;
 use turns::Turns;
@@ -199,16 +199,16 @@ impl Bound {
             metrics: Arc::clone(&metrics),
         };
         let seats = Room::new(limits.max_connections, usize::MAX);
-        let handshakes = Turns::new();
+        let tls = Tls {
+            acceptor,
+            turns: Turns::new(),
+        };
         let webhook = accept::run(
             webhook,
             seats,
             phases,
             Arc::clone(&metrics),
-            |stream, seat| {
-                let shaken = acceptor.accept(stream);
-                Box::pin(serve_tls(plan.clone(), handshakes.clone(), shaken, seat))
-            },
+            |stream, seat| Box::pin(serve_tls(plan.clone(), tls.clone(), stream, seat)),
         );
 
         // The admin port has a phase of its own that never moves: it ends when we return.
