@@ -3,7 +3,7 @@
 //! Pure: takes the time, gives certificates. Who stores or publishes them is others' work.
 
 use std::fmt;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, DistinguishedName, DnType,
@@ -11,9 +11,9 @@ use rcgen::{
 };
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
-use time::OffsetDateTime;
 
 use super::{CaCert, CertError, ServingPair};
+use crate::calendar::calendar;
 use crate::names;
 
 /// A year: long enough to be no work, short enough that renewal is exercised.
@@ -169,24 +169,15 @@ fn set_life(
     end: SystemTime,
 ) -> Result<(), CertError> {
     let start = now.checked_sub(BACKDATE).ok_or(CertError::Clock)?;
-    params.not_before = calendar(start)?;
-    params.not_after = calendar(end)?;
+    params.not_before = calendar(start).ok_or(CertError::Clock)?;
+    params.not_after = calendar(end).ok_or(CertError::Clock)?;
     Ok(())
-}
-
-/// A moment in whole seconds, as certificates have it; `OffsetDateTime::from` would panic beyond
-/// the year 9999.
-fn calendar(moment: SystemTime) -> Result<OffsetDateTime, CertError> {
-    let seconds = match moment.duration_since(UNIX_EPOCH) {
-        Ok(after) => i64::try_from(after.as_secs()).ok(),
-        Err(before) => i64::try_from(before.duration().as_secs()).ok().map(|s| -s),
-    };
-    let calendar = seconds.and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok());
-    calendar.ok_or(CertError::Clock)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::UNIX_EPOCH;
+
     use super::*;
 
     #[test]

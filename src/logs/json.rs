@@ -13,6 +13,7 @@ use tracing::{Event, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 
 use super::sink::SinkWriter;
+use crate::calendar::calendar;
 
 /// Writes every event that the filter lets through.
 #[derive(Debug)]
@@ -40,17 +41,21 @@ impl<S: Subscriber> Layer<S> for JsonLines {
 
 /// Adds the whole line with its line break.
 fn write(line: &mut Vec<u8>, event: &Event<'_>, now: SystemTime) {
-    line.extend_from_slice(br#"{"timestamp":""#);
-    write_time(line, now.into());
-    line.extend_from_slice(br#"","level":""#);
+    line.extend_from_slice(br#"{"timestamp":"#);
+    match calendar(now) {
+        Some(now) => write_time(line, now),
+        None => line.extend_from_slice(b"null"),
+    }
+    line.extend_from_slice(br#","level":""#);
     line.extend_from_slice(event.metadata().level().as_str().as_bytes());
     line.push(b'"');
     event.record(&mut Fields(line));
     line.extend_from_slice(b"}\n");
 }
 
-/// RFC 3339 in UTC, with microseconds.
+/// RFC 3339 in UTC, with microseconds, in quotes.
 fn write_time(line: &mut Vec<u8>, now: OffsetDateTime) {
+    line.push(b'"');
     let (hour, minute, second, micros) = now.time().as_hms_micro();
     let (year, month, day) = now.date().to_calendar_date();
     for (number, digits, after) in [
@@ -71,18 +76,24 @@ fn write_time(line: &mut Vec<u8>, now: OffsetDateTime) {
         }
         line.push(after);
     }
+    line.push(b'"');
 }
 
 /// Writes an event's fields as the members of an object that has some already.
 struct Fields<'l>(&'l mut Vec<u8>);
 
 impl Fields<'_> {
-    fn member(&mut self, field: &Field, value: impl Serialize) {
+    /// The line behind the field's name, where its value goes.
+    fn value_of(&mut self, field: &Field) -> &mut Vec<u8> {
         let Self(line) = self;
         line.push(b',');
         string(line, field.name());
         line.push(b':');
-        json(line, value);
+        line
+    }
+
+    fn member(&mut self, field: &Field, value: impl Serialize) {
+        json(self.value_of(field), value);
     }
 }
 
@@ -105,11 +116,7 @@ fn json(line: &mut Vec<u8>, value: impl Serialize) {
 
 impl Visit for Fields<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
-        let Self(line) = self;
-        line.push(b',');
-        string(line, field.name());
-        line.push(b':');
-        string(line, value);
+        string(self.value_of(field), value);
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
@@ -140,6 +147,7 @@ mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
     use serde_json::Value;
+    use tracing_subscriber::Registry;
     use tracing_subscriber::layer::SubscriberExt as _;
 
     use super::super::sink::Sink;
@@ -161,9 +169,16 @@ mod tests {
     }
 
     fn logged(log: impl FnOnce()) -> Vec<String> {
+        logged_by(JsonLines::new, log)
+    }
+
+    fn logged_by<L: Layer<Registry> + Send + Sync>(
+        layer: impl FnOnce(SinkWriter) -> L,
+        log: impl FnOnce(),
+    ) -> Vec<String> {
         let kept = Kept::default();
         let sink = Sink::start(kept.clone()).unwrap();
-        let lines = tracing_subscriber::registry().with(JsonLines::new(sink.writer()));
+        let lines = tracing_subscriber::registry().with(layer(sink.writer()));
         tracing::subscriber::with_default(lines, log);
         drop(sink);
         let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
@@ -204,15 +219,32 @@ mod tests {
     #[test]
     fn times_are_of_fixed_width() {
         for (since, text) in [
-            (Duration::ZERO, "1970-01-01T00:00:00.000000Z"),
+            (Duration::ZERO, "\"1970-01-01T00:00:00.000000Z\""),
             (
                 Duration::from_micros(1_795_560_000_000_042),
-                "2026-11-24T22:40:00.000042Z",
+                "\"2026-11-24T22:40:00.000042Z\"",
             ),
         ] {
             let mut line = Vec::new();
-            write_time(&mut line, (UNIX_EPOCH + since).into());
+            write_time(&mut line, calendar(UNIX_EPOCH + since).unwrap());
             assert_eq!(String::from_utf8(line).unwrap(), text);
         }
+    }
+
+    #[test]
+    fn a_clock_that_no_calendar_has_costs_the_time_and_not_the_line() {
+        struct Writes(SinkWriter);
+        impl<S: Subscriber> Layer<S> for Writes {
+            fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+                let mut line = Vec::new();
+                write(&mut line, event, UNIX_EPOCH + Duration::from_secs(1 << 62));
+                self.0.line(&line);
+            }
+        }
+        let lines = logged_by(Writes, || tracing::info!("here"));
+        assert_eq!(
+            lines,
+            [r#"{"timestamp":null,"level":"INFO","message":"here"}"#]
+        );
     }
 }
