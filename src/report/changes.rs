@@ -3,10 +3,9 @@
 //!
 //! Lines and words are numbered first, so that there is one comparison for both, of numbers.
 
-use std::collections::HashMap;
 use std::ops::Range;
 
-use similar::algorithms::{Capture, Compact, Replace, patience};
+use similar::algorithms::{Capture, Compact, IdentifyDistinct, Replace, patience};
 use similar::{ChangeTag, DiffOp, diff_ratio, group_diff_ops};
 
 /// Changes longer than this many bytes are shown by line only: finding the words that differ would
@@ -71,20 +70,19 @@ impl<'t> Changes<'t> {
 
 /// The steps from one to the other.
 fn compare(old: &[&str], new: &[&str]) -> Vec<DiffOp> {
-    let mut numbers = HashMap::new();
-    let mut numbered = |texts: &[&str]| -> Vec<u32> {
-        let number = |text: &&str| {
-            let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
-            *numbers.entry((*text).to_owned()).or_insert(next)
-        };
-        texts.iter().map(number).collect()
-    };
-    let (old, new) = (numbered(old), numbered(new));
+    let numbers = IdentifyDistinct::<u32>::new(old, 0..old.len(), new, 0..new.len());
+    let (old, new) = (numbers.old_lookup(), numbers.new_lookup());
     // Patience keeps a new mapping's lines together where a shortest diff would weave them into
     // similar lines of the next one. Called by name: the library's choice of an algorithm at run
     // time would link all of them.
-    let mut steps = Compact::new(Replace::new(Capture::new()), &old, &new);
-    let Ok(()) = patience::diff(&mut steps, &old, 0..old.len(), &new, 0..new.len());
+    let mut steps = Compact::new(Replace::new(Capture::new()), old, new);
+    let Ok(()) = patience::diff(
+        &mut steps,
+        old,
+        numbers.old_range(),
+        new,
+        numbers.new_range(),
+    );
     steps.into_inner().into_inner().into_ops()
 }
 
