@@ -132,7 +132,7 @@ async fn the_last_state_outlives_the_watch_and_readiness_says_so() {
     assert!(
         report
             .text
-            .contains("[+]namespaces ok: the watch is down for ")
+            .contains("[+]namespaces ok: the watch is down for 0 s")
             && report.text.contains("etcd is away"),
         "{}",
         report.text
