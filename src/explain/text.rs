@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::names::NO_NAME;
-use crate::report::diff::push_visible;
+use crate::report::diff::visible;
 
 use super::{Detected, Explanation};
 
@@ -93,10 +93,4 @@ fn one(out: &mut String, detected: &Detected) {
         let each: Vec<String> = each.collect();
         let _ = writeln!(out, "      rules that do not match: {}", each.join(", "));
     }
-}
-
-fn visible(text: &str) -> String {
-    let mut visible = String::new();
-    push_visible(&mut visible, text);
-    visible
 }

@@ -160,7 +160,7 @@ fn shorten(text: &str) -> Option<[&str; 2]> {
 }
 
 /// Appends text that cannot move the cursor, change colors or reorder the line.
-pub(crate) fn push_visible(out: &mut String, text: &str) {
+pub(super) fn push_visible(out: &mut String, text: &str) {
     for c in text.chars() {
         match c {
             '\t' => out.push('\t'),
@@ -172,6 +172,13 @@ pub(crate) fn push_visible(out: &mut String, text: &str) {
             c => out.push(c),
         }
     }
+}
+
+/// The text as [`push_visible`] writes it.
+pub(crate) fn visible(text: &str) -> String {
+    let mut visible = String::with_capacity(text.len());
+    push_visible(&mut visible, text);
+    visible
 }
 
 /// As [`push_visible`], for a text that has lines.

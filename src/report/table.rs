@@ -16,7 +16,7 @@ use crate::scan::result::{Gap, Report};
 use crate::scan::risk::{Rule, Weight};
 
 use super::columns::{GUTTER, fit, shortened};
-use super::diff::{Paint, push_visible, push_visible_lines};
+use super::diff::{Paint, push_visible, push_visible_lines, visible};
 
 /// Below this many columns a table is hard to read.
 const NARROWEST_TABLE: usize = 72;
@@ -316,11 +316,7 @@ fn row(workload: &Workload, finding: &Finding, again: bool) -> Row {
     ];
     Row {
         verdict: finding.verdict,
-        cells: cells.map(|cell| {
-            let mut visible = String::new();
-            push_visible(&mut visible, &cell);
-            visible
-        }),
+        cells: cells.map(|cell| visible(&cell)),
     }
 }
 
