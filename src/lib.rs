@@ -13,6 +13,7 @@ pub mod cluster;
 pub mod convert;
 pub mod engine;
 pub mod explain;
+pub mod json;
 pub mod logs;
 pub mod manifest;
 pub mod metrics;

@@ -7,8 +7,8 @@
 use serde_json::{Map, Value};
 
 use crate::engine::{self, Action, Outcome};
+use crate::json::{Text, from_str};
 use crate::manifest::{Operation, OperationError, PodRef, ShapeError, operations};
-use crate::pod::text::Text;
 use crate::pod::view::Pod;
 use crate::policy::Policy;
 use crate::policy::decide::Scope;
@@ -79,7 +79,8 @@ pub fn view<T>(
 ) -> Result<T, OfflineError> {
     let object = pod.pod.as_ref().map_err(Clone::clone)?;
     let json = to_json(object)?;
-    let view: Pod<'_> = serde_json::from_str(&json).map_err(|_| malformed(object))?;
+    let view: Pod<'_> =
+        from_str(&json).map_err(|error| OfflineError::Pod(error.without_place().to_string()))?;
     let named = view.metadata().namespace.to_string();
     let namespace = [
         pod.namespace.unwrap_or_default(),
@@ -149,24 +150,4 @@ impl From<OperationError> for OfflineError {
 
 fn to_json(object: &Map<String, Value>) -> Result<String, OfflineError> {
     serde_json::to_string(object).map_err(|error| OfflineError::Internal(error.to_string()))
-}
-
-/// The error again, with the field's path: only now, since it costs a slower parse.
-fn malformed(object: &Map<String, Value>) -> OfflineError {
-    let json = serde_json::to_string(object).unwrap_or_default();
-    let mut reader = serde_json::Deserializer::from_str(&json);
-    let parsed: Result<Pod<'_>, _> = serde_path_to_error::deserialize(&mut reader);
-    match parsed {
-        Ok(_) => OfflineError::Internal("a Pod was read on the second try only".to_owned()),
-        Err(error) => {
-            let text = error.inner().to_string();
-            // The position is one of our own text, which nobody has seen.
-            let text = text
-                .split(" at line ")
-                .next()
-                .unwrap_or_default()
-                .to_owned();
-            OfflineError::Pod(format!("{}: {text}", error.path()))
-        }
-    }
 }

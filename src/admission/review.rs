@@ -6,10 +6,7 @@
 
 use std::fmt;
 
-use serde::Deserialize;
-use serde::de::{Error, IgnoredAny};
-
-use crate::pod::text::Text;
+use crate::json::{self, Skipped, Text, fields};
 use crate::pod::view::Pod;
 use crate::policy::decide::Scope;
 
@@ -44,7 +41,7 @@ pub struct PodReview<'a> {
 pub enum ReviewError {
     /// Not JSON, or not of an AdmissionReview's shape.
     #[error("the body is not an AdmissionReview: {0}")]
-    Malformed(serde_json::Error),
+    Malformed(json::Error),
     /// JSON of another kind.
     #[error(
         "the body is {kind:?} of {api_version:?}, not AdmissionReview of admission.k8s.io/v1: set \
@@ -82,7 +79,7 @@ pub enum ReviewError {
     NoObject,
     /// The object is no Pod as the API server would write it.
     #[error("the object of the AdmissionReview is not a Pod: {0}")]
-    MalformedPod(serde_json::Error),
+    MalformedPod(json::Error),
 }
 
 impl ReviewError {
@@ -99,72 +96,70 @@ impl ReviewError {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(
-    rename_all = "camelCase",
-    bound(deserialize = "O: Deserialize<'de>, P: Deserialize<'de>, 'de: 'a")
-)]
-pub(super) struct Review<'a, O, P = IgnoredAny> {
-    #[serde(borrow, default)]
+#[derive(Default)]
+pub(super) struct Review<'a, O, P = Skipped> {
     api_version: Text<'a>,
-    #[serde(borrow, default)]
     kind: Text<'a>,
     request: Option<Request<'a, O, P>>,
 }
 
-#[derive(Deserialize)]
-#[serde(
-    rename_all = "camelCase",
-    bound(deserialize = "O: Deserialize<'de>, P: Deserialize<'de>, 'de: 'a")
-)]
-pub(super) struct Request<'a, O, P = IgnoredAny> {
-    #[serde(borrow, default)]
+fields!(Review<'a, O, P> {
+    "apiVersion" => api_version,
+    "kind" => kind,
+    "request" => request,
+});
+
+#[derive(Default)]
+pub(super) struct Request<'a, O, P = Skipped> {
     pub(super) uid: Text<'a>,
-    #[serde(borrow, default)]
     pub(super) kind: GroupVersionKind<'a>,
-    #[serde(borrow, default)]
     pub(super) sub_resource: Text<'a>,
-    #[serde(borrow, default)]
     pub(super) name: Text<'a>,
-    #[serde(borrow, default)]
     pub(super) namespace: Text<'a>,
-    #[serde(borrow, default)]
     pub(super) operation: Text<'a>,
-    #[serde(borrow, default)]
     pub(super) user_info: UserInfo<'a>,
-    #[serde(default)]
-    pub(super) dry_run: Option<bool>,
+    pub(super) dry_run: bool,
     pub(super) object: Option<O>,
     /// What is replaced; read only where it is asked for.
-    #[serde(default)]
     pub(super) old_object: Option<P>,
 }
 
-#[derive(Default, Deserialize)]
+fields!(Request<'a, O, P> {
+    "uid" => uid,
+    "kind" => kind,
+    "subResource" => sub_resource,
+    "name" => name,
+    "namespace" => namespace,
+    "operation" => operation,
+    "userInfo" => user_info,
+    "dryRun" => dry_run,
+    "object" => object,
+    "oldObject" => old_object,
+});
+
+#[derive(Default)]
 pub(super) struct GroupVersionKind<'a> {
-    #[serde(borrow, default)]
     pub(super) group: Text<'a>,
-    #[serde(borrow, default)]
     pub(super) version: Text<'a>,
-    #[serde(borrow, default)]
     pub(super) kind: Text<'a>,
 }
 
-#[derive(Default, Deserialize)]
+fields!(GroupVersionKind<'a> { "group" => group, "version" => version, "kind" => kind });
+
+#[derive(Default)]
 pub(super) struct UserInfo<'a> {
-    #[serde(borrow, default)]
     pub(super) username: Text<'a>,
-    #[serde(borrow, default)]
-    pub(super) groups: Option<Vec<Text<'a>>>,
+    pub(super) groups: Vec<Text<'a>>,
 }
+
+fields!(UserInfo<'a> { "username" => username, "groups" => groups });
 
 /// Decodes a body.
 ///
 /// # Errors
 /// Where it is no review of a Pod; see [`ReviewError`].
 pub fn decode(body: &[u8]) -> Result<PodReview<'_>, ReviewError> {
-    let body = text(body)?;
-    match serde_json::from_str::<Review<'_, Pod<'_>>>(body) {
+    match json::from_slice::<Review<'_, Pod<'_>>>(body) {
         Ok(review) => {
             let request = checked(review)?;
             let pod = request.object.ok_or(ReviewError::NoObject)?;
@@ -178,14 +173,14 @@ pub fn decode(body: &[u8]) -> Result<PodReview<'_>, ReviewError> {
                 namespace: request.namespace,
                 name: request.name,
                 user: request.user_info.username,
-                groups: request.user_info.groups.unwrap_or_default(),
-                dry_run: request.dry_run.unwrap_or_default(),
+                groups: request.user_info.groups,
+                dry_run: request.dry_run,
                 scope,
                 pod,
             })
         }
         // The object may be of another kind, and then that is what is wrong.
-        Err(error) => match serde_json::from_str::<Review<'_, IgnoredAny>>(body) {
+        Err(error) => match json::from_slice::<Review<'_, Skipped>>(body) {
             Ok(review) => {
                 checked(review)?;
                 Err(ReviewError::MalformedPod(error))
@@ -193,12 +188,6 @@ pub fn decode(body: &[u8]) -> Result<PodReview<'_>, ReviewError> {
             Err(error) => Err(ReviewError::Malformed(error)),
         },
     }
-}
-
-/// A body as text, looked through once: not again for each string in it.
-pub(super) fn text(body: &[u8]) -> Result<&str, ReviewError> {
-    std::str::from_utf8(body)
-        .map_err(|error| ReviewError::Malformed(serde_json::Error::custom(error)))
 }
 
 fn checked<O>(review: Review<'_, O>) -> Result<Request<'_, O>, ReviewError> {

@@ -6,10 +6,10 @@
 use serde_json::Value;
 
 use crate::engine::{self, Action, INJECTED};
+use crate::json::{self, Text};
 use crate::manifest::{PodRef, pods};
 use crate::names::audit;
 use crate::offline::owner_of;
-use crate::pod::text::Text;
 use crate::pod::view::Pod;
 use crate::policy::Policy;
 use crate::policy::decide::Scope;
@@ -18,7 +18,7 @@ use crate::policy::subject::{CONTROLLER_GROUPS, Requester, Subject, controller_o
 use crate::sidecar::notice::LONGEST;
 
 use super::response::Response;
-use super::review::{Request, Review, ReviewError, enveloped, text};
+use super::review::{Request, Review, ReviewError, enveloped};
 use super::reviewer::{Failure, Namespaces, Record, Reviewed};
 
 /// The workloads of this path, as [`pods`] names them.
@@ -50,7 +50,7 @@ pub fn warn(
     body: &[u8],
 ) -> Result<Reviewed, Failure> {
     let review: Review<'_, Value, Value> =
-        serde_json::from_str(text(body)?).map_err(ReviewError::Malformed)?;
+        json::from_slice(body).map_err(ReviewError::Malformed)?;
     let request = enveloped(review)?;
     if !matches!(&*request.operation, "CREATE" | "UPDATE") {
         let operation = request.operation.chars().take(40).collect();
@@ -91,7 +91,7 @@ fn foresee(
         Err(_) => return Ok(Foresight::nothing(Reason::NothingToDo)),
     };
     let json = serde_json::to_string(template).map_err(Failure::Internal)?;
-    let pod: Pod<'_> = serde_json::from_str(&json).map_err(ReviewError::MalformedPod)?;
+    let pod: Pod<'_> = json::from_str(&json).map_err(ReviewError::MalformedPod)?;
     let labels = namespaces.labels(namespace);
     let owner = owner_of(makes.kind).unwrap_or(makes.kind);
     let user = controller_of(owner).unwrap_or_default();
@@ -161,7 +161,7 @@ fn answer(
             namespace: request.namespace.to_string(),
             name: format!("{}/{name}", makes.kind),
             user: request.user_info.username.to_string(),
-            dry_run: request.dry_run.unwrap_or_default(),
+            dry_run: request.dry_run,
             outcome,
             reason,
             rule,

@@ -97,7 +97,7 @@ mod tests {
 
     fn runs(image: &str, command: &[&str], args: &[&str]) -> bool {
         let json = serde_json::json!({"image": image, "command": command, "args": args});
-        runs_daemon(&serde_json::from_str(&json.to_string()).unwrap())
+        runs_daemon(&crate::json::from_str(&json.to_string()).unwrap())
     }
 
     #[test]

@@ -3,13 +3,10 @@
 //! A socket is not the only way to the node's daemon: `DOCKER_HOST=tcp://$(NODE_IP):2375`
 //! with the node's address from the downward API is Docker-outside-of-Docker over TCP.
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
+use crate::json::{Raw, Text, fields, from_str};
 use crate::names;
 
 use super::expand::{Environment, Expanded, Piece};
-use super::text::Text;
 use super::view::{Container, EnvVar};
 
 /// What `DOCKER_HOST` says.
@@ -47,29 +44,29 @@ fn names_node_address(container: &Container<'_>, value: &str) -> bool {
     }
     match Environment::of(container).expand(value) {
         Expanded::Pieces(pieces) => pieces.iter().any(|piece| match piece {
-            Piece::From(source) => is_node_address(source),
+            Piece::From(source) => is_node_address(*source),
             Piece::Known(_) | Piece::Unset(_) => false,
         }),
         Expanded::Unknown => false,
     }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Default)]
 struct Source<'a> {
-    #[serde(borrow, default)]
     field_ref: Option<FieldRef<'a>>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+fields!(Source<'a> { "fieldRef" => field_ref });
+
+#[derive(Default)]
 struct FieldRef<'a> {
-    #[serde(borrow, default)]
     field_path: Text<'a>,
 }
 
-fn is_node_address(source: &RawValue) -> bool {
-    let source: Result<Source<'_>, _> = serde_json::from_str(source.get());
+fields!(FieldRef<'a> { "fieldPath" => field_path });
+
+fn is_node_address(source: Raw<'_>) -> bool {
+    let source: Result<Source<'_>, _> = from_str(source.get());
     let field = source.ok().and_then(|source| source.field_ref);
     field.is_some_and(|field| {
         matches!(
@@ -86,7 +83,7 @@ mod tests {
 
     fn host(env: &str) -> DockerHost {
         let json = format!(r#"{{"env":{env}}}"#);
-        docker_host(&serde_json::from_str(&json).unwrap())
+        docker_host(&from_str(&json).unwrap())
     }
 
     #[test]

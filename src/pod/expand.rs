@@ -8,9 +8,8 @@
 
 use std::collections::HashMap;
 
-use serde_json::value::RawValue;
-
 use super::view::Container;
+use crate::json::Raw;
 
 /// No path on Linux is longer than `PATH_MAX`.
 const LONGEST: usize = 4096;
@@ -26,7 +25,7 @@ pub enum Piece<'a> {
     /// Text known now.
     Known(String),
     /// The value of a variable with this `valueFrom`, known to the kubelet.
-    From(&'a RawValue),
+    From(Raw<'a>),
     /// A variable that is not in the container's `env`. It may be a Service's, or come from
     /// `envFrom`; the kubelet leaves `$(NAME)` where it is neither.
     Unset(String),
@@ -193,7 +192,7 @@ impl<'a> Builder<'a> {
         for piece in pieces {
             match piece {
                 Piece::Known(text) => self.push(text),
-                Piece::From(source) => self.pieces.push(Piece::From(source)),
+                Piece::From(source) => self.pieces.push(Piece::From(*source)),
                 Piece::Unset(name) => self.unset(name),
             }
         }
@@ -211,7 +210,7 @@ mod tests {
 
     fn expand(env: &str, text: &str) -> Option<String> {
         let container = format!(r#"{{"name":"c","env":{env}}}"#);
-        let container: Container<'_> = serde_json::from_str(&container).unwrap();
+        let container: Container<'_> = crate::json::from_str(&container).unwrap();
         let expanded = Environment::of(&container).expand(text);
         expanded.known().map(str::to_owned)
     }

@@ -2,12 +2,8 @@
 //!
 //! Kept in the order in which they were written; what nobody here reads is not kept.
 
-use std::fmt;
-
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
-
-use super::text::Text;
 use super::written::Given;
+use crate::json::{Read, Reader, Stop, Text};
 use crate::names;
 
 /// A map of strings, kept in order.
@@ -52,9 +48,36 @@ impl Labels<'_> {
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Labels<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(StringMap { keep: |_| true })
+impl<'a> Labels<'a> {
+    /// Reads those whose key `keep` holds.
+    fn read_those(
+        &mut self,
+        reader: &mut Reader<'a>,
+        keep: impl Fn(&str) -> bool,
+    ) -> Result<(), Stop> {
+        if reader.null()? {
+            self.given = Given::Null;
+            return Ok(());
+        }
+        self.given = Given::Value;
+        reader.object()?;
+        let mut is_first = true;
+        while let Some(key) = reader.key(&mut is_first)? {
+            if keep(&key) {
+                let mut value = Text::EMPTY;
+                value.read(reader)?;
+                self.entries.push((key, value));
+            } else {
+                reader.skip()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<'a> Read<'a> for Labels<'a> {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Result<(), Stop> {
+        self.read_those(reader, |_| true)
     }
 }
 
@@ -89,45 +112,10 @@ impl Annotations<'_> {
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let keep = |key: &str| {
+impl<'a> Read<'a> for Annotations<'a> {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Result<(), Stop> {
+        self.0.read_those(reader, |key| {
             key.starts_with(names::PREFIX) || key == names::APPLATIX || key == names::MIRROR_POD
-        };
-        deserializer.deserialize_any(StringMap { keep }).map(Self)
-    }
-}
-
-struct StringMap {
-    keep: fn(&str) -> bool,
-}
-
-impl<'de> Visitor<'de> for StringMap {
-    type Value = Labels<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a map of strings")
-    }
-
-    fn visit_unit<E>(self) -> Result<Labels<'de>, E> {
-        Ok(Labels {
-            given: Given::Null,
-            ..Labels::ABSENT
-        })
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Labels<'de>, A::Error> {
-        let mut entries = Vec::new();
-        while let Some(key) = map.next_key::<Text<'de>>()? {
-            if (self.keep)(&key) {
-                entries.push((key, map.next_value()?));
-            } else {
-                map.next_value::<IgnoredAny>()?;
-            }
-        }
-        Ok(Labels {
-            entries,
-            given: Given::Value,
         })
     }
 }
@@ -144,25 +132,17 @@ impl Keys<'_> {
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Keys<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct KeysVisitor;
-        impl<'de> Visitor<'de> for KeysVisitor {
-            type Value = Keys<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a map")
-            }
-            fn visit_unit<E>(self) -> Result<Keys<'de>, E> {
-                Ok(Keys::default())
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Keys<'de>, A::Error> {
-                let mut keys = Vec::new();
-                while let Some((key, _)) = map.next_entry::<Text<'de>, IgnoredAny>()? {
-                    keys.push(key);
-                }
-                Ok(Keys(keys))
-            }
+impl<'a> Read<'a> for Keys<'a> {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Result<(), Stop> {
+        if reader.null()? {
+            return Ok(());
         }
-        deserializer.deserialize_any(KeysVisitor)
+        reader.object()?;
+        let mut is_first = true;
+        while let Some(key) = reader.key(&mut is_first)? {
+            reader.skip()?;
+            self.0.push(key);
+        }
+        Ok(())
     }
 }

@@ -10,6 +10,5 @@ pub mod map;
 pub mod path;
 pub mod place;
 pub mod sockets;
-pub mod text;
 pub mod view;
 pub mod written;

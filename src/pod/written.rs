@@ -6,31 +6,7 @@
 
 use std::ops::Deref;
 
-use serde::de::{Deserialize, Deserializer, Error};
-use serde_json::value::RawValue;
-
-/// A value, and the JSON that it was read from.
-#[derive(Debug)]
-pub struct Verbatim<'a, T> {
-    /// The JSON, as it was written.
-    pub json: &'a RawValue,
-    value: T,
-}
-
-impl<T> Deref for Verbatim<'_, T> {
-    type Target = T;
-    fn deref(&self) -> &T {
-        &self.value
-    }
-}
-
-impl<'de: 'a, 'a, T: Deserialize<'de>> Deserialize<'de> for Verbatim<'a, T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let json = <&'de RawValue>::deserialize(deserializer)?;
-        let value = serde_json::from_str(json.get()).map_err(D::Error::custom)?;
-        Ok(Self { json, value })
-    }
-}
+use crate::json::{Read, Reader, Stop};
 
 /// How a list or a mapping was written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -85,18 +61,16 @@ impl<'l, T> IntoIterator for &'l Listed<T> {
     }
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Listed<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(match Option::<Vec<T>>::deserialize(deserializer)? {
-            Some(items) => Self {
-                items,
-                given: Given::Value,
-            },
-            None => Self {
-                items: Vec::new(),
-                given: Given::Null,
-            },
-        })
+impl<'a, T: Read<'a>> Read<'a> for Listed<T> {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Result<(), Stop> {
+        let mut items: Option<Vec<T>> = None;
+        items.read(reader)?;
+        self.given = match items {
+            Some(_) => Given::Value,
+            None => Given::Null,
+        };
+        self.items = items.unwrap_or_default();
+        Ok(())
     }
 }
 
@@ -104,12 +78,14 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Listed<T> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::json::{Verbatim, fields, from_str};
 
-    #[derive(serde::Deserialize)]
+    #[derive(Default)]
     struct Holder<'a> {
-        #[serde(borrow, default)]
-        list: Listed<Verbatim<'a, u8>>,
+        list: Listed<Verbatim<'a, i64>>,
     }
+
+    fields!(Holder<'a> { "list" => list });
 
     #[test]
     fn absent_null_and_empty_are_three_things() {
@@ -118,7 +94,7 @@ mod tests {
             (r#"{"list":null}"#, Given::Null),
             (r#"{"list":[]}"#, Given::Value),
         ] {
-            let holder: Holder<'_> = serde_json::from_str(json).unwrap();
+            let holder: Holder<'_> = from_str(json).unwrap();
             assert_eq!(holder.list.given(), given, "{json}");
             assert!(holder.list.is_empty());
         }
@@ -126,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_value_keeps_the_text_it_was_read_from() {
-        let holder: Holder<'_> = serde_json::from_str(r#"{"list":[1, 7]}"#).unwrap();
+        let holder: Holder<'_> = from_str(r#"{"list":[1, 7]}"#).unwrap();
         assert_eq!(*holder.list[1], 7);
         assert_eq!(holder.list[1].json.get(), "7");
     }

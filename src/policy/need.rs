@@ -175,7 +175,7 @@ mod tests {
             ("", None),
         ] {
             let json = serde_json::json!({"image": image}).to_string();
-            let container: Container<'_> = serde_json::from_str(&json).unwrap();
+            let container: Container<'_> = crate::json::from_str(&json).unwrap();
             assert_eq!(Need::of(&container), need, "{image}");
         }
     }

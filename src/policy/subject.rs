@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::json::Text;
 use crate::pod::map::Labels;
-use crate::pod::text::Text;
 use crate::pod::view::Pod;
 
 /// The labels of a namespace.

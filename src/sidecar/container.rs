@@ -10,6 +10,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::json::Raw;
 use crate::names;
 use crate::pod::view::Pod;
 
@@ -94,7 +95,7 @@ pub struct EnvEntry<'a> {
     pub value: Option<Cow<'a, str>>,
     /// Where its value is from, as a container of the Pod has it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub value_from: Option<&'a RawValue>,
+    pub value_from: Option<Raw<'a>>,
 }
 
 impl<'a> EnvEntry<'a> {
@@ -108,7 +109,7 @@ impl<'a> EnvEntry<'a> {
     }
 
     /// A variable with a source.
-    pub fn from_source(name: String, source: &'a RawValue) -> Self {
+    pub fn from_source(name: String, source: Raw<'a>) -> Self {
         Self {
             name: Cow::Owned(name),
             value: None,

@@ -75,7 +75,7 @@ mod tests {
 
     fn group(spec: &str) -> SocketGroup {
         let pod = format!(r#"{{"spec":{spec}}}"#);
-        let pod: Pod<'_> = serde_json::from_str(&pod).unwrap();
+        let pod: Pod<'_> = crate::json::from_str(&pod).unwrap();
         let users: Vec<Place> = (0..pod.spec.containers.len())
             .map(|index| Place {
                 list: List::Main,

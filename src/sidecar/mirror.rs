@@ -9,14 +9,11 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
+use crate::json::{Raw, Text, fields, from_str};
 use crate::names;
 use crate::pod::expand::{Environment, Expanded, Piece, literal};
 use crate::pod::path::CleanPath;
 use crate::pod::place::Place;
-use crate::pod::text::Text;
 use crate::pod::view::{Container, Pod, VolumeMount};
 
 use super::container::{EnvEntry, Mount};
@@ -281,7 +278,7 @@ impl<'p, 'a> MirrorBuilder<'p, 'a> {
 
     /// A variable of the sidecar with that source. Its name is ours: a name of the author's
     /// choice (`PATH`, `DOCKER_DRIVER`) could change the daemon.
-    fn copied_variable(&mut self, source: &'p RawValue) -> String {
+    fn copied_variable(&mut self, source: Raw<'p>) -> String {
         let next = self.first_copy + self.copied.len();
         match self.copied.entry(source.get()) {
             Entry::Occupied(known) => known.get().clone(),
@@ -328,23 +325,21 @@ pub enum Why {
 /// container's name is that of whoever reads it.
 /// Source: `k8s.io/api/core/v1/types.go`, `ResourceFieldSelector`.
 fn is_same_elsewhere(piece: &Piece<'_>) -> bool {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
+    #[derive(Default)]
     struct Source<'a> {
-        #[serde(borrow)]
         resource_field_ref: Option<Amount<'a>>,
     }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
+    fields!(Source<'a> { "resourceFieldRef" => resource_field_ref });
+    #[derive(Default)]
     struct Amount<'a> {
-        #[serde(borrow, default)]
         container_name: Text<'a>,
     }
+    fields!(Amount<'a> { "containerName" => container_name });
     match piece {
         Piece::Known(_) => true,
         Piece::Unset(_) => false,
         // What cannot be read is copied as it is, for the API server to refuse.
-        Piece::From(source) => serde_json::from_str::<Source<'_>>(source.get())
+        Piece::From(source) => from_str::<Source<'_>>(source.get())
             .ok()
             .and_then(|source| source.resource_field_ref)
             .is_none_or(|amount| !amount.container_name.is_empty()),

@@ -6,8 +6,8 @@
 //! gives back what the forger wrote. Its size is bounded.
 
 use serde::Serialize;
-use serde_json::value::RawValue;
 
+use crate::json::Raw;
 use crate::names;
 use crate::pod::place::List;
 use crate::pod::view::{Container, EnvVar, Pod};
@@ -27,10 +27,10 @@ pub const LARGEST: usize = 8 * 1024;
 struct Taken<'p> {
     /// Removed volumes, with their index in the list as it was.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    volumes: Vec<(usize, &'p RawValue)>,
+    volumes: Vec<(usize, Raw<'p>)>,
     /// Mounts that lead elsewhere now: the container, and the mount as it was.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    mounts: Vec<(&'p str, &'p RawValue)>,
+    mounts: Vec<(&'p str, Raw<'p>)>,
     /// Variables with another value now: the container, the index, the variable as it was.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     env: Vec<(&'p str, usize, Variable<'p>)>,
@@ -56,7 +56,7 @@ struct Fields<'p>(Vec<(String, Was<'p>)>);
 enum Was<'p> {
     Text(&'p str),
     Bool(bool),
-    Written(&'p RawValue),
+    Written(Raw<'p>),
     Empty(Empty),
 }
 
@@ -75,7 +75,7 @@ struct Variable<'p> {
     #[serde(skip_serializing_if = "Option::is_none")]
     value: Option<&'p str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    value_from: Option<&'p RawValue>,
+    value_from: Option<Raw<'p>>,
 }
 
 impl Fields<'_> {

@@ -36,7 +36,7 @@ fn cases() -> Vec<Case> {
 
 fn reaches(spec: &Value) -> bool {
     let text = json!({"spec": spec}).to_string();
-    let pod: Pod<'_> = serde_json::from_str(&text).unwrap();
+    let pod: Pod<'_> = dind_injector::json::from_str(&text).unwrap();
     let only_new = !pod.spec.ephemeral_containers.is_empty();
     detect(&pod, &Sockets::default()).iter().any(|finding| {
         let in_scope = !only_new || finding.place.list == List::Ephemeral;

@@ -230,7 +230,7 @@ fn through_bytes(case: &Case, policy: &Policy, pod: &Value) -> Came {
 
 fn through_engine(case: &Case, policy: &Policy, pod: &Value) -> (Came, Option<Value>) {
     let text = pod.to_string();
-    let view: Pod<'_> = serde_json::from_str(&text).unwrap();
+    let view: Pod<'_> = dind_injector::json::from_str(&text).unwrap();
     let groups: Vec<_> = case.groups.iter().map(|g| g.as_str().into()).collect();
     let requester = Requester {
         user: &case.user,

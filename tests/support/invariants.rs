@@ -68,7 +68,7 @@ pub fn of_a_pass(policy: &Policy, pod: &Value) -> Held {
 /// One pass; a patch is applied by the strict reading and by the crate, with equal results.
 pub fn pass(policy: &Policy, pod: &Value) -> Result<Passed, String> {
     let json = pod.to_string();
-    let view: Pod<'_> = serde_json::from_str(&json).map_err(|error| error.to_string())?;
+    let view: Pod<'_> = dind_injector::json::from_str(&json).map_err(|error| error.to_string())?;
     let subject = Subject::new(&view, "ci", None, Requester::default(), None);
     let outcome = engine::pass(policy, &subject, &view, Scope::Creation);
     let outcome = outcome.map_err(|error| error.to_string())?;

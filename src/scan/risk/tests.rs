@@ -37,7 +37,7 @@ fn holding(case: &Case) -> Vec<&'static str> {
             "command":["sh","-c",{script}],"volumeMounts":{}}}]}}}}"#,
         case.volumes, case.image, case.mounts
     );
-    let pod: Pod<'_> = serde_json::from_str(&pod).unwrap();
+    let pod: Pod<'_> = crate::json::from_str(&pod).unwrap();
     let finding = Finding {
         container: Some("c".to_owned()),
         how: How::Socket,
@@ -272,6 +272,6 @@ fn every_rule_has_cases_and_words_for_people() {
 #[test]
 fn a_container_that_reaches_nothing_gives_no_hint() {
     let pod = r#"{"spec":{"containers":[{"name":"c","image":"traefik"}]}}"#;
-    let pod: Pod<'_> = serde_json::from_str(pod).unwrap();
+    let pod: Pod<'_> = crate::json::from_str(pod).unwrap();
     assert!(of(&pod, "Deployment", &[], "docker ps").is_empty());
 }

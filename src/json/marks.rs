@@ -1,0 +1,190 @@
+//! Where the strings and the brackets of a JSON text are.
+//!
+//! One bit a byte, sixty-four bytes a block: the quotes that begin and end strings, and the
+//! brackets that are in none. The method is that of simdjson's first stage (Langdale and
+//! Lemire, "Parsing Gigabytes of JSON per Second", 2019).
+
+use wide::u8x16;
+
+use super::error::What;
+
+/// JSON has no control characters in its strings.
+const LAST_CONTROL: u8x16 = u8x16::new([0x1f; 16]);
+
+/// Bytes in a block.
+const BLOCK: usize = 64;
+
+/// The marks of one block; bit n is of its byte n.
+#[derive(Clone, Copy, Debug)]
+struct Block {
+    quotes: u64,
+    brackets: u64,
+}
+
+/// The marks of a text.
+#[derive(Debug)]
+pub(super) struct Marks {
+    blocks: Vec<Block>,
+    /// Whether there is a backslash anywhere.
+    has_escapes: bool,
+}
+
+/// Looks through a text, block by block, with what a block must know of those before it.
+#[derive(Default)]
+struct Scan {
+    /// All ones within a string.
+    inside: u64,
+    /// One where the next byte is escaped.
+    escaped: u64,
+    has_escapes: bool,
+    has_control: bool,
+}
+
+impl Marks {
+    /// Marks `text`, all of whose strings have an end and no control characters.
+    pub(super) fn of(text: &str) -> Result<Self, What> {
+        let (whole, rest) = text.as_bytes().as_chunks::<BLOCK>();
+        let mut last = [b' '; BLOCK];
+        last[..rest.len()].copy_from_slice(rest);
+        let mut blocks = Vec::with_capacity(whole.len() + 1);
+        let mut scan = Scan::default();
+        blocks.extend(whole.iter().map(|block| scan.block(block)));
+        blocks.push(scan.block(&last));
+        match scan {
+            Scan {
+                has_control: true, ..
+            } => Err(What::Control),
+            Scan { inside: 0, .. } => Ok(Self {
+                blocks,
+                has_escapes: scan.has_escapes,
+            }),
+            _ => Err(What::Unclosed),
+        }
+    }
+
+    /// Whether any string may have an escape.
+    pub(super) fn has_escapes(&self) -> bool {
+        self.has_escapes
+    }
+
+    /// The first quote behind `at`.
+    #[inline]
+    pub(super) fn quote_after(&self, at: usize) -> Option<usize> {
+        self.first_after(at, |block| block.quotes)
+    }
+
+    /// The first bracket behind `at` that is in no string.
+    #[inline]
+    pub(super) fn bracket_after(&self, at: usize) -> Option<usize> {
+        self.first_after(at, |block| block.brackets)
+    }
+
+    #[inline]
+    fn first_after(&self, at: usize, marks: impl Fn(&Block) -> u64) -> Option<usize> {
+        let next = at + 1;
+        let mut index = next / BLOCK;
+        let mut bits = marks(self.blocks.get(index)?) & (u64::MAX << (next % BLOCK));
+        while bits == 0 {
+            index += 1;
+            bits = marks(self.blocks.get(index)?);
+        }
+        Some(index * BLOCK + bits.trailing_zeros() as usize)
+    }
+}
+
+impl Scan {
+    #[inline]
+    fn block(&mut self, bytes: &[u8; BLOCK]) -> Block {
+        let lanes = Lanes::of(bytes);
+        let backslashes = lanes.equal(b'\\');
+        let mut quotes = lanes.equal(b'"');
+        if backslashes | self.escaped != 0 {
+            self.has_escapes = true;
+            quotes &= !self.escapes(backslashes);
+        }
+        // Each quote turns what follows it inside out; the second one is its own again.
+        let strings = prefix_xor(quotes) ^ self.inside;
+        self.inside = if strings >> (BLOCK - 1) == 1 {
+            u64::MAX
+        } else {
+            0
+        };
+        if lanes.have_control() {
+            self.has_control |= lanes.control() & strings != 0;
+        }
+        Block {
+            quotes,
+            brackets: lanes.brackets() & !strings,
+        }
+    }
+
+    /// The bytes that a backslash stands before which is not escaped itself.
+    fn escapes(&mut self, mut backslashes: u64) -> u64 {
+        let mut escaped = self.escaped;
+        backslashes &= !escaped;
+        self.escaped = 0;
+        while backslashes != 0 {
+            let at = backslashes.trailing_zeros();
+            match 2_u64.checked_shl(at).unwrap_or(0) {
+                0 => self.escaped = 1,
+                next => escaped |= next,
+            }
+            backslashes &= !(3 << at);
+        }
+        escaped
+    }
+}
+
+/// A block as the processor compares it.
+struct Lanes([u8x16; 4]);
+
+impl Lanes {
+    #[inline]
+    fn of(bytes: &[u8; BLOCK]) -> Self {
+        let (lanes, _) = bytes.as_chunks::<16>();
+        Self([lanes[0], lanes[1], lanes[2], lanes[3]].map(u8x16::new))
+    }
+
+    /// A bit for each byte that is `byte`.
+    #[inline]
+    fn equal(&self, byte: u8) -> u64 {
+        let byte = u8x16::splat(byte);
+        let [a, b, c, d] = self
+            .0
+            .map(|lane| u64::from(lane.simd_eq(byte).to_bitmask()));
+        a | b << 16 | c << 32 | d << 48
+    }
+
+    /// Whether there is any control character. A text without spaces has none.
+    #[inline]
+    fn have_control(&self) -> bool {
+        let [a, b, c, d] = self.0;
+        let least = a.min(b).min(c.min(d));
+        least.min(LAST_CONTROL).simd_eq(least).to_bitmask() != 0
+    }
+
+    /// A bit for each control character.
+    fn control(&self) -> u64 {
+        let [a, b, c, d] = self.0.map(|lane| {
+            let least = lane.min(LAST_CONTROL);
+            u64::from(least.simd_eq(lane).to_bitmask())
+        });
+        a | b << 16 | c << 32 | d << 48
+    }
+
+    /// A bit for each of `[`, `]`, `{` and `}`. The two kinds differ in one bit.
+    #[inline]
+    fn brackets(&self) -> u64 {
+        let folded = Self(self.0.map(|lane| lane | u8x16::splat(0x20)));
+        folded.equal(b'{') | folded.equal(b'}')
+    }
+}
+
+/// Bit n is the parity of the bits up to n.
+#[inline]
+fn prefix_xor(mut bits: u64) -> u64 {
+    for shift in [1, 2, 4, 8, 16, 32] {
+        bits ^= bits << shift;
+    }
+    bits
+}

@@ -1,0 +1,47 @@
+//! Reading the JSON of a review, of whose thousands of bytes some hundred decide.
+//!
+//! A first pass marks strings and brackets, sixteen bytes at a time; the second walks from mark
+//! to mark, and reads each value into its place. Text is borrowed, never copied but where it has
+//! escapes. As Go reads JSON, `null` is the value that a field has without it. All that is read
+//! is checked; of what is skipped, strings and brackets are.
+
+mod error;
+mod marks;
+mod raw;
+mod read;
+mod reader;
+mod text;
+
+pub use error::Error;
+pub use raw::{Raw, Verbatim};
+pub(crate) use read::fields;
+pub use read::{Read, Skipped};
+pub use reader::{Reader, Stop};
+pub use text::Text;
+
+/// Reads a `T` from the whole of `text`.
+///
+/// # Errors
+/// Where it is no JSON, or not a `T`.
+pub fn from_str<'a, T: Read<'a>>(text: &'a str) -> Result<T, Error> {
+    let mut reader = Reader::new(text)?;
+    let mut value = T::default();
+    match value.read(&mut reader).and_then(|()| reader.end()) {
+        Ok(()) => Ok(value),
+        Err(Stop) => Err(reader.error()),
+    }
+}
+
+/// Reads a `T` from the whole of `bytes`.
+///
+/// # Errors
+/// Where they are no UTF-8 or no JSON, or not a `T`.
+pub fn from_slice<'a, T: Read<'a>>(bytes: &'a [u8]) -> Result<T, Error> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => from_str(text),
+        Err(error) => Err(Error::not_utf8(bytes, error.valid_up_to())),
+    }
+}
+
+#[cfg(test)]
+mod tests;

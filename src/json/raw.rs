@@ -1,0 +1,73 @@
+//! A part of a text as it was written, beside what it says.
+//!
+//! Kept by reference into the text, so that it costs no copy. What was only skipped is checked
+//! to be JSON where it is written again.
+
+use std::ops::Deref;
+
+use serde::ser::{Error as _, Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use super::read::Read;
+use super::reader::{Reader, Stop};
+
+/// A value as it was written, or nothing where it was not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Raw<'a>(&'a str);
+
+impl<'a> Raw<'a> {
+    /// Of nothing.
+    pub const ABSENT: Self = Self("");
+
+    pub(super) fn new(json: &'a str) -> Self {
+        Self(json)
+    }
+
+    /// The JSON, empty where there is none.
+    pub fn get(self) -> &'a str {
+        self.0
+    }
+
+    /// Whether there is none.
+    pub fn is_absent(self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<'a> Read<'a> for Raw<'a> {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Result<(), Stop> {
+        *self = reader.raw()?;
+        Ok(())
+    }
+}
+
+impl Serialize for Raw<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let json: &RawValue = serde_json::from_str(self.0).map_err(S::Error::custom)?;
+        json.serialize(serializer)
+    }
+}
+
+/// A value, and the JSON that it was read from.
+#[derive(Debug, Default)]
+pub struct Verbatim<'a, T> {
+    /// The JSON, as it was written.
+    pub json: Raw<'a>,
+    value: T,
+}
+
+impl<T> Deref for Verbatim<'_, T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<'a, T: Read<'a>> Read<'a> for Verbatim<'a, T> {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Result<(), Stop> {
+        let start = reader.start();
+        self.value.read(reader)?;
+        self.json = reader.since(start);
+        Ok(())
+    }
+}

@@ -1,0 +1,126 @@
+//! What can be read, and how: into a place that holds the value of a field that is not written.
+
+use serde_json::Value;
+
+use super::error::What;
+use super::reader::{Reader, Stop};
+
+/// A value that can be read from JSON. `null` leaves it as it is.
+pub trait Read<'a>: Default {
+    /// Reads the value where `reader` is.
+    ///
+    /// # Errors
+    /// Where it is not one of these; `reader` knows why.
+    fn read(&mut self, reader: &mut Reader<'a>) -> Result<(), Stop>;
+}
+
+/// Anything, which nobody looks at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Skipped;
+
+impl Read<'_> for Skipped {
+    fn read(&mut self, reader: &mut Reader<'_>) -> Result<(), Stop> {
+        reader.skip()
+    }
+}
+
+impl Read<'_> for bool {
+    fn read(&mut self, reader: &mut Reader<'_>) -> Result<(), Stop> {
+        if !reader.null()? {
+            *self = reader.boolean()?;
+        }
+        Ok(())
+    }
+}
+
+impl Read<'_> for i64 {
+    fn read(&mut self, reader: &mut Reader<'_>) -> Result<(), Stop> {
+        if !reader.null()? {
+            *self = reader.integer()?;
+        }
+        Ok(())
+    }
+}
+
+impl Read<'_> for Value {
+    fn read(&mut self, reader: &mut Reader<'_>) -> Result<(), Stop> {
+        *self = reader.value()?;
+        Ok(())
+    }
+}
+
+impl<'a, T: Read<'a>> Read<'a> for Option<T> {
+    #[inline]
+    fn read(&mut self, reader: &mut Reader<'a>) -> Result<(), Stop> {
+        if reader.null()? {
+            return Ok(());
+        }
+        self.insert(T::default()).read(reader)
+    }
+}
+
+impl<'a, T: Read<'a>> Read<'a> for Vec<T> {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Result<(), Stop> {
+        if reader.null()? {
+            return Ok(());
+        }
+        reader.open(b'[', What::List)?;
+        let mut is_first = true;
+        while reader.item(&mut is_first)? {
+            self.push(T::default());
+            if let Some(last) = self.last_mut() {
+                last.read(reader)
+                    .map_err(|stop| reader.in_item(stop, self.len() - 1))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Implements [`Read`] for a struct: every field with its name in JSON. Others are skipped.
+macro_rules! fields {
+    ($type:ident $(<$of:lifetime $(, $held:ident)*>)? {
+        $($name:literal => $field:ident),+ $(,)?
+    }) => {
+        impl<'a $($(, $held: $crate::json::Read<'a>)*)?> $crate::json::Read<'a>
+            for $type $(<$of $(, $held)*>)?
+        {
+            fn read(
+                &mut self,
+                reader: &mut $crate::json::Reader<'a>,
+            ) -> Result<(), $crate::json::Stop> {
+                if reader.null()? {
+                    return Ok(());
+                }
+                reader.object()?;
+                let Self { $($field),+ } = self;
+                let mut seen = 0_u64;
+                let mut is_first = true;
+                while let Some(key) = reader.key(&mut is_first)? {
+                    let bit = 1_u64;
+                    $crate::json::fields!(@ key, reader, seen, bit, $($name => $field),+);
+                }
+                Ok(())
+            }
+        }
+    };
+    (@ $key:ident, $reader:ident, $seen:ident, $bit:ident,
+     $name:literal => $field:ident $(, $more:literal => $other:ident)*) => {
+        if &*$key == $name {
+            if $seen & $bit != 0 {
+                return Err($reader.twice($name));
+            }
+            $seen |= $bit;
+            $crate::json::Read::read($field, $reader)
+                .map_err(|stop| $reader.in_field(stop, $name))?;
+        } else {
+            let $bit = $bit << 1;
+            $crate::json::fields!(@ $key, $reader, $seen, $bit, $($more => $other),*);
+        }
+    };
+    (@ $key:ident, $reader:ident, $seen:ident, $bit:ident,) => {
+        let _ = $bit;
+        $reader.skip()?;
+    };
+}
+pub(crate) use fields;

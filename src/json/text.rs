@@ -1,0 +1,56 @@
+//! A string that is borrowed from the text where it can be.
+//!
+//! Only a string with escapes is copied.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Deref;
+
+use serde::ser::{Serialize, Serializer};
+
+use super::read::Read;
+use super::reader::{Reader, Stop};
+
+/// A string, borrowed from the text unless it was escaped there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Text<'a>(pub Cow<'a, str>);
+
+impl Text<'_> {
+    /// No text.
+    pub const EMPTY: Self = Self(Cow::Borrowed(""));
+}
+
+impl<'a> From<&'a str> for Text<'a> {
+    fn from(text: &'a str) -> Self {
+        Self(Cow::Borrowed(text))
+    }
+}
+
+impl Deref for Text<'_> {
+    type Target = str;
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Serialize for Text<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'a> Read<'a> for Text<'a> {
+    #[inline]
+    fn read(&mut self, reader: &mut Reader<'a>) -> Result<(), Stop> {
+        if !reader.null()? {
+            *self = reader.text()?;
+        }
+        Ok(())
+    }
+}
