@@ -329,7 +329,8 @@ impl Pass<'_> {
             }
             // Nothing offline asks this; the engine is the same.
             Request::EphemeralContainers => {
-                let view: Pod<'_> = dind_injector::json::from_str(&json).map_err(|e| e.to_string())?;
+                let view: Pod<'_> =
+                    dind_injector::json::from_str(&json).map_err(|e| e.to_string())?;
                 let subject = Subject::new(&view, "ci", None, Requester::default(), None);
                 engine::pass(self.policy, &subject, &view, Scope::EphemeralContainers)
                     .map_err(|error| error.to_string())?

@@ -104,8 +104,8 @@ pub(super) struct Review<'a, O, P = Skipped> {
 }
 
 fields!(Review<'a, O, P> {
-    "apiVersion" => api_version,
     "kind" => kind,
+    "apiVersion" => api_version,
     "request" => request,
 });
 
@@ -132,9 +132,9 @@ fields!(Request<'a, O, P> {
     "namespace" => namespace,
     "operation" => operation,
     "userInfo" => user_info,
-    "dryRun" => dry_run,
     "object" => object,
     "oldObject" => old_object,
+    "dryRun" => dry_run,
 });
 
 #[derive(Default)]

@@ -92,35 +92,28 @@ macro_rules! fields {
                 if reader.null()? {
                     return Ok(());
                 }
-                reader.object()?;
+                const NAMES: &[&str] = &[$($name),+];
                 let Self { $($field),+ } = self;
-                let mut seen = 0_u64;
-                let mut is_first = true;
-                while let Some(key) = reader.key(&mut is_first)? {
-                    let bit = 1_u64;
-                    $crate::json::fields!(@ key, reader, seen, bit, $($name => $field),+);
+                let mut fields = reader.fields()?;
+                while let Some(index) = reader.field(NAMES, &mut fields)? {
+                    let read = $crate::json::fields!(@ index, 0, reader, $($field),+);
+                    if let Err(stop) = read {
+                        return Err(reader.in_field(stop, NAMES[index]));
+                    }
                 }
                 Ok(())
             }
         }
     };
-    (@ $key:ident, $reader:ident, $seen:ident, $bit:ident,
-     $name:literal => $field:ident $(, $more:literal => $other:ident)*) => {
-        if &*$key == $name {
-            if $seen & $bit != 0 {
-                return Err($reader.twice($name));
-            }
-            $seen |= $bit;
+    (@ $index:ident, $at:expr, $reader:ident, $field:ident $(, $more:ident)*) => {
+        if $index == $at {
             $crate::json::Read::read($field, $reader)
-                .map_err(|stop| $reader.in_field(stop, $name))?;
         } else {
-            let $bit = $bit << 1;
-            $crate::json::fields!(@ $key, $reader, $seen, $bit, $($more => $other),*);
+            $crate::json::fields!(@ $index, $at + 1, $reader, $($more),*)
         }
     };
-    (@ $key:ident, $reader:ident, $seen:ident, $bit:ident,) => {
-        let _ = $bit;
-        $reader.skip()?;
+    (@ $index:ident, $at:expr, $reader:ident,) => {
+        $reader.skip()
     };
 }
 pub(crate) use fields;

@@ -3,6 +3,8 @@
 //! Each method leaves the place behind what it took. What was wrong is kept here, so that
 //! the way back is short; where, is put together on it.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::error::{Error, Step, What};
@@ -13,6 +15,15 @@ use super::text::Text;
 /// Reading has stopped; the reader knows why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stop;
+
+/// The fields of an object that is being read.
+pub(crate) struct Fields {
+    /// One bit for each that was there.
+    seen: u64,
+    /// The one behind the last.
+    next: usize,
+    is_first: bool,
+}
 
 /// A place in a text.
 pub struct Reader<'a> {
@@ -49,13 +60,6 @@ impl<'a> Reader<'a> {
         Stop
     }
 
-    /// The field of that name is there a second time.
-    #[cold]
-    pub(crate) fn twice(&mut self, name: &'static str) -> Stop {
-        let stop = self.stop(What::Twice);
-        self.in_field(stop, name)
-    }
-
     /// It stopped within the field of that name.
     #[cold]
     pub(crate) fn in_field(&mut self, stop: Stop, name: &'static str) -> Stop {
@@ -71,8 +75,16 @@ impl<'a> Reader<'a> {
     }
 
     /// The next byte that is no space; the place moves to it.
-    #[inline]
+    #[inline(always)]
     fn peek(&mut self) -> Option<u8> {
+        match self.text.as_bytes().get(self.at) {
+            Some(byte) if *byte > b' ' => Some(*byte),
+            _ => self.peek_behind_space(),
+        }
+    }
+
+    #[cold]
+    fn peek_behind_space(&mut self) -> Option<u8> {
         let bytes = self.text.as_bytes();
         loop {
             match bytes.get(self.at) {
@@ -137,33 +149,43 @@ impl<'a> Reader<'a> {
     }
 
     /// Takes a string.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn text(&mut self) -> Result<Text<'a>, Stop> {
-        if self.peek() != Some(b'"') {
-            return Err(self.stop(What::Text));
+        self.text_or(What::Text)
+    }
+
+    #[inline(always)]
+    fn text_or(&mut self, what: What) -> Result<Text<'a>, Stop> {
+        let written = self.string(what)?;
+        if self.marks.has_escapes() {
+            return self.unescaped(written);
         }
-        let start = self.at;
-        let Some(end) = self.marks.quote_after(start) else {
-            return Err(self.stop(What::Unclosed));
-        };
-        let written = self.text.get(start + 1..end).unwrap_or_default();
-        if self.marks.has_escapes() && written.contains('\\') {
-            return self.unescaped(start, end);
-        }
-        self.at = end + 1;
         Ok(Text::from(written))
     }
 
-    #[cold]
-    fn unescaped(&mut self, start: usize, end: usize) -> Result<Text<'a>, Stop> {
-        let quoted = self.text.get(start..=end).unwrap_or_default();
-        match serde_json::from_str(quoted) {
-            Ok(text) => {
-                self.at = end + 1;
-                Ok(Text(std::borrow::Cow::Owned(text)))
-            }
-            Err(_) => Err(self.stop(What::Escape)),
+    /// Takes a string, which is left as it was written.
+    #[inline(always)]
+    fn string(&mut self, what: What) -> Result<&'a str, Stop> {
+        if self.peek() != Some(b'"') {
+            return Err(self.stop(what));
         }
+        let Some(end) = self.marks.quote_after(self.at) else {
+            return Err(self.stop(What::Unclosed));
+        };
+        let written = self.text.get(self.at + 1..end).unwrap_or_default();
+        self.at = end + 1;
+        Ok(written)
+    }
+
+    /// A string without its escapes, where it has some.
+    #[inline(never)]
+    fn unescaped(&mut self, written: &'a str) -> Result<Text<'a>, Stop> {
+        if !written.contains('\\') {
+            return Ok(Text::from(written));
+        }
+        serde_json::from_str(&format!("\"{written}\""))
+            .map(|text| Text(Cow::Owned(text)))
+            .map_err(|_| self.stop(What::Escape))
     }
 
     /// Takes any value, as it was written.
@@ -246,16 +268,77 @@ impl<'a> Reader<'a> {
         self.take(b'{', What::Object)
     }
 
+    /// Takes the opening bracket of an object with fields.
+    #[inline]
+    pub(crate) fn fields(&mut self) -> Result<Fields, Stop> {
+        self.object()?;
+        Ok(Fields {
+            seen: 0,
+            next: 0,
+            is_first: true,
+        })
+    }
+
+    /// Takes keys, and the values of those that are not among `names`, up to the colon of one
+    /// that is; none, and the bracket, at the end. Cheapest where `names` are in the order in
+    /// which the fields are written.
+    pub(crate) fn field(
+        &mut self,
+        names: &[&'static str],
+        fields: &mut Fields,
+    ) -> Result<Option<usize>, Stop> {
+        loop {
+            if !self.more(b'}', &mut fields.is_first)? {
+                return Ok(None);
+            }
+            let index = match self.guessed(names, fields.next) {
+                true => Some(fields.next),
+                false => self.looked_up(names)?,
+            };
+            self.take(b':', What::Colon)?;
+            let Some(index) = index else {
+                self.skip()?;
+                continue;
+            };
+            if fields.seen & 1 << index != 0 {
+                let stop = self.stop(What::Twice);
+                return Err(self.in_field(stop, names[index]));
+            }
+            fields.seen |= 1 << index;
+            fields.next = index + 1;
+            return Ok(Some(index));
+        }
+    }
+
+    /// Takes a key, where it is the one of `names` that is expected next.
+    #[inline(always)]
+    fn guessed(&mut self, names: &[&'static str], next: usize) -> bool {
+        let (Some(name), Some(rest)) = (names.get(next), self.text.as_bytes().get(self.at..))
+        else {
+            return false;
+        };
+        let key = rest.strip_prefix(b"\"").unwrap_or_default();
+        let is_it = key.get(name.len()) == Some(&b'"') && key.starts_with(name.as_bytes());
+        if is_it {
+            self.at += name.len() + 2;
+        }
+        is_it
+    }
+
+    /// Takes a key; its index in `names`, where it is one of them.
+    #[inline(never)]
+    fn looked_up(&mut self, names: &[&'static str]) -> Result<Option<usize>, Stop> {
+        let key = self.text_or(What::Key)?;
+        Ok(names.iter().position(|name| *name == &*key))
+    }
+
     /// Takes the next key of an object and its colon; none, and the bracket, at the end.
     #[inline]
     pub(crate) fn key(&mut self, is_first: &mut bool) -> Result<Option<Text<'a>>, Stop> {
         if !self.more(b'}', is_first)? {
             return Ok(None);
         }
-        if self.peek() != Some(b'"') {
-            return Err(self.stop(What::Key));
-        }
-        let key = self.text()?;
+        let key = self.text_or(What::Key)?;
         self.take(b':', What::Colon)?;
         Ok(Some(key))
     }

@@ -45,8 +45,8 @@ fields!(Metadata<'a> {
     "name" => name,
     "generateName" => generate_name,
     "namespace" => namespace,
-    "annotations" => annotations,
     "labels" => labels,
+    "annotations" => annotations,
     "ownerReferences" => owner_references,
 });
 
@@ -66,8 +66,8 @@ pub struct OwnerReference<'a> {
 }
 
 fields!(OwnerReference<'a> {
-    "kind" => kind,
     "apiVersion" => api_version,
+    "kind" => kind,
     "name" => name,
     "uid" => uid,
     "controller" => controller,
@@ -109,20 +109,20 @@ pub struct Spec<'a> {
 }
 
 fields!(Spec<'a> {
+    "volumes" => volumes,
     "initContainers" => init_containers,
     "containers" => containers,
     "ephemeralContainers" => ephemeral_containers,
-    "volumes" => volumes,
-    "securityContext" => security_context,
+    "restartPolicy" => restart_policy,
+    "nodeSelector" => node_selector,
+    "serviceAccountName" => service_account_name,
     "hostNetwork" => host_network,
     "hostPID" => host_pid,
     "hostIPC" => host_ipc,
-    "hostUsers" => host_users,
-    "os" => os,
-    "nodeSelector" => node_selector,
-    "serviceAccountName" => service_account_name,
+    "securityContext" => security_context,
     "runtimeClassName" => runtime_class_name,
-    "restartPolicy" => restart_policy,
+    "os" => os,
+    "hostUsers" => host_users,
     "resources" => resources,
 });
 
@@ -147,8 +147,8 @@ pub struct PodResources<'a> {
 }
 
 fields!(PodResources<'a> {
-    "requests" => requests,
     "limits" => limits,
+    "requests" => requests,
 });
 
 /// One container of any of the three lists.
@@ -178,9 +178,9 @@ fields!(Container<'a> {
     "command" => command,
     "args" => args,
     "env" => env,
+    "restartPolicy" => restart_policy,
     "volumeMounts" => volume_mounts,
     "securityContext" => security_context,
-    "restartPolicy" => restart_policy,
 });
 
 /// One of a container's `env`.
@@ -221,12 +221,12 @@ pub struct VolumeMount<'a> {
 
 fields!(VolumeMount<'a> {
     "name" => name,
-    "mountPath" => mount_path,
-    "subPath" => sub_path,
-    "subPathExpr" => sub_path_expr,
     "readOnly" => read_only,
     "recursiveReadOnly" => recursive_read_only,
+    "mountPath" => mount_path,
+    "subPath" => sub_path,
     "mountPropagation" => mount_propagation,
+    "subPathExpr" => sub_path_expr,
 });
 
 /// One of the Pod's volumes.
@@ -275,11 +275,11 @@ pub struct PodSecurityContext<'a> {
 }
 
 fields!(PodSecurityContext<'a> {
+    "seLinuxOptions" => se_linux_options,
     "runAsUser" => run_as_user,
     "runAsGroup" => run_as_group,
-    "fsGroup" => fs_group,
     "supplementalGroups" => supplemental_groups,
-    "seLinuxOptions" => se_linux_options,
+    "fsGroup" => fs_group,
     "appArmorProfile" => app_armor_profile,
 });
 
