@@ -3,6 +3,7 @@
 //! The webhook, the offline commands and the tests all enter here, so what is reported and
 //! what is done can never differ. Pure: no I/O, no clock, no cluster.
 
+use crate::json;
 use crate::pod::detect::{Finding, detect};
 use crate::pod::view::Pod;
 use crate::policy::Policy;
@@ -67,16 +68,27 @@ pub struct Change {
     pub containers: Vec<String>,
 }
 
+/// Why nothing came of a pass.
+#[derive(Debug, thiserror::Error)]
+pub enum PassError {
+    /// What was looked at is not as a Pod has it.
+    #[error("{0}")]
+    Malformed(json::Error),
+    /// A fault of this program: a plan that cannot be written as JSON.
+    #[error("internal error: {0}")]
+    Internal(#[from] serde_json::Error),
+}
+
 /// Passes over `pod` once.
 ///
 /// # Errors
-/// Only for a fault of this program: a plan that cannot be written as JSON.
+/// Where the Pod cannot be read, or for a fault of this program; see [`PassError`].
 pub fn pass<'p>(
     policy: &'p Policy,
     subject: &Subject<'_>,
     pod: &Pod<'_>,
     scope: Scope,
-) -> Result<Outcome<'p>, serde_json::Error> {
+) -> Result<Outcome<'p>, PassError> {
     let findings = detect(pod, &policy.sockets);
     let installed = installed(pod);
     let Decision {
@@ -109,11 +121,14 @@ pub fn pass<'p>(
             }
         }
     };
-    Ok(Outcome {
-        action,
-        rule,
-        notices,
-        findings,
-        judgments,
-    })
+    match pod.fault() {
+        Some(fault) => Err(PassError::Malformed(fault)),
+        None => Ok(Outcome {
+            action,
+            rule,
+            notices,
+            findings,
+            judgments,
+        }),
+    }
 }

@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::engine::{self, Action, Outcome};
+use crate::engine::{self, Action, Outcome, PassError};
 use crate::json::{Text, from_str};
 use crate::manifest::{Operation, OperationError, PodRef, ShapeError, operations};
 use crate::pod::view::Pod;
@@ -63,8 +63,7 @@ pub fn judge<'p>(
     pod: &PodRef<'_>,
 ) -> Result<Outcome<'p>, OfflineError> {
     view(setting, pod, |subject, view| {
-        engine::pass(policy, subject, view, Scope::Creation)
-            .map_err(|error| OfflineError::Internal(error.to_string()))
+        engine::pass(policy, subject, view, Scope::Creation).map_err(OfflineError::from)
     })?
 }
 
@@ -81,6 +80,8 @@ pub fn view<T>(
     let json = to_json(object)?;
     let view: Pod<'_> =
         from_str(&json).map_err(|error| OfflineError::Pod(error.without_place().to_string()))?;
+    // A person is told of what no review would look at, too.
+    view.read_all().map_err(PassError::Malformed)?;
     let named = view.metadata().namespace.to_string();
     let namespace = [
         pod.namespace.unwrap_or_default(),
@@ -140,6 +141,15 @@ pub fn apply(
         operation.apply(document)?;
     }
     Ok(())
+}
+
+impl From<PassError> for OfflineError {
+    fn from(error: PassError) -> Self {
+        match error {
+            PassError::Malformed(error) => Self::Pod(error.without_place().to_string()),
+            PassError::Internal(error) => Self::Internal(error.to_string()),
+        }
+    }
 }
 
 impl From<OperationError> for OfflineError {

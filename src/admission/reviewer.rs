@@ -6,7 +6,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::engine::{self, Action};
+use crate::engine::{self, Action, PassError};
 use crate::names::audit;
 use crate::policy::Policy;
 use crate::policy::reason::Reason;
@@ -106,6 +106,15 @@ pub enum Failure {
     Internal(serde_json::Error),
 }
 
+impl From<PassError> for Failure {
+    fn from(error: PassError) -> Self {
+        match error {
+            PassError::Malformed(error) => ReviewError::MalformedPod(error).into(),
+            PassError::Internal(error) => Self::Internal(error),
+        }
+    }
+}
+
 /// Answers the review in `body`.
 ///
 /// # Errors
@@ -124,7 +133,7 @@ pub fn review(
     let pod = &review.pod;
     let subject = Subject::new(pod, &review.namespace, labels.as_deref(), requester, None);
     let outcome = match review.scope {
-        Some(scope) => engine::pass(policy, &subject, pod, scope).map_err(Failure::Internal)?,
+        Some(scope) => engine::pass(policy, &subject, pod, scope)?,
         None => engine::Outcome {
             action: Action::Left(Reason::NotACreation),
             rule: None,

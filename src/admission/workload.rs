@@ -101,8 +101,7 @@ fn foresee(
         groups: &groups,
     };
     let subject = Subject::new(&pod, namespace, labels.as_deref(), requester, Some(owner));
-    let outcome =
-        engine::pass(policy, &subject, &pod, Scope::Creation).map_err(Failure::Internal)?;
+    let outcome = engine::pass(policy, &subject, &pod, Scope::Creation)?;
     let mut warnings: Vec<String> = Vec::new();
     let (reason, change) = match outcome.action {
         Action::Left(reason) => (reason.name(), None),

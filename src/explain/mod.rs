@@ -119,8 +119,7 @@ pub fn explain(
     pod: &PodRef<'_>,
 ) -> Result<Explanation, OfflineError> {
     offline::view(setting, pod, |subject, view| {
-        let outcome = engine::pass(policy, subject, view, Scope::Creation)
-            .map_err(|error| OfflineError::Internal(error.to_string()))?;
+        let outcome = engine::pass(policy, subject, view, Scope::Creation)?;
         let detected = outcome.judgments.iter().map(|judgment| {
             let seen = Seen {
                 policy,
@@ -171,17 +170,17 @@ fn explanation(
 }
 
 /// Everything that a judgment refers to.
-struct Seen<'s> {
+struct Seen<'s, 'p> {
     policy: &'s Policy,
     subject: &'s Subject<'s>,
     place: Place<'s>,
     /// The JSON pointer of the Pod in its document.
     at: &'s str,
-    pod: &'s Pod<'s>,
+    pod: &'s Pod<'p>,
     findings: &'s [Finding],
 }
 
-impl Seen<'_> {
+impl Seen<'_, '_> {
     fn detected(&self, judgment: &Judgment<'_>) -> Detected {
         let (below, container, what) = match judgment.matter {
             Matter::Mount(index) => {

@@ -41,7 +41,7 @@ pub(super) enum What {
 
 /// A step from a value to one that it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(crate) enum Step {
     Field(&'static str),
     Item(usize),
 }
@@ -66,6 +66,13 @@ impl Error {
             line: 1 + before.iter().filter(|byte| **byte == b'\n').count(),
             column: 1 + before.len() - line_start.map_or(0, |newline| newline + 1),
         }
+    }
+
+    /// The same error of a text that is a part of a larger one: where it is in that.
+    #[must_use]
+    pub(crate) fn within(&self, outer: impl Iterator<Item = Step>) -> Self {
+        let steps = self.steps.iter().copied().chain(outer).collect();
+        Self { steps, ..*self }
     }
 
     /// The field and what is wrong with it, for a text that nobody sees.

@@ -13,6 +13,7 @@ mod reader;
 mod text;
 
 pub use error::Error;
+pub(crate) use error::Step;
 pub use raw::{Raw, Verbatim};
 pub(crate) use read::fields;
 pub use read::{Read, Skipped};

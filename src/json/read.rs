@@ -93,6 +93,8 @@ macro_rules! fields {
                     return Ok(());
                 }
                 const NAMES: &[&str] = &[$($name),+];
+                // A bit of `Fields` each.
+                const _: () = assert!(NAMES.len() <= 64);
                 let Self { $($field),+ } = self;
                 let mut fields = reader.fields()?;
                 while let Some(index) = reader.field(NAMES, &mut fields)? {

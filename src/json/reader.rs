@@ -188,6 +188,11 @@ impl<'a> Reader<'a> {
             .map_err(|_| self.stop(What::Escape))
     }
 
+    /// Whether any string of the text may have an escape.
+    pub(crate) fn has_escapes(&self) -> bool {
+        self.marks.has_escapes()
+    }
+
     /// Takes any value, as it was written.
     pub(super) fn raw(&mut self) -> Result<Raw<'a>, Stop> {
         let start = self.start();

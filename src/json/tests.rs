@@ -1,1 +1,204 @@
+#![allow(clippy::unwrap_used)]
 
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+
+#[derive(Debug, Default, PartialEq)]
+struct Thing<'a> {
+    name: Text<'a>,
+    count: i64,
+    is_on: bool,
+    parts: Vec<Thing<'a>>,
+    rest: Raw<'a>,
+    inner: Option<Box<Thing<'a>>>,
+}
+
+impl<'a> Read<'a> for Box<Thing<'a>> {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Result<(), Stop> {
+        (**self).read(reader)
+    }
+}
+
+fields!(Thing<'a> {
+    "name" => name,
+    "count" => count,
+    "isOn" => is_on,
+    "parts" => parts,
+    "rest" => rest,
+    "inner" => inner,
+});
+
+fn told(text: &str) -> String {
+    from_str::<Thing<'_>>(text).unwrap_err().to_string()
+}
+
+#[test]
+fn fields_are_read_in_any_order_and_others_are_skipped() {
+    let text = r#" { "rest" : {"a":[1,{"b":"]"}]} , "x":[[{"name":"no"}]], "inner":{"count":-7},
+        "parts":[{"name":"a"},null,{"isOn":true}], "y":1.5e-3, "name":"n" } "#;
+    let thing: Thing<'_> = from_str(text).unwrap();
+    assert_eq!(&*thing.name, "n");
+    assert_eq!(thing.rest.get(), r#"{"a":[1,{"b":"]"}]}"#);
+    assert_eq!(thing.inner.unwrap().count, -7);
+    let parts: Vec<_> = thing.parts.iter().map(|p| (&*p.name, p.is_on)).collect();
+    assert_eq!(parts, [("a", false), ("", false), ("", true)]);
+}
+
+#[test]
+fn null_is_what_a_field_has_without_it() {
+    let nulls = r#"{"name":null,"count":null,"isOn":null,"parts":null,"inner":null}"#;
+    assert_eq!(from_str::<Thing<'_>>(nulls).unwrap(), Thing::default());
+    assert_eq!(from_str::<Thing<'_>>("null").unwrap(), Thing::default());
+}
+
+#[test]
+fn escapes_are_read_in_values_and_in_keys() {
+    let text = r#"{"n\u0061me":"a\"b\\","x":"\\","count":3,"rest":"\\\""}"#;
+    let thing: Thing<'_> = from_str(text).unwrap();
+    assert_eq!((&*thing.name, thing.count), ("a\"b\\", 3));
+    assert_eq!(thing.rest.get(), r#""\\\"""#);
+}
+
+/// A quote, a backslash and a bracket at every place of a block of the marks, and across two.
+#[test]
+fn blocks_are_read_as_one_text() {
+    for before in 0..200 {
+        let filling = "y".repeat(before);
+        for (written, meant) in [
+            (r"\\", "\\"),
+            (r#"\""#, "\""),
+            (r#"\\\""#, "\\\""),
+            ("{[", "{["),
+            ("é", "é"),
+        ] {
+            let text = format!(r#"{{"x":"{filling}{written}","name":"{filling}{written}"}}"#);
+            let thing: Thing<'_> = from_str(&text).unwrap();
+            assert_eq!(&*thing.name, format!("{filling}{meant}"), "{text}");
+        }
+    }
+}
+
+#[test]
+fn an_error_names_the_field_and_the_place() {
+    for (text, expected) in [
+        ("", "an object was expected, at line 1 column 1"),
+        ("{", "a comma or the end was expected, at line 1 column 2"),
+        (
+            r#"{"name":7}"#,
+            "name: a string was expected, at line 1 column 9",
+        ),
+        (
+            "{\"parts\":[{},\n{\"count\":\"1\"}]}",
+            "parts[1].count: a whole number was expected, at line 2 column 10",
+        ),
+        (
+            r#"{"isOn":1}"#,
+            "isOn: true or false was expected, at line 1 column 9",
+        ),
+        (
+            r#"{"parts":{}}"#,
+            "parts: a list was expected, at line 1 column 10",
+        ),
+        (
+            r#"{"inner":[]}"#,
+            "inner: an object was expected, at line 1 column 10",
+        ),
+        (
+            r#"{"count":1,"count":1}"#,
+            "count: the field is there twice, at line 1 column 20",
+        ),
+        (
+            r#"{"name":"\x"}"#,
+            "name: a string has an escape that JSON does not have, at line 1 column 13",
+        ),
+        (
+            r#"{"name" "a"}"#,
+            "a colon was expected, at line 1 column 9",
+        ),
+        (
+            r#"{"name":"a",}"#,
+            "a value was expected, at line 1 column 13",
+        ),
+        (r"{name:1}", "a key was expected, at line 1 column 2"),
+        (
+            r#"{"name":"a"} {"#,
+            "the end was expected, at line 1 column 14",
+        ),
+        (r#"{"name":"a"#, "a string has no end, at line 1 column 11"),
+        (
+            "{\"x\":\"\n\"}",
+            "a string has a control character that is not escaped, at line 2 column 3",
+        ),
+    ] {
+        assert_eq!(told(text), expected, "{text}");
+    }
+    let error = from_slice::<Thing<'_>>(b"{\"name\":\"\xff\"}").unwrap_err();
+    assert_eq!(error.to_string(), "this is not UTF-8, at line 1 column 10");
+}
+
+#[test]
+fn what_was_skipped_is_checked_where_it_is_written_again() {
+    let thing: Thing<'_> = from_str(r#"{"rest":[1 2]}"#).unwrap();
+    assert!(serde_json::to_string(&thing.rest).is_err());
+}
+
+#[test]
+fn nesting_costs_no_stack_where_it_is_skipped() {
+    let deep = format!(
+        r#"{{"x":{}1{},"name":"n"}}"#,
+        "[".repeat(1 << 20),
+        "]".repeat(1 << 20)
+    );
+    assert_eq!(&*from_str::<Thing<'_>>(&deep).unwrap().name, "n");
+}
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        any::<String>().prop_map(Value::from),
+        r#"[\\"{}\[\]:,a]{0,80}"#.prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 60, 6, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+            prop::collection::vec(("(name|rest|x|[\\\\\"{}]{0,9})", inner), 0..6)
+                .prop_map(|entries| Value::Object(entries.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn every_json_is_read_whole(value in any_json(), pretty in any::<bool>()) {
+        let text = match pretty {
+            true => serde_json::to_string_pretty(&value).unwrap(),
+            false => value.to_string(),
+        };
+        prop_assert_eq!(&from_str::<Value>(&text).unwrap(), &value);
+        let held = json!({"x": value, "name": "behind", "rest": value, "count": 5}).to_string();
+        let thing: Thing<'_> = from_str(&held).unwrap();
+        prop_assert_eq!((&*thing.name, thing.count), ("behind", 5));
+        prop_assert_eq!(thing.rest.get(), value.to_string());
+    }
+
+    #[test]
+    fn text_that_was_cut_is_never_read(value in any_json(), part in 0.0..1.0_f64) {
+        let text = json!({"rest": value}).to_string();
+        let mut end = (text.len() as f64 * part) as usize;
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        prop_assert!(from_str::<Thing<'_>>(&text[..end]).is_err());
+    }
+
+    #[test]
+    fn arbitrary_text_is_read_or_refused(text in any::<String>()) {
+        let _ = from_str::<Thing<'_>>(&text);
+        let _ = from_str::<Value>(&text);
+    }
+}

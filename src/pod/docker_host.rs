@@ -3,11 +3,17 @@
 //! A socket is not the only way to the node's daemon: `DOCKER_HOST=tcp://$(NODE_IP):2375`
 //! with the node's address from the downward API is Docker-outside-of-Docker over TCP.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
 use crate::json::{Raw, Text, fields, from_str};
 use crate::names;
 
 use super::expand::{Environment, Expanded, Piece};
 use super::view::{Container, EnvVar};
+
+static NAME: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(names::DOCKER_HOST));
 
 /// What `DOCKER_HOST` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +28,9 @@ pub enum DockerHost {
 
 /// Where `container`'s `DOCKER_HOST` leads.
 pub fn docker_host(container: &Container<'_>) -> DockerHost {
+    if !container.env.may_have(&NAME) {
+        return DockerHost::Unset;
+    }
     let named = |(_, var): &(usize, &EnvVar<'_>)| &*var.name == names::DOCKER_HOST;
     let Some((index, var)) = container.env.iter().enumerate().rev().find(named) else {
         return DockerHost::Unset;

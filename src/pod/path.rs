@@ -11,6 +11,19 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CleanPath<'a>(Cow<'a, str>);
 
+impl CleanPath<'static> {
+    /// A path that is written clean in this program; [`Self::new`] holds it to that in tests.
+    pub const fn literal(path: &'static str) -> Self {
+        Self(Cow::Borrowed(path))
+    }
+
+    /// Whether cleaning would change it.
+    #[cfg(test)]
+    pub fn is_clean(&self) -> bool {
+        is_clean(&self.0)
+    }
+}
+
 impl<'a> CleanPath<'a> {
     /// Cleans `path`. A relative path is taken from `/`, as the kubelet does with a
     /// `mountPath` (`kubernetes/pkg/kubelet/kubelet_pods.go`, `makeMounts`).
@@ -97,6 +110,16 @@ impl<'a> CleanPath<'a> {
             (0, 1) => None,
             (0, _) => Some(CleanPath(Cow::Borrowed("/"))),
             _ => Some(CleanPath(Cow::Borrowed(&self.0[..cut]))),
+        }
+    }
+
+    /// The path of the first component; `/` for `/`.
+    pub fn first(self) -> Cow<'a, str> {
+        let end = self.0.bytes().skip(1).position(|byte| byte == b'/');
+        match (end, self.0) {
+            (None, path) => path,
+            (Some(end), Cow::Borrowed(path)) => Cow::Borrowed(&path[..=end]),
+            (Some(end), Cow::Owned(path)) => Cow::Owned(path[..=end].to_owned()),
         }
     }
 

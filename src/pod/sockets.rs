@@ -32,22 +32,43 @@ impl Runtime {
 }
 
 /// Where the other runtimes listen. Sources: each project's default configuration.
-const RUNTIMES: [(&str, Runtime); 8] = [
-    ("/run/containerd/containerd.sock", Runtime::Containerd),
+static RUNTIMES: [(CleanPath<'static>, Runtime); 8] = [
     (
-        "/run/docker/containerd/containerd.sock",
+        CleanPath::literal("/run/containerd/containerd.sock"),
         Runtime::Containerd,
     ),
-    ("/run/k3s/containerd/containerd.sock", Runtime::Containerd),
-    ("/run/crio/crio.sock", Runtime::CriO),
-    ("/run/podman/podman.sock", Runtime::Podman),
-    ("/run/podman/io.podman", Runtime::Podman),
-    ("/run/cri-dockerd.sock", Runtime::CriDockerd),
-    ("/run/dockershim.sock", Runtime::CriDockerd),
+    (
+        CleanPath::literal("/run/docker/containerd/containerd.sock"),
+        Runtime::Containerd,
+    ),
+    (
+        CleanPath::literal("/run/k3s/containerd/containerd.sock"),
+        Runtime::Containerd,
+    ),
+    (CleanPath::literal("/run/crio/crio.sock"), Runtime::CriO),
+    (
+        CleanPath::literal("/run/podman/podman.sock"),
+        Runtime::Podman,
+    ),
+    (CleanPath::literal("/run/podman/io.podman"), Runtime::Podman),
+    (
+        CleanPath::literal("/run/cri-dockerd.sock"),
+        Runtime::CriDockerd,
+    ),
+    (
+        CleanPath::literal("/run/dockershim.sock"),
+        Runtime::CriDockerd,
+    ),
 ];
 
 /// The node's Docker clients.
-const CLIENTS: [&str; 2] = ["/usr/bin/docker", "/usr/local/bin/docker"];
+static CLIENTS: [CleanPath<'static>; 2] = [
+    CleanPath::literal("/usr/bin/docker"),
+    CleanPath::literal("/usr/local/bin/docker"),
+];
+
+static PROC: CleanPath<'static> = CleanPath::literal("/proc");
+static RUN: CleanPath<'static> = CleanPath::literal("/run");
 
 /// The Docker socket of every node.
 pub const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
@@ -114,13 +135,12 @@ impl Sockets {
                 return Some(Leads::Ancestor(socket));
             }
         }
-        if CLIENTS.contains(&path.as_str()) {
+        if CLIENTS.contains(path) {
             return Some(Leads::Client);
         }
-        let (_, runtime) = RUNTIMES.iter().find(|(socket, _)| {
-            let socket = CleanPath::new(socket);
-            socket == *path || socket.parent().as_ref() == Some(path)
-        })?;
+        let (_, runtime) = RUNTIMES
+            .iter()
+            .find(|(socket, _)| socket == path || socket.parent().as_ref() == Some(path))?;
         Some(Leads::Runtime(*runtime))
     }
 
@@ -134,17 +154,15 @@ impl Sockets {
 
     /// Whether something that is watched may lie below `path`: a `subPath` decides.
     pub fn may_lie_below(&self, path: &CleanPath<'_>) -> bool {
-        self.socket_may_lie_below(path) || CLIENTS.iter().any(|at| path.holds(&CleanPath::new(at)))
+        self.socket_may_lie_below(path) || CLIENTS.iter().any(|at| path.holds(at))
     }
 
     /// Whether a socket may lie below `path`; `/proc/<pid>/root` leads anywhere.
     pub fn socket_may_lie_below(&self, path: &CleanPath<'_>) -> bool {
         let mut docker = self.docker.iter();
         docker.any(|socket| path.holds(socket) || holds_by_link(path, socket))
-            || RUNTIMES
-                .iter()
-                .any(|(at, _)| path.holds(&CleanPath::new(at)))
-            || CleanPath::new("/proc").holds(path)
+            || RUNTIMES.iter().any(|(at, _)| path.holds(at))
+            || PROC.holds(path)
     }
 }
 
@@ -156,7 +174,7 @@ fn is_runtime_directory(path: &CleanPath<'_>) -> bool {
 
 /// `/var` holds the link `/var/run`, through which `/run` is reached.
 fn holds_by_link(path: &CleanPath<'_>, socket: &CleanPath<'_>) -> bool {
-    path.as_str() == "/var" && CleanPath::new("/run").holds(socket)
+    path.as_str() == "/var" && RUN.holds(socket)
 }
 
 #[cfg(test)]
@@ -172,6 +190,12 @@ mod tests {
             Some(Leads::Runtime(runtime)) => runtime.name().to_owned(),
             None => "nothing".to_owned(),
         }
+    }
+
+    #[test]
+    fn every_watched_path_is_clean() {
+        let runtimes = RUNTIMES.iter().map(|(path, _)| path);
+        assert!(runtimes.chain(&CLIENTS).all(CleanPath::is_clean));
     }
 
     #[test]

@@ -7,8 +7,8 @@
 
 use super::map::{Annotations, Keys, Labels};
 use super::place::{List, Place};
-use super::written::Listed;
-use crate::json::{Raw, Skipped, Text, Verbatim, fields};
+use super::written::{Later, Listed};
+use crate::json::{Error, Raw, Skipped, Step, Text, Verbatim, fields};
 
 /// A Pod, or the template of one.
 #[derive(Debug, Default)]
@@ -163,7 +163,7 @@ pub struct Container<'a> {
     /// What replaces the image's arguments.
     pub args: Vec<Text<'a>>,
     /// Its environment, in order.
-    pub env: Listed<EnvVar<'a>>,
+    pub env: Later<'a, EnvVar<'a>>,
     /// Its mounts.
     pub volume_mounts: Listed<Verbatim<'a, VolumeMount<'a>>>,
     /// What it may do.
@@ -374,6 +374,32 @@ impl<'a> Pod<'a> {
     /// The container at `place`, which must be of this Pod.
     pub fn container(&self, place: Place) -> &Container<'a> {
         &self.list(place.list)[place.index]
+    }
+
+    /// Looks at all that is read only when it is looked at.
+    ///
+    /// # Errors
+    /// Where something cannot be read.
+    pub fn read_all(&self) -> Result<(), Error> {
+        for (_, container) in self.containers() {
+            let Container { env, .. } = container;
+            let _: &[EnvVar<'_>] = env;
+        }
+        self.fault().map_or(Ok(()), Err)
+    }
+
+    /// Why something of the Pod that was looked at could not be read.
+    pub fn fault(&self) -> Option<Error> {
+        self.containers().find_map(|(place, container)| {
+            let fault = container.env.fault()?;
+            let outer = [
+                Step::Field("env"),
+                Step::Item(place.index),
+                Step::Field(place.list.field()),
+                Step::Field("spec"),
+            ];
+            Some(fault.within(outer.into_iter()))
+        })
     }
 
     /// The owner that manages the Pod.

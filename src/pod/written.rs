@@ -4,9 +4,12 @@
 //! `env` are the same to Kubernetes and three things to the author. Kept by reference into
 //! the review's bytes, so that it costs no copy.
 
+use std::cell::OnceCell;
 use std::ops::Deref;
 
-use crate::json::{Read, Reader, Stop};
+use memchr::memmem::Finder;
+
+use crate::json::{Error, Raw, Read, Reader, Stop, from_str};
 
 /// How a list or a mapping was written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,6 +21,74 @@ pub enum Given {
     Null,
     /// As what it is, be it empty.
     Value,
+}
+
+/// A list that is read when it is first looked at: most containers' variables never are.
+///
+/// One that cannot be read is empty, and [`Pod::fault`](super::view::Pod::fault) tells: who has
+/// looked asks there before anything comes of it.
+#[derive(Debug)]
+pub struct Later<'a, T> {
+    json: Raw<'a>,
+    may_be_escaped: bool,
+    items: OnceCell<Result<Vec<T>, Error>>,
+}
+
+impl<T> Default for Later<'_, T> {
+    fn default() -> Self {
+        Self {
+            json: Raw::ABSENT,
+            may_be_escaped: false,
+            items: OnceCell::new(),
+        }
+    }
+}
+
+impl<'a, T> Later<'a, T> {
+    /// How it was written.
+    pub fn given(&self) -> Given {
+        match self.json.get() {
+            "" => Given::Absent,
+            "null" => Given::Null,
+            _ => Given::Value,
+        }
+    }
+
+    /// Whether `word` may stand anywhere in it, without its being read.
+    pub fn may_have(&self, word: &Finder<'_>) -> bool {
+        self.may_be_escaped || word.find(self.json.get().as_bytes()).is_some()
+    }
+
+    /// Why it could not be read, where it was looked at.
+    pub fn fault(&self) -> Option<&Error> {
+        self.items.get()?.as_ref().err()
+    }
+}
+
+impl<'a, T: Read<'a>> Deref for Later<'a, T> {
+    type Target = [T];
+    fn deref(&self) -> &[T] {
+        let items = self.items.get_or_init(|| match self.json.is_absent() {
+            true => Ok(Vec::new()),
+            false => from_str(self.json.get()),
+        });
+        items.as_deref().unwrap_or_default()
+    }
+}
+
+impl<'a, T: Read<'a>> Read<'a> for Later<'a, T> {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Result<(), Stop> {
+        self.may_be_escaped = reader.has_escapes();
+        self.json.read(reader)
+    }
+}
+
+impl<'l, 'a, T: Read<'a>> IntoIterator for &'l Later<'a, T> {
+    type Item = &'l T;
+    type IntoIter = std::slice::Iter<'l, T>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
 }
 
 /// A list, and how it was written.
@@ -78,7 +149,7 @@ impl<'a, T: Read<'a>> Read<'a> for Listed<T> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::json::{Verbatim, fields, from_str};
+    use crate::json::{Verbatim, fields};
 
     #[derive(Default)]
     struct Holder<'a> {

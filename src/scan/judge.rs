@@ -58,8 +58,7 @@ pub fn judge(
         },
     };
     offline::view(setting, &pod, |subject, view| {
-        let outcome = engine::pass(&court.policy, subject, view, Scope::Creation)
-            .map_err(|error| OfflineError::Internal(error.to_string()))?;
+        let outcome = engine::pass(&court.policy, subject, view, Scope::Creation)?;
         let hearing = Hearing {
             candidate,
             subject,
@@ -77,15 +76,15 @@ pub fn judge(
     })?
 }
 
-struct Hearing<'h, 'd> {
+struct Hearing<'h, 'd, 'p> {
     candidate: &'h Candidate<'d>,
     subject: &'h Subject<'h>,
-    pod: &'h Pod<'h>,
+    pod: &'h Pod<'p>,
     outcome: &'h Outcome<'h>,
     agent: Option<Agent>,
 }
 
-impl Hearing<'_, '_> {
+impl Hearing<'_, '_, '_> {
     fn workload(&self) -> Option<Workload> {
         let Outcome {
             action,

@@ -182,7 +182,7 @@ struct Hook {
 
 #[derive(Debug, Serialize)]
 struct Exec {
-    command: Vec<String>,
+    command: Vec<Cow<'static, str>>,
 }
 
 /// How long the daemon may take to answer. A first start writes its storage anew, and a
@@ -191,11 +191,16 @@ const START_SECONDS: u32 = 120;
 
 impl Probe {
     /// Succeeds once the daemon answers at `socket`.
-    pub fn daemon_answers(socket: &str) -> Self {
-        let command = ["docker", "-H", socket, "version"];
+    pub fn daemon_answers(socket: String) -> Self {
+        let command = [
+            "docker".into(),
+            "-H".into(),
+            socket.into(),
+            "version".into(),
+        ];
         Self {
             exec: Exec {
-                command: command.map(str::to_owned).to_vec(),
+                command: command.into(),
             },
             period_seconds: 1,
             timeout_seconds: 10,
@@ -214,7 +219,7 @@ impl Lifecycle {
         Self {
             post_start: Hook {
                 exec: Exec {
-                    command: vec!["/bin/sh".to_owned(), "-c".to_owned(), wait],
+                    command: vec!["/bin/sh".into(), "-c".into(), wait.into()],
                 },
             },
         }

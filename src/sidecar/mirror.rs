@@ -22,38 +22,42 @@ use super::notice::Notice;
 /// Paths that the daemon stands on, with `/var/run` written `/run`: a mount at one, above
 /// one or below one would change the daemon itself, or hide it.
 /// `/run/containerd` is here because dockerd takes over a containerd that it finds there.
-const DAEMON_PATHS: [&str; 26] = [
-    "/bin",
-    "/sbin",
-    "/lib",
-    "/lib64",
-    "/usr/bin",
-    "/usr/sbin",
-    "/usr/lib",
-    "/usr/libexec",
-    "/usr/local/bin",
-    "/usr/local/sbin",
-    "/usr/local/lib",
-    "/usr/local/libexec",
-    "/etc/docker",
-    "/etc/passwd",
-    "/etc/group",
-    "/etc/subuid",
-    "/etc/subgid",
-    "/home/rootless/.config",
-    "/proc",
-    "/sys",
-    "/dev",
-    "/run/dind-injector",
-    "/run/docker",
-    "/run/docker.sock",
-    "/run/containerd",
-    "/var/lib/containerd",
+static DAEMON_PATHS: [CleanPath<'static>; 26] = [
+    CleanPath::literal("/bin"),
+    CleanPath::literal("/sbin"),
+    CleanPath::literal("/lib"),
+    CleanPath::literal("/lib64"),
+    CleanPath::literal("/usr/bin"),
+    CleanPath::literal("/usr/sbin"),
+    CleanPath::literal("/usr/lib"),
+    CleanPath::literal("/usr/libexec"),
+    CleanPath::literal("/usr/local/bin"),
+    CleanPath::literal("/usr/local/sbin"),
+    CleanPath::literal("/usr/local/lib"),
+    CleanPath::literal("/usr/local/libexec"),
+    CleanPath::literal("/etc/docker"),
+    CleanPath::literal("/etc/passwd"),
+    CleanPath::literal("/etc/group"),
+    CleanPath::literal("/etc/subuid"),
+    CleanPath::literal("/etc/subgid"),
+    CleanPath::literal("/home/rootless/.config"),
+    CleanPath::literal("/proc"),
+    CleanPath::literal("/sys"),
+    CleanPath::literal("/dev"),
+    CleanPath::literal("/run/dind-injector"),
+    CleanPath::literal("/run/docker"),
+    CleanPath::literal("/run/docker.sock"),
+    CleanPath::literal("/run/containerd"),
+    CleanPath::literal("/var/lib/containerd"),
 ];
 
 /// Paths below those that are nobody's but the containers'. Builds with emulators mount
 /// `/dev/kvm`; no daemon needs it.
-const FREE_PATHS: [&str; 3] = ["/dev/kvm", "/dev/shm", "/lib/modules"];
+static FREE_PATHS: [CleanPath<'static>; 3] = [
+    CleanPath::literal("/dev/kvm"),
+    CleanPath::literal("/dev/shm"),
+    CleanPath::literal("/lib/modules"),
+];
 
 /// What the sidecar mounts and knows for the sake of the containers.
 #[derive(Debug, Default)]
@@ -216,14 +220,11 @@ impl<'p, 'a> MirrorBuilder<'p, 'a> {
 
     fn covers_daemon(&self, path: &CleanPath<'_>) -> bool {
         let path = key(path);
-        if FREE_PATHS
-            .iter()
-            .any(|free| CleanPath::new(free).holds(&path))
-        {
+        if FREE_PATHS.iter().any(|free| free.holds(&path)) {
             return false;
         }
         let touches = |other: &CleanPath<'static>| path.holds(other) || other.holds(&path);
-        DAEMON_PATHS.iter().any(|at| touches(&CleanPath::new(at))) || self.own.iter().any(touches)
+        DAEMON_PATHS.iter().any(touches) || self.own.iter().any(touches)
     }
 
     /// The path of the node that a `hostPath` mount shows: scripts written for the node's
@@ -384,4 +385,19 @@ impl SubPath {
 /// Two spellings of one place in the sidecar: its `/var/run` is a link to `/run`.
 fn key(path: &CleanPath<'_>) -> CleanPath<'static> {
     path.clone().unlinked().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_path_of_the_daemon_is_clean() {
+        assert!(
+            DAEMON_PATHS
+                .iter()
+                .chain(&FREE_PATHS)
+                .all(CleanPath::is_clean)
+        );
+    }
 }

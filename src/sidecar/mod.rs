@@ -14,3 +14,4 @@ pub mod plan;
 mod planner;
 pub mod profile;
 pub mod quantity;
+mod volume;

@@ -5,6 +5,7 @@
 //! never moved by earlier ones: edits first, then volumes, the sidecar last.
 
 use std::fmt::Display;
+use std::io::Write as _;
 
 use serde::Serialize;
 use serde_json::json;
@@ -13,8 +14,8 @@ use crate::pod::place::List;
 use crate::pod::view::Pod;
 
 use super::container::SidecarMode;
-use super::plan::{ContainerEdit, NewVolume, Plan, VolumeSource};
-use super::profile::Storage;
+use super::plan::{ContainerEdit, Plan};
+use super::volume::Volume;
 
 /// A JSON Patch as JSON text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,35 +113,8 @@ fn write_volumes(
     for index in plan.remove_volumes.iter().rev() {
         writer.remove(format_args!("/spec/volumes/{index}"))?;
     }
-    let volumes: Vec<_> = plan.add_volumes.iter().map(volume).collect();
+    let volumes: Vec<_> = plan.add_volumes.iter().map(Volume::of).collect();
     writer.append("/spec/volumes", pod.spec.volumes.is_empty(), &volumes)
-}
-
-fn volume(volume: &NewVolume<'_>) -> serde_json::Value {
-    let name = &volume.name;
-    match &volume.source {
-        VolumeSource::Shared => json!({"name": name, "emptyDir": {}}),
-        VolumeSource::ConfigMap(config_map) => {
-            json!({"name": name, "configMap": {"name": config_map}})
-        }
-        VolumeSource::Storage(Storage::EmptyDir { size_limit: None }) => {
-            json!({"name": name, "emptyDir": {}})
-        }
-        VolumeSource::Storage(Storage::EmptyDir {
-            size_limit: Some(limit),
-        }) => json!({"name": name, "emptyDir": {"sizeLimit": limit}}),
-        VolumeSource::Storage(Storage::Ephemeral {
-            storage_class,
-            size,
-        }) => {
-            let mut spec = json!({"accessModes": ["ReadWriteOnce"]});
-            if let Some(class) = storage_class {
-                spec["storageClassName"] = json!(class);
-            }
-            spec["resources"] = json!({"requests": {"storage": size}});
-            json!({"name": name, "ephemeral": {"volumeClaimTemplate": {"spec": spec}}})
-        }
-    }
 }
 
 fn write_pod_fields(
@@ -244,13 +218,27 @@ impl Writer {
         self.out.extend_from_slice(br#"{"op":""#);
         self.out.extend_from_slice(op.as_bytes());
         self.out.extend_from_slice(br#"","path":"#);
-        serde_json::to_writer(&mut self.out, &Collected(path))?;
+        self.path(path)?;
         if let Some(value) = value {
             self.out.extend_from_slice(br#","value":"#);
             serde_json::to_writer(&mut self.out, value)?;
         }
         self.out.push(b'}');
         Ok(())
+    }
+
+    /// Most paths have nothing to escape.
+    fn path(&mut self, path: impl Display) -> Result<(), serde_json::Error> {
+        let start = self.out.len();
+        self.out.push(b'"');
+        write!(self.out, "{path}").map_err(serde_json::Error::io)?;
+        let is_plain = |byte: &u8| *byte >= b' ' && *byte != b'"' && *byte != b'\\';
+        if self.out.iter().skip(start + 1).all(is_plain) {
+            self.out.push(b'"');
+            return Ok(());
+        }
+        self.out.truncate(start);
+        serde_json::to_writer(&mut self.out, &Collected(path))
     }
 
     fn finish(mut self) -> Patch {

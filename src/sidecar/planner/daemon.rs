@@ -84,9 +84,8 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
         copied: Vec<EnvEntry<'p>>,
     ) -> Sidecar<'p> {
         let profile = self.order.profile;
-        let containers = self.pod.containers().map(|(_, c)| &*c.name);
-        let name = free_name(names::SIDECAR, &containers.collect());
-        let host = self.docker_host();
+        let containers = || self.pod.containers().map(|(_, c)| &*c.name);
+        let name = free_name(names::SIDECAR, containers);
         let native = self.order.mode == SidecarMode::Native;
         let mut env = flags::environment(profile, self.pod, &self.users);
         env.insert(
@@ -108,8 +107,8 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
             command: (),
             args: flags::arguments(profile),
             env,
-            startup_probe: native.then(|| Probe::daemon_answers(&host)),
-            lifecycle: (!native).then(|| Lifecycle::wait_for_daemon(&host)),
+            startup_probe: native.then(|| Probe::daemon_answers(self.docker_host())),
+            lifecycle: (!native).then(|| Lifecycle::wait_for_daemon(&self.docker_host())),
             resources: ResourceRequirements::new(&self.order.resources, self.pod),
             security_context: SidecarSecurity::new(profile, self.pod),
             termination_message_policy: "FallbackToLogsOnError",

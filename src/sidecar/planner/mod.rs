@@ -21,7 +21,7 @@ use crate::pod::view::Pod;
 use super::group::{self, SocketGroup};
 use super::installed::Installed;
 use super::plan::{ContainerEdit, NewVolume, Order, Plan, VolumeSource};
-use free::{free_directory, free_name, mounts_at, volume_names};
+use free::{free_directory, free_volume, mounts_at};
 
 /// What all steps of one plan agree on.
 pub(super) struct Planner<'i, 'p, 'a> {
@@ -35,8 +35,6 @@ pub(super) struct Planner<'i, 'p, 'a> {
     shared_dir: Cow<'p, str>,
     socket_volume: Cow<'p, str>,
     share_tmp: bool,
-    /// Names that new volumes may not have.
-    volumes: HashSet<&'p str>,
     /// The annotation's containers, and those whose `DOCKER_HOST` is replaced.
     targets: HashSet<Place>,
     replaced: HashSet<Place>,
@@ -63,16 +61,12 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
             .collect();
         users.sort_unstable();
         users.dedup();
-        let volumes = volume_names(pod);
         let (shared_dir, socket_volume) = match installed {
             Some(installed) => (
                 Cow::Owned(installed.shared_dir.as_str().to_owned()),
                 Cow::Borrowed(installed.socket_volume),
             ),
-            None => (
-                free_directory(pod),
-                free_name(names::SOCKET_VOLUME, &volumes),
-            ),
+            None => (free_directory(pod), free_volume(names::SOCKET_VOLUME, pod)),
         };
         let tmp = CleanPath::new("/tmp");
         let shares = order.profile.shared_tmp.unwrap_or(order.swap.is_empty());
@@ -91,7 +85,6 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
             shared_dir,
             socket_volume,
             share_tmp,
-            volumes,
             targets: order.targets.iter().copied().collect(),
             replaced: order
                 .replace_docker_host
@@ -213,6 +206,6 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
     }
 
     fn name_of_new_volume(&self, base: &'static str) -> Cow<'p, str> {
-        free_name(base, &self.volumes)
+        free_volume(base, self.pod)
     }
 }
