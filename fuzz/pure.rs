@@ -6,6 +6,8 @@ pub mod admission;
 pub mod convert;
 #[path = "../src/engine.rs"]
 pub mod engine;
+#[path = "../src/json/mod.rs"]
+pub mod json;
 #[path = "../src/manifest/mod.rs"]
 pub mod manifest;
 #[path = "../src/names.rs"]

@@ -10,12 +10,18 @@ use serde_json::Value;
 use support::{POLICIES, invariants};
 
 fuzz_target!(|body: &[u8]| {
+    // What is skipped of a review is not looked at, so that it need be no JSON.
+    let Ok(asked) = serde_json::from_slice::<Value>(body) else {
+        for policy in &*POLICIES {
+            drop(review(policy, &NoNamespaces, body));
+        }
+        return;
+    };
     for policy in &*POLICIES {
         let Ok(reviewed) = review(policy, &NoNamespaces, body) else {
             continue;
         };
         support::assert(invariants::is_an_answer(policy, body, &reviewed));
-        let asked: Value = serde_json::from_slice(body).expect("a review is JSON");
         if asked["request"]["operation"] == "CREATE" && asked["request"]["object"].is_object() {
             support::assert(invariants::of_a_pass(policy, &asked["request"]["object"]));
         }

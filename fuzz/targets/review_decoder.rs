@@ -1,11 +1,14 @@
-//! Any bytes to the decoders of both paths: no panic, errors that are short.
+//! Any bytes to the decoders of both paths: no panic, errors that are short, and a document that
+//! is what `serde_json` reads.
 #![no_main]
 
 use dind_injector::admission::review::decode;
 use dind_injector::admission::reviewer::NoNamespaces;
 use dind_injector::admission::workload::warn;
+use dind_injector::json;
 use dind_injector::policy::Policy;
 use libfuzzer_sys::fuzz_target;
+use serde_json::Value;
 use std::sync::LazyLock;
 
 static POLICY: LazyLock<Policy> = LazyLock::new(Policy::builtin);
@@ -17,4 +20,6 @@ fuzz_target!(|body: &[u8]| {
     for error in [decoded.err(), warned.err()].into_iter().flatten() {
         assert!(error.len() < 4096, "an error of {} bytes", error.len());
     }
+    let ours: Option<Value> = json::from_slice(body).ok();
+    assert_eq!(ours, serde_json::from_slice(body).ok());
 });
