@@ -64,6 +64,8 @@ impl<T> Deref for Verbatim<'_, T> {
 }
 
 impl<'a, T: Read<'a>> Read<'a> for Verbatim<'a, T> {
+    const NULL_AS_ITEM: bool = T::NULL_AS_ITEM;
+
     fn read(&mut self, reader: &mut Reader<'a>) -> Result<(), Stop> {
         let start = reader.start();
         self.value.read(reader)?;

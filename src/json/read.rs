@@ -7,6 +7,9 @@ use super::reader::{Reader, Stop};
 
 /// A value that can be read from JSON. `null` leaves it as it is.
 pub trait Read<'a>: Default {
+    /// Whether `null` is one as an item of a list, where it stands for nothing that was left out.
+    const NULL_AS_ITEM: bool = true;
+
     /// Reads the value where `reader` is.
     ///
     /// # Errors
@@ -67,6 +70,10 @@ impl<'a, T: Read<'a>> Read<'a> for Vec<T> {
         reader.open(b'[', What::List)?;
         let mut is_first = true;
         while reader.item(&mut is_first)? {
+            if !T::NULL_AS_ITEM && reader.null()? {
+                let stop = reader.stop(What::Object);
+                return Err(reader.in_item(stop, self.len()));
+            }
             self.push(T::default());
             if let Some(last) = self.last_mut() {
                 last.read(reader)
@@ -85,6 +92,8 @@ macro_rules! fields {
         impl<'a $($(, $held: $crate::json::Read<'a>)*)?> $crate::json::Read<'a>
             for $type $(<$of $(, $held)*>)?
         {
+            const NULL_AS_ITEM: bool = false;
+
             fn read(
                 &mut self,
                 reader: &mut $crate::json::Reader<'a>,

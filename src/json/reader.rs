@@ -55,7 +55,7 @@ impl<'a> Reader<'a> {
     }
 
     #[cold]
-    fn stop(&mut self, what: What) -> Stop {
+    pub(super) fn stop(&mut self, what: What) -> Stop {
         self.fault = Some((what, self.at));
         Stop
     }
