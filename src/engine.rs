@@ -121,14 +121,14 @@ pub fn pass<'p>(
             }
         }
     };
-    match pod.fault() {
-        Some(fault) => Err(PassError::Malformed(fault)),
-        None => Ok(Outcome {
-            action,
-            rule,
-            notices,
-            findings,
-            judgments,
-        }),
+    if let Some(fault) = pod.fault() {
+        return Err(PassError::Malformed(fault));
     }
+    Ok(Outcome {
+        action,
+        rule,
+        notices,
+        findings,
+        judgments,
+    })
 }

@@ -78,8 +78,7 @@ pub fn view<T>(
 ) -> Result<T, OfflineError> {
     let object = pod.pod.as_ref().map_err(Clone::clone)?;
     let json = to_json(object)?;
-    let view: Pod<'_> =
-        from_str(&json).map_err(|error| OfflineError::Pod(error.without_place().to_string()))?;
+    let view: Pod<'_> = from_str(&json).map_err(PassError::Malformed)?;
     // A person is told of what no review would look at, too.
     view.read_all().map_err(PassError::Malformed)?;
     let named = view.metadata().namespace.to_string();

@@ -11,14 +11,9 @@ use support::{POLICIES, invariants};
 
 fuzz_target!(|body: &[u8]| {
     // What is skipped of a review is not looked at, so that it need be no JSON.
-    let Ok(asked) = serde_json::from_slice::<Value>(body) else {
-        for policy in &*POLICIES {
-            drop(review(policy, &NoNamespaces, body));
-        }
-        return;
-    };
+    let asked: Option<Value> = serde_json::from_slice(body).ok();
     for policy in &*POLICIES {
-        let Ok(reviewed) = review(policy, &NoNamespaces, body) else {
+        let (Ok(reviewed), Some(asked)) = (review(policy, &NoNamespaces, body), &asked) else {
             continue;
         };
         support::assert(invariants::is_an_answer(policy, body, &reviewed));

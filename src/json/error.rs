@@ -70,7 +70,7 @@ impl Error {
 
     /// The same error of a text that is a part of a larger one: where it is in that.
     #[must_use]
-    pub(crate) fn within(&self, outer: impl Iterator<Item = Step>) -> Self {
+    pub(crate) fn within(&self, outer: impl IntoIterator<Item = Step>) -> Self {
         let steps = self.steps.iter().copied().chain(outer).collect();
         Self { steps, ..*self }
     }

@@ -149,9 +149,13 @@ impl Lanes {
     #[inline]
     fn equal(&self, byte: u8) -> u64 {
         let byte = u8x16::splat(byte);
-        let [a, b, c, d] = self
-            .0
-            .map(|lane| u64::from(lane.simd_eq(byte).to_bitmask()));
+        self.bits(|lane| lane.simd_eq(byte))
+    }
+
+    /// A bit for each byte of which `holds` makes all ones.
+    #[inline]
+    fn bits(&self, holds: impl Fn(u8x16) -> u8x16) -> u64 {
+        let [a, b, c, d] = self.0.map(|lane| u64::from(holds(lane).to_bitmask()));
         a | b << 16 | c << 32 | d << 48
     }
 
@@ -165,11 +169,7 @@ impl Lanes {
 
     /// A bit for each control character.
     fn control(&self) -> u64 {
-        let [a, b, c, d] = self.0.map(|lane| {
-            let least = lane.min(LAST_CONTROL);
-            u64::from(least.simd_eq(lane).to_bitmask())
-        });
-        a | b << 16 | c << 32 | d << 48
+        self.bits(|lane| lane.min(LAST_CONTROL).simd_eq(lane))
     }
 
     /// A bit for each of `[`, `]`, `{` and `}`. The two kinds differ in one bit.

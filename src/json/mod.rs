@@ -18,7 +18,7 @@ pub use raw::{Raw, Verbatim};
 pub(crate) use read::fields;
 pub use read::{Read, Skipped};
 pub use reader::{Reader, Stop};
-pub use text::Text;
+pub use text::{Text, is_plain};
 
 /// Reads a `T` from the whole of `text`.
 ///

@@ -16,9 +16,6 @@ use super::reader::{Reader, Stop};
 pub struct Raw<'a>(&'a str);
 
 impl<'a> Raw<'a> {
-    /// Of nothing.
-    pub const ABSENT: Self = Self("");
-
     pub(super) fn new(json: &'a str) -> Self {
         Self(json)
     }

@@ -67,7 +67,7 @@ impl<'a, T: Read<'a>> Read<'a> for Vec<T> {
         if reader.null()? {
             return Ok(());
         }
-        reader.open(b'[', What::List)?;
+        reader.list()?;
         let mut is_first = true;
         while reader.item(&mut is_first)? {
             if !T::NULL_AS_ITEM && reader.null()? {
@@ -116,15 +116,15 @@ macro_rules! fields {
             }
         }
     };
-    (@ $index:ident, $at:expr, $reader:ident, $field:ident $(, $more:ident)*) => {
+    (@ $index:ident, $at:expr, $reader:ident, $field:ident) => {
+        $crate::json::Read::read($field, $reader)
+    };
+    (@ $index:ident, $at:expr, $reader:ident, $field:ident, $($more:ident),+) => {
         if $index == $at {
             $crate::json::Read::read($field, $reader)
         } else {
-            $crate::json::fields!(@ $index, $at + 1, $reader, $($more),*)
+            $crate::json::fields!(@ $index, $at + 1, $reader, $($more),+)
         }
-    };
-    (@ $index:ident, $at:expr, $reader:ident,) => {
-        $reader.skip()
     };
 }
 pub(crate) use fields;

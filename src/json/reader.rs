@@ -261,22 +261,35 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Takes an opening bracket.
+    /// Takes the opening bracket of a list.
     #[inline]
-    pub(super) fn open(&mut self, bracket: u8, what: What) -> Result<(), Stop> {
-        self.take(bracket, what)
+    pub(super) fn list(&mut self) -> Result<(), Stop> {
+        self.take(b'[', What::List)
     }
 
-    /// Takes the opening bracket of an object.
-    #[inline]
-    pub(crate) fn object(&mut self) -> Result<(), Stop> {
-        self.take(b'{', What::Object)
+    /// Takes an object with any keys: `each` takes the value of each key. Says whether it was
+    /// there, and no `null`.
+    pub(crate) fn entries(
+        &mut self,
+        mut each: impl FnMut(&mut Self, Text<'a>) -> Result<(), Stop>,
+    ) -> Result<bool, Stop> {
+        if self.null()? {
+            return Ok(false);
+        }
+        self.take(b'{', What::Object)?;
+        let mut is_first = true;
+        while self.more(b'}', &mut is_first)? {
+            let key = self.text_or(What::Key)?;
+            self.take(b':', What::Colon)?;
+            each(self, key)?;
+        }
+        Ok(true)
     }
 
     /// Takes the opening bracket of an object with fields.
     #[inline]
     pub(crate) fn fields(&mut self) -> Result<Fields, Stop> {
-        self.object()?;
+        self.take(b'{', What::Object)?;
         Ok(Fields {
             seen: 0,
             next: 0,
@@ -335,17 +348,6 @@ impl<'a> Reader<'a> {
     fn looked_up(&mut self, names: &[&'static str]) -> Result<Option<usize>, Stop> {
         let key = self.text_or(What::Key)?;
         Ok(names.iter().position(|name| *name == &*key))
-    }
-
-    /// Takes the next key of an object and its colon; none, and the bracket, at the end.
-    #[inline]
-    pub(crate) fn key(&mut self, is_first: &mut bool) -> Result<Option<Text<'a>>, Stop> {
-        if !self.more(b'}', is_first)? {
-            return Ok(None);
-        }
-        let key = self.text_or(What::Key)?;
-        self.take(b':', What::Colon)?;
-        Ok(Some(key))
     }
 
     /// Whether there is one more item in a list; takes the bracket at the end.

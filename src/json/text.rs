@@ -11,6 +11,12 @@ use serde::ser::{Serialize, Serializer};
 use super::read::Read;
 use super::reader::{Reader, Stop};
 
+/// Whether JSON writes a string of these bytes as it is, between quotes.
+pub fn is_plain(text: &[u8]) -> bool {
+    text.iter()
+        .all(|byte| *byte >= b' ' && *byte != b'"' && *byte != b'\\')
+}
+
 /// A string, borrowed from the text unless it was escaped there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Text<'a>(pub Cow<'a, str>);

@@ -14,6 +14,7 @@ use tracing_subscriber::layer::{Context, Layer};
 
 use super::sink::SinkWriter;
 use crate::calendar::calendar;
+use crate::json::is_plain;
 
 /// Writes every event that the filter lets through.
 #[derive(Debug)]
@@ -99,8 +100,7 @@ impl Fields<'_> {
 
 /// A name or text without anything to escape, as nearly all are, is copied.
 fn string(line: &mut Vec<u8>, text: &str) {
-    let plain = |byte: &u8| *byte >= b' ' && *byte != b'"' && *byte != b'\\';
-    if text.as_bytes().iter().all(plain) {
+    if is_plain(text.as_bytes()) {
         line.push(b'"');
         line.extend_from_slice(text.as_bytes());
         line.push(b'"');

@@ -55,22 +55,19 @@ impl<'a> Labels<'a> {
         reader: &mut Reader<'a>,
         keep: impl Fn(&str) -> bool,
     ) -> Result<(), Stop> {
-        if reader.null()? {
-            self.given = Given::Null;
-            return Ok(());
-        }
-        self.given = Given::Value;
-        reader.object()?;
-        let mut is_first = true;
-        while let Some(key) = reader.key(&mut is_first)? {
-            if keep(&key) {
-                let mut value = Text::EMPTY;
-                value.read(reader)?;
-                self.entries.push((key, value));
-            } else {
-                reader.skip()?;
+        let is_there = reader.entries(|reader, key| {
+            if !keep(&key) {
+                return reader.skip();
             }
-        }
+            let mut value = Text::EMPTY;
+            value.read(reader)?;
+            self.entries.push((key, value));
+            Ok(())
+        })?;
+        self.given = match is_there {
+            true => Given::Value,
+            false => Given::Null,
+        };
         Ok(())
     }
 }
@@ -134,15 +131,11 @@ impl Keys<'_> {
 
 impl<'a> Read<'a> for Keys<'a> {
     fn read(&mut self, reader: &mut Reader<'a>) -> Result<(), Stop> {
-        if reader.null()? {
-            return Ok(());
-        }
-        reader.object()?;
-        let mut is_first = true;
-        while let Some(key) = reader.key(&mut is_first)? {
+        reader.entries(|reader, key| {
             reader.skip()?;
             self.0.push(key);
-        }
+            Ok(())
+        })?;
         Ok(())
     }
 }

@@ -398,7 +398,7 @@ impl<'a> Pod<'a> {
                 Step::Field(place.list.field()),
                 Step::Field("spec"),
             ];
-            Some(fault.within(outer.into_iter()))
+            Some(fault.within(outer))
         })
     }
 

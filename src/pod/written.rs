@@ -27,21 +27,11 @@ pub enum Given {
 ///
 /// One that cannot be read is empty, and [`Pod::fault`](super::view::Pod::fault) tells: who has
 /// looked asks there before anything comes of it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Later<'a, T> {
     json: Raw<'a>,
     may_be_escaped: bool,
     items: OnceCell<Result<Vec<T>, Error>>,
-}
-
-impl<T> Default for Later<'_, T> {
-    fn default() -> Self {
-        Self {
-            json: Raw::ABSENT,
-            may_be_escaped: false,
-            items: OnceCell::new(),
-        }
-    }
 }
 
 impl<'a, T> Later<'a, T> {

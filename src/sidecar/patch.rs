@@ -10,6 +10,7 @@ use std::io::Write as _;
 use serde::Serialize;
 use serde_json::json;
 
+use crate::json::is_plain;
 use crate::pod::place::List;
 use crate::pod::view::Pod;
 
@@ -232,8 +233,7 @@ impl Writer {
         let start = self.out.len();
         self.out.push(b'"');
         write!(self.out, "{path}").map_err(serde_json::Error::io)?;
-        let is_plain = |byte: &u8| *byte >= b' ' && *byte != b'"' && *byte != b'\\';
-        if self.out.iter().skip(start + 1).all(is_plain) {
+        if is_plain(&self.out[start + 1..]) {
             self.out.push(b'"');
             return Ok(());
         }
