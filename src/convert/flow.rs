@@ -41,7 +41,7 @@ impl Writer<'_> {
                     };
                     let found = entries.iter().find(|e| e.is_old && e.key == *key);
                     olds.push(Old {
-                        range: key_at.start..position.node.end.max(key_at.end),
+                        range: key_at.start..position.node.end,
                         node: found.map(|entry| &entry.node),
                         pointer,
                         was,
@@ -129,7 +129,8 @@ impl Writer<'_> {
         };
         let mut text = to_flow(value, self.with(spacing));
         if at.node.is_empty() {
-            text.insert(0, ' ');
+            let is_bare = at.key.as_ref().is_some_and(|key| key.end == at.node.start);
+            text.insert_str(0, if is_bare { ": " } else { " " });
         }
         self.edits.replace(at.node.clone(), text);
     }
@@ -193,9 +194,15 @@ impl Writer<'_> {
                 None => to_flow(&new.value, flow),
             };
             match new.after.and_then(|after| olds.get(after)) {
-                Some(after) => self
-                    .edits
-                    .insert(after.range.end, format!("{separator}{text}")),
+                Some(after) => {
+                    // A comma close to a colon would be no comma for every parser.
+                    let blank = match self.text.get(after.range.clone()).ends_with(':') {
+                        true => " ",
+                        false => "",
+                    };
+                    let text = format!("{blank}{separator}{text}");
+                    self.edits.insert(after.range.end, text);
+                }
                 None => {
                     let start = olds.first().map_or(at.node.end, |old| old.range.start);
                     self.edits.insert(start, format!("{text}{separator}"));

@@ -30,7 +30,8 @@ pub struct Position {
     /// The bytes of the key, quotes included, where the node is a mapping's entry.
     pub key: Option<Range<usize>>,
     /// The bytes of the node, from its first (an anchor or tag included) to the end of its last
-    /// content, without trailing blanks and comments. Empty where null is not written out.
+    /// content, without trailing blanks and comments. Where null is not written out it is empty, and
+    /// stands behind the colon or dash that it would follow; behind its key where even that is left out.
     pub node: Range<usize>,
     /// How the node came to be there.
     pub origin: Origin,

@@ -102,9 +102,25 @@ impl<'t> Source<'t> {
         start + node.trim_end_matches([' ', '\t', '\r', '\n']).len()
     }
 
-    /// Where a null that is not written out would stand: after its `:` or `-`, if the parser points
-    /// there.
-    pub fn unwritten(&self, span: Span) -> usize {
+    /// Whether a plain scalar stands in the text. The parser says `~` for a null that does not.
+    pub fn is_written(&self, scalar: &str, span: Span) -> bool {
+        let (start, end) = (self.byte(span.start), self.byte(span.end));
+        let text = self.text.get(start..end).unwrap_or_default();
+        !scalar.is_empty() && (scalar != "~" || text.starts_with('~'))
+    }
+
+    /// Where a null that is not written out would stand: after the `:` of its key, or behind a key
+    /// that has none; without a key after its `-`, if the parser points there.
+    pub fn unwritten(&self, key: Option<Span>, span: Span) -> usize {
+        if let Some(key) = key {
+            let end = self.byte(key.end);
+            let rest = self.text.get(end..).unwrap_or_default();
+            let blanks = rest.len() - rest.trim_start_matches([' ', '\t', '\r', '\n']).len();
+            return match rest.as_bytes().get(blanks) {
+                Some(b':') => end + blanks + 1,
+                _ => end,
+            };
+        }
         let start = self.byte(span.start);
         match self.text.as_bytes().get(start) {
             Some(b':' | b'-' | b'?') => start + 1,

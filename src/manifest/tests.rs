@@ -496,3 +496,21 @@ fn what_any_yaml_reader_might_retype_is_quoted() {
         assert_eq!(to_yaml(&json!(text)), format!("{text}\n"));
     }
 }
+
+#[test]
+fn an_unwritten_null_stands_behind_its_colon() {
+    for (text, pointer, at) in [
+        ("{a: b, c: }", "/c", 9),
+        ("{a: b, c:}", "/c", 9),
+        ("{a: b, \"c\" : , d: e}", "/c", 12),
+        ("{a: b, c}", "/c", 8),
+        ("{c, a: b}", "/c", 2),
+        ("c: # none\na: b\n", "/c", 2),
+        ("a: b\nc:\n", "/c", 7),
+        ("? c\n: \na: b\n", "/c", 5),
+        ("? c\na: b\n", "/c", 3),
+        ("- a\n-\n", "/1", 5),
+    ] {
+        assert_eq!(position(text, pointer).node, at..at, "{text:?}");
+    }
+}

@@ -103,8 +103,8 @@ impl<'t> Reader<'t> {
         };
         let (value, anchor, origin) = match event {
             Event::Scalar(text, style, anchor, tag) => {
-                let written =
-                    !text.is_empty() || style != ScalarStyle::Plain || anchor != 0 || tag.is_some();
+                let is_bare = style == ScalarStyle::Plain && anchor == 0 && tag.is_none();
+                let written = !is_bare || self.source.is_written(&text, span);
                 let scalar = self.scalar(text, style, tag.as_deref(), span)?;
                 let value = match scalar.into_value() {
                     Ok(value) => value,
@@ -313,7 +313,11 @@ impl<'t> Reader<'t> {
 
     /// As [`Reader::record`], for a null that nothing in the text stands for.
     fn record_unwritten(&mut self, key: Option<Span>, span: Span) {
-        let at = self.source.unwritten(span);
+        if self.positions.is_none() {
+            return;
+        }
+        let at = self.source.unwritten(key, span);
+        self.end = self.end.max(at);
         self.insert(key, span, at..at, self.style());
     }
 
