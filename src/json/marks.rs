@@ -1,9 +1,10 @@
 //! Where the strings and the brackets of a JSON text are.
 //!
 //! One bit a byte, sixty-four bytes a block: the quotes that begin and end strings, and the
-//! brackets that are in none. The method is that of simdjson's first stage (Langdale and
+//! brackets, opening and closing, that are in none. The method is that of simdjson's first stage (Langdale and
 //! Lemire, "Parsing Gigabytes of JSON per Second", 2019).
 
+use memchr::memmem;
 use wide::u8x16;
 
 use super::error::What;
@@ -18,15 +19,27 @@ const BLOCK: usize = 64;
 #[derive(Clone, Copy, Debug)]
 struct Block {
     quotes: u64,
-    brackets: u64,
+    opening: u64,
+    closing: u64,
+}
+
+/// What of a text's strings may be written as escapes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Escapes {
+    /// Nothing.
+    #[default]
+    None,
+    /// Quotes, backslashes, slashes and control characters.
+    Short,
+    /// Anything, by its number.
+    Any,
 }
 
 /// The marks of a text.
 #[derive(Debug)]
 pub(super) struct Marks {
     blocks: Vec<Block>,
-    /// Whether there is a backslash anywhere.
-    has_escapes: bool,
+    escapes: Escapes,
 }
 
 /// Looks through a text, block by block, with what a block must know of those before it.
@@ -56,40 +69,65 @@ impl Marks {
             } => Err(What::Control),
             Scan { inside: 0, .. } => Ok(Self {
                 blocks,
-                has_escapes: scan.has_escapes,
+                escapes: match scan.has_escapes {
+                    false => Escapes::None,
+                    true if memmem::find(text.as_bytes(), b"\\u").is_none() => Escapes::Short,
+                    true => Escapes::Any,
+                },
             }),
             _ => Err(What::Unclosed),
         }
     }
 
-    /// Whether any string may have an escape.
-    pub(super) fn has_escapes(&self) -> bool {
-        self.has_escapes
+    /// What of the strings may be written as escapes.
+    pub(super) fn escapes(&self) -> Escapes {
+        self.escapes
     }
 
     /// The first quote behind `at`.
     #[inline]
     pub(super) fn quote_after(&self, at: usize) -> Option<usize> {
-        self.first_after(at, |block| block.quotes)
-    }
-
-    /// The first bracket behind `at` that is in no string.
-    #[inline]
-    pub(super) fn bracket_after(&self, at: usize) -> Option<usize> {
-        self.first_after(at, |block| block.brackets)
-    }
-
-    #[inline]
-    fn first_after(&self, at: usize, marks: impl Fn(&Block) -> u64) -> Option<usize> {
-        let next = at + 1;
-        let mut index = next / BLOCK;
-        let mut bits = marks(self.blocks.get(index)?) & (u64::MAX << (next % BLOCK));
+        let mut index = at / BLOCK;
+        let mut bits = self.blocks.get(index)?.quotes & behind(at);
         while bits == 0 {
             index += 1;
-            bits = marks(self.blocks.get(index)?);
+            bits = self.blocks.get(index)?.quotes;
         }
         Some(index * BLOCK + bits.trailing_zeros() as usize)
     }
+
+    /// The bracket that closes the one at `at`, whatever its kind. Brackets are counted block by
+    /// block, and only where it may be told apart.
+    pub(super) fn close_of(&self, at: usize) -> Option<usize> {
+        let mut index = at / BLOCK;
+        let first = self.blocks.get(index)?;
+        let (mut opening, mut closing) = (first.opening & behind(at), first.closing & behind(at));
+        let mut depth = 1;
+        loop {
+            if closing.count_ones() >= depth {
+                while closing != 0 {
+                    let before = (closing & closing.wrapping_neg()) - 1;
+                    depth += (opening & before).count_ones();
+                    depth -= 1;
+                    if depth == 0 {
+                        return Some(index * BLOCK + closing.trailing_zeros() as usize);
+                    }
+                    opening &= !before;
+                    closing &= closing - 1;
+                }
+            }
+            depth = depth + opening.count_ones() - closing.count_ones();
+            index += 1;
+            let block = self.blocks.get(index)?;
+            (opening, closing) = (block.opening, block.closing);
+        }
+    }
+}
+
+/// Ones for the bytes of a block that are behind `at`.
+#[inline]
+fn behind(at: usize) -> u64 {
+    (u64::MAX << (at % BLOCK)) << 1
 }
 
 impl Scan {
@@ -112,9 +150,11 @@ impl Scan {
         if lanes.have_control() {
             self.has_control |= lanes.control() & strings != 0;
         }
+        let folded = lanes.folded();
         Block {
             quotes,
-            brackets: lanes.brackets() & !strings,
+            opening: folded.equal(b'{') & !strings,
+            closing: folded.equal(b'}') & !strings,
         }
     }
 
@@ -172,11 +212,10 @@ impl Lanes {
         self.bits(|lane| lane.min(LAST_CONTROL).simd_eq(lane))
     }
 
-    /// A bit for each of `[`, `]`, `{` and `}`. The two kinds differ in one bit.
+    /// With `[` as `{`, and `]` as `}`: they differ in one bit, which no other byte makes one of them.
     #[inline]
-    fn brackets(&self) -> u64 {
-        let folded = Self(self.0.map(|lane| lane | u8x16::splat(0x20)));
-        folded.equal(b'{') | folded.equal(b'}')
+    fn folded(&self) -> Self {
+        Self(self.0.map(|lane| lane | u8x16::splat(0x20)))
     }
 }
 

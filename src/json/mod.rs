@@ -7,18 +7,22 @@
 
 mod error;
 mod marks;
+mod part;
 mod raw;
 mod read;
 mod reader;
 mod text;
+mod word;
 
 pub use error::Error;
 pub(crate) use error::Step;
+pub use part::Part;
 pub use raw::{Raw, Verbatim};
 pub(crate) use read::fields;
 pub use read::{Read, Skipped};
 pub use reader::{Reader, Stop};
 pub use text::{Text, is_plain};
+pub use word::Word;
 
 /// Reads a `T` from the whole of `text`.
 ///

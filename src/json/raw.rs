@@ -8,8 +8,10 @@ use std::ops::Deref;
 use serde::ser::{Error as _, Serialize, Serializer};
 use serde_json::value::RawValue;
 
+use super::marks::Escapes;
 use super::read::Read;
 use super::reader::{Reader, Stop};
+use super::word::Word;
 
 /// A value as it was written, or nothing where it was not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,7 +52,15 @@ impl Serialize for Raw<'_> {
 pub struct Verbatim<'a, T> {
     /// The JSON, as it was written.
     pub json: Raw<'a>,
+    escapes: Escapes,
     value: T,
+}
+
+impl<T> Verbatim<'_, T> {
+    /// Whether a string that is `word`, or has it, may be in it.
+    pub fn may_have(&self, word: &Word<'_>) -> bool {
+        word.may_be_in(self.json.get(), self.escapes)
+    }
 }
 
 impl<T> Deref for Verbatim<'_, T> {
@@ -67,6 +77,7 @@ impl<'a, T: Read<'a>> Read<'a> for Verbatim<'a, T> {
         let start = reader.start();
         self.value.read(reader)?;
         self.json = reader.since(start);
+        self.escapes = reader.escapes();
         Ok(())
     }
 }

@@ -62,6 +62,14 @@ impl<'a, T: Read<'a>> Read<'a> for Option<T> {
     }
 }
 
+impl<'a, T: Read<'a>> Read<'a> for Box<T> {
+    const NULL_AS_ITEM: bool = T::NULL_AS_ITEM;
+
+    fn read(&mut self, reader: &mut Reader<'a>) -> Result<(), Stop> {
+        T::read(self, reader)
+    }
+}
+
 impl<'a, T: Read<'a>> Read<'a> for Vec<T> {
     fn read(&mut self, reader: &mut Reader<'a>) -> Result<(), Stop> {
         if reader.null()? {

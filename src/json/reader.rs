@@ -4,11 +4,13 @@
 //! the way back is short; where, is put together on it.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 
 use serde_json::Value;
 
 use super::error::{Error, Step, What};
-use super::marks::Marks;
+use super::marks::{Escapes, Marks};
+use super::part::Part;
 use super::raw::Raw;
 use super::text::Text;
 
@@ -28,7 +30,7 @@ pub(crate) struct Fields {
 /// A place in a text.
 pub struct Reader<'a> {
     text: &'a str,
-    marks: Marks,
+    marks: Rc<Marks>,
     at: usize,
     fault: Option<(What, usize)>,
     steps: Vec<Step>,
@@ -39,13 +41,18 @@ impl<'a> Reader<'a> {
     pub(super) fn new(text: &'a str) -> Result<Self, Error> {
         let marks = Marks::of(text)
             .map_err(|what| Error::new(text.as_bytes(), text.len(), what, Vec::new()))?;
-        Ok(Self {
+        Ok(Self::at(text, Rc::new(marks), 0))
+    }
+
+    /// At a place in a text that is marked.
+    pub(super) fn at(text: &'a str, marks: Rc<Marks>, at: usize) -> Self {
+        Self {
             text,
             marks,
-            at: 0,
+            at,
             fault: None,
             steps: Vec::new(),
-        })
+        }
     }
 
     /// What has stopped it.
@@ -157,7 +164,7 @@ impl<'a> Reader<'a> {
     #[inline(always)]
     fn text_or(&mut self, what: What) -> Result<Text<'a>, Stop> {
         let written = self.string(what)?;
-        if self.marks.has_escapes() {
+        if self.marks.escapes() != Escapes::None {
             return self.unescaped(written);
         }
         Ok(Text::from(written))
@@ -188,9 +195,16 @@ impl<'a> Reader<'a> {
             .map_err(|_| self.stop(What::Escape))
     }
 
-    /// Whether any string of the text may have an escape.
-    pub(crate) fn has_escapes(&self) -> bool {
-        self.marks.has_escapes()
+    /// What of the text's strings may be written as escapes.
+    pub(super) fn escapes(&self) -> Escapes {
+        self.marks.escapes()
+    }
+
+    /// Takes any value, to be read later.
+    pub(crate) fn part(&mut self) -> Result<Part<'a>, Stop> {
+        let start = self.start();
+        self.skip()?;
+        Ok(Part::new(self.text, Rc::clone(&self.marks), start..self.at))
     }
 
     /// Takes any value, as it was written.
@@ -227,7 +241,13 @@ impl<'a> Reader<'a> {
                 Some(end) => self.at = end + 1,
                 None => return Err(self.stop(What::Unclosed)),
             },
-            Some(b'{' | b'[') => self.skip_brackets()?,
+            Some(b'{' | b'[') => match self.marks.close_of(self.at) {
+                Some(end) => self.at = end + 1,
+                None => {
+                    self.at = self.text.len();
+                    return Err(self.stop(What::Comma));
+                }
+            },
             Some(b't') => self.word("true", What::Value)?,
             Some(b'f') => self.word("false", What::Value)?,
             Some(b'n') => self.word("null", What::Value)?,
@@ -239,25 +259,6 @@ impl<'a> Reader<'a> {
             }
             _ => return Err(self.stop(What::Value)),
         }
-        Ok(())
-    }
-
-    fn skip_brackets(&mut self) -> Result<(), Stop> {
-        let bytes = self.text.as_bytes();
-        let mut depth = 1_usize;
-        let mut at = self.at;
-        while depth > 0 {
-            let Some(next) = self.marks.bracket_after(at) else {
-                self.at = bytes.len();
-                return Err(self.stop(What::Comma));
-            };
-            at = next;
-            match bytes.get(at) {
-                Some(b'{' | b'[') => depth += 1,
-                _ => depth -= 1,
-            }
-        }
-        self.at = at + 1;
         Ok(())
     }
 

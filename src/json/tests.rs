@@ -15,12 +15,6 @@ struct Thing<'a> {
     inner: Option<Box<Thing<'a>>>,
 }
 
-impl<'a> Read<'a> for Box<Thing<'a>> {
-    fn read(&mut self, reader: &mut Reader<'a>) -> Result<(), Stop> {
-        (**self).read(reader)
-    }
-}
-
 fields!(Thing<'a> {
     "name" => name,
     "count" => count,
@@ -200,5 +194,91 @@ proptest! {
     fn arbitrary_text_is_read_or_refused(text in any::<String>()) {
         let _ = from_str::<Thing<'_>>(&text);
         let _ = from_str::<Value>(&text);
+    }
+}
+
+#[derive(Default)]
+struct Late<'a>(Option<Part<'a>>);
+
+impl<'a> Read<'a> for Late<'a> {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Result<(), Stop> {
+        self.0 = Some(reader.part()?);
+        Ok(())
+    }
+}
+
+fn parts(text: &str) -> Vec<Part<'_>> {
+    let parts: Vec<Late<'_>> = from_str(text).unwrap();
+    parts.into_iter().filter_map(|part| part.0).collect()
+}
+
+#[test]
+fn a_part_is_read_as_it_would_have_been_at_once() {
+    let text = r#"[ {"name":"a","parts":[{"count":1}]} , 7, {"name" : "b"}, {"name":[]}]"#;
+    let parts = parts(text);
+    let names = [0, 2].map(|at| parts[at].read::<Thing<'_>>().unwrap().name.to_string());
+    assert_eq!(names, ["a", "b"]);
+    assert_eq!(parts[0].get(), r#"{"name":"a","parts":[{"count":1}]}"#);
+    let error = parts[3].read::<Thing<'_>>().unwrap_err().to_string();
+    assert_eq!(error, "name: a string was expected, at line 1 column 67");
+}
+
+#[test]
+fn a_word_is_found_however_it_is_written() {
+    for (text, word, is_there) in [
+        (r#"["a docker b"]"#, "docker", true),
+        (r#"["podman"]"#, "docker", false),
+        (r#"["d\u006fcker"]"#, "docker", true),
+        (r#"["a\nb"]"#, "docker", false),
+        (r#"["a\/b"]"#, "a/b", true),
+        (r#"["a/b"]"#, "a/b", true),
+        (r#"["a\"b"]"#, "a\"b", true),
+        (r#"["ab"]"#, "a\"b", false),
+        (r#"["\n"]"#, "\n", true),
+        (r#"["x"]"#, "", true),
+    ] {
+        let found = parts(text)[0].may_have(&Word::new(word));
+        assert_eq!(found, is_there, "{word:?} in {text}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_word_of_a_text_is_missed(
+        text in r#"[a-c"/\\\n\u{e9}]{0,12}"#,
+        range in (0usize..12, 0usize..12),
+        ascii in any::<bool>(),
+    ) {
+        let json = match ascii {
+            true => format!("[{}]", json!(text).to_string().replace('\u{e9}', "\\u00e9")),
+            false => json!([text]).to_string(),
+        };
+        let chars: Vec<char> = text.chars().collect();
+        let end = range.1.min(chars.len());
+        let word: String = chars[range.0.min(end)..end].iter().collect();
+        prop_assert!(parts(&json)[0].may_have(&Word::new(&word)), "{word:?} in {json}");
+    }
+
+    /// Deep and wide ones, whose brackets fall anywhere in a block.
+    #[test]
+    fn a_bracket_is_closed_by_its_own(
+        before in 0usize..130,
+        value in r#"[\[\]]{0,300}"#,
+    ) {
+        let mut depth = 0_i32;
+        let mut inner = String::new();
+        for c in value.chars() {
+            match c {
+                '[' => { depth += 1; inner.push_str(if inner.ends_with(']') { ",[" } else { "[" }); }
+                _ if depth > 0 => { depth -= 1; inner.push(']'); }
+                _ => {}
+            }
+        }
+        (0..depth).for_each(|_| inner.push(']'));
+        let list = format!("[{inner}]");
+        let text = format!("{}[{list},{list} ]", " ".repeat(before));
+        let parts = parts(&text);
+        prop_assert_eq!(parts[0].get(), &list);
+        prop_assert_eq!(parts[1].get(), &list);
     }
 }

@@ -2,9 +2,9 @@
 //!
 //! Judged per mount, not per volume: a `hostPath` and the mount's `subPath` are
 //! joined first. A Pod without a suspicious `hostPath` costs one look at each volume
-//! and no allocation. What cannot be known is a finding of its own, never a miss.
+//! and no allocation, and a container that names none is not read. What cannot be known is a finding of its own, never a miss.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::expand::Environment;
 use super::path::CleanPath;
@@ -91,7 +91,7 @@ pub fn detect(pod: &Pod<'_>, sockets: &Sockets) -> Vec<Finding> {
         return Vec::new();
     }
     let mut findings = Vec::new();
-    for (place, container) in pod.containers() {
+    for (place, container) in pod.containers_near(volumes.keys().copied()) {
         let mut environment = None;
         for (index, mount) in container.volume_mounts.iter().enumerate() {
             let Some((volume, path)) = volumes.get(&*mount.name) else {
@@ -125,8 +125,8 @@ pub fn detect(pod: &Pod<'_>, sockets: &Sockets) -> Vec<Finding> {
 fn suspicious_volumes<'p>(
     pod: &'p Pod<'_>,
     sockets: &Sockets,
-) -> HashMap<&'p str, (usize, CleanPath<'p>)> {
-    let mut found = HashMap::new();
+) -> BTreeMap<&'p str, (usize, CleanPath<'p>)> {
+    let mut found = BTreeMap::new();
     for (index, volume) in pod.spec.volumes.iter().enumerate() {
         let Some(source) = &volume.host_path else {
             continue;

@@ -5,15 +5,14 @@
 
 use std::sync::LazyLock;
 
-use memchr::memmem::Finder;
-
-use crate::json::{Raw, Text, fields, from_str};
+use crate::json::{Raw, Text, Word, fields, from_str};
 use crate::names;
 
 use super::expand::{Environment, Expanded, Piece};
-use super::view::{Container, EnvVar};
+use super::place::Place;
+use super::view::{Container, EnvVar, Pod};
 
-static NAME: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(names::DOCKER_HOST));
+static WORD: LazyLock<[Word<'static>; 1]> = LazyLock::new(|| [Word::new(names::DOCKER_HOST)]);
 
 /// What `DOCKER_HOST` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,11 +25,13 @@ pub enum DockerHost {
     Node(usize),
 }
 
+/// The containers of `pod` of which [`docker_host`] may tell something.
+pub fn may_set<'p, 'a>(pod: &'p Pod<'a>) -> impl Iterator<Item = (Place, &'p Container<'a>)> {
+    pod.containers_with(&*WORD)
+}
+
 /// Where `container`'s `DOCKER_HOST` leads.
 pub fn docker_host(container: &Container<'_>) -> DockerHost {
-    if !container.env.may_have(&NAME) {
-        return DockerHost::Unset;
-    }
     let named = |(_, var): &(usize, &EnvVar<'_>)| &*var.name == names::DOCKER_HOST;
     let Some((index, var)) = container.env.iter().enumerate().rev().find(named) else {
         return DockerHost::Unset;

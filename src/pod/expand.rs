@@ -6,7 +6,7 @@
 //! Source: `k8s.io/kubernetes/third_party/forked/golang/expansion/expand.go` and
 //! `pkg/kubelet/kubelet_pods.go`, `makeEnvironmentVariables`.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::view::Container;
 use crate::json::Raw;
@@ -71,17 +71,17 @@ pub fn literal(text: &str) -> String {
 
 /// The variables of one container, evaluated once.
 pub struct Environment<'c, 'a> {
-    values: HashMap<&'c str, Expanded<'a>>,
+    values: BTreeMap<&'c str, Expanded<'a>>,
 }
 
 impl<'c, 'a> Environment<'c, 'a> {
     /// Evaluates `env` in order: a variable sees those before it.
     pub fn of(container: &'c Container<'a>) -> Self {
         let mut environment = Self {
-            values: HashMap::with_capacity(container.env.len()),
+            values: BTreeMap::new(),
         };
         let mut kept = 0;
-        for var in &container.env {
+        for var in container.env.iter() {
             let mut value = match var.value_from {
                 Some(source) => Expanded::Pieces(vec![Piece::From(source)]),
                 None => environment.expand(&var.value),

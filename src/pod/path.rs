@@ -103,6 +103,14 @@ impl<'a> CleanPath<'a> {
         }
     }
 
+    /// Whether one of the two is, or lies below, the other.
+    pub fn is_on_the_way(&self, other: &CleanPath<'_>) -> bool {
+        match self.0.len() <= other.0.len() {
+            true => self.holds(other),
+            false => other.holds(self),
+        }
+    }
+
     /// The directory that holds this path; none for `/`.
     pub fn parent(&self) -> Option<CleanPath<'_>> {
         let cut = self.0.rfind('/')?;

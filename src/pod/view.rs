@@ -8,7 +8,7 @@
 use super::map::{Annotations, Keys, Labels};
 use super::place::{List, Place};
 use super::written::{Later, Listed};
-use crate::json::{Error, Raw, Skipped, Step, Text, Verbatim, fields};
+use crate::json::{Error, Raw, Skipped, Step, Text, Verbatim, Word, fields};
 
 /// A Pod, or the template of one.
 #[derive(Debug, Default)]
@@ -16,7 +16,7 @@ pub struct Pod<'a> {
     /// Its `metadata`; a template may have none.
     metadata: Option<Metadata<'a>>,
     /// Its `spec`.
-    pub spec: Spec<'a>,
+    pub spec: Verbatim<'a, Spec<'a>>,
 }
 
 fields!(Pod<'a> {
@@ -77,11 +77,11 @@ fields!(OwnerReference<'a> {
 #[derive(Debug, Default)]
 pub struct Spec<'a> {
     /// Run one after the other before [`Spec::containers`]; native sidecars stay.
-    pub init_containers: Listed<Container<'a>>,
+    pub init_containers: Listed<Unread<'a>>,
     /// The Pod's own containers.
-    pub containers: Vec<Container<'a>>,
+    pub containers: Vec<Unread<'a>>,
     /// Added to a running Pod for debugging.
-    pub ephemeral_containers: Vec<Container<'a>>,
+    pub ephemeral_containers: Vec<Unread<'a>>,
     /// The Pod's volumes.
     pub volumes: Listed<Verbatim<'a, Volume<'a>>>,
     /// What holds for each container that does not say otherwise.
@@ -151,6 +151,9 @@ fields!(PodResources<'a> {
     "requests" => requests,
 });
 
+/// A container that is read when it is looked at.
+pub type Unread<'a> = Later<'a, Box<Container<'a>>>;
+
 /// One container of any of the three lists.
 #[derive(Debug, Default)]
 pub struct Container<'a> {
@@ -163,7 +166,7 @@ pub struct Container<'a> {
     /// What replaces the image's arguments.
     pub args: Vec<Text<'a>>,
     /// Its environment, in order.
-    pub env: Later<'a, EnvVar<'a>>,
+    pub env: Later<'a, Vec<EnvVar<'a>>>,
     /// Its mounts.
     pub volume_mounts: Listed<Verbatim<'a, VolumeMount<'a>>>,
     /// What it may do.
@@ -308,6 +311,9 @@ fields!(SecurityContext {
     "runAsGroup" => run_as_group,
 });
 
+/// To look for more words in a container than these takes longer than to read it.
+const MOST_WORDS: usize = 4;
+
 static NO_METADATA: Metadata<'static> = Metadata {
     name: Text::EMPTY,
     generate_name: Text::EMPTY,
@@ -355,7 +361,7 @@ impl<'a> Pod<'a> {
     }
 
     /// The containers of one list.
-    pub fn list(&self, list: List) -> &[Container<'a>] {
+    pub fn list(&self, list: List) -> &[Unread<'a>] {
         match list {
             List::Init => &self.spec.init_containers,
             List::Main => &self.spec.containers,
@@ -363,12 +369,44 @@ impl<'a> Pod<'a> {
         }
     }
 
-    /// Every container with its place, init containers first.
-    pub fn containers(&self) -> impl Iterator<Item = (Place, &Container<'a>)> {
+    /// Every container with its place, init containers first, read or not.
+    fn unread(&self) -> impl Iterator<Item = (Place, &Unread<'a>)> {
         List::ALL.into_iter().flat_map(move |list| {
             let places = self.list(list).iter().enumerate();
             places.map(move |(index, container)| (Place { list, index }, container))
         })
+    }
+
+    /// Every container with its place, init containers first.
+    pub fn containers(&self) -> impl Iterator<Item = (Place, &Container<'a>)> {
+        self.unread().map(|(place, container)| (place, &***container))
+    }
+
+    /// Every container but those that have none of `words` in any string, which are not read.
+    pub fn containers_with<'w>(
+        &self,
+        words: impl AsRef<[Word<'w>]>,
+    ) -> impl Iterator<Item = (Place, &Container<'a>)> {
+        let in_spec = |word: &Word<'_>| self.spec.may_have(word);
+        let is_any = words.as_ref().iter().any(in_spec);
+        let unread = self.unread().filter(move |(_, container)| {
+            let mut words = words.as_ref().iter();
+            is_any && words.any(|word| container.may_have(word))
+        });
+        unread.map(|(place, container)| (place, &***container))
+    }
+
+    /// Every container but those that cannot mount one of these volumes.
+    pub fn containers_near<'w>(
+        &self,
+        volumes: impl Iterator<Item = &'w str>,
+    ) -> impl Iterator<Item = (Place, &Container<'a>)> {
+        // As many words as pay; with more, no word: every string has it.
+        let mut words: Vec<Word<'w>> = volumes.take(MOST_WORDS + 1).map(Word::new).collect();
+        if words.len() > MOST_WORDS {
+            words = vec![Word::new("")];
+        }
+        self.containers_with(words)
     }
 
     /// The container at `place`, which must be of this Pod.
@@ -383,22 +421,24 @@ impl<'a> Pod<'a> {
     pub fn read_all(&self) -> Result<(), Error> {
         for (_, container) in self.containers() {
             let Container { env, .. } = container;
-            let _: &[EnvVar<'_>] = env;
+            let _: &Vec<EnvVar<'_>> = env;
         }
         self.fault().map_or(Ok(()), Err)
     }
 
     /// Why something of the Pod that was looked at could not be read.
     pub fn fault(&self) -> Option<Error> {
-        self.containers().find_map(|(place, container)| {
-            let fault = container.env.fault()?;
-            let outer = [
-                Step::Field("env"),
+        self.unread().find_map(|(place, unread)| {
+            let at = [
                 Step::Item(place.index),
                 Step::Field(place.list.field()),
                 Step::Field("spec"),
             ];
-            Some(fault.within(outer))
+            if let Some(fault) = unread.fault() {
+                return Some(fault.within(at));
+            }
+            let fault = unread.known()?.env.fault()?;
+            Some(fault.within([Step::Field("env")].into_iter().chain(at)))
         })
     }
 

@@ -7,9 +7,7 @@
 use std::cell::OnceCell;
 use std::ops::Deref;
 
-use memchr::memmem::Finder;
-
-use crate::json::{Error, Raw, Read, Reader, Stop, from_str};
+use crate::json::{Error, Part, Read, Reader, Stop, Word};
 
 /// How a list or a mapping was written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,61 +21,62 @@ pub enum Given {
     Value,
 }
 
-/// A list that is read when it is first looked at: most containers' variables never are.
+/// A value that is read when it is first looked at: most containers never are, nor most variables.
 ///
-/// One that cannot be read is empty, and [`Pod::fault`](super::view::Pod::fault) tells: who has
-/// looked asks there before anything comes of it.
+/// One that cannot be read is its type's default, and [`Pod::fault`](super::view::Pod::fault)
+/// tells: who has looked asks there before anything comes of it.
 #[derive(Debug, Default)]
 pub struct Later<'a, T> {
-    json: Raw<'a>,
-    may_be_escaped: bool,
-    items: OnceCell<Result<Vec<T>, Error>>,
+    part: Option<Part<'a>>,
+    value: OnceCell<T>,
+    fault: OnceCell<Error>,
 }
 
 impl<'a, T> Later<'a, T> {
     /// How it was written.
     pub fn given(&self) -> Given {
-        match self.json.get() {
-            "" => Given::Absent,
-            "null" => Given::Null,
-            _ => Given::Value,
+        match self.part.as_ref().map(Part::get) {
+            None => Given::Absent,
+            Some("null") => Given::Null,
+            Some(_) => Given::Value,
         }
     }
 
     /// Whether `word` may stand anywhere in it, without its being read.
-    pub fn may_have(&self, word: &Finder<'_>) -> bool {
-        self.may_be_escaped || word.find(self.json.get().as_bytes()).is_some()
+    pub fn may_have(&self, word: &Word<'_>) -> bool {
+        self.part.as_ref().is_some_and(|part| part.may_have(word))
+    }
+
+    /// The value, where somebody has looked at it.
+    pub fn known(&self) -> Option<&T> {
+        self.value.get()
     }
 
     /// Why it could not be read, where it was looked at.
     pub fn fault(&self) -> Option<&Error> {
-        self.items.get()?.as_ref().err()
+        self.fault.get()
     }
 }
 
 impl<'a, T: Read<'a>> Deref for Later<'a, T> {
-    type Target = [T];
-    fn deref(&self) -> &[T] {
-        let items = self.items.get_or_init(|| match self.json.is_absent() {
-            true => Ok(Vec::new()),
-            false => from_str(self.json.get()),
-        });
-        items.as_deref().unwrap_or_default()
+    type Target = T;
+    fn deref(&self) -> &T {
+        self.value.get_or_init(|| {
+            let read = self.part.as_ref().map_or(Ok(T::default()), Part::read);
+            read.unwrap_or_else(|error| {
+                self.fault.get_or_init(|| error);
+                T::default()
+            })
+        })
     }
 }
 
 impl<'a, T: Read<'a>> Read<'a> for Later<'a, T> {
-    fn read(&mut self, reader: &mut Reader<'a>) -> Result<(), Stop> {
-        self.may_be_escaped = reader.has_escapes();
-        self.json.read(reader)
-    }
-}
+    const NULL_AS_ITEM: bool = T::NULL_AS_ITEM;
 
-impl<'l, 'a, T: Read<'a>> IntoIterator for &'l Later<'a, T> {
-    type Item = &'l T;
-    type IntoIter = std::slice::Iter<'l, T>;
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter()
+    fn read(&mut self, reader: &mut Reader<'a>) -> Result<(), Stop> {
+        self.part = Some(reader.part()?);
+        Ok(())
     }
 }
 
@@ -139,7 +138,7 @@ impl<'a, T: Read<'a>> Read<'a> for Listed<T> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::json::{Verbatim, fields};
+    use crate::json::{Verbatim, fields, from_str};
 
     #[derive(Default)]
     struct Holder<'a> {

@@ -4,7 +4,9 @@
 //! author gains nothing by forging a name, a label or an annotation: whoever writes the
 //! same container gets what it runs, and no more.
 
-use crate::json::Verbatim;
+use std::sync::LazyLock;
+
+use crate::json::{Verbatim, Word};
 use crate::names;
 use crate::pod::path::CleanPath;
 use crate::pod::place::{List, Place};
@@ -33,9 +35,12 @@ impl Installed<'_, '_> {
     }
 }
 
+/// A container that has it nowhere is no sidecar of ours.
+static WORD: LazyLock<[Word<'static>; 1]> = LazyLock::new(|| [Word::new(names::env::SOCKETS)]);
+
 /// The sidecar in `pod`, known by its command, its socket and its volume.
 pub fn installed<'p, 'a>(pod: &'p Pod<'a>) -> Option<Installed<'p, 'a>> {
-    pod.containers().find_map(|(place, container)| {
+    pod.containers_with(&*WORD).find_map(|(place, container)| {
         if place.list == List::Ephemeral || !has_start_command(container) {
             return None;
         }

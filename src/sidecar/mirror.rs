@@ -6,8 +6,8 @@
 //! daemon itself stands on.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use crate::json::{Raw, Text, fields, from_str};
 use crate::names;
@@ -71,20 +71,21 @@ pub struct Mirror<'a> {
 }
 
 /// Builds a [`Mirror`]; paths that are taken already are told first.
-pub struct MirrorBuilder<'p, 'a> {
+pub struct MirrorBuilder<'o, 'p, 'a> {
     pod: &'p Pod<'a>,
-    own: Vec<CleanPath<'static>>,
-    host_paths: HashMap<&'p str, &'p str>,
-    taken: HashMap<CleanPath<'static>, Option<usize>>,
-    copied: HashMap<&'p str, String>,
+    own: Vec<CleanPath<'o>>,
+    host_paths: BTreeMap<&'p str, &'p str>,
+    /// With `/var/run` as `/run`: in the sidecar too it is a link.
+    taken: BTreeMap<CleanPath<'o>, Option<usize>>,
+    copied: BTreeMap<&'p str, String>,
     first_copy: usize,
     aliases: Vec<(CleanPath<'static>, Mount<'p>)>,
     mirror: Mirror<'p>,
 }
 
-impl<'p, 'a> MirrorBuilder<'p, 'a> {
+impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
     /// `own` are the sidecar's own mounts.
-    pub fn new(pod: &'p Pod<'a>, own: Vec<CleanPath<'static>>) -> Self {
+    pub fn new(pod: &'p Pod<'a>, own: impl Iterator<Item = CleanPath<'o>>) -> Self {
         let volumes = pod.spec.volumes.iter().rev();
         let host_paths = volumes.filter_map(|volume| {
             let source = volume.host_path.as_ref()?;
@@ -93,9 +94,9 @@ impl<'p, 'a> MirrorBuilder<'p, 'a> {
         Self {
             host_paths: host_paths.collect(),
             pod,
-            own: own.iter().map(key).collect(),
-            taken: HashMap::new(),
-            copied: HashMap::new(),
+            own: own.map(CleanPath::unlinked).collect(),
+            taken: BTreeMap::new(),
+            copied: BTreeMap::new(),
             first_copy: 0,
             aliases: Vec::new(),
             mirror: Mirror::default(),
@@ -103,16 +104,15 @@ impl<'p, 'a> MirrorBuilder<'p, 'a> {
     }
 
     /// Another mount of the sidecar's own; below it, containers' volumes may be mounted.
-    pub fn take(&mut self, path: &CleanPath<'_>) {
-        self.taken.insert(key(path), None);
+    pub fn take(&mut self, path: CleanPath<'o>) {
+        self.taken.insert(path.unlinked(), None);
     }
 
     /// Leaves alone what a sidecar of an earlier pass has: its mounts, and the names of its
     /// variables.
-    pub fn continue_from(&mut self, sidecar: &Container<'_>) {
+    pub fn continue_from(&mut self, sidecar: &'p Container<'_>) {
         for mount in &sidecar.volume_mounts {
-            self.taken
-                .insert(key(&CleanPath::new(&mount.mount_path)), None);
+            self.take(CleanPath::new(&mount.mount_path));
         }
         self.first_copy = sidecar.env.len();
     }
@@ -154,7 +154,7 @@ impl<'p, 'a> MirrorBuilder<'p, 'a> {
                 },
             };
             if let Some(at) = node_path
-                && key(&at) != key(&path)
+                && at.clone().unlinked() != path.clone().unlinked()
             {
                 let alias = Mount {
                     mount_path: Cow::Owned(at.as_str().to_owned()),
@@ -175,7 +175,7 @@ impl<'p, 'a> MirrorBuilder<'p, 'a> {
     pub fn finish(mut self) -> Mirror<'p> {
         for (at, alias) in std::mem::take(&mut self.aliases) {
             if !self.covers_daemon(&at)
-                && let Entry::Vacant(free) = self.taken.entry(key(&at))
+                && let Entry::Vacant(free) = self.taken.entry(at.unlinked())
             {
                 free.insert(None);
                 self.mirror.mounts.push(alias);
@@ -184,8 +184,8 @@ impl<'p, 'a> MirrorBuilder<'p, 'a> {
         self.mirror
     }
 
-    fn insert(&mut self, container: &Container<'a>, path: CleanPath<'_>, mount: Mount<'p>) {
-        match self.taken.entry(key(&path)) {
+    fn insert(&mut self, container: &Container<'a>, path: CleanPath<'p>, mount: Mount<'p>) {
+        match self.taken.entry(path.clone().unlinked()) {
             Entry::Vacant(free) => {
                 free.insert(Some(self.mirror.mounts.len()));
                 self.mirror.mounts.push(mount);
@@ -219,12 +219,12 @@ impl<'p, 'a> MirrorBuilder<'p, 'a> {
     }
 
     fn covers_daemon(&self, path: &CleanPath<'_>) -> bool {
-        let path = key(path);
+        let path = path.clone().unlinked();
         if FREE_PATHS.iter().any(|free| free.holds(&path)) {
             return false;
         }
-        let touches = |other: &CleanPath<'static>| path.holds(other) || other.holds(&path);
-        DAEMON_PATHS.iter().any(touches) || self.own.iter().any(touches)
+        DAEMON_PATHS.iter().any(|at| at.is_on_the_way(&path))
+            || self.own.iter().any(|at| at.is_on_the_way(&path))
     }
 
     /// The path of the node that a `hostPath` mount shows: scripts written for the node's
@@ -380,11 +380,6 @@ impl SubPath {
             Self::None | Self::Literal(_) => None,
         }
     }
-}
-
-/// Two spellings of one place in the sidecar: its `/var/run` is a link to `/run`.
-fn key(path: &CleanPath<'_>) -> CleanPath<'static> {
-    path.clone().unlinked().into_owned()
 }
 
 #[cfg(test)]

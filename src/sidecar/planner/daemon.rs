@@ -1,7 +1,7 @@
 //! The daemon's own container: a new one, or what one of an earlier pass lacks.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use crate::names;
 use crate::pod::detect::Reach;
@@ -16,7 +16,6 @@ use crate::sidecar::installed::Installed;
 use crate::sidecar::mirror::{Mirror, MirrorBuilder, Treat};
 
 use super::Planner;
-use super::free::free_name;
 
 impl<'p, 'a> Planner<'_, 'p, 'a> {
     /// The sidecar's mounts that are not somebody else's.
@@ -47,20 +46,20 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
     }
 
     pub(super) fn mirror(&self, own: &[Mount<'p>]) -> Mirror<'p> {
-        let mut protected: Vec<CleanPath<'static>> = vec![
-            CleanPath::new(&self.shared_dir).into_owned(),
+        let own = || own.iter().map(|mount| CleanPath::new(&mount.mount_path));
+        let is_tmp = |path: &CleanPath<'_>| path.as_str() == "/tmp";
+        let protected = [
+            CleanPath::new(&self.shared_dir),
             CleanPath::new(names::STORAGE_DIR),
             CleanPath::new(flags::storage_dir(self.order.profile)),
         ];
-        let own = || own.iter().map(|mount| CleanPath::new(&mount.mount_path));
-        let tmp = |path: &CleanPath<'_>| path.as_str() == "/tmp";
-        protected.extend(own().filter(|at| !tmp(at)).map(|at| at.into_owned()));
+        let protected = protected.into_iter().chain(own().filter(|at| !is_tmp(at)));
         let mut builder = MirrorBuilder::new(self.pod, protected);
-        own().filter(tmp).for_each(|at| builder.take(&at));
+        own().filter(is_tmp).for_each(|at| builder.take(at));
         if let Some(installed) = self.installed {
             builder.continue_from(installed.container);
         }
-        let to_the_node: HashSet<(Place, usize)> =
+        let to_the_node: BTreeSet<(Place, usize)> =
             self.findings.iter().map(|f| (f.place, f.mount)).collect();
         for &place in &self.users {
             builder.add(place, |mount| {
@@ -84,8 +83,7 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
         copied: Vec<EnvEntry<'p>>,
     ) -> Sidecar<'p> {
         let profile = self.order.profile;
-        let containers = || self.pod.containers().map(|(_, c)| &*c.name);
-        let name = free_name(names::SIDECAR, containers);
+        let name = self.taken.free_container(names::SIDECAR);
         let native = self.order.mode == SidecarMode::Native;
         let mut env = flags::environment(profile, self.pod, &self.users);
         env.insert(

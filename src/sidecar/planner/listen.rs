@@ -1,6 +1,6 @@
 //! Where the daemon listens.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use crate::names;
 use crate::pod::detect::Reach;
@@ -47,7 +47,7 @@ impl Planner<'_, '_, '_> {
                 }
             }
         }
-        let mut seen = HashSet::new();
+        let mut seen = BTreeSet::new();
         wanted.retain(|(socket, whose)| {
             seen.insert(socket.clone())
                 && match whose {

@@ -10,7 +10,7 @@ mod told;
 mod users;
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::names;
 use crate::pod::detect::{Finding, Reach};
@@ -21,11 +21,12 @@ use crate::pod::view::Pod;
 use super::group::{self, SocketGroup};
 use super::installed::Installed;
 use super::plan::{ContainerEdit, NewVolume, Order, Plan, VolumeSource};
-use free::{free_directory, free_volume, mounts_at};
+use free::{Taken, mounts_at};
 
 /// What all steps of one plan agree on.
 pub(super) struct Planner<'i, 'p, 'a> {
     pod: &'p Pod<'a>,
+    taken: Taken<'p, 'a>,
     order: &'p Order<'p>,
     installed: Option<&'i Installed<'p, 'a>>,
     findings: &'i [Finding],
@@ -36,10 +37,10 @@ pub(super) struct Planner<'i, 'p, 'a> {
     socket_volume: Cow<'p, str>,
     share_tmp: bool,
     /// The annotation's containers, and those whose `DOCKER_HOST` is replaced.
-    targets: HashSet<Place>,
-    replaced: HashSet<Place>,
+    targets: BTreeSet<Place>,
+    replaced: BTreeSet<Place>,
     /// The mounts that are swapped.
-    swapped: HashSet<(Place, usize)>,
+    swapped: BTreeSet<(Place, usize)>,
     edits: BTreeMap<Place, ContainerEdit<'p>>,
 }
 
@@ -61,12 +62,16 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
             .collect();
         users.sort_unstable();
         users.dedup();
+        let taken = Taken::of(pod);
         let (shared_dir, socket_volume) = match installed {
             Some(installed) => (
                 Cow::Owned(installed.shared_dir.as_str().to_owned()),
                 Cow::Borrowed(installed.socket_volume),
             ),
-            None => (free_directory(pod), free_volume(names::SOCKET_VOLUME, pod)),
+            None => (
+                taken.free_directory(),
+                taken.free_volume(names::SOCKET_VOLUME),
+            ),
         };
         let tmp = CleanPath::new("/tmp");
         let shares = order.profile.shared_tmp.unwrap_or(order.swap.is_empty());
@@ -77,6 +82,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
                 .any(|place| mounts_at(pod.container(*place), &tmp));
         Self {
             pod,
+            taken,
             order,
             installed,
             findings,
@@ -180,12 +186,14 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
     /// Volumes of which every mount was swapped.
     fn unused_volumes(&self) -> Vec<usize> {
         let volumes = &self.pod.spec.volumes;
-        let mut mounts_left: HashMap<&str, (usize, usize)> = HashMap::new();
+        let mut mounts_left: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
         for finding in &self.swaps {
             let name = &*volumes[finding.volume].name;
             mounts_left.entry(name).or_insert((finding.volume, 0));
         }
-        for mount in self.pod.containers().flat_map(|(_, c)| &c.volume_mounts) {
+        let names: Vec<&str> = mounts_left.keys().copied().collect();
+        let near = self.pod.containers_near(names.into_iter());
+        for mount in near.flat_map(|(_, c)| &c.volume_mounts) {
             if let Some((_, left)) = mounts_left.get_mut(&*mount.name) {
                 *left += 1;
             }
@@ -206,6 +214,6 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
     }
 
     fn name_of_new_volume(&self, base: &'static str) -> Cow<'p, str> {
-        free_volume(base, self.pod)
+        self.taken.free_volume(base)
     }
 }

@@ -1,0 +1,37 @@
+//! A word that is looked for in JSON without its being read.
+//!
+//! The answer may be "perhaps" where there is nothing, and is never "no" where there is something,
+//! however it was written.
+
+use memchr::memmem::Finder;
+
+use super::marks::Escapes;
+
+/// Some characters of a string.
+#[derive(Debug)]
+pub struct Word<'w> {
+    finder: Finder<'w>,
+    /// JSON writes them as they are, or by their numbers.
+    is_literal: bool,
+}
+
+impl<'w> Word<'w> {
+    /// To look for `text`.
+    pub fn new(text: &'w str) -> Self {
+        let is_literal = |byte: u8| byte >= b' ' && !matches!(byte, b'"' | b'\\' | b'/');
+        Self {
+            finder: Finder::new(text),
+            is_literal: text.bytes().all(is_literal),
+        }
+    }
+
+    /// Whether a string in `json` may have it; `escapes` is what its text may have.
+    pub(super) fn may_be_in(&self, json: &str, escapes: Escapes) -> bool {
+        let may_hide = match escapes {
+            Escapes::None => false,
+            Escapes::Short => !self.is_literal,
+            Escapes::Any => true,
+        };
+        may_hide || self.finder.find(json.as_bytes()).is_some()
+    }
+}
