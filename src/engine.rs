@@ -13,6 +13,7 @@ use crate::policy::judge::Judgment;
 use crate::policy::reason::Reason;
 use crate::policy::subject::Subject;
 use crate::sidecar::installed::installed;
+use crate::sidecar::near::Near;
 use crate::sidecar::notice::Notice;
 use crate::sidecar::patch::{Patch, patch};
 use crate::sidecar::plan::plan;
@@ -21,7 +22,7 @@ use crate::sidecar::plan::plan;
 #[derive(Debug)]
 pub struct Outcome<'p> {
     /// What is done.
-    pub action: Action,
+    pub action: Action<'p>,
     /// The rule that decided, where one did.
     pub rule: Option<&'p str>,
     /// What the author should know, in order.
@@ -34,19 +35,19 @@ pub struct Outcome<'p> {
 
 /// What is done with the Pod.
 #[derive(Debug)]
-pub enum Action {
+pub enum Action<'p> {
     /// It is left as it is.
     Left(Reason),
     /// It is refused.
     Denied(Denial),
     /// It is changed.
-    Changed(Change),
+    Changed(Change<'p>),
 }
 
 /// The reason word of a change.
 pub const INJECTED: &str = "Injected";
 
-impl Action {
+impl Action<'_> {
     /// The outcome (`left`, `denied` or `changed`) and the reason, as fixed words.
     pub fn words(&self) -> (&'static str, &'static str) {
         match self {
@@ -59,11 +60,11 @@ impl Action {
 
 /// A change of a Pod.
 #[derive(Debug)]
-pub struct Change {
+pub struct Change<'p> {
     /// What changes it.
     pub patch: Patch,
     /// The profile of its sidecar.
-    pub profile: String,
+    pub profile: &'p str,
     /// The containers that were led to the Pod's own daemon.
     pub containers: Vec<String>,
 }
@@ -90,7 +91,8 @@ pub fn pass<'p>(
     scope: Scope,
 ) -> Result<Outcome<'p>, PassError> {
     let findings = detect(pod, &policy.sockets);
-    let installed = installed(pod);
+    let near = Near::of(pod);
+    let installed = installed(&near);
     let Decision {
         verdict,
         rule,
@@ -101,14 +103,14 @@ pub fn pass<'p>(
         Verdict::Leave(reason) => Action::Left(reason),
         Verdict::Deny(denial) => Action::Denied(denial),
         Verdict::Change(order) => {
-            let plan = plan(pod, &findings, &order, installed.as_ref())?;
+            let plan = plan(&near, &findings, &order, installed.as_ref())?;
             let patch = patch(pod, &plan)?;
             let touched = plan.edits.iter().map(|edit| edit.place);
             let containers = touched
                 .filter(|place| installed.as_ref().is_none_or(|i| i.place != *place))
                 .map(|place| pod.container(place).name.to_string())
                 .collect();
-            let profile = order.profile.name.clone();
+            let profile = order.profile.name.as_str();
             notices.splice(0..0, plan.notices);
             if patch.is_empty() {
                 Action::Left(Reason::AlreadyInjected)

@@ -30,11 +30,13 @@ pub struct Webhook {
 
 impl Handler for Webhook {
     fn handle(&self, route: Route, body: &[u8]) -> Reply {
-        self.answer(self.review(route, body))
+        let policy = self.policy.load();
+        self.answer(self.review(&policy, route, body))
     }
 
     fn handle_traced(&self, route: Route, body: &[u8]) -> (Reply, Words) {
-        let reviewed = self.review(route, body);
+        let policy = self.policy.load();
+        let reviewed = self.review(&policy, route, body);
         let words = reviewed.as_ref().map(|reviewed| words(&reviewed.record));
         let words = words.unwrap_or_default();
         (self.answer(reviewed), words)
@@ -42,9 +44,9 @@ impl Handler for Webhook {
 }
 
 /// What a span says of a review.
-fn words(record: &Record) -> Words {
+fn words(record: &Record<'_>) -> Words {
     [
-        (span::UID, record.uid.as_str()),
+        (span::UID, &*record.uid),
         (span::NAMESPACE, &record.namespace),
         (span::NAME, &record.name),
         (span::OUTCOME, record.outcome),
@@ -57,16 +59,20 @@ fn words(record: &Record) -> Words {
 }
 
 impl Webhook {
-    fn review(&self, route: Route, body: &[u8]) -> Result<Reviewed, Failure> {
-        let policy = self.policy.load();
+    fn review<'r>(
+        &self,
+        policy: &'r Policy,
+        route: Route,
+        body: &'r [u8],
+    ) -> Result<Reviewed<'r>, Failure> {
         let namespaces = &*self.namespaces;
         match route {
-            Route::Mutate => review(&policy, namespaces, body),
-            Route::Warn => warn(&policy, namespaces, body),
+            Route::Mutate => review(policy, namespaces, body),
+            Route::Warn => warn(policy, namespaces, body),
         }
     }
 
-    fn answer(&self, reviewed: Result<Reviewed, Failure>) -> Reply {
+    fn answer(&self, reviewed: Result<Reviewed<'_>, Failure>) -> Reply {
         match reviewed {
             Ok(reviewed) => {
                 self.leave_word(&reviewed.record);
@@ -90,7 +96,7 @@ impl Webhook {
         }
     }
 
-    fn leave_word(&self, record: &Record) {
+    fn leave_word(&self, record: &Record<'_>) {
         let Record {
             uid,
             namespace,
@@ -112,19 +118,19 @@ impl Webhook {
         self.metrics.review(&ReviewLabels {
             outcome,
             reason,
-            rule: rule.as_str().into(),
-            profile: profile.as_str().into(),
+            rule: (&**rule).into(),
+            profile: (&**profile).into(),
         });
         tracing::info!(
-            uid,
-            namespace,
-            name,
-            user,
+            uid = &**uid,
+            namespace = &**namespace,
+            name = &**name,
+            user = &**user,
             dry_run,
             outcome,
             reason,
-            rule,
-            profile,
+            rule = &**rule,
+            profile = &**profile,
             containers = containers.join(","),
             warnings = warnings.join("; "),
             denial,

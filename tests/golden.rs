@@ -353,7 +353,7 @@ impl Pass<'_> {
                 (
                     Verdict::Changed {
                         rule,
-                        profile,
+                        profile: profile.to_owned(),
                         containers,
                     },
                     Some(after),

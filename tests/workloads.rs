@@ -75,7 +75,7 @@ fn review(operation: &str, namespace: &str, object: &Value, old: &Value) -> Vec<
     .into_bytes()
 }
 
-fn answered(body: &[u8]) -> Reviewed {
+fn answered(body: &[u8]) -> Reviewed<'static> {
     let reviewed = warn(&Policy::builtin(), &Cluster, body).unwrap();
     let json: Value = serde_json::from_slice(&reviewed.json).unwrap();
     let response = &json["response"];
@@ -90,7 +90,7 @@ fn answered(body: &[u8]) -> Reviewed {
     reviewed
 }
 
-fn created(kind: &str, namespace: &str, template: &Value) -> Reviewed {
+fn created(kind: &str, namespace: &str, template: &Value) -> Reviewed<'static> {
     let object = workload(kind, template);
     answered(&review("CREATE", namespace, &object, &Value::Null))
 }

@@ -7,6 +7,8 @@
 use base64_simd::STANDARD;
 use serde::Serialize;
 
+use crate::json;
+
 use super::review::{API_VERSION, KIND};
 
 /// An answer that can be written.
@@ -95,12 +97,12 @@ impl Response<'_> {
             },
         };
         let length = patch.map_or(0, |patch| STANDARD.encoded_length(patch.len()));
-        let mut json = Vec::with_capacity(1024 + length);
-        serde_json::to_writer(&mut json, &review)?;
+        let mut out = Vec::with_capacity(1024 + length);
+        json::write(&mut out, &review)?;
         if let Some(patch) = patch {
-            append_patch(&mut json, patch);
+            append_patch(&mut out, patch);
         }
-        Ok(json)
+        Ok(out)
     }
 }
 

@@ -3,16 +3,19 @@
 //! Pure: the policy and the namespaces' labels are given. A fault of this program is an
 //! error that becomes an HTTP 5xx, and never a denial.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
 use crate::engine::{self, Action, PassError};
+use crate::json::Text;
 use crate::names::audit;
 use crate::policy::Policy;
+use crate::policy::denial::Denial;
 use crate::policy::reason::Reason;
 use crate::policy::subject::{NamespaceLabels, Requester, Subject};
 
-use crate::sidecar::notice::shortened;
+use crate::sidecar::notice::{Notice, shortened};
 
 use super::response::Response;
 use super::review::{ReviewError, decode};
@@ -35,24 +38,25 @@ impl Namespaces for NoNamespaces {
 
 /// An answer, and what led to it.
 #[derive(Debug)]
-pub struct Reviewed {
+pub struct Reviewed<'r> {
     /// The AdmissionReview to send back.
     pub json: Vec<u8>,
     /// What happened.
-    pub record: Record,
+    pub record: Record<'r>,
 }
 
-/// What happened in one review, for logs, metrics and events.
+/// What happened in one review, for logs, metrics and events. It borrows from the request and the
+/// policy: most reviews are told once, and forgotten.
 #[derive(Debug)]
-pub struct Record {
+pub struct Record<'r> {
     /// The request's uid.
-    pub uid: String,
+    pub uid: Cow<'r, str>,
     /// The namespace.
-    pub namespace: String,
+    pub namespace: Cow<'r, str>,
     /// The Pod's or workload's name, or the prefix that it will be made from.
-    pub name: String,
+    pub name: Cow<'r, str>,
     /// The user that asked.
-    pub user: String,
+    pub user: Cow<'r, str>,
     /// Whether nothing will be stored.
     pub dry_run: bool,
     /// `left`, `denied` or `changed`; of a workload `left` or `warned`.
@@ -60,9 +64,9 @@ pub struct Record {
     /// Why, as a fixed word.
     pub reason: &'static str,
     /// The rule that decided; empty where none did.
-    pub rule: String,
+    pub rule: Cow<'r, str>,
     /// The sidecar's profile; empty where there is none.
-    pub profile: String,
+    pub profile: Cow<'r, str>,
     /// The containers that were led to the Pod's own daemon.
     pub containers: Vec<String>,
     /// What the author is told.
@@ -70,23 +74,43 @@ pub struct Record {
     /// Why the Pod is refused, where it is.
     pub denial: Option<String>,
     /// What makes the Pod, where something does.
-    pub owner: Option<Owner>,
+    pub owner: Option<Owner<'r>>,
 }
 
 /// What makes a Pod.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub struct Owner {
+pub struct Owner<'r> {
     /// Its API version.
-    pub api_version: String,
+    pub api_version: Cow<'r, str>,
     /// Its kind.
-    pub kind: String,
+    pub kind: Cow<'r, str>,
     /// Its name, in the Pod's namespace.
-    pub name: String,
+    pub name: Cow<'r, str>,
     /// Its uid.
-    pub uid: String,
+    pub uid: Cow<'r, str>,
 }
 
-impl fmt::Display for Owner {
+impl Owner<'_> {
+    /// The same, for longer than the review.
+    pub fn to_owned(&self) -> Owner<'static> {
+        let Self {
+            api_version,
+            kind,
+            name,
+            uid,
+        } = self;
+        let [api_version, kind, name, uid] =
+            [api_version, kind, name, uid].map(|text| Cow::Owned(text.to_string()));
+        Owner {
+            api_version,
+            kind,
+            name,
+            uid,
+        }
+    }
+}
+
+impl fmt::Display for Owner<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.kind, self.name)
     }
@@ -119,11 +143,11 @@ impl From<PassError> for Failure {
 ///
 /// # Errors
 /// Where the body is no review of a Pod, or for a fault of this program.
-pub fn review(
-    policy: &Policy,
+pub fn review<'r>(
+    policy: &'r Policy,
     namespaces: &dyn Namespaces,
-    body: &[u8],
-) -> Result<Reviewed, Failure> {
+    body: &'r [u8],
+) -> Result<Reviewed<'r>, Failure> {
     let review = decode(body)?;
     let labels = namespaces.labels(&review.namespace);
     let requester = Requester {
@@ -145,15 +169,15 @@ pub fn review(
     let (word, reason) = outcome.action.words();
     let (change, denial) = match &outcome.action {
         Action::Left(_) => (None, None),
-        Action::Denied(denial) => (None, Some(shortened(&denial.to_string(), LONGEST_DENIAL))),
+        Action::Denied(denial) => (None, Some(denied(denial))),
         Action::Changed(change) => (Some(change), None),
     };
-    let warnings: Vec<String> = outcome.notices.iter().map(ToString::to_string).collect();
+    let warnings: Vec<String> = outcome.notices.iter().map(Notice::text).collect();
     let containers = change
         .map(|change| change.containers.join(","))
         .unwrap_or_default();
     let rule = outcome.rule.unwrap_or_default();
-    let profile = change.map_or("", |change| &change.profile);
+    let profile = change.map_or("", |change| change.profile);
     let all = [
         (audit::OUTCOME, word),
         (audit::REASON, reason),
@@ -177,29 +201,40 @@ pub fn review(
     let name = [&review.name, &metadata.name, &metadata.generate_name];
     let name = name.into_iter().find(|name| !name.is_empty());
     let owner = pod.controller().map(|owner| Owner {
-        api_version: owner.api_version.to_string(),
-        kind: owner.kind.to_string(),
-        name: owner.name.to_string(),
-        uid: owner.uid.to_string(),
+        api_version: text(&owner.api_version),
+        kind: text(&owner.kind),
+        name: text(&owner.name),
+        uid: text(&owner.uid),
     });
     Ok(Reviewed {
         json,
         record: Record {
-            uid: review.uid.to_string(),
-            namespace: review.namespace.to_string(),
-            name: name.map(ToString::to_string).unwrap_or_default(),
-            user: review.user.to_string(),
+            uid: text(&review.uid),
+            namespace: text(&review.namespace),
+            name: name.map(text).unwrap_or_default(),
+            user: text(&review.user),
             dry_run: review.dry_run,
             outcome: word,
             reason,
-            rule: rule.to_owned(),
-            profile: profile.to_owned(),
-            containers: change
-                .map(|change| change.containers.clone())
-                .unwrap_or_default(),
+            rule: Cow::Borrowed(rule),
+            profile: Cow::Borrowed(profile),
+            containers: match outcome.action {
+                Action::Changed(change) => change.containers,
+                Action::Left(_) | Action::Denied(_) => Vec::new(),
+            },
             warnings,
             denial,
             owner,
         },
     })
+}
+
+/// What the author is told of a denial.
+fn denied(denial: &Denial) -> String {
+    shortened(&denial.to_string(), LONGEST_DENIAL).into_owned()
+}
+
+/// The text, borrowed from where it is.
+fn text<'r>(text: &Text<'r>) -> Cow<'r, str> {
+    text.0.clone()
 }

@@ -3,6 +3,8 @@
 //! Pods are made by controllers, so that nobody reads what is said about a Pod. The answer
 //! here is always yes; a denial that awaits the Pods is a warning to their author.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use crate::engine::{self, Action, INJECTED};
@@ -15,7 +17,7 @@ use crate::policy::Policy;
 use crate::policy::decide::Scope;
 use crate::policy::reason::Reason;
 use crate::policy::subject::{CONTROLLER_GROUPS, Requester, Subject, controller_of};
-use crate::sidecar::notice::LONGEST;
+use crate::sidecar::notice::{LONGEST, Notice};
 
 use super::response::Response;
 use super::review::{Request, Review, ReviewError, enveloped};
@@ -48,7 +50,7 @@ pub fn warn(
     policy: &Policy,
     namespaces: &dyn Namespaces,
     body: &[u8],
-) -> Result<Reviewed, Failure> {
+) -> Result<Reviewed<'static>, Failure> {
     let review: Review<'_, Value, Value> =
         json::from_slice(body).map_err(ReviewError::Malformed)?;
     let request = enveloped(review)?;
@@ -113,14 +115,14 @@ fn foresee(
         }
         Action::Changed(change) => (INJECTED, Some(change)),
     };
-    let told = outcome.notices.iter().map(ToString::to_string);
+    let told = outcome.notices.iter().map(Notice::text);
     warnings.extend(told.flat_map(|notice| lines(&format!("in its Pods: {notice}"))));
     Ok(Foresight {
         reason,
         rule: outcome.rule.unwrap_or_default().to_owned(),
         profile: change
             .as_ref()
-            .map(|change| change.profile.clone())
+            .map(|change| change.profile.to_owned())
             .unwrap_or_default(),
         containers: change.map(|change| change.containers).unwrap_or_default(),
         warnings,
@@ -131,7 +133,7 @@ fn answer(
     request: &Request<'_, Value, Value>,
     makes: &PodRef<'_>,
     foresight: Foresight,
-) -> Result<Reviewed, Failure> {
+) -> Result<Reviewed<'static>, Failure> {
     let Foresight {
         reason,
         rule,
@@ -156,15 +158,15 @@ fn answer(
     Ok(Reviewed {
         json,
         record: Record {
-            uid: request.uid.to_string(),
-            namespace: request.namespace.to_string(),
-            name: format!("{}/{name}", makes.kind),
-            user: request.user_info.username.to_string(),
+            uid: Cow::Owned(request.uid.to_string()),
+            namespace: Cow::Owned(request.namespace.to_string()),
+            name: Cow::Owned(format!("{}/{name}", makes.kind)),
+            user: Cow::Owned(request.user_info.username.to_string()),
             dry_run: request.dry_run,
             outcome,
             reason,
-            rule,
-            profile,
+            rule: Cow::Owned(rule),
+            profile: Cow::Owned(profile),
             containers,
             warnings,
             denial: None,

@@ -10,6 +10,7 @@ use crate::manifest::{Operation, PodRef};
 use crate::offline::{OfflineError, Setting, changes, judge};
 use crate::policy::Policy;
 use crate::policy::denial::Denial;
+use crate::sidecar::notice::Notice;
 
 use super::policy::PolicyArgs;
 use super::rewrite::Manifests;
@@ -106,7 +107,7 @@ fn inject(
     warnings: &mut Vec<String>,
 ) -> Result<Vec<Operation>, NotInjected> {
     let outcome = judge(policy, setting, pod)?;
-    warnings.extend(outcome.notices.iter().map(ToString::to_string));
+    warnings.extend(outcome.notices.iter().map(Notice::text));
     let operations = changes(&pod.pointer, &outcome)?;
     match outcome.action {
         Action::Denied(denial) => Err(NotInjected::Denied(denial)),

@@ -63,7 +63,7 @@ pub struct EventWriter {
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 struct Note {
     namespace: String,
-    owner: Owner,
+    owner: Owner<'static>,
     kind: &'static str,
     reason: &'static str,
     action: &'static str,
@@ -100,14 +100,14 @@ impl fmt::Debug for EventWriter {
 
 impl EventQueue {
     /// Offers the Event of a review, where it makes one. Never waits.
-    pub fn offer(&self, record: &Record) {
+    pub fn offer(&self, record: &Record<'_>) {
         if let Some(note) = note(record) {
             self.notes.offer(note);
         }
     }
 }
 
-fn note(record: &Record) -> Option<Note> {
+fn note(record: &Record<'_>) -> Option<Note> {
     if record.dry_run {
         return None;
     }
@@ -134,8 +134,8 @@ fn note(record: &Record) -> Option<Note> {
         None => return None,
     };
     Some(Note {
-        namespace: record.namespace.clone(),
-        owner: owner.clone(),
+        namespace: record.namespace.to_string(),
+        owner: owner.to_owned(),
         kind,
         reason,
         action,
@@ -216,11 +216,11 @@ fn event_of(note: Note, reporter: &str) -> Event {
             ..ObjectMeta::default()
         },
         involved_object: ObjectReference {
-            api_version: Some(api_version),
-            kind: Some(owner_kind),
+            api_version: Some(api_version.into_owned()),
+            kind: Some(owner_kind.into_owned()),
             namespace: Some(namespace),
-            name: Some(name),
-            uid: Some(uid),
+            name: Some(name.into_owned()),
+            uid: Some(uid.into_owned()),
             ..ObjectReference::default()
         },
         type_: Some(kind.to_owned()),

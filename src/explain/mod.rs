@@ -18,6 +18,7 @@ use crate::policy::judge::{Judgment, Matter};
 use crate::policy::matcher::Detection;
 use crate::policy::named::Named;
 use crate::policy::subject::Subject;
+use crate::sidecar::notice::Notice;
 
 pub use text::text;
 
@@ -161,10 +162,10 @@ fn explanation(
         outcome: word,
         reason,
         rule: outcome.rule.map(str::to_owned),
-        profile: change.map(|change| change.profile.clone()),
+        profile: change.map(|change| change.profile.to_owned()),
         containers: change.map_or_else(Vec::new, |change| change.containers.clone()),
         denial,
-        warnings: outcome.notices.iter().map(ToString::to_string).collect(),
+        warnings: outcome.notices.iter().map(Notice::text).collect(),
         detected,
     }
 }

@@ -104,7 +104,10 @@ impl Marks {
         let (mut opening, mut closing) = (first.opening & behind(at), first.closing & behind(at));
         let mut depth = 1;
         loop {
-            if closing.count_ones() >= depth {
+            let closes = closing.count_ones();
+            if closes < depth {
+                depth = depth - closes + opening.count_ones();
+            } else {
                 while closing != 0 {
                     let before = (closing & closing.wrapping_neg()) - 1;
                     depth += (opening & before).count_ones();
@@ -115,8 +118,8 @@ impl Marks {
                     opening &= !before;
                     closing &= closing - 1;
                 }
+                depth += opening.count_ones();
             }
-            depth = depth + opening.count_ones() - closing.count_ones();
             index += 1;
             let block = self.blocks.get(index)?;
             (opening, closing) = (block.opening, block.closing);

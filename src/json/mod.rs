@@ -1,4 +1,5 @@
-//! Reading the JSON of a review, of whose thousands of bytes some hundred decide.
+//! The JSON of reviews: of the thousands of bytes of a question some hundred decide, and an answer
+//! is written as its parts are known.
 //!
 //! A first pass marks strings and brackets, sixteen bytes at a time; the second walks from mark
 //! to mark, and reads each value into its place. Text is borrowed, never copied but where it has
@@ -13,6 +14,7 @@ mod read;
 mod reader;
 mod text;
 mod word;
+mod write;
 
 pub use error::Error;
 pub(crate) use error::Step;
@@ -23,6 +25,7 @@ pub use read::{Read, Skipped};
 pub use reader::{Reader, Stop};
 pub use text::{Text, is_plain};
 pub use word::Word;
+pub use write::{to_text, write, write_text};
 
 /// Reads a `T` from the whole of `text`.
 ///
@@ -42,7 +45,7 @@ pub fn from_str<'a, T: Read<'a>>(text: &'a str) -> Result<T, Error> {
 /// # Errors
 /// Where they are no UTF-8 or no JSON, or not a `T`.
 pub fn from_slice<'a, T: Read<'a>>(bytes: &'a [u8]) -> Result<T, Error> {
-    match std::str::from_utf8(bytes) {
+    match simdutf8::compat::from_utf8(bytes) {
         Ok(text) => from_str(text),
         Err(error) => Err(Error::not_utf8(bytes, error.valid_up_to())),
     }

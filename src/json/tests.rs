@@ -282,3 +282,60 @@ proptest! {
         prop_assert_eq!(parts[1].get(), &list);
     }
 }
+
+#[derive(serde::Serialize)]
+enum Kind {
+    Unit,
+    New(u8),
+    Pair(bool, char),
+    Named { a: Option<f64> },
+}
+
+#[derive(serde::Serialize)]
+struct Zoo<'a> {
+    kinds: [Kind; 4],
+    raw: Box<serde_json::value::RawValue>,
+    after: &'a str,
+    none: Option<u8>,
+    unit: (),
+    bytes: &'a [u8],
+    map: std::collections::BTreeMap<String, i64>,
+    #[serde(flatten)]
+    more: std::collections::BTreeMap<&'a str, Vec<f32>>,
+}
+
+#[test]
+fn everything_is_written_as_serde_json_writes_it() {
+    let zoo = Zoo {
+        kinds: [
+            Kind::Unit,
+            Kind::New(1),
+            Kind::Pair(true, '"'),
+            Kind::Named { a: Some(1e300) },
+        ],
+        raw: serde_json::value::to_raw_value(&json!({"a": ["b\"c", 1.5]})).unwrap(),
+        after: "a\"\\\u{1}\u{2028}é, and much more text, longer than sixteen bytes",
+        none: None,
+        unit: (),
+        bytes: b"ab",
+        map: [("a\nb".to_owned(), -7)].into(),
+        more: [("x", vec![0.5, -0.0])].into(),
+    };
+    assert_eq!(to_text(&zoo).unwrap(), serde_json::to_string(&zoo).unwrap());
+    let raws = [&zoo.raw, &zoo.raw];
+    assert_eq!(
+        to_text(&raws).unwrap(),
+        serde_json::to_string(&raws).unwrap()
+    );
+}
+
+proptest! {
+    #[test]
+    fn every_text_is_written_as_serde_json_writes_it(text in any::<String>(), plain in "[ -~é]*") {
+        for text in [text, plain] {
+            let expected = serde_json::to_string(&text).unwrap();
+            prop_assert_eq!(to_text(&text).unwrap(), &*expected);
+            prop_assert_eq!(to_text(&format_args!("{text}")).unwrap(), expected);
+        }
+    }
+}

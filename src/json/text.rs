@@ -7,14 +7,27 @@ use std::fmt;
 use std::ops::Deref;
 
 use serde::ser::{Serialize, Serializer};
+use wide::u8x16;
 
 use super::read::Read;
 use super::reader::{Reader, Stop};
 
 /// Whether JSON writes a string of these bytes as it is, between quotes.
 pub fn is_plain(text: &[u8]) -> bool {
-    text.iter()
-        .all(|byte| *byte >= b' ' && *byte != b'"' && *byte != b'\\')
+    let is_special = |byte: &u8| *byte < b' ' || *byte == b'"' || *byte == b'\\';
+    let Some(last) = text.last_chunk::<16>() else {
+        return !text.iter().any(is_special);
+    };
+    // The last sixteen may be looked at twice.
+    let (whole, _) = text.as_chunks::<16>();
+    whole.iter().chain([last]).all(are_plain)
+}
+
+fn are_plain(bytes: &[u8; 16]) -> bool {
+    let bytes = u8x16::new(*bytes);
+    let is = |byte| bytes.simd_eq(u8x16::splat(byte));
+    let control = bytes.min(u8x16::splat(b' ' - 1)).simd_eq(bytes);
+    (control | is(b'"') | is(b'\\')).to_bitmask() == 0
 }
 
 /// A string, borrowed from the text unless it was escaped there.

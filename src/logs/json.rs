@@ -14,7 +14,7 @@ use tracing_subscriber::layer::{Context, Layer};
 
 use super::sink::SinkWriter;
 use crate::calendar::calendar;
-use crate::json::is_plain;
+use crate::json::write_text;
 
 /// Writes every event that the filter lets through.
 #[derive(Debug)]
@@ -98,18 +98,12 @@ impl Fields<'_> {
     }
 }
 
-/// A name or text without anything to escape, as nearly all are, is copied.
+/// A text cannot fail to be written into memory.
 fn string(line: &mut Vec<u8>, text: &str) {
-    if is_plain(text.as_bytes()) {
-        line.push(b'"');
-        line.extend_from_slice(text.as_bytes());
-        line.push(b'"');
-    } else {
-        json(line, text);
-    }
+    let _ = write_text(line, text);
 }
 
-/// Neither a text nor a number can fail to be written into memory.
+/// Nor can a number fail to be written into memory.
 fn json(line: &mut Vec<u8>, value: impl Serialize) {
     let _ = serde_json::to_writer(line, &value);
 }

@@ -379,7 +379,8 @@ impl<'a> Pod<'a> {
 
     /// Every container with its place, init containers first.
     pub fn containers(&self) -> impl Iterator<Item = (Place, &Container<'a>)> {
-        self.unread().map(|(place, container)| (place, &***container))
+        self.unread()
+            .map(|(place, container)| (place, &***container))
     }
 
     /// Every container but those that have none of `words` in any string, which are not read.

@@ -4,6 +4,8 @@
 //! so that a second, milder way never shields the first. Pure, and total: every Pod gets
 //! exactly one of "leave", "deny" and "change".
 
+use std::borrow::Cow;
+
 use crate::names;
 use crate::pod::daemon;
 use crate::pod::detect::{Finding, Reach};
@@ -157,7 +159,11 @@ impl<'p> Case<'p, '_, '_> {
                 .as_deref()
                 .and_then(|name| rule.profiles.get(name));
             let profile = chosen.unwrap_or(&rule.profiles.default);
-            (profile, profile.resources.clone(), profile.storage.clone())
+            (
+                profile,
+                Cow::Borrowed(&profile.resources),
+                Cow::Borrowed(&profile.storage),
+            )
         } else {
             let (profile, notice) = fit::profile(rule, &wish, judge.subject, judge.pod)?;
             judge.notices.extend(notice);

@@ -1,6 +1,8 @@
 //! The sidecar that fits: the profile that rule, author and namespace agree on, and sizes
 //! within the rule's maximum.
 
+use std::borrow::Cow;
+
 use crate::names;
 use crate::pod::view::Pod;
 use crate::sidecar::notice::Notice;
@@ -96,20 +98,20 @@ fn enforced(labels: Option<&NamespaceLabels>) -> PodSecurity {
 }
 
 /// The sidecar's sizes: the profile's, or the author's within the rule's maximum.
-pub(super) fn sizes(
+pub(super) fn sizes<'p>(
     rule: &Rule,
-    profile: &Profile,
+    profile: &'p Profile,
     wish: &Wish,
-) -> Result<(Resources, Storage), Denial> {
-    let mut resources = profile.resources.clone();
-    let mut storage = profile.storage.clone();
-    for (size, bounds, maximum) in [
-        (&wish.cpu, &mut resources.cpu, &rule.maximum.cpu),
-        (&wish.memory, &mut resources.memory, &rule.maximum.memory),
-    ] {
-        if let Some(size) = size {
-            *bounds = within(rule, size, bounds, maximum.as_ref())?;
-        }
+) -> Result<(Cow<'p, Resources>, Cow<'p, Storage>), Denial> {
+    let mut resources = Cow::Borrowed(&profile.resources);
+    let mut storage = Cow::Borrowed(&profile.storage);
+    if let Some(size) = &wish.cpu {
+        let asked = within(rule, size, &resources.cpu, rule.maximum.cpu.as_ref())?;
+        resources.to_mut().cpu = asked;
+    }
+    if let Some(size) = &wish.memory {
+        let asked = within(rule, size, &resources.memory, rule.maximum.memory.as_ref())?;
+        resources.to_mut().memory = asked;
     }
     if let Some(size) = &wish.storage {
         // A volume has one size: there is no request beside it.
@@ -128,7 +130,7 @@ pub(super) fn sizes(
             &Bounds::default(),
             rule.maximum.storage.as_ref(),
         )?;
-        match (&mut storage, asked.limit()) {
+        match (storage.to_mut(), asked.limit()) {
             (Storage::EmptyDir { size_limit }, limit) => *size_limit = limit.cloned(),
             (Storage::Ephemeral { size, .. }, Some(limit)) => *size = limit.clone(),
             (Storage::Ephemeral { .. }, None) => {}

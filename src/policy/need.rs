@@ -129,7 +129,7 @@ impl Need {
         let mut parts = repository.rsplit('/').take(2);
         parts.find_map(|part| {
             let mut images = IMAGES.iter();
-            let found = images.find(|(words, _)| words.iter().any(|word| is_word(part, word)));
+            let found = images.find(|(words, _)| has_word(part, words));
             found.map(|(_, need)| *need)
         })
     }
@@ -145,14 +145,18 @@ impl Need {
     }
 }
 
-/// Whether `word` stands in `part` between `-`, `_`, `.` or its ends. A Pod under review is
-/// asked for every word: this looks only where one may begin.
-fn is_word(part: &str, word: &str) -> bool {
+/// Whether one of `words` stands in `part` between `-`, `_`, `.` or its ends. A Pod under review is
+/// asked for every word: they are looked at only where one may begin.
+fn has_word(part: &str, words: &[&str]) -> bool {
     let is_end = |byte: Option<&u8>| matches!(byte, None | Some(b'-' | b'_' | b'.'));
-    let (part, word) = (part.as_bytes(), word.as_bytes());
+    let part = part.as_bytes();
+    let stands = |rest: &[u8], word: &&str| {
+        let word = word.as_bytes();
+        rest.first() == word.first() && rest.starts_with(word) && is_end(rest.get(word.len()))
+    };
     (0..part.len())
         .filter(|at| is_end(at.checked_sub(1).and_then(|before| part.get(before))))
-        .any(|at| part[at..].starts_with(word) && is_end(part.get(at + word.len())))
+        .any(|at| words.iter().any(|word| stands(&part[at..], word)))
 }
 
 #[cfg(test)]

@@ -62,7 +62,7 @@ impl<'a> Subject<'a> {
     /// The subject of a request for `pod`. `owner` names the kind that made it where that
     /// is known better than from the Pod itself (a template of a DaemonSet).
     pub fn new(
-        pod: &'a Pod<'a>,
+        pod: &'a Pod<'_>,
         namespace: &'a str,
         namespace_labels: Option<&'a NamespaceLabels>,
         requester: Requester<'a>,

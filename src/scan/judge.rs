@@ -22,6 +22,7 @@ use crate::policy::denial::Denial;
 use crate::policy::judge::{Matter, Ruling};
 use crate::policy::named::Named as _;
 use crate::policy::subject::Subject;
+use crate::sidecar::notice::Notice;
 
 use super::candidate::Candidate;
 use super::finding::{Change, Finding, Hand, How, Verdict, Workload};
@@ -105,7 +106,7 @@ impl Hearing<'_, '_, '_> {
             }
         }
         let verdict = findings.iter().map(|finding| finding.verdict).max()?;
-        let notices: Vec<String> = notices.iter().map(ToString::to_string).collect();
+        let notices: Vec<String> = notices.iter().map(Notice::text).collect();
         let (reason, message) = match (action, verdict) {
             (Action::Denied(denial), _) => (denial.reason(), denial.to_string()),
             (_, Verdict::Swapped) => ("Swapped", verdict.sentence().to_owned()),

@@ -4,15 +4,14 @@
 //! author gains nothing by forging a name, a label or an annotation: whoever writes the
 //! same container gets what it runs, and no more.
 
-use std::sync::LazyLock;
-
-use crate::json::{Verbatim, Word};
+use crate::json::Verbatim;
 use crate::names;
 use crate::pod::path::CleanPath;
 use crate::pod::place::{List, Place};
-use crate::pod::view::{Container, Pod, VolumeMount};
+use crate::pod::view::{Container, VolumeMount};
 
 use super::container::start_command;
+use super::near::Near;
 
 /// The sidecar that an earlier pass put into the Pod.
 #[derive(Clone, Debug)]
@@ -35,12 +34,9 @@ impl Installed<'_, '_> {
     }
 }
 
-/// A container that has it nowhere is no sidecar of ours.
-static WORD: LazyLock<[Word<'static>; 1]> = LazyLock::new(|| [Word::new(names::env::SOCKETS)]);
-
-/// The sidecar in `pod`, known by its command, its socket and its volume.
-pub fn installed<'p, 'a>(pod: &'p Pod<'a>) -> Option<Installed<'p, 'a>> {
-    pod.containers_with(&*WORD).find_map(|(place, container)| {
+/// The Pod's sidecar, known by its command, its socket and its volume.
+pub fn installed<'p, 'a>(near: &Near<'p, 'a>) -> Option<Installed<'p, 'a>> {
+    near.containers.iter().find_map(|&(place, container)| {
         if place.list == List::Ephemeral || !has_start_command(container) {
             return None;
         }
@@ -51,7 +47,7 @@ pub fn installed<'p, 'a>(pod: &'p Pod<'a>) -> Option<Installed<'p, 'a>> {
             mount.sub_path.is_empty() && CleanPath::new(&mount.mount_path) == shared
         };
         let mount = container.volume_mounts.iter().find(whole)?;
-        let mut volumes = pod.spec.volumes.iter();
+        let mut volumes = near.pod.spec.volumes.iter();
         volumes.find(|v| v.name == mount.name && v.empty_dir.is_some())?;
         Some(Installed {
             place,

@@ -7,6 +7,7 @@ pub mod flags;
 pub mod group;
 pub mod installed;
 pub mod mirror;
+pub mod near;
 pub mod notice;
 pub mod original;
 pub mod patch;

@@ -4,6 +4,7 @@
 //! (`k8s.io/api/admission/v1/types.go`); a long name or path is shortened, never
 //! what happened.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::mirror::Why;
@@ -65,8 +66,9 @@ pub enum Notice {
     Policy(String),
 }
 
-impl fmt::Display for Notice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Notice {
+    /// What the author is told, in at most [`LONGEST`] characters.
+    pub fn text(&self) -> String {
         let text = match self {
             Self::Swapped { containers } => format!(
                 "the node's Docker socket was swapped for a daemon of this Pod's own in: {}",
@@ -123,19 +125,31 @@ impl fmt::Display for Notice {
             ),
             Self::Policy(text) => text.clone(),
         };
-        f.write_str(&shortened(&text, LONGEST))
+        match shortened(&text, LONGEST) {
+            Cow::Borrowed(_) => text,
+            Cow::Owned(short) => short,
+        }
+    }
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text())
     }
 }
 
 /// `text`, cut to `most` characters with an ellipsis; control characters are left out.
-pub fn shortened(text: &str, most: usize) -> String {
+pub fn shortened(text: &str, most: usize) -> Cow<'_, str> {
+    if text.len() <= most && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return Cow::Borrowed(text);
+    }
     let mut clean = text.chars().map(|c| if c.is_control() { ' ' } else { c });
     let mut short: String = clean.by_ref().take(most).collect();
     if clean.next().is_some() {
         short.pop();
         short.push('…');
     }
-    short
+    Cow::Owned(short)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 
 use serde::Serialize;
 
-use crate::json::Raw;
+use crate::json::{Raw, to_text};
 use crate::names;
 use crate::pod::place::List;
 use crate::pod::view::{Container, EnvVar, Pod};
@@ -115,9 +115,9 @@ pub fn record<'p>(
     if taken.is_empty() {
         return Ok(None);
     }
-    let mut text = serde_json::to_string(&taken)?;
+    let mut text = to_text(&taken)?;
     if text.len() > LARGEST {
-        text = serde_json::to_string(&Taken {
+        text = to_text(&Taken {
             incomplete: true,
             ..Taken::default()
         })?;

@@ -4,17 +4,16 @@
 //! only what must change, and none replaces a list. Places that later operations name are
 //! never moved by earlier ones: edits first, then volumes, the sidecar last.
 
-use std::fmt::Display;
-use std::io::Write as _;
+use std::fmt::{self, Display};
 
 use serde::Serialize;
 use serde_json::json;
 
-use crate::json::is_plain;
-use crate::pod::place::List;
+use crate::json;
+use crate::pod::place::{List, Place};
 use crate::pod::view::Pod;
 
-use super::container::SidecarMode;
+use super::container::{START_SCRIPT, SidecarMode};
 use super::plan::{ContainerEdit, Plan};
 use super::volume::Volume;
 
@@ -39,7 +38,7 @@ impl Patch {
 /// # Errors
 /// Only if a value of the plan cannot be written as JSON, which none of its types allows.
 pub fn patch(pod: &Pod<'_>, plan: &Plan<'_>) -> Result<Patch, serde_json::Error> {
-    let mut writer = Writer::default();
+    let mut writer = Writer::new(plan);
     for edit in &plan.edits {
         write_edit(&mut writer, pod, edit)?;
     }
@@ -50,11 +49,11 @@ pub fn patch(pod: &Pod<'_>, plan: &Plan<'_>) -> Result<Patch, serde_json::Error>
             SidecarMode::Native => List::Init,
             SidecarMode::Container => List::Main,
         };
-        let path = format!("/spec/{}", list.field());
+        let list_of = list.field();
         if pod.list(list).is_empty() {
-            writer.add(&path, &[sidecar])?;
+            writer.add(format_args!("/spec/{list_of}"), &[sidecar])?;
         } else {
-            writer.add(format_args!("{path}/0"), sidecar)?;
+            writer.add(format_args!("/spec/{list_of}/0"), sidecar)?;
         }
     }
     Ok(writer.finish())
@@ -69,7 +68,7 @@ fn write_edit(
     let at = edit.place;
     for swap in &edit.swaps {
         let before = &container.volume_mounts[swap.mount];
-        let mount = format!("{at}/volumeMounts/{}", swap.mount);
+        let mount = AtMount(at, swap.mount);
         // "add" also replaces, and a mount without a name must not make the patch fail.
         writer.add(format_args!("{mount}/name"), &swap.volume)?;
         match &swap.sub_path {
@@ -89,17 +88,14 @@ fn write_edit(
             writer.remove(format_args!("{at}/env/{index}/valueFrom"))?;
         }
     }
-    let mounts = format!("{at}/volumeMounts");
+    let new_mounts = container.volume_mounts.is_empty();
     writer.append(
-        &mounts,
-        container.volume_mounts.is_empty(),
+        format_args!("{at}/volumeMounts"),
+        new_mounts,
         &edit.add_mounts,
     )?;
-    writer.append(
-        &format!("{at}/env"),
-        container.env.is_empty(),
-        &edit.add_env,
-    )?;
+    let new_env = container.env.is_empty();
+    writer.append(format_args!("{at}/env"), new_env, &edit.add_env)?;
     if edit.restore_restart_policy {
         writer.add(format_args!("{at}/restartPolicy"), "Always")?;
     }
@@ -164,19 +160,39 @@ fn write_pod_fields(
     Ok(())
 }
 
+/// The path of one of a container's mounts.
+#[derive(Clone, Copy)]
+struct AtMount(Place, usize);
+
+impl Display for AtMount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(container, index) = self;
+        write!(f, "{container}/volumeMounts/{index}")
+    }
+}
+
 /// A key as one token of a JSON Pointer (RFC 6901, section 3).
 pub(super) fn token(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
+/// What a patch takes beside the start script, most often.
+const ROOM: usize = 6 * 1024;
+
 /// Writes operations one after the other. Paths are made of indexes, field names and
 /// escaped keys, and are still written as JSON strings.
-#[derive(Default)]
 struct Writer {
     out: Vec<u8>,
 }
 
 impl Writer {
+    fn new(plan: &Plan<'_>) -> Self {
+        let script = plan.sidecar.as_ref().map_or(0, |_| START_SCRIPT.len());
+        Self {
+            out: Vec::with_capacity(script + ROOM),
+        }
+    }
+
     fn add<V: Serialize + ?Sized>(
         &mut self,
         path: impl Display,
@@ -192,7 +208,7 @@ impl Writer {
     /// Adds `values` to the end of the list at `path`, or the whole list where there is none.
     fn append<V: Serialize>(
         &mut self,
-        path: &str,
+        path: impl Display + Copy,
         is_new: bool,
         values: &[V],
     ) -> Result<(), serde_json::Error> {
@@ -219,26 +235,13 @@ impl Writer {
         self.out.extend_from_slice(br#"{"op":""#);
         self.out.extend_from_slice(op.as_bytes());
         self.out.extend_from_slice(br#"","path":"#);
-        self.path(path)?;
+        json::write(&mut self.out, &Collected(path))?;
         if let Some(value) = value {
             self.out.extend_from_slice(br#","value":"#);
-            serde_json::to_writer(&mut self.out, value)?;
+            json::write(&mut self.out, value)?;
         }
         self.out.push(b'}');
         Ok(())
-    }
-
-    /// Most paths have nothing to escape.
-    fn path(&mut self, path: impl Display) -> Result<(), serde_json::Error> {
-        let start = self.out.len();
-        self.out.push(b'"');
-        write!(self.out, "{path}").map_err(serde_json::Error::io)?;
-        if is_plain(&self.out[start + 1..]) {
-            self.out.push(b'"');
-            return Ok(());
-        }
-        self.out.truncate(start);
-        serde_json::to_writer(&mut self.out, &Collected(path))
     }
 
     fn finish(mut self) -> Patch {

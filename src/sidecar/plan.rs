@@ -4,12 +4,14 @@
 //! volumes and the edits of containers come out. Containers that need nothing are not in
 //! it. Where an earlier pass has put the sidecar into the Pod, only what is missing is.
 
+use std::borrow::Cow;
+
 use crate::pod::detect::Finding;
 use crate::pod::place::Place;
-use crate::pod::view::Pod;
 
 use super::container::{EnvEntry, Mount, Sidecar, SidecarMode};
 use super::installed::Installed;
+use super::near::Near;
 use super::notice::Notice;
 use super::original;
 use super::planner::Planner;
@@ -21,9 +23,9 @@ pub struct Order<'o> {
     /// What the sidecar looks like.
     pub profile: &'o Profile,
     /// Its resources, the Pod's own wishes included.
-    pub resources: Resources,
+    pub resources: Cow<'o, Resources>,
     /// Its storage, the Pod's own wishes included.
-    pub storage: Storage,
+    pub storage: Cow<'o, Storage>,
     /// The findings to swap, by index.
     pub swap: Vec<usize>,
     /// Containers that get a socket because the annotation asks for it.
@@ -67,7 +69,7 @@ pub struct ContainerEdit<'p> {
     /// The container.
     pub place: Place,
     /// Mounts that lead elsewhere from now on.
-    pub swaps: Vec<MountSwap>,
+    pub swaps: Vec<MountSwap<'p>>,
     /// Mounts at the end of the list.
     pub add_mounts: Vec<Mount<'p>>,
     /// Variables at the end of the list.
@@ -109,20 +111,20 @@ impl ContainerEdit<'_> {
 
 /// A mount that leads to the socket volume from now on.
 #[derive(Debug)]
-pub struct MountSwap {
+pub struct MountSwap<'p> {
     /// Its index in `volumeMounts`.
     pub mount: usize,
     /// The new volume.
-    pub volume: String,
+    pub volume: Cow<'p, str>,
     /// The file of the socket volume; none for the whole directory.
-    pub sub_path: Option<String>,
+    pub sub_path: Option<Cow<'p, str>>,
 }
 
 /// A new volume.
 #[derive(Debug)]
 pub struct NewVolume<'p> {
     /// Its name.
-    pub name: String,
+    pub name: Cow<'p, str>,
     /// What it is.
     pub source: VolumeSource<'p>,
 }
@@ -133,24 +135,24 @@ pub enum VolumeSource<'p> {
     /// An `emptyDir` without a limit.
     Shared,
     /// The daemon's storage.
-    Storage(Storage),
+    Storage(&'p Storage),
     /// A ConfigMap.
     ConfigMap(&'p str),
 }
 
-/// Plans what `order` says for `pod`.
+/// Plans what `order` says for the Pod of `near`.
 ///
 /// # Errors
 /// Only for a fault of this program: a record of what is taken away that cannot be written.
 pub fn plan<'p, 'a>(
-    pod: &'p Pod<'a>,
-    findings: &[Finding],
+    near: &Near<'p, 'a>,
+    findings: &'p [Finding],
     order: &'p Order<'p>,
     installed: Option<&Installed<'p, 'a>>,
 ) -> Result<Plan<'p>, serde_json::Error> {
-    let (mut plan, group) = Planner::new(pod, findings, order, installed).plan();
+    let (mut plan, group) = Planner::new(near, findings, order, installed).plan();
     let earlier = installed.map(|installed| installed.container);
-    if let Some(record) = original::record(pod, &plan, group, earlier)? {
+    if let Some(record) = original::record(near.pod, &plan, group, earlier)? {
         match (&mut plan.sidecar, installed) {
             (Some(sidecar), _) => sidecar.env.push(record),
             (None, Some(installed)) => plan.edit(installed.place).add_env.push(record),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dind_injector::admission::reviewer::{NoNamespaces, Record, review};
+use dind_injector::admission::reviewer::{NoNamespaces, review};
 use dind_injector::cluster::{EventQueue, open_events};
 use dind_injector::metrics::Metrics;
 use dind_injector::policy::Policy;
@@ -13,8 +13,8 @@ use crate::api::{Api, until};
 
 const PATH: &str = "/api/v1/namespaces/ci/events";
 
-/// The record of the review of a Pod that mounts the socket.
-fn record(owner: Option<&str>, size: &str, dry_run: bool) -> Record {
+/// Reviews a Pod that mounts the socket, and offers what happened to `queue`.
+fn offer(queue: &EventQueue, owner: Option<&str>, size: &str, dry_run: bool) {
     let owners = owner.map(|name| {
         json!([{
             "apiVersion": "apps/v1", "kind": "ReplicaSet", "name": name, "uid": format!("u-{name}"),
@@ -39,12 +39,9 @@ fn record(owner: Option<&str>, size: &str, dry_run: bool) -> Record {
             },
         },
     });
-    let reviewed = review(
-        &Policy::offline(),
-        &NoNamespaces,
-        body.to_string().as_bytes(),
-    );
-    reviewed.unwrap().record
+    let (policy, body) = (Policy::offline(), body.to_string());
+    let reviewed = review(&policy, &NoNamespaces, body.as_bytes());
+    queue.offer(&reviewed.unwrap().record);
 }
 
 struct Written {
@@ -80,8 +77,8 @@ impl Written {
 #[tokio::test]
 async fn a_change_and_a_denial_are_told_to_the_owner() {
     let written = writing();
-    written.queue.offer(&record(Some("a"), "1Gi", false));
-    written.queue.offer(&record(Some("b"), "900Ti", false));
+    offer(&written.queue, Some("a"), "1Gi", false);
+    offer(&written.queue, Some("b"), "900Ti", false);
     until(|| written.count("sent") == 2).await;
     let events = written.api.all(PATH);
     let of = |name: &str| {
@@ -119,9 +116,9 @@ async fn a_change_and_a_denial_are_told_to_the_owner() {
 #[tokio::test]
 async fn nothing_is_told_of_dry_runs_nor_where_there_is_no_owner() {
     let written = writing();
-    written.queue.offer(&record(Some("a"), "1Gi", true));
-    written.queue.offer(&record(None, "1Gi", false));
-    written.queue.offer(&record(Some("last"), "1Gi", false));
+    offer(&written.queue, Some("a"), "1Gi", true);
+    offer(&written.queue, None, "1Gi", false);
+    offer(&written.queue, Some("last"), "1Gi", false);
     until(|| written.count("sent") == 1).await;
     let events: Vec<Value> = written.api.all(PATH);
     assert_eq!(events.len(), 1);
@@ -132,7 +129,7 @@ async fn nothing_is_told_of_dry_runs_nor_where_there_is_no_owner() {
 async fn the_pods_of_one_owner_are_told_once() {
     let written = writing();
     for _ in 0..5 {
-        written.queue.offer(&record(Some("a"), "1Gi", false));
+        offer(&written.queue, Some("a"), "1Gi", false);
     }
     until(|| written.count("suppressed") == 4).await;
     assert_eq!(written.count("sent"), 1);
@@ -147,9 +144,8 @@ async fn a_full_queue_drops_and_a_review_never_waits() {
         "replica-1".to_owned(),
         Arc::clone(&metrics),
     );
-    let record = record(Some("a"), "1Gi", false);
     for _ in 0..300 {
-        queue.offer(&record);
+        offer(&queue, Some("a"), "1Gi", false);
     }
     let text = metrics.encode().unwrap();
     assert!(
@@ -162,7 +158,7 @@ async fn a_full_queue_drops_and_a_review_never_waits() {
 async fn an_event_that_is_refused_is_counted_and_the_next_one_written() {
     let written = writing();
     written.api.refuse_write(403);
-    written.queue.offer(&record(Some("a"), "1Gi", false));
-    written.queue.offer(&record(Some("b"), "1Gi", false));
+    offer(&written.queue, Some("a"), "1Gi", false);
+    offer(&written.queue, Some("b"), "1Gi", false);
     until(|| written.count("failed") == 1 && written.count("sent") == 1).await;
 }

@@ -39,7 +39,8 @@ struct Floor {
 
 impl Canned {
     fn of(body: &[u8]) -> Result<Self, String> {
-        let answer = review(&Policy::offline(), &NoNamespaces, body);
+        let policy = Policy::offline();
+        let answer = review(&policy, &NoNamespaces, body);
         let answer = answer.map_err(|error| error.to_string())?.json;
         let find = |text: &[u8]| {
             let at = text

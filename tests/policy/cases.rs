@@ -187,7 +187,8 @@ struct Came {
 
 fn through_bytes(case: &Case, policy: &Policy, pod: &Value) -> Came {
     let namespaces = OneNamespace(Arc::new(case.namespace_labels.clone()));
-    let reviewed = review(policy, &namespaces, &review_of(case, pod)).unwrap();
+    let body = review_of(case, pod);
+    let reviewed = review(policy, &namespaces, &body).unwrap();
     let answer: Value = serde_json::from_slice(&reviewed.json).unwrap();
     let response = &answer["response"];
     let audit = |key: &str| {
@@ -253,7 +254,7 @@ fn through_engine(case: &Case, policy: &Policy, pod: &Value) -> (Came, Option<Va
             (
                 "changed",
                 "Injected",
-                change.profile.as_str(),
+                change.profile,
                 String::new(),
                 Some(patched),
             )

@@ -347,7 +347,8 @@ pub fn is_an_answer(policy: &Policy, body: &[u8], reviewed: &Reviewed) -> Held {
         .map_err(|error| error.to_string())?;
     let after = applied(&asked["request"]["object"], &patch)?;
     asked["request"]["object"] = after;
-    let again = review(policy, &NoNamespaces, asked.to_string().as_bytes());
+    let body = asked.to_string();
+    let again = review(policy, &NoNamespaces, body.as_bytes());
     let again = again.map_err(|error| format!("no second answer: {error}\n{asked:#}"))?;
     hold!(
         again.record.outcome == "left",

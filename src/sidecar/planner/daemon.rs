@@ -83,7 +83,7 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
         copied: Vec<EnvEntry<'p>>,
     ) -> Sidecar<'p> {
         let profile = self.order.profile;
-        let name = self.taken.free_container(names::SIDECAR);
+        let name = self.near.free_container(names::SIDECAR);
         let native = self.order.mode == SidecarMode::Native;
         let mut env = flags::environment(profile, self.pod, &self.users);
         env.insert(

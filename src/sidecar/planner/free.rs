@@ -5,40 +5,21 @@
 use std::borrow::{Borrow, Cow};
 use std::collections::HashSet;
 use std::hash::Hash;
-use std::sync::LazyLock;
 
-use crate::json::Word;
 use crate::names;
 use crate::pod::path::CleanPath;
-use crate::pod::view::{Container, Pod, VolumeMount};
+use crate::pod::view::{Container, VolumeMount};
+use crate::sidecar::near::Near;
 
-/// What every name of ours has.
-static WORD: LazyLock<[Word<'static>; 1]> = LazyLock::new(|| [Word::new(names::SIDECAR)]);
-
-/// Those parts of a Pod that a name of ours may be taken by.
-pub(super) struct Taken<'p, 'a> {
-    pod: &'p Pod<'a>,
-    /// Containers that have a name like ours somewhere.
-    containers: Vec<&'p Container<'a>>,
-}
-
-impl<'p, 'a> Taken<'p, 'a> {
-    pub fn of(pod: &'p Pod<'a>) -> Self {
-        let near = pod.containers_with(&*WORD);
-        Self {
-            pod,
-            containers: near.map(|(_, container)| container).collect(),
-        }
-    }
-
+impl<'p, 'a> Near<'p, 'a> {
     /// `base`, or else a name with a number, that a new container may have.
-    pub fn free_container(&self, base: &'static str) -> Cow<'static, str> {
-        free_name(base, || self.containers.iter().map(|c| &*c.name))
+    pub(super) fn free_container(&self, base: &'static str) -> Cow<'static, str> {
+        free_name(base, || self.containers.iter().map(|(_, c)| &*c.name))
     }
 
     /// `base`, or else a name with a number, that a new volume may have: one of no volume, and one
     /// that no mount names where there is no such volume, for it would become valid.
-    pub fn free_volume(&self, base: &'static str) -> Cow<'static, str> {
+    pub(super) fn free_volume(&self, base: &'static str) -> Cow<'static, str> {
         free_name(base, || {
             let volumes = self.pod.spec.volumes.iter().map(|volume| &*volume.name);
             volumes.chain(self.mounts().map(|mount| &*mount.name))
@@ -46,7 +27,7 @@ impl<'p, 'a> Taken<'p, 'a> {
     }
 
     /// The shared directory's path: one at which no container mounts anything.
-    pub fn free_directory(&self) -> Cow<'static, str> {
+    pub(super) fn free_directory(&self) -> Cow<'static, str> {
         // It has one component, so only a mount's first one can be the same.
         free_name(names::SHARED_DIR, || {
             self.mounts()
@@ -55,7 +36,7 @@ impl<'p, 'a> Taken<'p, 'a> {
     }
 
     fn mounts(&self) -> impl Iterator<Item = &'p VolumeMount<'a>> {
-        let mounts = self.containers.iter().flat_map(|c| &c.volume_mounts);
+        let mounts = self.containers.iter().flat_map(|(_, c)| &c.volume_mounts);
         mounts.map(|mount| &**mount)
     }
 }
@@ -86,23 +67,4 @@ pub(super) fn mounts_near_socket(container: &Container<'_>) -> bool {
         let at = CleanPath::new(&mount.mount_path).unlinked();
         matches!(at.as_str(), "/run" | "/run/docker.sock")
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_name_of_ours_has_the_word_that_is_looked_for() {
-        for name in [
-            names::SIDECAR,
-            names::SOCKET_VOLUME,
-            names::STORAGE_VOLUME,
-            names::TMP_VOLUME,
-            names::CA_VOLUME,
-            names::SHARED_DIR,
-        ] {
-            assert!(name.contains(names::SIDECAR), "{name}");
-        }
-    }
 }

@@ -20,17 +20,18 @@ use crate::pod::view::Pod;
 
 use super::group::{self, SocketGroup};
 use super::installed::Installed;
+use super::near::Near;
 use super::plan::{ContainerEdit, NewVolume, Order, Plan, VolumeSource};
-use free::{Taken, mounts_at};
+use free::mounts_at;
 
 /// What all steps of one plan agree on.
 pub(super) struct Planner<'i, 'p, 'a> {
     pod: &'p Pod<'a>,
-    taken: Taken<'p, 'a>,
+    near: &'i Near<'p, 'a>,
     order: &'p Order<'p>,
     installed: Option<&'i Installed<'p, 'a>>,
-    findings: &'i [Finding],
-    swaps: Vec<&'i Finding>,
+    findings: &'p [Finding],
+    swaps: Vec<&'p Finding>,
     /// Containers that talk to the daemon, in the Pod's order.
     users: Vec<Place>,
     shared_dir: Cow<'p, str>,
@@ -47,11 +48,12 @@ pub(super) struct Planner<'i, 'p, 'a> {
 impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
     /// Settles who uses the daemon, and where its socket is.
     pub(super) fn new(
-        pod: &'p Pod<'a>,
-        findings: &'i [Finding],
+        near: &'i Near<'p, 'a>,
+        findings: &'p [Finding],
         order: &'p Order<'p>,
         installed: Option<&'i Installed<'p, 'a>>,
     ) -> Self {
+        let pod = near.pod;
         let swaps: Vec<&Finding> = order.swap.iter().map(|&index| &findings[index]).collect();
         let mut users: Vec<Place> = swaps
             .iter()
@@ -62,15 +64,14 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
             .collect();
         users.sort_unstable();
         users.dedup();
-        let taken = Taken::of(pod);
         let (shared_dir, socket_volume) = match installed {
             Some(installed) => (
                 Cow::Owned(installed.shared_dir.as_str().to_owned()),
                 Cow::Borrowed(installed.socket_volume),
             ),
             None => (
-                taken.free_directory(),
-                taken.free_volume(names::SOCKET_VOLUME),
+                near.free_directory(),
+                near.free_volume(names::SOCKET_VOLUME),
             ),
         };
         let tmp = CleanPath::new("/tmp");
@@ -82,7 +83,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
                 .any(|place| mounts_at(pod.container(*place), &tmp));
         Self {
             pod,
-            taken,
+            near,
             order,
             installed,
             findings,
@@ -115,22 +116,22 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
         let ca_volume = self.name_of_new_volume(names::CA_VOLUME);
         if self.installed.is_none() {
             add_volumes.push(NewVolume {
-                name: self.socket_volume.to_string(),
+                name: self.socket_volume.clone(),
                 source: VolumeSource::Shared,
             });
             add_volumes.push(NewVolume {
-                name: storage_volume.to_string(),
-                source: VolumeSource::Storage(self.order.storage.clone()),
+                name: storage_volume.clone(),
+                source: VolumeSource::Storage(&self.order.storage),
             });
             if self.share_tmp {
                 add_volumes.push(NewVolume {
-                    name: tmp_volume.to_string(),
+                    name: tmp_volume.clone(),
                     source: VolumeSource::Shared,
                 });
             }
             if let Some(config_map) = &self.order.profile.ca_config_map {
                 add_volumes.push(NewVolume {
-                    name: ca_volume.to_string(),
+                    name: ca_volume.clone(),
                     source: VolumeSource::ConfigMap(config_map),
                 });
             }
@@ -214,6 +215,6 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
     }
 
     fn name_of_new_volume(&self, base: &'static str) -> Cow<'p, str> {
-        self.taken.free_volume(base)
+        self.near.free_volume(base)
     }
 }

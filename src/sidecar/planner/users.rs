@@ -21,13 +21,13 @@ impl<'p> Planner<'_, 'p, '_> {
     pub(super) fn edit_users(&mut self, tmp_volume: Cow<'p, str>) {
         for finding in std::mem::take(&mut self.swaps) {
             let sub_path = match &finding.reach {
-                Reach::Socket(file) => Some(file.clone()),
-                Reach::Client => Some(names::CLIENT_FILE.to_owned()),
+                Reach::Socket(file) => Some(Cow::Borrowed(file.as_str())),
+                Reach::Client => Some(Cow::Borrowed(names::CLIENT_FILE)),
                 Reach::Directory | Reach::Ancestor | Reach::Runtime(_) | Reach::Unresolved => None,
             };
             let swap = MountSwap {
                 mount: finding.mount,
-                volume: self.socket_volume.to_string(),
+                volume: self.socket_volume.clone(),
                 sub_path,
             };
             self.edit(finding.place).swaps.push(swap);
