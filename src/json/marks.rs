@@ -134,22 +134,17 @@ fn behind(at: usize) -> u64 {
 }
 
 impl Scan {
-    #[inline]
+    #[inline(always)]
     fn block(&mut self, bytes: &[u8; BLOCK]) -> Block {
         let lanes = Lanes::of(bytes);
-        let backslashes = lanes.equal(b'\\');
         let mut quotes = lanes.equal(b'"');
-        if backslashes | self.escaped != 0 {
+        if lanes.have(b'\\') || self.escaped != 0 {
             self.has_escapes = true;
-            quotes &= !self.escapes(backslashes);
+            quotes &= !self.escapes(lanes.equal(b'\\'));
         }
         // Each quote turns what follows it inside out; the second one is its own again.
         let strings = prefix_xor(quotes) ^ self.inside;
-        self.inside = if strings >> (BLOCK - 1) == 1 {
-            u64::MAX
-        } else {
-            0
-        };
+        self.inside = (strings.cast_signed() >> (BLOCK - 1)).cast_unsigned();
         if lanes.have_control() {
             self.has_control |= lanes.control() & strings != 0;
         }
@@ -200,6 +195,13 @@ impl Lanes {
     fn bits(&self, holds: impl Fn(u8x16) -> u8x16) -> u64 {
         let [a, b, c, d] = self.0.map(|lane| u64::from(holds(lane).to_bitmask()));
         a | b << 16 | c << 32 | d << 48
+    }
+
+    /// Whether there is any byte that is `byte`.
+    #[inline]
+    fn have(&self, byte: u8) -> bool {
+        let [a, b, c, d] = self.0.map(|lane| lane.simd_eq(u8x16::splat(byte)));
+        ((a | b) | (c | d)).to_bitmask() != 0
     }
 
     /// Whether there is any control character. A text without spaces has none.

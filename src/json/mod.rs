@@ -8,6 +8,7 @@
 
 mod error;
 mod marks;
+mod name;
 mod part;
 mod raw;
 mod read;
@@ -18,6 +19,7 @@ mod write;
 
 pub use error::Error;
 pub(crate) use error::Step;
+pub(crate) use name::Name;
 pub use part::Part;
 pub use raw::{Raw, Verbatim};
 pub(crate) use read::fields;

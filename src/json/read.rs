@@ -109,7 +109,7 @@ macro_rules! fields {
                 if reader.null()? {
                     return Ok(());
                 }
-                const NAMES: &[&str] = &[$($name),+];
+                const NAMES: &[$crate::json::Name] = &[$($crate::json::Name::new($name)),+];
                 // A bit of `Fields` each.
                 const _: () = assert!(NAMES.len() <= 64);
                 let Self { $($field),+ } = self;
@@ -117,7 +117,7 @@ macro_rules! fields {
                 while let Some(index) = reader.field(NAMES, &mut fields)? {
                     let read = $crate::json::fields!(@ index, 0, reader, $($field),+);
                     if let Err(stop) = read {
-                        return Err(reader.in_field(stop, NAMES[index]));
+                        return Err(reader.in_field(stop, NAMES[index].text()));
                     }
                 }
                 Ok(())

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::error::{Error, Step, What};
 use super::marks::{Escapes, Marks};
+use super::name::Name;
 use super::part::Part;
 use super::raw::Raw;
 use super::text::Text;
@@ -303,16 +304,13 @@ impl<'a> Reader<'a> {
     /// which the fields are written.
     pub(crate) fn field(
         &mut self,
-        names: &[&'static str],
+        names: &[Name],
         fields: &mut Fields,
     ) -> Result<Option<usize>, Stop> {
-        loop {
-            if !self.more(b'}', &mut fields.is_first)? {
-                return Ok(None);
-            }
+        while self.more(b'}', &mut fields.is_first)? {
             let index = match self.guessed(names, fields.next) {
                 true => Some(fields.next),
-                false => self.looked_up(names)?,
+                false => self.looked_up(names, fields.next)?,
             };
             self.take(b':', What::Colon)?;
             let Some(index) = index else {
@@ -321,34 +319,40 @@ impl<'a> Reader<'a> {
             };
             if fields.seen & 1 << index != 0 {
                 let stop = self.stop(What::Twice);
-                return Err(self.in_field(stop, names[index]));
+                return Err(self.in_field(stop, names[index].text()));
             }
             fields.seen |= 1 << index;
             fields.next = index + 1;
             return Ok(Some(index));
         }
+        Ok(None)
     }
 
     /// Takes a key, where it is the one of `names` that is expected next.
     #[inline(always)]
-    fn guessed(&mut self, names: &[&'static str], next: usize) -> bool {
+    fn guessed(&mut self, names: &[Name], next: usize) -> bool {
         let (Some(name), Some(rest)) = (names.get(next), self.text.as_bytes().get(self.at..))
         else {
             return false;
         };
-        let key = rest.strip_prefix(b"\"").unwrap_or_default();
-        let is_it = key.get(name.len()) == Some(&b'"') && key.starts_with(name.as_bytes());
+        let is_it = name.begins(rest);
         if is_it {
-            self.at += name.len() + 2;
+            self.at += name.text().len() + 2;
         }
         is_it
     }
 
     /// Takes a key; its index in `names`, where it is one of them.
     #[inline(never)]
-    fn looked_up(&mut self, names: &[&'static str]) -> Result<Option<usize>, Stop> {
-        let key = self.text_or(What::Key)?;
-        Ok(names.iter().position(|name| *name == &*key))
+    fn looked_up(&mut self, names: &[Name], next: usize) -> Result<Option<usize>, Stop> {
+        let written = self.string(What::Key)?;
+        Ok(match self.marks.escapes() {
+            Escapes::None => Name::find(names, next, written),
+            Escapes::Short | Escapes::Any => {
+                let key = self.unescaped(written)?;
+                Name::find(names, next, &key)
+            }
+        })
     }
 
     /// Whether there is one more item in a list; takes the bracket at the end.
