@@ -1,9 +1,9 @@
 //! The webhook: the pure reviewer behind the server's [`Handler`].
 //!
 //! It gives the reviewer its policy and namespaces, turns failures into HTTP statuses, and
-//! leaves one log line and one count for each review.
+//! leaves one count for each review, and one log line: at `debug` where nothing came of it.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arc_swap::ArcSwap;
 
@@ -13,6 +13,7 @@ use crate::cluster::EventQueue;
 use crate::metrics::{Metrics, ReviewLabels};
 use crate::names::span;
 use crate::policy::Policy;
+use crate::policy::reason::Reason;
 use crate::server::{Handler, Reply, Route, StatusCode};
 use crate::trace::Words;
 
@@ -118,24 +119,104 @@ impl Webhook {
         self.metrics.review(&ReviewLabels {
             outcome,
             reason,
-            rule: (&**rule).into(),
-            profile: (&**profile).into(),
+            rule: label(rule),
+            profile: label(profile),
         });
-        tracing::info!(
-            uid = &**uid,
-            namespace = &**namespace,
-            name = &**name,
-            user = &**user,
-            dry_run,
-            outcome,
-            reason,
-            rule = &**rule,
-            profile = &**profile,
-            containers = containers.join(","),
-            warnings = warnings.join("; "),
-            denial,
-            owner = owner.as_ref().map(tracing::field::display),
-            "review"
+        // The same line at either level.
+        macro_rules! line {
+            ($level:ident) => {
+                tracing::$level!(
+                    uid = &**uid,
+                    namespace = &**namespace,
+                    name = &**name,
+                    user = &**user,
+                    dry_run,
+                    outcome,
+                    reason,
+                    rule = &**rule,
+                    profile = &**profile,
+                    containers = containers.join(","),
+                    warnings = warnings.join("; "),
+                    denial,
+                    owner = owner.as_ref().map(tracing::field::display),
+                    "review"
+                )
+            };
+        }
+        let mut uneventful = Reason::UNEVENTFUL.iter();
+        if warnings.is_empty() && uneventful.any(|known| known.name() == *reason) {
+            line!(debug);
+        } else {
+            line!(info);
+        }
+    }
+}
+
+/// A label's value; most reviews have none.
+fn label(text: &str) -> Arc<str> {
+    static NONE: LazyLock<Arc<str>> = LazyLock::new(|| Arc::from(""));
+    match text {
+        "" => Arc::clone(&NONE),
+        text => Arc::from(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::sync::Mutex;
+
+    use serde_json::json;
+    use tracing::{Event, Level, Subscriber};
+    use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
+
+    use super::*;
+    use crate::admission::request::{From, creation};
+    use crate::admission::reviewer::NoNamespaces;
+
+    #[derive(Clone, Default)]
+    struct Levels(Arc<Mutex<Vec<Level>>>);
+
+    impl<S: Subscriber> Layer<S> for Levels {
+        fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+            self.0.lock().unwrap().push(*event.metadata().level());
+        }
+    }
+
+    /// The levels of the lines that a review of a Pod with these volumes leaves.
+    fn levels(volumes: &serde_json::Value) -> Vec<Level> {
+        let webhook = Webhook {
+            policy: Arc::new(ArcSwap::from_pointee(Policy::offline())),
+            namespaces: Arc::new(NoNamespaces),
+            metrics: Arc::new(Metrics::new()),
+            events: None,
+        };
+        let mounts = json!([{"name": "s", "mountPath": "/var/run/docker.sock"}]);
+        let pod = json!({"metadata": {}, "spec": {"volumes": volumes,
+            "containers": [{"name": "c", "volumeMounts": mounts}]}});
+        let from = From {
+            uid: "u",
+            namespace: "ci",
+            owner: None,
+        };
+        let body = creation(pod.as_object().unwrap(), from).to_string();
+        let levels = Levels::default();
+        let subscriber = tracing_subscriber::registry().with(levels.clone());
+        let reply = tracing::subscriber::with_default(subscriber, || {
+            webhook.handle(Route::Mutate, body.as_bytes())
+        });
+        assert_eq!(reply.status, StatusCode::OK);
+        levels.0.lock().unwrap().clone()
+    }
+
+    #[test]
+    fn a_pod_that_is_no_concern_leaves_its_line_at_debug() {
+        assert_eq!(
+            levels(&json!([{"name": "s", "emptyDir": {}}])),
+            [Level::DEBUG]
         );
+        let socket = json!([{"name": "s", "hostPath": {"path": "/var/run/docker.sock"}}]);
+        assert_eq!(levels(&socket), [Level::INFO]);
     }
 }

@@ -22,7 +22,7 @@ pub struct Response<'a> {
     pub denial: Option<&'a str>,
     /// What the author is told.
     pub warnings: &'a [String],
-    /// For the API server's audit log.
+    /// For the API server's audit log, but for empty ones.
     pub audit: &'a [(&'static str, &'a str)],
 }
 
@@ -58,13 +58,14 @@ struct Pairs<'a>(&'a [(&'static str, &'a str)]);
 
 impl Pairs<'_> {
     fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.iter().all(|(_, value)| value.is_empty())
     }
 }
 
 impl Serialize for Pairs<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().copied())
+        let there = self.0.iter().filter(|(_, value)| !value.is_empty());
+        serializer.collect_map(there.copied())
     }
 }
 

@@ -32,8 +32,8 @@ pub struct PodReview<'a> {
     pub dry_run: bool,
     /// What of the Pod the request is about; none where it is not a creation.
     pub scope: Option<Scope>,
-    /// The Pod.
-    pub pod: Pod<'a>,
+    /// The Pod: too large to be handed on by value.
+    pub pod: Box<Pod<'a>>,
 }
 
 /// Why a body is not a review that this webhook answers.
@@ -159,7 +159,7 @@ fields!(UserInfo<'a> { "username" => username, "groups" => groups });
 /// # Errors
 /// Where it is no review of a Pod; see [`ReviewError`].
 pub fn decode(body: &[u8]) -> Result<PodReview<'_>, ReviewError> {
-    match json::from_slice::<Review<'_, Pod<'_>>>(body) {
+    match json::from_slice::<Review<'_, Box<Pod<'_>>>>(body) {
         Ok(review) => {
             let request = checked(review)?;
             let pod = request.object.ok_or(ReviewError::NoObject)?;

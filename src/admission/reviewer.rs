@@ -154,7 +154,7 @@ pub fn review<'r>(
         user: &review.user,
         groups: &review.groups,
     };
-    let pod = &review.pod;
+    let pod = &*review.pod;
     let subject = Subject::new(pod, &review.namespace, labels.as_deref(), requester, None);
     let outcome = match review.scope {
         Some(scope) => engine::pass(policy, &subject, pod, scope)?,
@@ -178,17 +178,13 @@ pub fn review<'r>(
         .unwrap_or_default();
     let rule = outcome.rule.unwrap_or_default();
     let profile = change.map_or("", |change| change.profile);
-    let all = [
+    let audit = [
         (audit::OUTCOME, word),
         (audit::REASON, reason),
         (audit::RULE, rule),
         (audit::PROFILE, profile),
         (audit::CONTAINERS, &containers),
     ];
-    let audit: Vec<_> = all
-        .into_iter()
-        .filter(|(_, value)| !value.is_empty())
-        .collect();
     let response = Response {
         uid: &review.uid,
         patch: change.map(|change| change.patch.as_bytes()),

@@ -27,7 +27,8 @@ pub struct LogArgs {
     /// How log lines are written, on standard error
     #[arg(long, value_enum, default_value_t = LogFormat::Json, env = "DIND_INJECTOR_LOG_FORMAT")]
     log_format: LogFormat,
-    /// Which log lines are written, such as `info` or `warn,dind_injector=debug`
+    /// Which log lines are written, such as `info` or `warn,dind_injector=debug`; `debug` has one for
+    /// each Pod that has nothing to do with Docker
     #[arg(
         long,
         default_value = "info",

@@ -4,6 +4,8 @@
 //! brackets, opening and closing, that are in none. The method is that of simdjson's first stage (Langdale and
 //! Lemire, "Parsing Gigabytes of JSON per Second", 2019).
 
+use std::rc::Rc;
+
 use memchr::memmem;
 use wide::u8x16;
 
@@ -35,10 +37,10 @@ pub(super) enum Escapes {
     Any,
 }
 
-/// The marks of a text.
-#[derive(Debug)]
+/// The marks of a text, shared by all who read it.
+#[derive(Clone, Debug)]
 pub(super) struct Marks {
-    blocks: Vec<Block>,
+    blocks: Rc<[Block]>,
     escapes: Escapes,
 }
 
@@ -59,10 +61,9 @@ impl Marks {
         let (whole, rest) = text.as_bytes().as_chunks::<BLOCK>();
         let mut last = [b' '; BLOCK];
         last[..rest.len()].copy_from_slice(rest);
-        let mut blocks = Vec::with_capacity(whole.len() + 1);
         let mut scan = Scan::default();
-        blocks.extend(whole.iter().map(|block| scan.block(block)));
-        blocks.push(scan.block(&last));
+        let blocks = (0..=whole.len()).map(|at| scan.block(whole.get(at).unwrap_or(&last)));
+        let blocks = blocks.collect();
         match scan {
             Scan {
                 has_control: true, ..

@@ -38,7 +38,8 @@ impl Name {
     pub(super) fn find(names: &[Self], next: usize, key: &str) -> Option<usize> {
         let sought = tag(key.as_bytes());
         let (before, after) = names.split_at_checked(next)?;
-        let is_it = |name: &Self| name.tag == sought && is_same(name.text.as_bytes(), key.as_bytes());
+        let is_it =
+            |name: &Self| name.tag == sought && is_same(name.text.as_bytes(), key.as_bytes());
         match after.iter().position(is_it) {
             Some(index) => Some(next + index),
             None => before.iter().position(is_it),
@@ -80,14 +81,29 @@ mod tests {
 
     #[test]
     fn a_name_is_found_from_anywhere_and_nothing_that_is_like_it() {
-        let names = ["a", "kind", "metadata", "volumeMounts", "volumeXounts", "kilo"];
+        let names = [
+            "a",
+            "kind",
+            "metadata",
+            "volumeMounts",
+            "volumeXounts",
+            "kilo",
+        ];
         let fields = names.map(Name::new);
         for next in 0..=names.len() {
             for (index, name) in names.iter().enumerate() {
-                assert_eq!(Name::find(&fields, next, name), Some(index), "{name} from {next}");
+                assert_eq!(
+                    Name::find(&fields, next, name),
+                    Some(index),
+                    "{name} from {next}"
+                );
             }
             for other in ["", "b", "kand", "kindd", "metabata", "volumeMountt", "é"] {
-                assert_eq!(Name::find(&fields, next, other), None, "{other} from {next}");
+                assert_eq!(
+                    Name::find(&fields, next, other),
+                    None,
+                    "{other} from {next}"
+                );
             }
         }
         let long = "x".repeat((1 << 16) + 4);

@@ -5,7 +5,6 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::rc::Rc;
 
 use super::error::Error;
 use super::marks::Marks;
@@ -17,12 +16,12 @@ use super::word::Word;
 #[derive(Clone)]
 pub struct Part<'a> {
     text: &'a str,
-    marks: Rc<Marks>,
+    marks: Marks,
     range: Range<usize>,
 }
 
 impl<'a> Part<'a> {
-    pub(super) fn new(text: &'a str, marks: Rc<Marks>, range: Range<usize>) -> Self {
+    pub(super) fn new(text: &'a str, marks: Marks, range: Range<usize>) -> Self {
         Self { text, marks, range }
     }
 
@@ -41,7 +40,7 @@ impl<'a> Part<'a> {
     /// # Errors
     /// Where it is not a `T`.
     pub fn read<T: Read<'a>>(&self) -> Result<T, Error> {
-        let mut reader = Reader::at(self.text, Rc::clone(&self.marks), self.range.start);
+        let mut reader = Reader::at(self.text, self.marks.clone(), self.range.start);
         let mut value = T::default();
         match value.read(&mut reader) {
             Ok(()) => Ok(value),

@@ -4,7 +4,6 @@
 //! the way back is short; where, is put together on it.
 
 use std::borrow::Cow;
-use std::rc::Rc;
 
 use serde_json::Value;
 
@@ -31,7 +30,7 @@ pub(crate) struct Fields {
 /// A place in a text.
 pub struct Reader<'a> {
     text: &'a str,
-    marks: Rc<Marks>,
+    marks: Marks,
     at: usize,
     fault: Option<(What, usize)>,
     steps: Vec<Step>,
@@ -42,11 +41,11 @@ impl<'a> Reader<'a> {
     pub(super) fn new(text: &'a str) -> Result<Self, Error> {
         let marks = Marks::of(text)
             .map_err(|what| Error::new(text.as_bytes(), text.len(), what, Vec::new()))?;
-        Ok(Self::at(text, Rc::new(marks), 0))
+        Ok(Self::at(text, marks, 0))
     }
 
     /// At a place in a text that is marked.
-    pub(super) fn at(text: &'a str, marks: Rc<Marks>, at: usize) -> Self {
+    pub(super) fn at(text: &'a str, marks: Marks, at: usize) -> Self {
         Self {
             text,
             marks,
@@ -205,7 +204,7 @@ impl<'a> Reader<'a> {
     pub(crate) fn part(&mut self) -> Result<Part<'a>, Stop> {
         let start = self.start();
         self.skip()?;
-        Ok(Part::new(self.text, Rc::clone(&self.marks), start..self.at))
+        Ok(Part::new(self.text, self.marks.clone(), start..self.at))
     }
 
     /// Takes any value, as it was written.

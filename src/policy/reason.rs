@@ -76,6 +76,9 @@ impl Named for Reason {
 }
 
 impl Reason {
+    /// Those of a Pod that is no concern of this program, as most Pods are.
+    pub const UNEVENTFUL: [Self; 2] = [Self::NothingToDo, Self::NotACreation];
+
     /// The reason as a fixed word.
     pub fn name(self) -> &'static str {
         Named::name(self)
