@@ -6,23 +6,24 @@
 
 use std::rc::Rc;
 
+use fearless_simd::prelude::*;
+use fearless_simd::{Level, dispatch, u8x64};
 use memchr::memmem;
-use wide::u8x16;
 
 use super::error::What;
-
-/// JSON has no control characters in its strings.
-const LAST_CONTROL: u8x16 = u8x16::new([0x1f; 16]);
 
 /// Bytes in a block.
 const BLOCK: usize = 64;
 
 /// The marks of one block; bit n is of its byte n.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Block {
     quotes: u64,
     opening: u64,
     closing: u64,
+    /// How many of each there are.
+    opens: u8,
+    closes: u8,
 }
 
 /// What of a text's strings may be written as escapes.
@@ -62,8 +63,12 @@ impl Marks {
         let mut last = [b' '; BLOCK];
         last[..rest.len()].copy_from_slice(rest);
         let mut scan = Scan::default();
-        let blocks = (0..=whole.len()).map(|at| scan.block(whole.get(at).unwrap_or(&last)));
-        let blocks = blocks.collect();
+        let empty = std::iter::repeat_n(Block::default(), whole.len() + 1);
+        let mut blocks: Rc<[Block]> = empty.collect();
+        // Nobody shares it yet.
+        if let Some(blocks) = Rc::get_mut(&mut blocks) {
+            dispatch!(Level::new(), simd => scan.blocks(simd, blocks, whole, &last));
+        }
         match scan {
             Scan {
                 has_control: true, ..
@@ -101,30 +106,50 @@ impl Marks {
     /// block, and only where it may be told apart.
     pub(super) fn close_of(&self, at: usize) -> Option<usize> {
         let mut index = at / BLOCK;
-        let first = self.blocks.get(index)?;
-        let (mut opening, mut closing) = (first.opening & behind(at), first.closing & behind(at));
+        let mut block = *self.blocks.get(index)?;
+        block.opening &= behind(at);
+        block.closing &= behind(at);
+        block.count();
         let mut depth = 1;
         loop {
-            let closes = closing.count_ones();
+            let (opens, closes) = (u32::from(block.opens), u32::from(block.closes));
             if closes < depth {
-                depth = depth - closes + opening.count_ones();
-            } else {
-                while closing != 0 {
-                    let before = (closing & closing.wrapping_neg()) - 1;
-                    depth += (opening & before).count_ones();
-                    depth -= 1;
-                    if depth == 0 {
-                        return Some(index * BLOCK + closing.trailing_zeros() as usize);
-                    }
-                    opening &= !before;
-                    closing &= closing - 1;
-                }
-                depth += opening.count_ones();
+                depth = depth - closes + opens;
+            } else if let Some(bit) = block.close_of(&mut depth) {
+                return Some(index * BLOCK + bit as usize);
             }
             index += 1;
-            let block = self.blocks.get(index)?;
-            (opening, closing) = (block.opening, block.closing);
+            block = *self.blocks.get(index)?;
         }
+    }
+}
+
+impl Block {
+    #[inline(always)]
+    fn count(&mut self) {
+        self.opens = self.opening.count_ones() as u8;
+        self.closes = self.closing.count_ones() as u8;
+    }
+
+    /// The bracket that takes `depth` to none. Where there is none, `depth` is what is left open.
+    fn close_of(self, depth: &mut u32) -> Option<u32> {
+        let Self {
+            mut opening,
+            mut closing,
+            ..
+        } = self;
+        while closing != 0 {
+            let before = (closing & closing.wrapping_neg()) - 1;
+            *depth += (opening & before).count_ones();
+            *depth -= 1;
+            if *depth == 0 {
+                return Some(closing.trailing_zeros());
+            }
+            opening &= !before;
+            closing &= closing - 1;
+        }
+        *depth += opening.count_ones();
+        None
     }
 }
 
@@ -135,26 +160,47 @@ fn behind(at: usize) -> u64 {
 }
 
 impl Scan {
+    /// Marks the blocks of a text, as the processor does it best.
     #[inline(always)]
-    fn block(&mut self, bytes: &[u8; BLOCK]) -> Block {
-        let lanes = Lanes::of(bytes);
-        let mut quotes = lanes.equal(b'"');
-        if lanes.have(b'\\') || self.escaped != 0 {
+    fn blocks<S: Simd>(
+        &mut self,
+        simd: S,
+        marks: &mut [Block],
+        whole: &[[u8; BLOCK]],
+        last: &[u8; BLOCK],
+    ) {
+        for (mark, bytes) in marks.iter_mut().zip(whole.iter().chain([last])) {
+            *mark = self.block(simd, bytes);
+        }
+    }
+
+    #[inline(always)]
+    fn block<S: Simd>(&mut self, simd: S, bytes: &[u8; BLOCK]) -> Block {
+        let bytes = u8x64::from_slice(simd, bytes);
+        let equal = |bytes: u8x64<S>, byte: u8| bytes.simd_eq(byte).to_bitmask();
+        let mut quotes = equal(bytes, b'"');
+        let backslashes = equal(bytes, b'\\');
+        if backslashes | self.escaped != 0 {
             self.has_escapes = true;
-            quotes &= !self.escapes(lanes.equal(b'\\'));
+            quotes &= !self.escapes(backslashes);
         }
         // Each quote turns what follows it inside out; the second one is its own again.
         let strings = prefix_xor(quotes) ^ self.inside;
         self.inside = (strings.cast_signed() >> (BLOCK - 1)).cast_unsigned();
-        if lanes.have_control() {
-            self.has_control |= lanes.control() & strings != 0;
-        }
-        let folded = lanes.folded();
-        Block {
+        let control = bytes.simd_lt(b' ').to_bitmask();
+        self.has_control |= control & strings != 0;
+        // With `[` as `{`, and `]` as `}`: they differ in one bit, which no other byte makes one
+        // of them.
+        let folded = bytes | 0x20;
+        let mut block = Block {
             quotes,
-            opening: folded.equal(b'{') & !strings,
-            closing: folded.equal(b'}') & !strings,
-        }
+            opening: equal(folded, b'{') & !strings,
+            closing: equal(folded, b'}') & !strings,
+            opens: 0,
+            closes: 0,
+        };
+        block.count();
+        block
     }
 
     /// The bytes that a backslash stands before which is not escaped itself.
@@ -174,59 +220,8 @@ impl Scan {
     }
 }
 
-/// A block as the processor compares it.
-struct Lanes([u8x16; 4]);
-
-impl Lanes {
-    #[inline]
-    fn of(bytes: &[u8; BLOCK]) -> Self {
-        let (lanes, _) = bytes.as_chunks::<16>();
-        Self([lanes[0], lanes[1], lanes[2], lanes[3]].map(u8x16::new))
-    }
-
-    /// A bit for each byte that is `byte`.
-    #[inline]
-    fn equal(&self, byte: u8) -> u64 {
-        let byte = u8x16::splat(byte);
-        self.bits(|lane| lane.simd_eq(byte))
-    }
-
-    /// A bit for each byte of which `holds` makes all ones.
-    #[inline]
-    fn bits(&self, holds: impl Fn(u8x16) -> u8x16) -> u64 {
-        let [a, b, c, d] = self.0.map(|lane| u64::from(holds(lane).to_bitmask()));
-        a | b << 16 | c << 32 | d << 48
-    }
-
-    /// Whether there is any byte that is `byte`.
-    #[inline]
-    fn have(&self, byte: u8) -> bool {
-        let [a, b, c, d] = self.0.map(|lane| lane.simd_eq(u8x16::splat(byte)));
-        ((a | b) | (c | d)).to_bitmask() != 0
-    }
-
-    /// Whether there is any control character. A text without spaces has none.
-    #[inline]
-    fn have_control(&self) -> bool {
-        let [a, b, c, d] = self.0;
-        let least = a.min(b).min(c.min(d));
-        least.min(LAST_CONTROL).simd_eq(least).to_bitmask() != 0
-    }
-
-    /// A bit for each control character.
-    fn control(&self) -> u64 {
-        self.bits(|lane| lane.min(LAST_CONTROL).simd_eq(lane))
-    }
-
-    /// With `[` as `{`, and `]` as `}`: they differ in one bit, which no other byte makes one of them.
-    #[inline]
-    fn folded(&self) -> Self {
-        Self(self.0.map(|lane| lane | u8x16::splat(0x20)))
-    }
-}
-
 /// Bit n is the parity of the bits up to n.
-#[inline]
+#[inline(always)]
 fn prefix_xor(mut bits: u64) -> u64 {
     for shift in [1, 2, 4, 8, 16, 32] {
         bits ^= bits << shift;

@@ -1,36 +1,47 @@
 //! The names of an object's fields, told apart by their length and two letters.
 
+/// How many are tried before all are looked through.
+const NEAR: usize = 3;
+
 /// A field's name.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Name {
     tag: u32,
-    text: &'static str,
+    /// With its quotes and its colon, as it is written where there is no space.
+    written: &'static str,
 }
 
 impl Name {
-    /// The field of that name, which is not empty.
-    pub(crate) const fn new(text: &'static str) -> Self {
+    /// The field of that name, which is given with its quotes and colon: `"name":`.
+    pub(crate) const fn new(written: &'static str) -> Self {
+        let (_quote, name) = written.as_bytes().split_at(1);
+        let (name, _quote_and_colon) = name.split_at(name.len() - 2);
         Self {
-            tag: tag(text.as_bytes()),
-            text,
+            tag: tag(name),
+            written,
         }
     }
 
     /// The name.
     pub(crate) fn text(self) -> &'static str {
-        self.text
+        &self.written[1..self.written.len() - 2]
     }
 
-    /// Whether `json` begins with the name, in quotes.
+    /// The index of the one of `names` that `json` begins with, and its length with quotes and colon.
+    /// Looks at `next` and some behind it: fields that are left out are few.
     #[inline(always)]
-    pub(super) fn begins(&self, json: &[u8]) -> bool {
-        let end = self.text.len() + 1;
-        match json.get(1..end) {
-            Some(key) if json[0] == b'"' && json.get(end) == Some(&b'"') => {
-                is_same(self.text.as_bytes(), key)
+    pub(super) fn expected(names: &[Self], next: usize, json: &[u8]) -> Option<(usize, usize)> {
+        let near = names.get(next..)?.iter().take(NEAR).enumerate();
+        for (offset, name) in near {
+            let written = name.written.as_bytes();
+            if json
+                .get(..written.len())
+                .is_some_and(|key| is_same(key, written))
+            {
+                return Some((next + offset, written.len()));
             }
-            _ => false,
         }
+        None
     }
 
     /// The index in `names` of the one that is `key`. Looks at `next` first, and at those behind it.
@@ -38,8 +49,7 @@ impl Name {
     pub(super) fn find(names: &[Self], next: usize, key: &str) -> Option<usize> {
         let sought = tag(key.as_bytes());
         let (before, after) = names.split_at_checked(next)?;
-        let is_it =
-            |name: &Self| name.tag == sought && is_same(name.text.as_bytes(), key.as_bytes());
+        let is_it = |name: &Self| name.tag == sought && name.text() == key;
         match after.iter().position(is_it) {
             Some(index) => Some(next + index),
             None => before.iter().position(is_it),
@@ -59,18 +69,20 @@ const fn tag(key: &[u8]) -> u32 {
     }
 }
 
-/// Whether two names are the same, eight bytes at a time: they are short, and nearly always are.
-#[inline]
+/// Whether two names of one length are the same. They are short, and the ends tell most apart.
+#[inline(always)]
 fn is_same(a: &[u8], b: &[u8]) -> bool {
-    if a.len() != b.len() {
-        return false;
+    if let (Some(end_a), Some(end_b)) = (a.last_chunk::<8>(), b.last_chunk::<8>()) {
+        let same = |(a, b): (&[u8; 8], &[u8; 8])| u64::from_ne_bytes(*a) == u64::from_ne_bytes(*b);
+        let (whole_a, whole_b) = (a.as_chunks::<8>().0, b.as_chunks::<8>().0);
+        return same((end_a, end_b)) && whole_a.iter().zip(whole_b).all(same);
     }
-    let (Some(last_a), Some(last_b)) = (a.last_chunk::<8>(), b.last_chunk::<8>()) else {
-        return a.iter().zip(b).all(|(a, b)| a == b);
-    };
-    let same = |(a, b): (&[u8; 8], &[u8; 8])| u64::from_ne_bytes(*a) == u64::from_ne_bytes(*b);
-    let (whole_a, whole_b) = (a.as_chunks::<8>().0, b.as_chunks::<8>().0);
-    same((last_a, last_b)) && whole_a.iter().zip(whole_b).all(same)
+    if let ([a0, a1, a2, a3, ..], Some(end_a)) = (a, a.last_chunk::<4>())
+        && let ([b0, b1, b2, b3, ..], Some(end_b)) = (b, b.last_chunk::<4>())
+    {
+        return end_a == end_b && [a0, a1, a2, a3] == [b0, b1, b2, b3];
+    }
+    a == b
 }
 
 #[cfg(test)]
@@ -89,7 +101,15 @@ mod tests {
             "volumeXounts",
             "kilo",
         ];
-        let fields = names.map(Name::new);
+        let fields = [
+            "\"a\":",
+            "\"kind\":",
+            "\"metadata\":",
+            "\"volumeMounts\":",
+            "\"volumeXounts\":",
+            "\"kilo\":",
+        ];
+        let fields = fields.map(Name::new);
         for next in 0..=names.len() {
             for (index, name) in names.iter().enumerate() {
                 assert_eq!(
@@ -104,6 +124,25 @@ mod tests {
                     None,
                     "{other} from {next}"
                 );
+            }
+        }
+        for next in 0..names.len() {
+            for (index, name) in names.iter().enumerate() {
+                let json = format!("\"{name}\":1");
+                let is_near = (next..next + NEAR).contains(&index);
+                let expected = is_near.then_some((index, name.len() + 3));
+                assert_eq!(Name::expected(&fields, next, json.as_bytes()), expected);
+                for other in [
+                    &json[..json.len() - 2],
+                    &json[1..],
+                    &format!("\"{name}X\":"),
+                ] {
+                    assert_eq!(
+                        Name::expected(&fields, next, other.as_bytes()),
+                        None,
+                        "{other}"
+                    );
+                }
             }
         }
         let long = "x".repeat((1 << 16) + 4);

@@ -109,7 +109,7 @@ macro_rules! fields {
                 if reader.null()? {
                     return Ok(());
                 }
-                const NAMES: &[$crate::json::Name] = &[$($crate::json::Name::new($name)),+];
+                const NAMES: &[$crate::json::Name] = &[$($crate::json::Name::new(concat!("\"", $name, "\":"))),+];
                 // A bit of `Fields` each.
                 const _: () = assert!(NAMES.len() <= 64);
                 let Self { $($field),+ } = self;

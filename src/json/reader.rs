@@ -306,12 +306,12 @@ impl<'a> Reader<'a> {
         names: &[Name],
         fields: &mut Fields,
     ) -> Result<Option<usize>, Stop> {
-        while self.more(b'}', &mut fields.is_first)? {
-            let index = match self.guessed(names, fields.next) {
-                true => Some(fields.next),
-                false => self.looked_up(names, fields.next)?,
+        loop {
+            let index = match self.expected(names, fields) {
+                Some(index) => Some(index),
+                None if !self.more(b'}', &mut fields.is_first)? => return Ok(None),
+                None => self.looked_up(names, fields.next)?,
             };
-            self.take(b':', What::Colon)?;
             let Some(index) = index else {
                 self.skip()?;
                 continue;
@@ -324,34 +324,37 @@ impl<'a> Reader<'a> {
             fields.next = index + 1;
             return Ok(Some(index));
         }
-        Ok(None)
     }
 
-    /// Takes a key, where it is the one of `names` that is expected next.
+    /// Takes a comma, a key and its colon, where they are as they are expected next.
     #[inline(always)]
-    fn guessed(&mut self, names: &[Name], next: usize) -> bool {
-        let (Some(name), Some(rest)) = (names.get(next), self.text.as_bytes().get(self.at..))
-        else {
-            return false;
+    fn expected(&mut self, names: &[Name], fields: &mut Fields) -> Option<usize> {
+        let rest = self.text.as_bytes().get(self.at..)?;
+        let comma = usize::from(!fields.is_first);
+        let key = match rest {
+            [b',', key @ ..] if !fields.is_first => key,
+            _ if fields.is_first => rest,
+            _ => return None,
         };
-        let is_it = name.begins(rest);
-        if is_it {
-            self.at += name.text().len() + 2;
-        }
-        is_it
+        let (index, length) = Name::expected(names, fields.next, key)?;
+        self.at += comma + length;
+        fields.is_first = false;
+        Some(index)
     }
 
-    /// Takes a key; its index in `names`, where it is one of them.
+    /// Takes a key and its colon; the key's index in `names`, where it is one of them.
     #[inline(never)]
     fn looked_up(&mut self, names: &[Name], next: usize) -> Result<Option<usize>, Stop> {
         let written = self.string(What::Key)?;
-        Ok(match self.marks.escapes() {
+        let index = match self.marks.escapes() {
             Escapes::None => Name::find(names, next, written),
             Escapes::Short | Escapes::Any => {
                 let key = self.unescaped(written)?;
                 Name::find(names, next, &key)
             }
-        })
+        };
+        self.take(b':', What::Colon)?;
+        Ok(index)
     }
 
     /// Whether there is one more item in a list; takes the bracket at the end.
