@@ -19,7 +19,7 @@ mod write;
 
 pub use error::Error;
 pub(crate) use error::Step;
-pub(crate) use name::Name;
+pub(crate) use name::{Name, Names};
 pub use part::Part;
 pub use raw::{Raw, Verbatim};
 pub(crate) use read::fields;

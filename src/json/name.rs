@@ -23,38 +23,71 @@ impl Name {
     }
 
     /// The name.
-    pub(crate) fn text(self) -> &'static str {
+    fn text(self) -> &'static str {
         &self.written[1..self.written.len() - 2]
     }
+}
 
-    /// The index of the one of `names` that `json` begins with, and its length with quotes and colon.
-    /// Looks at `next` and some behind it: fields that are left out are few.
+/// The names of one object's fields.
+#[derive(Debug)]
+pub(crate) struct Names {
+    list: &'static [Name],
+    /// A bit for the tag of each: most fields that nobody reads have none of them.
+    tags: u64,
+}
+
+impl Names {
+    /// Of these fields, best in the order in which they are written.
+    pub(crate) const fn new(list: &'static [Name]) -> Self {
+        let mut tags = 0;
+        let mut rest = list;
+        while let [first, others @ ..] = rest {
+            tags |= bit(first.tag);
+            rest = others;
+        }
+        Self { list, tags }
+    }
+
+    /// The name at `index`.
+    pub(crate) fn text(&self, index: usize) -> &'static str {
+        self.list.get(index).map_or("", |name| name.text())
+    }
+
+    /// The index of the one that `json` begins with, and its length with quotes and colon. Looks at
+    /// `next` and some behind it: fields that are left out are few.
     #[inline(always)]
-    pub(super) fn expected(names: &[Self], next: usize, json: &[u8]) -> Option<(usize, usize)> {
-        let near = names.get(next..)?.iter().take(NEAR).enumerate();
+    pub(super) fn expected(&self, next: usize, json: &[u8]) -> Option<(usize, usize)> {
+        let near = self.list.get(next..)?.iter().take(NEAR).enumerate();
         for (offset, name) in near {
             let written = name.written.as_bytes();
-            if json
-                .get(..written.len())
-                .is_some_and(|key| is_same(key, written))
-            {
+            let key = json.get(..written.len());
+            if key.is_some_and(|key| is_same(key, written)) {
                 return Some((next + offset, written.len()));
             }
         }
         None
     }
 
-    /// The index in `names` of the one that is `key`. Looks at `next` first, and at those behind it.
+    /// The index of the one that is `key`. Looks at `next` first, and at those behind it.
     #[inline]
-    pub(super) fn find(names: &[Self], next: usize, key: &str) -> Option<usize> {
+    pub(super) fn find(&self, next: usize, key: &str) -> Option<usize> {
         let sought = tag(key.as_bytes());
-        let (before, after) = names.split_at_checked(next)?;
-        let is_it = |name: &Self| name.tag == sought && name.text() == key;
+        if self.tags & bit(sought) == 0 {
+            return None;
+        }
+        let (before, after) = self.list.split_at_checked(next)?;
+        let is_it = |name: &Name| name.tag == sought && name.text() == key;
         match after.iter().position(is_it) {
             Some(index) => Some(next + index),
             None => before.iter().position(is_it),
         }
     }
+}
+
+/// One of sixty-four, by a multiplication that mixes all of the tag into its highest bits.
+#[inline]
+const fn bit(tag: u32) -> u64 {
+    1 << (tag.wrapping_mul(0x9e37_79b1) >> 26)
 }
 
 /// Length, first and last byte.
@@ -109,21 +142,13 @@ mod tests {
             "\"volumeXounts\":",
             "\"kilo\":",
         ];
-        let fields = fields.map(Name::new);
+        let fields = Names::new(Box::leak(Box::new(fields.map(Name::new))));
         for next in 0..=names.len() {
             for (index, name) in names.iter().enumerate() {
-                assert_eq!(
-                    Name::find(&fields, next, name),
-                    Some(index),
-                    "{name} from {next}"
-                );
+                assert_eq!(fields.find(next, name), Some(index), "{name} from {next}");
             }
             for other in ["", "b", "kand", "kindd", "metabata", "volumeMountt", "é"] {
-                assert_eq!(
-                    Name::find(&fields, next, other),
-                    None,
-                    "{other} from {next}"
-                );
+                assert_eq!(fields.find(next, other), None, "{other} from {next}");
             }
         }
         for next in 0..names.len() {
@@ -131,21 +156,17 @@ mod tests {
                 let json = format!("\"{name}\":1");
                 let is_near = (next..next + NEAR).contains(&index);
                 let expected = is_near.then_some((index, name.len() + 3));
-                assert_eq!(Name::expected(&fields, next, json.as_bytes()), expected);
+                assert_eq!(fields.expected(next, json.as_bytes()), expected);
                 for other in [
                     &json[..json.len() - 2],
                     &json[1..],
                     &format!("\"{name}X\":"),
                 ] {
-                    assert_eq!(
-                        Name::expected(&fields, next, other.as_bytes()),
-                        None,
-                        "{other}"
-                    );
+                    assert_eq!(fields.expected(next, other.as_bytes()), None, "{other}");
                 }
             }
         }
         let long = "x".repeat((1 << 16) + 4);
-        assert_eq!(Name::find(&fields, 0, &long), None);
+        assert_eq!(fields.find(0, &long), None);
     }
 }

@@ -109,15 +109,17 @@ macro_rules! fields {
                 if reader.null()? {
                     return Ok(());
                 }
-                const NAMES: &[$crate::json::Name] = &[$($crate::json::Name::new(concat!("\"", $name, "\":"))),+];
+                const LIST: &[$crate::json::Name] =
+                    &[$($crate::json::Name::new(concat!("\"", $name, "\":"))),+];
+                const NAMES: &$crate::json::Names = &$crate::json::Names::new(LIST);
                 // A bit of `Fields` each.
-                const _: () = assert!(NAMES.len() <= 64);
+                const _: () = assert!(LIST.len() <= 64);
                 let Self { $($field),+ } = self;
                 let mut fields = reader.fields()?;
                 while let Some(index) = reader.field(NAMES, &mut fields)? {
                     let read = $crate::json::fields!(@ index, 0, reader, $($field),+);
                     if let Err(stop) = read {
-                        return Err(reader.in_field(stop, NAMES[index].text()));
+                        return Err(reader.in_field(stop, NAMES.text(index)));
                     }
                 }
                 Ok(())

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::error::{Error, Step, What};
 use super::marks::{Escapes, Marks};
-use super::name::Name;
+use super::name::Names;
 use super::part::Part;
 use super::raw::Raw;
 use super::text::Text;
@@ -303,7 +303,7 @@ impl<'a> Reader<'a> {
     /// which the fields are written.
     pub(crate) fn field(
         &mut self,
-        names: &[Name],
+        names: &Names,
         fields: &mut Fields,
     ) -> Result<Option<usize>, Stop> {
         loop {
@@ -318,7 +318,7 @@ impl<'a> Reader<'a> {
             };
             if fields.seen & 1 << index != 0 {
                 let stop = self.stop(What::Twice);
-                return Err(self.in_field(stop, names[index].text()));
+                return Err(self.in_field(stop, names.text(index)));
             }
             fields.seen |= 1 << index;
             fields.next = index + 1;
@@ -328,7 +328,7 @@ impl<'a> Reader<'a> {
 
     /// Takes a comma, a key and its colon, where they are as they are expected next.
     #[inline(always)]
-    fn expected(&mut self, names: &[Name], fields: &mut Fields) -> Option<usize> {
+    fn expected(&mut self, names: &Names, fields: &mut Fields) -> Option<usize> {
         let rest = self.text.as_bytes().get(self.at..)?;
         let comma = usize::from(!fields.is_first);
         let key = match rest {
@@ -336,7 +336,7 @@ impl<'a> Reader<'a> {
             _ if fields.is_first => rest,
             _ => return None,
         };
-        let (index, length) = Name::expected(names, fields.next, key)?;
+        let (index, length) = names.expected(fields.next, key)?;
         self.at += comma + length;
         fields.is_first = false;
         Some(index)
@@ -344,13 +344,13 @@ impl<'a> Reader<'a> {
 
     /// Takes a key and its colon; the key's index in `names`, where it is one of them.
     #[inline(never)]
-    fn looked_up(&mut self, names: &[Name], next: usize) -> Result<Option<usize>, Stop> {
+    fn looked_up(&mut self, names: &Names, next: usize) -> Result<Option<usize>, Stop> {
         let written = self.string(What::Key)?;
         let index = match self.marks.escapes() {
-            Escapes::None => Name::find(names, next, written),
+            Escapes::None => names.find(next, written),
             Escapes::Short | Escapes::Any => {
                 let key = self.unescaped(written)?;
-                Name::find(names, next, &key)
+                names.find(next, &key)
             }
         };
         self.take(b':', What::Colon)?;
