@@ -301,29 +301,52 @@ impl<'a> Reader<'a> {
     /// Takes keys, and the values of those that are not among `names`, up to the colon of one
     /// that is; none, and the bracket, at the end. Cheapest where `names` are in the order in
     /// which the fields are written.
+    #[inline(always)]
     pub(crate) fn field(
         &mut self,
         names: &Names,
         fields: &mut Fields,
     ) -> Result<Option<usize>, Stop> {
-        loop {
-            let index = match self.expected(names, fields) {
-                Some(index) => Some(index),
-                None if !self.more(b'}', &mut fields.is_first)? => return Ok(None),
-                None => self.looked_up(names, fields.next)?,
-            };
-            let Some(index) = index else {
-                self.skip()?;
-                continue;
-            };
-            if fields.seen & 1 << index != 0 {
-                let stop = self.stop(What::Twice);
-                return Err(self.in_field(stop, names.text(index)));
-            }
-            fields.seen |= 1 << index;
-            fields.next = index + 1;
-            return Ok(Some(index));
+        match self.expected(names, fields) {
+            Some(index) => self.once(names, fields, index).map(Some),
+            None => self.unexpected(names, fields),
         }
+    }
+
+    /// The same where something else is than what was expected.
+    #[inline(never)]
+    fn unexpected(&mut self, names: &Names, fields: &mut Fields) -> Result<Option<usize>, Stop> {
+        while self.more(b'}', &mut fields.is_first)? {
+            let written = self.string(What::Key)?;
+            let index = match self.marks.escapes() {
+                Escapes::None => names.find(fields.next, written),
+                Escapes::Short | Escapes::Any => {
+                    let key = self.unescaped(written)?;
+                    names.find(fields.next, &key)
+                }
+            };
+            self.take(b':', What::Colon)?;
+            if let Some(index) = index {
+                return self.once(names, fields, index).map(Some);
+            }
+            self.skip()?;
+            if let Some(index) = self.expected(names, fields) {
+                return self.once(names, fields, index).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The index, of a field that was not there before.
+    #[inline(always)]
+    fn once(&mut self, names: &Names, fields: &mut Fields, index: usize) -> Result<usize, Stop> {
+        if fields.seen & 1 << index != 0 {
+            let stop = self.stop(What::Twice);
+            return Err(self.in_field(stop, names.text(index)));
+        }
+        fields.seen |= 1 << index;
+        fields.next = index + 1;
+        Ok(index)
     }
 
     /// Takes a comma, a key and its colon, where they are as they are expected next.
@@ -340,21 +363,6 @@ impl<'a> Reader<'a> {
         self.at += comma + length;
         fields.is_first = false;
         Some(index)
-    }
-
-    /// Takes a key and its colon; the key's index in `names`, where it is one of them.
-    #[inline(never)]
-    fn looked_up(&mut self, names: &Names, next: usize) -> Result<Option<usize>, Stop> {
-        let written = self.string(What::Key)?;
-        let index = match self.marks.escapes() {
-            Escapes::None => names.find(next, written),
-            Escapes::Short | Escapes::Any => {
-                let key = self.unescaped(written)?;
-                names.find(next, &key)
-            }
-        };
-        self.take(b':', What::Colon)?;
-        Ok(index)
     }
 
     /// Whether there is one more item in a list; takes the bracket at the end.
