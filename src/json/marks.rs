@@ -109,17 +109,20 @@ impl Marks {
         let mut block = *self.blocks.get(index)?;
         block.opening &= behind(at);
         block.closing &= behind(at);
-        block.count();
         let mut depth = 1;
+        // Most values end where they begin.
+        let mut may_end = true;
         loop {
-            let (opens, closes) = (u32::from(block.opens), u32::from(block.closes));
-            if closes < depth {
-                depth = depth - closes + opens;
-            } else if let Some(bit) = block.close_of(&mut depth) {
+            if may_end && let Some(bit) = block.close_of(&mut depth) {
                 return Some(index * BLOCK + bit as usize);
             }
             index += 1;
             block = *self.blocks.get(index)?;
+            let (opens, closes) = (u32::from(block.opens), u32::from(block.closes));
+            may_end = closes >= depth;
+            if !may_end {
+                depth = depth - closes + opens;
+            }
         }
     }
 }

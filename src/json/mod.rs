@@ -1,8 +1,8 @@
 //! The JSON of reviews: of the thousands of bytes of a question some hundred decide, and an answer
 //! is written as its parts are known.
 //!
-//! A first pass marks strings and brackets, sixteen bytes at a time; the second walks from mark
-//! to mark, and reads each value into its place. Text is borrowed, never copied but where it has
+//! A first pass marks strings and brackets, many bytes at a time; the second walks from mark to
+//! mark, and reads each value into its place, or keeps it as a part that is read later, if ever. Text is borrowed, never copied but where it has
 //! escapes. As Go reads JSON, `null` is the value that a field has without it. All that is read
 //! is checked; of what is skipped, strings and brackets are.
 

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use prometheus_client::encoding::EncodeLabelSet;
 
+use crate::policy::reason::Reason;
+
 /// How a review ended. `rule` and `profile` are names from the policy, `""` where none
 /// applied; `outcome` and `reason` are the program's own words.
 #[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
@@ -16,6 +18,19 @@ pub struct ReviewLabels {
     pub rule: Arc<str>,
     /// The profile that was injected.
     pub profile: Arc<str>,
+}
+
+impl ReviewLabels {
+    /// Those of a Pod that is no concern of this program, as most are.
+    #[must_use]
+    pub fn unconcerned() -> Self {
+        Self {
+            outcome: "left",
+            reason: Reason::NothingToDo.name(),
+            rule: Arc::from(""),
+            profile: Arc::from(""),
+        }
+    }
 }
 
 /// One answered request.

@@ -5,6 +5,7 @@
 //! namespaces that there are. The hot path writes atomics; the only lock it meets is a read lock
 //! that a new label set alone would close.
 
+mod counts;
 mod labels;
 mod latency;
 mod scans;
@@ -28,6 +29,7 @@ pub use scans::{Remaining, ScanResult, Scans, Standing};
 pub use upkeep::{EventResult, FollowedFile, SpanResult, Upkeep, Watch, WriteResult};
 
 use crate::names::metric;
+use counts::Counts;
 use labels::{DropLabels, HandshakeLabels, RouteLabels, ShedLabels};
 use upkeep::unix_seconds;
 
@@ -35,8 +37,8 @@ use upkeep::unix_seconds;
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    reviews: Family<ReviewLabels, Counter>,
-    requests: Family<RequestLabels, Counter>,
+    reviews: Counts<ReviewLabels>,
+    requests: Counts<RequestLabels>,
     /// One histogram a route, resolved once: in the order of [`RouteLabel::ALL`].
     durations: [Latency; RouteLabel::ALL.len()],
     sheds: Family<ShedLabels, Counter>,
@@ -69,17 +71,26 @@ impl Metrics {
 
         let durations: Family<RouteLabels, Latency> = Family::default();
         let metrics = Self {
-            reviews: add(
-                &mut registry,
-                metric::REVIEWS,
-                "Reviews answered",
-                Family::default(),
+            reviews: Counts::mostly(
+                ReviewLabels::unconcerned(),
+                add(
+                    &mut registry,
+                    metric::REVIEWS,
+                    "Reviews answered",
+                    Family::default(),
+                ),
             ),
-            requests: add(
-                &mut registry,
-                metric::REQUESTS,
-                "HTTP requests answered",
-                Family::default(),
+            requests: Counts::mostly(
+                RequestLabels {
+                    route: RouteLabel::Mutate,
+                    code: 200,
+                },
+                add(
+                    &mut registry,
+                    metric::REQUESTS,
+                    "HTTP requests answered",
+                    Family::default(),
+                ),
             ),
             durations: RouteLabel::ALL
                 .map(|route| durations.get_or_create_owned(&RouteLabels { route })),
@@ -180,12 +191,12 @@ impl Metrics {
 
     /// Counts one review, as the policy ended it.
     pub fn review(&self, labels: &ReviewLabels) {
-        self.reviews.get_or_create(labels).inc();
+        self.reviews.inc(labels);
     }
 
     /// Counts one answered request.
     pub fn request(&self, labels: &RequestLabels, took: Duration) {
-        self.requests.get_or_create(labels).inc();
+        self.requests.inc(labels);
         if let Some(latency) = self.durations.get(labels.route as usize) {
             latency.observe(took);
         }
