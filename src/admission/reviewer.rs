@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::engine::{self, Action, PassError};
-use crate::json::Text;
+use crate::json::{Step, Text};
 use crate::names::audit;
 use crate::policy::Policy;
 use crate::policy::denial::Denial;
@@ -92,7 +92,7 @@ pub struct Owner<'r> {
 
 impl Owner<'_> {
     /// The same, for longer than the review.
-    pub fn to_owned(&self) -> Owner<'static> {
+    pub fn kept(&self) -> Owner<'static> {
         let Self {
             api_version,
             kind,
@@ -157,7 +157,7 @@ pub fn review<'r>(
     let pod = &*review.pod;
     let subject = Subject::new(pod, &review.namespace, labels.as_deref(), requester, None);
     let outcome = match review.scope {
-        Some(scope) => engine::pass(policy, &subject, pod, scope)?,
+        Some(scope) => engine::pass(policy, &subject, pod, scope).map_err(in_request)?,
         None => engine::Outcome {
             action: Action::Left(Reason::NotACreation),
             rule: None,
@@ -225,6 +225,17 @@ pub fn review<'r>(
     })
 }
 
+/// The field of a Pod as one of the review.
+fn in_request(error: PassError) -> PassError {
+    match error {
+        PassError::Malformed(error) => {
+            let outer = [Step::Field("object"), Step::Field("request")];
+            PassError::Malformed(error.within(outer))
+        }
+        PassError::Internal(error) => PassError::Internal(error),
+    }
+}
+
 /// What the author is told of a denial.
 fn denied(denial: &Denial) -> String {
     shortened(&denial.to_string(), LONGEST_DENIAL).into_owned()
@@ -233,4 +244,45 @@ fn denied(denial: &Denial) -> String {
 /// The text, borrowed from where it is.
 fn text<'r>(text: &Text<'r>) -> Cow<'r, str> {
     text.0.clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_is_told_by_the_same_path_whenever_it_is_read() {
+        let policy = Policy::offline();
+        let body = |containers: &str, volume: &str| {
+            format!(
+                r#"{{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":{{"uid":"u",
+                "kind":{{"group":"","version":"v1","kind":"Pod"}},"operation":"CREATE","object":{{"spec":{{
+                "volumes":[{{"name":{volume},"hostPath":{{"path":"/run/docker.sock"}}}}],
+                "containers":{containers}}}}}}}}}"#
+            )
+        };
+        let mount = r#""volumeMounts":[{"name":"s"}]"#;
+        for (containers, volume, field) in [
+            (
+                format!(r#"[{{{mount},"name":1}}]"#),
+                r#""s""#,
+                "containers[0].name",
+            ),
+            (
+                format!(r#"[{{{mount},"env":[{{"name":1}}]}}]"#),
+                r#""s""#,
+                "containers[0].env[0].name",
+            ),
+            ("[{}]".to_owned(), "1", "volumes[0].name"),
+        ] {
+            let body = body(&containers, volume);
+            let error = review(&policy, &NoNamespaces, body.as_bytes()).map(|_| ());
+            let error = error.map_err(|error| error.to_string());
+            let told = format!("request.object.spec.{field}: a string was expected");
+            assert!(
+                error.as_ref().is_err_and(|error| error.contains(&told)),
+                "{error:?}"
+            );
+        }
+    }
 }

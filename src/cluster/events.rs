@@ -135,7 +135,7 @@ fn note(record: &Record<'_>) -> Option<Note> {
     };
     Some(Note {
         namespace: record.namespace.to_string(),
-        owner: owner.to_owned(),
+        owner: owner.kept(),
         kind,
         reason,
         action,

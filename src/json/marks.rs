@@ -1,7 +1,7 @@
 //! Where the strings and the brackets of a JSON text are.
 //!
-//! One bit a byte, sixty-four bytes a block: the quotes that begin and end strings, and the
-//! brackets, opening and closing, that are in none. The method is that of simdjson's first stage (Langdale and
+//! One bit a byte, sixty-four bytes a block: the quotes that begin and end strings, and the brackets,
+//! opening and closing, that are in none. The method is that of simdjson's first stage (Langdale and
 //! Lemire, "Parsing Gigabytes of JSON per Second", 2019).
 
 use std::rc::Rc;
@@ -102,8 +102,8 @@ impl Marks {
         Some(index * BLOCK + bits.trailing_zeros() as usize)
     }
 
-    /// The bracket that closes the one at `at`, whatever its kind. Brackets are counted block by
-    /// block, and only where it may be told apart.
+    /// The bracket that closes the one at `at`, whatever its kind. Blocks are passed over by their
+    /// counts; brackets are looked at one by one only in a block that may have the end.
     pub(super) fn close_of(&self, at: usize) -> Option<usize> {
         let mut index = at / BLOCK;
         let mut block = *self.blocks.get(index)?;

@@ -2,9 +2,10 @@
 //! is written as its parts are known.
 //!
 //! A first pass marks strings and brackets, many bytes at a time; the second walks from mark to
-//! mark, and reads each value into its place, or keeps it as a part that is read later, if ever. Text is borrowed, never copied but where it has
-//! escapes. As Go reads JSON, `null` is the value that a field has without it. All that is read
-//! is checked; of what is skipped, strings and brackets are.
+//! mark, and reads each value into its place, or keeps it as a part that is read later, if ever.
+//! Text is borrowed, never copied but where it has escapes. As Go reads JSON, `null` is the value
+//! that a field has without it. All that is read is checked; of what is skipped, strings and
+//! brackets are.
 
 mod error;
 mod marks;

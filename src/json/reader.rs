@@ -353,14 +353,12 @@ impl<'a> Reader<'a> {
     #[inline(always)]
     fn expected(&mut self, names: &Names, fields: &mut Fields) -> Option<usize> {
         let rest = self.text.as_bytes().get(self.at..)?;
-        let comma = usize::from(!fields.is_first);
-        let key = match rest {
-            [b',', key @ ..] if !fields.is_first => key,
-            _ if fields.is_first => rest,
-            _ => return None,
+        let key = match fields.is_first {
+            true => rest,
+            false => rest.strip_prefix(b",")?,
         };
         let (index, length) = names.expected(fields.next, key)?;
-        self.at += comma + length;
+        self.at += rest.len() - key.len() + length;
         fields.is_first = false;
         Some(index)
     }

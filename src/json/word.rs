@@ -3,7 +3,7 @@
 //! The answer may be "perhaps" where there is nothing, and is never "no" where there is something,
 //! however it was written.
 
-use memchr::memmem::Finder;
+use memchr::memmem::{self, Finder};
 
 use super::marks::Escapes;
 
@@ -30,7 +30,7 @@ impl<'w> Word<'w> {
         let may_hide = match escapes {
             Escapes::None => false,
             Escapes::Short => !self.is_literal,
-            Escapes::Any => true,
+            Escapes::Any => !self.is_literal || memmem::find(json.as_bytes(), b"\\u").is_some(),
         };
         may_hide || self.finder.find(json.as_bytes()).is_some()
     }

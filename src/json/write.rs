@@ -1,7 +1,7 @@
 //! Writes JSON as it is sent: patches and answers, most of whose text has nothing to escape.
 //!
-//! The same text as serde_json's, byte for byte. Names of fields are ours and are written as they
-//! are; a string is looked at once, and copied.
+//! For what this program writes, the same text as serde_json's, byte for byte. Names of fields are
+//! ours and are written as they are; a string is looked at once, and copied.
 
 use std::io::Write as _;
 

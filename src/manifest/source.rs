@@ -114,12 +114,18 @@ impl<'t> Source<'t> {
     pub fn unwritten(&self, key: Option<Span>, span: Span) -> usize {
         if let Some(key) = key {
             let end = self.byte(key.end);
-            let rest = self.text.get(end..).unwrap_or_default();
-            let blanks = rest.len() - rest.trim_start_matches([' ', '\t', '\r', '\n']).len();
-            return match rest.as_bytes().get(blanks) {
-                Some(b':') => end + blanks + 1,
-                _ => end,
-            };
+            let mut rest = self.text.get(end..).unwrap_or_default();
+            loop {
+                rest = rest.trim_start_matches([' ', '\t', '\r', '\n']);
+                match rest.as_bytes() {
+                    // With something close behind it, a colon may begin the next key.
+                    [b':'] | [b':', b' ' | b'\t' | b'\r' | b'\n' | b',' | b'}' | b']', ..] => {
+                        return self.text.len() - rest.len() + 1;
+                    }
+                    [b'#', ..] => rest = rest.find('\n').map_or("", |end| &rest[end..]),
+                    _ => return end,
+                }
+            }
         }
         let start = self.byte(span.start);
         match self.text.as_bytes().get(start) {

@@ -508,6 +508,8 @@ fn an_unwritten_null_stands_behind_its_colon() {
         ("c: # none\na: b\n", "/c", 2),
         ("a: b\nc:\n", "/c", 7),
         ("? c\n: \na: b\n", "/c", 5),
+        ("? c # d: e\n: \na: b\n", "/c", 12),
+        ("? c\n:a: b\n", "/c", 3),
         ("? c\na: b\n", "/c", 3),
         ("- a\n-\n", "/1", 5),
     ] {

@@ -2,7 +2,8 @@
 //!
 //! Judged per mount, not per volume: a `hostPath` and the mount's `subPath` are
 //! joined first. A Pod without a suspicious `hostPath` costs one look at each volume
-//! and no allocation, and a container that names none is not read. What cannot be known is a finding of its own, never a miss.
+//! and no allocation, and a container that names none is not read. What cannot be
+//! known is a finding of its own, never a miss.
 
 use std::collections::BTreeMap;
 

@@ -402,7 +402,7 @@ impl<'a> Pod<'a> {
         &self,
         volumes: impl Iterator<Item = &'w str>,
     ) -> impl Iterator<Item = (Place, &Container<'a>)> {
-        // As many words as pay; with more, no word: every string has it.
+        // As many words as pay; with more, the empty one, which every string has.
         let mut words: Vec<Word<'w>> = volumes.take(MOST_WORDS + 1).map(Word::new).collect();
         if words.len() > MOST_WORDS {
             words = vec![Word::new("")];

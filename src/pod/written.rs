@@ -29,7 +29,7 @@ pub enum Given {
 pub struct Later<'a, T> {
     part: Option<Part<'a>>,
     value: OnceCell<T>,
-    fault: OnceCell<Error>,
+    fault: OnceCell<Box<Error>>,
 }
 
 impl<'a, T> Later<'a, T> {
@@ -54,7 +54,7 @@ impl<'a, T> Later<'a, T> {
 
     /// Why it could not be read, where it was looked at.
     pub fn fault(&self) -> Option<&Error> {
-        self.fault.get()
+        self.fault.get().map(Box::as_ref)
     }
 }
 
@@ -64,7 +64,7 @@ impl<'a, T: Read<'a>> Deref for Later<'a, T> {
         self.value.get_or_init(|| {
             let read = self.part.as_ref().map_or(Ok(T::default()), Part::read);
             read.unwrap_or_else(|error| {
-                self.fault.get_or_init(|| error);
+                self.fault.get_or_init(|| Box::new(error));
                 T::default()
             })
         })

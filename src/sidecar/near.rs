@@ -1,7 +1,7 @@
 //! The containers of a Pod that have a name like ours anywhere.
 //!
-//! One search finds them. No other container can be our sidecar, or have a name or a path that
-//! one of ours would take.
+//! One search of the spec tells that there are none, as in most Pods. No other container can be our
+//! sidecar, or have a name or a path that one of ours would take.
 
 use std::sync::LazyLock;
 

@@ -298,16 +298,21 @@ pub fn the_sidecars_mounts_are_sound(_: &Policy, pod: &Value, passed: &Passed) -
     Ok(())
 }
 
-/// The answer is the same where everything is read: with an escape anywhere in a body, no
-/// container can be passed over for the words that it has not. Only a fault may come to light.
-fn is_the_answer_to_all_of_it(policy: &Policy, body: &[u8], reviewed: &Reviewed) -> Held {
-    let body = std::str::from_utf8(body).map_err(|error| error.to_string())?;
-    let Some(fields) = body.trim_start().strip_prefix('{') else {
-        return Err("a review is an object".to_owned());
-    };
-    let all = format!(r#"{{"\u0061":0,{fields}"#);
+/// The answer is the same where everything is read: a container that has an escape cannot be
+/// passed over for the words that it has not. Only a fault may come to light.
+fn is_the_answer_to_all_of_it(policy: &Policy, asked: &Value, reviewed: &Reviewed) -> Held {
+    const MARK: &str = "an escape stands here";
+    let mut all = asked.clone();
+    for list in ["initContainers", "containers", "ephemeralContainers"] {
+        let list = all.pointer_mut(&format!("/request/object/spec/{list}"));
+        let containers = list.and_then(Value::as_array_mut).into_iter().flatten();
+        for container in containers.filter_map(Value::as_object_mut) {
+            container.insert(MARK.to_owned(), Value::Null);
+        }
+    }
+    let all = all.to_string().replace(MARK, r"\u0061");
     if let Ok(of_all) = review(policy, &NoNamespaces, all.as_bytes()) {
-        hold!(of_all.json == reviewed.json, "read as a whole: {body}");
+        hold!(of_all.json == reviewed.json, "read as a whole: {asked:#}");
     }
     Ok(())
 }
@@ -315,9 +320,12 @@ fn is_the_answer_to_all_of_it(policy: &Policy, body: &[u8], reviewed: &Reviewed)
 /// An answer to `body`, as the API server reads it: of the right shape, to the right request,
 /// with a patch that applies and leaves nothing for a second review.
 pub fn is_an_answer(policy: &Policy, body: &[u8], reviewed: &Reviewed) -> Held {
-    is_the_answer_to_all_of_it(policy, body, reviewed)?;
     let text = |error: serde_json::Error| error.to_string();
     let mut asked: Value = serde_json::from_slice(body).map_err(text)?;
+    // With spaces, say, what a record keeps as it was written would be another text.
+    if asked.to_string().as_bytes() == body {
+        is_the_answer_to_all_of_it(policy, &asked, reviewed)?;
+    }
     let answer: Value = serde_json::from_slice(&reviewed.json).map_err(text)?;
     hold!(answer["apiVersion"] == "admission.k8s.io/v1", "{answer}");
     hold!(answer["kind"] == "AdmissionReview", "{answer}");
