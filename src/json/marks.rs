@@ -128,12 +128,6 @@ impl Marks {
 }
 
 impl Block {
-    #[inline(always)]
-    fn count(&mut self) {
-        self.opens = self.opening.count_ones() as u8;
-        self.closes = self.closing.count_ones() as u8;
-    }
-
     /// The bracket that takes `depth` to none. Where there is none, `depth` is what is left open.
     fn close_of(self, depth: &mut u32) -> Option<u32> {
         let Self {
@@ -195,15 +189,15 @@ impl Scan {
         // With `[` as `{`, and `]` as `}`: they differ in one bit, which no other byte makes one
         // of them.
         let folded = bytes | 0x20;
-        let mut block = Block {
+        let opening = equal(folded, b'{') & !strings;
+        let closing = equal(folded, b'}') & !strings;
+        Block {
             quotes,
-            opening: equal(folded, b'{') & !strings,
-            closing: equal(folded, b'}') & !strings,
-            opens: 0,
-            closes: 0,
-        };
-        block.count();
-        block
+            opening,
+            closing,
+            opens: opening.count_ones() as u8,
+            closes: closing.count_ones() as u8,
+        }
     }
 
     /// The bytes that a backslash stands before which is not escaped itself.

@@ -316,25 +316,21 @@ impl<'a> Reader<'a> {
     /// The same where something else is than what was expected.
     #[inline(never)]
     fn unexpected(&mut self, names: &Names, fields: &mut Fields) -> Result<Option<usize>, Stop> {
-        while self.more(b'}', &mut fields.is_first)? {
-            let written = self.string(What::Key)?;
-            let index = match self.marks.escapes() {
-                Escapes::None => names.find(fields.next, written),
-                Escapes::Short | Escapes::Any => {
-                    let key = self.unescaped(written)?;
-                    names.find(fields.next, &key)
-                }
-            };
+        let index = loop {
+            if !self.more(b'}', &mut fields.is_first)? {
+                return Ok(None);
+            }
+            let key = self.text_or(What::Key)?;
             self.take(b':', What::Colon)?;
-            if let Some(index) = index {
-                return self.once(names, fields, index).map(Some);
+            if let Some(index) = names.find(fields.next, &key) {
+                break index;
             }
             self.skip()?;
             if let Some(index) = self.expected(names, fields) {
-                return self.once(names, fields, index).map(Some);
+                break index;
             }
-        }
-        Ok(None)
+        };
+        self.once(names, fields, index).map(Some)
     }
 
     /// The index, of a field that was not there before.

@@ -6,6 +6,7 @@
 use memchr::memmem::{self, Finder};
 
 use super::marks::Escapes;
+use super::text::is_plain;
 
 /// Some characters of a string.
 #[derive(Debug)]
@@ -18,10 +19,9 @@ pub struct Word<'w> {
 impl<'w> Word<'w> {
     /// To look for `text`.
     pub fn new(text: &'w str) -> Self {
-        let is_literal = |byte: u8| byte >= b' ' && !matches!(byte, b'"' | b'\\' | b'/');
         Self {
             finder: Finder::new(text),
-            is_literal: text.bytes().all(is_literal),
+            is_literal: is_plain(text.as_bytes()) && !text.contains('/'),
         }
     }
 

@@ -262,20 +262,29 @@ impl<'w, 'o> Serializer for &'w mut Writer<'o> {
     }
 }
 
-macro_rules! items {
-    ($($trait:ident $method:ident),+) => {
-        $(impl $trait for Within<'_, '_> {
+/// What all traits of what is between brackets have, beside their own methods.
+macro_rules! within {
+    ($trait:ident { $($methods:tt)+ }) => {
+        impl $trait for Within<'_, '_> {
             type Ok = ();
             type Error = Error;
 
-            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
-                self.item(value)
-            }
+            $($methods)+
 
             fn end(self) -> Result<(), Error> {
                 Within::end(self)
             }
-        })+
+        }
+    };
+}
+
+macro_rules! items {
+    ($($trait:ident $method:ident),+) => {
+        $(within!($trait {
+            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
+                self.item(value)
+            }
+        });)+
     };
 }
 
@@ -288,10 +297,7 @@ items!(
 
 macro_rules! named {
     ($($trait:ident),+) => {
-        $(impl $trait for Within<'_, '_> {
-            type Ok = ();
-            type Error = Error;
-
+        $(within!($trait {
             fn serialize_field<T: Serialize + ?Sized>(
                 &mut self,
                 name: &'static str,
@@ -299,20 +305,13 @@ macro_rules! named {
             ) -> Result<(), Error> {
                 self.field(name, value)
             }
-
-            fn end(self) -> Result<(), Error> {
-                Within::end(self)
-            }
-        })+
+        });)+
     };
 }
 
 named!(SerializeStruct, SerializeStructVariant);
 
-impl SerializeMap for Within<'_, '_> {
-    type Ok = ();
-    type Error = Error;
-
+within!(SerializeMap {
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Error> {
         self.separate();
         let start = self.writer.out.len();
@@ -327,8 +326,4 @@ impl SerializeMap for Within<'_, '_> {
         self.writer.push(b":");
         value.serialize(&mut *self.writer)
     }
-
-    fn end(self) -> Result<(), Error> {
-        Within::end(self)
-    }
-}
+});
