@@ -17,6 +17,7 @@ use axum::routing::any;
 
 use super::args::Limits;
 use super::body::{BodyError, discard, gather};
+use super::cohort::Cohort;
 use super::handler::{Handler, Reply, Route, StatusCode};
 use super::room::{Full, Room};
 use crate::metrics::{Metrics, RequestLabels, RouteLabel, ShedReason};
@@ -27,6 +28,7 @@ pub(super) struct App {
     pub(super) handler: Box<dyn Handler>,
     pub(super) limits: Limits,
     pub(super) bodies: Arc<Room>,
+    pub(super) cohort: Cohort,
     pub(super) metrics: Arc<Metrics>,
     pub(super) tracer: Option<Tracer>,
 }
@@ -87,7 +89,14 @@ async fn answer(app: &App, route: Route, request: Request, span: &mut Option<Beg
         return Answer::error(StatusCode::UNSUPPORTED_MEDIA_TYPE, message).closing(!drained);
     }
     match gather(body, &app.limits, &app.bodies).await {
-        Ok(body) => Answer::from(call(app, route, &body, span)),
+        Ok(body) => {
+            let member = app.cohort.join(body.len());
+            member.step().await;
+            let reply = call(app, route, &body, span);
+            drop(body);
+            member.step().await;
+            Answer::from(reply)
+        }
         Err(error) => refuse(app, error),
     }
 }
