@@ -166,14 +166,20 @@ impl Scan {
         whole: &[[u8; BLOCK]],
         last: &[u8; BLOCK],
     ) {
+        let mut lowest = u8x64::splat(simd, u8::MAX);
         for (mark, bytes) in marks.iter_mut().zip(whole.iter().chain([last])) {
-            *mark = self.block(simd, bytes);
+            let bytes = u8x64::from_slice(simd, bytes);
+            lowest = lowest.min(bytes);
+            *mark = self.block(bytes);
+        }
+        // What programs send has no control character anywhere.
+        if lowest.simd_lt(b' ').to_bitmask() != 0 {
+            self.has_control = has_control(marks, whole, last);
         }
     }
 
     #[inline(always)]
-    fn block<S: Simd>(&mut self, simd: S, bytes: &[u8; BLOCK]) -> Block {
-        let bytes = u8x64::from_slice(simd, bytes);
+    fn block<S: Simd>(&mut self, bytes: u8x64<S>) -> Block {
         let equal = |bytes: u8x64<S>, byte: u8| bytes.simd_eq(byte).to_bitmask();
         let mut quotes = equal(bytes, b'"');
         let backslashes = equal(bytes, b'\\');
@@ -183,9 +189,7 @@ impl Scan {
         }
         // Each quote turns what follows it inside out; the second one is its own again.
         let strings = prefix_xor(quotes) ^ self.inside;
-        self.inside = (strings.cast_signed() >> (BLOCK - 1)).cast_unsigned();
-        let control = bytes.simd_lt(b' ').to_bitmask();
-        self.has_control |= control & strings != 0;
+        self.inside = all_as_last(strings);
         // With `[` as `{`, and `]` as `}`: they differ in one bit, which no other byte makes one
         // of them.
         let folded = bytes | 0x20;
@@ -215,6 +219,27 @@ impl Scan {
         }
         escaped
     }
+}
+
+/// Whether a string has a control character.
+#[cold]
+fn has_control(marks: &[Block], whole: &[[u8; BLOCK]], last: &[u8; BLOCK]) -> bool {
+    let mut inside = 0;
+    marks
+        .iter()
+        .zip(whole.iter().chain([last]))
+        .any(|(mark, bytes)| {
+            let strings = prefix_xor(mark.quotes) ^ inside;
+            inside = all_as_last(strings);
+            let mut bytes = bytes.iter().enumerate();
+            bytes.any(|(at, byte)| *byte < b' ' && strings >> at & 1 != 0)
+        })
+}
+
+/// The last bit, everywhere.
+#[inline(always)]
+fn all_as_last(bits: u64) -> u64 {
+    (bits.cast_signed() >> (BLOCK - 1)).cast_unsigned()
 }
 
 /// Bit n is the parity of the bits up to n.
