@@ -14,7 +14,7 @@ use tracing_subscriber::layer::{Context, Layer};
 
 use super::sink::SinkWriter;
 use crate::calendar::calendar;
-use crate::json::write_text;
+use crate::json::{write as write_json, write_text};
 
 /// Writes every event that the filter lets through.
 #[derive(Debug)]
@@ -105,7 +105,7 @@ fn string(line: &mut Vec<u8>, text: &str) {
 
 /// Nor can a number fail to be written into memory.
 fn json(line: &mut Vec<u8>, value: impl Serialize) {
-    let _ = serde_json::to_writer(line, &value);
+    let _ = write_json(line, &value);
 }
 
 impl Visit for Fields<'_> {
