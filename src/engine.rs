@@ -33,6 +33,19 @@ pub struct Outcome<'p> {
     pub judgments: Vec<Judgment<'p>>,
 }
 
+impl Outcome<'_> {
+    /// Of a Pod that nobody has looked into.
+    pub fn left(reason: Reason) -> Self {
+        Self {
+            action: Action::Left(reason),
+            rule: None,
+            notices: Vec::new(),
+            findings: Vec::new(),
+            judgments: Vec::new(),
+        }
+    }
+}
+
 /// What is done with the Pod.
 #[derive(Debug)]
 pub enum Action<'p> {

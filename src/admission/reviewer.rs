@@ -7,9 +7,10 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::engine::{self, Action, PassError};
+use crate::engine::{self, Action, Outcome, PassError};
 use crate::json::{Step, Text};
 use crate::names::audit;
+use crate::pod::concern::may_concern;
 use crate::policy::Policy;
 use crate::policy::denial::Denial;
 use crate::policy::reason::Reason;
@@ -149,22 +150,19 @@ pub fn review<'r>(
     body: &'r [u8],
 ) -> Result<Reviewed<'r>, Failure> {
     let review = decode(body)?;
-    let labels = namespaces.labels(&review.namespace);
-    let requester = Requester {
-        user: &review.user,
-        groups: &review.groups,
-    };
     let pod = &*review.pod;
-    let subject = Subject::new(pod, &review.namespace, labels.as_deref(), requester, None);
     let outcome = match review.scope {
-        Some(scope) => engine::pass(policy, &subject, pod, scope).map_err(in_request)?,
-        None => engine::Outcome {
-            action: Action::Left(Reason::NotACreation),
-            rule: None,
-            notices: Vec::new(),
-            findings: Vec::new(),
-            judgments: Vec::new(),
-        },
+        Some(scope) if may_concern(pod) => {
+            let labels = namespaces.labels(&review.namespace);
+            let requester = Requester {
+                user: &review.user,
+                groups: &review.groups,
+            };
+            let subject = Subject::new(pod, &review.namespace, labels.as_deref(), requester, None);
+            engine::pass(policy, &subject, pod, scope).map_err(in_request)?
+        }
+        Some(_) => Outcome::left(Reason::NothingToDo),
+        None => Outcome::left(Reason::NotACreation),
     };
     let (word, reason) = outcome.action.words();
     let (change, denial) = match &outcome.action {

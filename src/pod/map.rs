@@ -92,6 +92,11 @@ impl Annotations<'_> {
         self.0.get(key)
     }
 
+    /// Whether there are none that this project reads.
+    pub fn is_empty(&self) -> bool {
+        self.0.entries.is_empty()
+    }
+
     /// Whether the Pod has annotations at all.
     pub fn is_present(&self) -> bool {
         self.0.is_present()

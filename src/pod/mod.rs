@@ -2,6 +2,7 @@
 //!
 //! Nothing here changes a Pod, decides anything, or knows of HTTP.
 
+pub mod concern;
 pub mod daemon;
 pub mod detect;
 pub mod docker_host;

@@ -15,8 +15,8 @@ use crate::json::{Error, Raw, Skipped, Step, Text, Verbatim, Word, fields};
 pub struct Pod<'a> {
     /// Its `metadata`; a template may have none.
     metadata: Option<Metadata<'a>>,
-    /// Its `spec`.
-    pub spec: Verbatim<'a, Spec<'a>>,
+    /// Its `spec`, which most reviews never look at.
+    pub spec: Later<'a, Spec<'a>>,
 }
 
 fields!(Pod<'a> {
@@ -410,6 +410,12 @@ impl<'a> Pod<'a> {
         self.containers_with(words)
     }
 
+    /// Every container that somebody has looked at.
+    pub fn looked_at(&self) -> impl Iterator<Item = &Container<'a>> {
+        self.unread()
+            .filter_map(|(_, container)| container.known().map(Box::as_ref))
+    }
+
     /// The container at `place`, which must be of this Pod.
     pub fn container(&self, place: Place) -> &Container<'a> {
         &self.list(place.list)[place.index]
@@ -429,6 +435,11 @@ impl<'a> Pod<'a> {
 
     /// Why something of the Pod that was looked at could not be read.
     pub fn fault(&self) -> Option<Error> {
+        if let Some(fault) = self.spec.fault() {
+            return Some(fault.within([Step::Field("spec")]));
+        }
+        // Who has not looked at the spec has looked at nothing in it.
+        self.spec.known()?;
         self.unread().find_map(|(place, unread)| {
             let at = [
                 Step::Item(place.index),

@@ -1,0 +1,60 @@
+//! Whether a Pod can be of any concern to this program, told by its words.
+//!
+//! Most Pods have nothing to do with Docker. A spec without any of a few words is not even read:
+//! a pass over it would find nothing, and leave the Pod as it is.
+
+use std::sync::LazyLock;
+
+use crate::json::Word;
+use crate::names;
+
+use super::view::Pod;
+
+/// A way to a daemon of the node has one of the first two, a sidecar of ours the third, and a Pod
+/// for Windows the last. The first is the most frequent by far.
+static WORDS: LazyLock<[Word<'static>; 4]> =
+    LazyLock::new(|| ["hostPath", names::DOCKER_HOST, names::SIDECAR, "windows"].map(Word::new));
+
+/// Whether a pass over `pod` can come to anything but that there is nothing to do.
+pub fn may_concern(pod: &Pod<'_>) -> bool {
+    let is_told = !pod.metadata().annotations.is_empty();
+    is_told || WORDS.iter().any(|word| pod.spec.may_have(word))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::json::from_str;
+
+    fn concerns(pod: &str) -> bool {
+        may_concern(&from_str::<Pod<'_>>(pod).unwrap())
+    }
+
+    #[test]
+    fn a_pod_that_has_nothing_of_it_concerns_nobody() {
+        for pod in [
+            "{}",
+            r#"{"metadata":{"annotations":{"a":"hostPath"}},"spec":null}"#,
+            r#"{"spec":{"containers":[{"name":"c","env":[{"name":"HOST","value":"docker"}]}]}}"#,
+        ] {
+            assert!(!concerns(pod), "{pod}");
+        }
+    }
+
+    #[test]
+    fn a_pod_that_may_have_something_of_it_is_looked_at() {
+        for pod in [
+            r#"{"spec":{"volumes":[{"hostPath":{"path":"/run"}}]}}"#,
+            r#"{"spec":{"volumes":[{"host\u0050ath":{"path":"/run"}}]}}"#,
+            r#"{"spec":{"containers":[{"env":[{"name":"DOCKER_HOST"}]}]}}"#,
+            r#"{"spec":{"initContainers":[{"name":"dind"}]}}"#,
+            r#"{"spec":{"os":{"name":"windows"}}}"#,
+            r#"{"metadata":{"annotations":{"dind-injector.io/inject":"true"}}}"#,
+        ] {
+            let pod = pod.replace("dind-injector.io/", names::PREFIX);
+            assert!(concerns(&pod), "{pod}");
+        }
+    }
+}
