@@ -1,6 +1,7 @@
 //! Gathers log lines and writes many at once.
 //!
-//! Whoever logs waits for nobody. Where lines are not taken off us they are dropped, counted,
+//! Whoever logs waits for nobody, and in a row of lines only the first one wakes the thread that
+//! writes: a review is not held up by its own line. Where lines are not taken off us they are dropped, counted,
 //! and the count is told in a line as soon as there is room again; all others come out whole
 //! and in order, the last ones when the [`Sink`] is dropped.
 
@@ -13,8 +14,8 @@ use std::time::Duration;
 const MOST: usize = 1 << 20;
 /// As many are written without waiting for more.
 const ENOUGH: usize = 64 << 10;
-/// How long a line waits for others.
-const LINGER: Duration = Duration::from_millis(10);
+/// How long a line waits for others. Each time, the writing may be in a review's way.
+const LINGER: Duration = Duration::from_millis(100);
 /// How long the last lines have to come out, when the program ends.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -43,6 +44,8 @@ struct Waiting {
     lines: Vec<u8>,
     dropped: u64,
     phase: Phase,
+    /// The thread sleeps until it is told of a line; otherwise it looks by itself.
+    is_asleep: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -109,8 +112,9 @@ impl SinkWriter {
         }
         waiting.lines.extend_from_slice(line);
         let after = waiting.lines.len();
+        let wakes = std::mem::take(&mut waiting.is_asleep);
         drop(waiting);
-        if before == 0 || (before < ENOUGH && after >= ENOUGH) {
+        if wakes || (before < ENOUGH && after >= ENOUGH) {
             shared.more.notify_one();
         }
     }
@@ -154,15 +158,23 @@ impl Shared {
 
     /// Waits for lines and takes them all, in exchange for an empty buffer.
     fn take(&self, empty: &mut Vec<u8>) -> (u64, Phase) {
-        let none = |waiting: &mut Waiting| waiting.lines.is_empty() && waiting.phase == Phase::Open;
-        let few =
-            |waiting: &mut Waiting| waiting.lines.len() < ENOUGH && waiting.phase == Phase::Open;
-        let waiting = self.more.wait_while(self.lock(), none);
-        let waiting = waiting.unwrap_or_else(PoisonError::into_inner);
-        let waiting = self.more.wait_timeout_while(waiting, LINGER, few);
-        let (mut waiting, _) = waiting.unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.linger(self.lock());
+        if waiting.lines.is_empty() && waiting.phase == Phase::Open {
+            waiting.is_asleep = true;
+            let asleep = |waiting: &mut Waiting| waiting.is_asleep && waiting.phase == Phase::Open;
+            let woken = self.more.wait_while(waiting, asleep);
+            waiting = self.linger(woken.unwrap_or_else(PoisonError::into_inner));
+        }
         std::mem::swap(&mut waiting.lines, empty);
         (std::mem::take(&mut waiting.dropped), waiting.phase)
+    }
+
+    /// Lets lines gather.
+    fn linger<'w>(&self, waiting: MutexGuard<'w, Waiting>) -> MutexGuard<'w, Waiting> {
+        let few =
+            |waiting: &mut Waiting| waiting.lines.len() < ENOUGH && waiting.phase == Phase::Open;
+        let waiting = self.more.wait_timeout_while(waiting, LINGER, few);
+        waiting.unwrap_or_else(PoisonError::into_inner).0
     }
 }
 
@@ -215,6 +227,20 @@ mod tests {
         }
         drop(sink);
         assert_eq!(reader.join().unwrap(), expected);
+    }
+
+    #[test]
+    fn a_line_comes_out_by_itself_also_after_a_pause() {
+        let (sink, written) = sink();
+        let writer = sink.writer();
+        for line in [b"first\n", b"later\n"] {
+            while !writer.0.lock().is_asleep {
+                thread::yield_now();
+            }
+            writer.line(line);
+            assert_eq!(written.recv().unwrap(), line);
+        }
+        drop((sink, written));
     }
 
     #[test]
