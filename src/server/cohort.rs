@@ -2,7 +2,10 @@
 //!
 //! To read, to review and to write an answer are each more code than the nearest caches of a
 //! processor hold. With each step done for all who are ready, and then the next, the code of a
-//! step is fetched once for all of them and not once for each. Who is alone waits for nobody.
+//! step is fetched once for all of them and not once for each. Who comes alone waits for nobody.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -10,36 +13,60 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 const MOST: usize = 64;
 /// The largest body that waits, in bytes. No other limit knows of the memory of those that do.
 const LARGEST: usize = 64 << 10;
+/// Who comes so soon behind another's step is not alone. It is as long as it takes to write the
+/// answers of all who wait.
+const SOON: Duration = Duration::from_micros(500);
 
 /// Those who take their steps together.
 #[derive(Debug)]
-pub(super) struct Cohort(Semaphore);
+pub(super) struct Cohort {
+    places: Semaphore,
+    began: Instant,
+    /// The last step, in microseconds since `began`.
+    last: AtomicU64,
+}
 
-/// One of them, or one who is too large or too late and takes its steps alone.
+/// One of them, or one who comes alone, is too large, or is one too many.
 #[derive(Debug)]
-pub(super) struct Member<'c>(Option<SemaphorePermit<'c>>);
+pub(super) struct Member<'c> {
+    cohort: &'c Cohort,
+    place: Option<SemaphorePermit<'c>>,
+}
 
 impl Cohort {
-    pub(super) const fn new() -> Self {
-        Self(Semaphore::const_new(MOST))
+    pub(super) fn new() -> Self {
+        Self {
+            places: Semaphore::new(MOST),
+            began: Instant::now(),
+            last: AtomicU64::new(0),
+        }
     }
 
     /// Takes in a request with a body of so many bytes.
-    pub(super) fn join(&self, body: usize) -> Member<'_> {
-        let Self(places) = self;
-        Member(
-            (body <= LARGEST)
-                .then(|| places.try_acquire().ok())
-                .flatten(),
-        )
+    pub(super) fn join(&self, body: usize, now: Instant) -> Member<'_> {
+        let before = Duration::from_micros(self.last.load(Relaxed));
+        let is_alone = self.stamp(now) > before + SOON;
+        let may_wait = !is_alone && body <= LARGEST;
+        Member {
+            cohort: self,
+            place: may_wait.then(|| self.places.try_acquire().ok()).flatten(),
+        }
+    }
+
+    /// Notes that somebody takes a step, and says how long after the beginning.
+    fn stamp(&self, now: Instant) -> Duration {
+        let since = now.saturating_duration_since(self.began);
+        let micros = u64::try_from(since.as_micros()).unwrap_or(u64::MAX);
+        self.last.store(micros, Relaxed);
+        since
     }
 }
 
 impl Member<'_> {
     /// Waits until everyone who is ready has come as far.
-    pub(super) async fn step(&self) {
-        let Self(place) = self;
-        if place.is_some() {
+    pub(super) async fn step(&self, now: Instant) {
+        if self.place.is_some() {
+            self.cohort.stamp(now);
             tokio::task::yield_now().await;
         }
     }
@@ -58,16 +85,17 @@ mod tests {
     /// The steps of so many requests that are ready at one time, in the order they are taken in.
     async fn steps(requests: usize, body: usize) -> Vec<&'static str> {
         let cohort = Arc::new(Cohort::new());
+        let now = cohort.began;
         let taken = Arc::new(Mutex::new(Vec::new()));
         let mut tasks = JoinSet::new();
         for _ in 0..requests {
             let (cohort, taken) = (Arc::clone(&cohort), Arc::clone(&taken));
             tasks.spawn(async move {
-                let member = cohort.join(body);
+                let member = cohort.join(body, now);
                 taken.lock().unwrap().push("read");
-                member.step().await;
+                member.step(now).await;
                 taken.lock().unwrap().push("review");
-                member.step().await;
+                member.step(now).await;
                 taken.lock().unwrap().push("write");
             });
         }
@@ -93,5 +121,26 @@ mod tests {
         let (begun, rest) = steps.split_at(MOST);
         assert!(begun.iter().all(|step| *step == "read"));
         assert_eq!(rest[..6], ["read", "review", "write"].repeat(2));
+    }
+
+    #[tokio::test]
+    async fn who_comes_alone_waits_for_nobody() {
+        let cohort = Cohort::new();
+        let mut now = cohort.began;
+        let mut waits = |after: Duration| {
+            now += after;
+            cohort.join(1, now).place.is_some()
+        };
+        let later = SOON + Duration::from_micros(1);
+        let comings = [later, SOON, later, later, SOON, SOON];
+        assert_eq!(
+            comings.map(&mut waits),
+            [false, true, false, false, true, true]
+        );
+
+        // The steps of those who are here count too: a newcomer behind one is not alone.
+        let member = cohort.join(1, now);
+        member.step(now + later).await;
+        assert!(cohort.join(1, now + later + SOON).place.is_some());
     }
 }

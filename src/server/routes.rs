@@ -90,11 +90,11 @@ async fn answer(app: &App, route: Route, request: Request, span: &mut Option<Beg
     }
     match gather(body, &app.limits, &app.bodies).await {
         Ok(body) => {
-            let member = app.cohort.join(body.len());
-            member.step().await;
+            let member = app.cohort.join(body.len(), Instant::now());
+            member.step(Instant::now()).await;
             let reply = call(app, route, &body, span);
             drop(body);
-            member.step().await;
+            member.step(Instant::now()).await;
             Answer::from(reply)
         }
         Err(error) => refuse(app, error),
