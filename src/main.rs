@@ -3,7 +3,7 @@
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
-use dind_injector::cli::{Cli, Exit};
+use dind_injector::cli::{Cli, Exit, Terminal};
 
 /// The review path allocates little but from many threads; musl's allocator takes a lock.
 #[global_allocator]
@@ -13,7 +13,7 @@ fn main() -> ExitCode {
     let cli = Cli::from_command_line();
     // A reader that has seen enough (`| head`) is no error.
     let mut out = BufWriter::new(io::stdout().lock());
-    let mut err = io::stderr();
+    let mut err = Terminal::new(io::stderr());
     let ended = cli.run(&mut out, &mut err);
     let flushed = out.flush();
     match ended.and_then(|exit| flushed.map(|()| exit).map_err(Into::into)) {

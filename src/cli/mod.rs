@@ -25,6 +25,7 @@ mod rewrite;
 mod runtime;
 mod scan;
 mod serve;
+mod terminal;
 mod uninject;
 mod watch;
 
@@ -32,6 +33,8 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{FromArgMatches, Parser, Subcommand};
+
+pub use terminal::Terminal;
 
 /// Gives each Pod that needs Docker a Docker daemon of its own, in place of the node's.
 #[derive(Debug, Parser)]

@@ -181,6 +181,13 @@ pub(crate) fn visible(text: &str) -> String {
     visible
 }
 
+/// As [`visible`], for a text that has lines.
+pub(crate) fn visible_lines(text: &str) -> String {
+    let mut visible = String::with_capacity(text.len());
+    push_visible_lines(&mut visible, text);
+    visible
+}
+
 /// As [`push_visible`], for a text that has lines.
 pub(super) fn push_visible_lines(out: &mut String, text: &str) {
     for (index, line) in text.split('\n').enumerate() {

@@ -158,6 +158,18 @@ fn explain_lets_no_name_steer_the_terminal() {
 }
 
 #[test]
+fn no_name_steers_the_terminal_from_a_warning() {
+    let pod = r#"{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a\u001b[2Jb",
+        "annotations": {"dind-injector.io/containers": "c\u001b[2J"}}, "spec": {
+        "containers": [{"name": "c", "volumeMounts": [{"name": "v", "mountPath": "/s"}]}],
+        "volumes": [{"name": "v", "hostPath": {"path": "/run/docker.sock"}}]}}"#;
+    let output = run(&["inject", "-f", "-"], pod);
+    let err = text(&output.stderr);
+    assert!(err.contains(r"Pod/a\u{1b}[2Jb"), "{err:?}");
+    assert!(!err.contains('\u{1b}'), "{err:?}");
+}
+
+#[test]
 fn explain_refuses_a_policy_with_faults() {
     let file = "tests/policy/bad/unknown-values.yaml";
     let output = run(&["explain", "-f", "-", "--config", file], "");

@@ -1,0 +1,52 @@
+//! What is told on a terminal, with text from files in it.
+//!
+//! A name in a manifest may have any character: none of them moves the cursor, changes colors or
+//! turns the line around.
+
+use std::io::{self, Write};
+
+use crate::report::diff::visible_lines;
+
+/// Writes what steers a terminal as escapes.
+#[derive(Debug)]
+pub struct Terminal<W>(W);
+
+impl<W: Write> Terminal<W> {
+    /// In front of `to`.
+    pub fn new(to: W) -> Self {
+        Self(to)
+    }
+}
+
+impl<W: Write> Write for Terminal<W> {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        let Self(to) = self;
+        to.write_all(visible_lines(&String::from_utf8_lossy(text)).as_bytes())?;
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let Self(to) = self;
+        to.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn what_steers_a_terminal_is_written_as_an_escape() {
+        let mut written = Vec::new();
+        writeln!(
+            Terminal::new(&mut written),
+            "a{}b é\n\u{202e}c",
+            "\u{1b}[2J"
+        )
+        .unwrap();
+        let written = String::from_utf8(written).unwrap();
+        assert_eq!(written, "a\\u{1b}[2Jb é\n\\u{202e}c\n");
+    }
+}
