@@ -75,12 +75,7 @@ impl FilePair {
     pub async fn load(&mut self, now: SystemTime) -> Result<(), CertError> {
         match self.poll(now).await {
             Polled::Unchanged | Polled::Swapped => Ok(()),
-            Polled::Refused(error @ CertError::Read { .. }) => Err(error),
-            Polled::Refused(error) => Err(CertError::Files {
-                cert: self.cert.clone(),
-                key: self.key.clone(),
-                source: Box::new(error),
-            }),
+            Polled::Refused(error) => Err(error),
         }
     }
 
@@ -114,7 +109,11 @@ impl FilePair {
             }
             Err(error) => {
                 self.store.refused();
-                Polled::Refused(error)
+                Polled::Refused(CertError::Files {
+                    cert: self.cert.clone(),
+                    key: self.key.clone(),
+                    source: Box::new(error),
+                })
             }
         }
     }
