@@ -1,9 +1,9 @@
 //! Gathers log lines and writes many at once.
 //!
 //! Whoever logs waits for nobody, and in a row of lines only the first one wakes the thread that
-//! writes: a review is not held up by its own line. Where lines are not taken off us they are dropped, counted,
-//! and the count is told in a line as soon as there is room again; all others come out whole
-//! and in order, the last ones when the [`Sink`] is dropped.
+//! writes: a review is not held up by its own line. Where lines are not taken off us they are
+//! dropped, counted, and the count is told in a line as soon as there is room again; all others
+//! come out whole and in order, the last ones when the [`Sink`] is dropped.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
