@@ -39,13 +39,8 @@ mod tests {
 
     #[test]
     fn what_steers_a_terminal_is_written_as_an_escape() {
-        let mut written = Vec::new();
-        writeln!(
-            Terminal::new(&mut written),
-            "a{}b é\n\u{202e}c",
-            "\u{1b}[2J"
-        )
-        .unwrap();
+        let (mut written, name) = (Vec::new(), "\u{1b}[2J");
+        writeln!(Terminal::new(&mut written), "a{name}b é\n\u{202e}c").unwrap();
         let written = String::from_utf8(written).unwrap();
         assert_eq!(written, "a\\u{1b}[2Jb é\n\\u{202e}c\n");
     }
