@@ -8,17 +8,21 @@ use std::sync::LazyLock;
 use crate::json::Word;
 use crate::names;
 
+use super::docker_host;
 use super::view::Pod;
 
-/// A way to a daemon of the node has one of the first two, a sidecar of ours the third, and a Pod
-/// for Windows the last. The first is the most frequent by far.
-static WORDS: LazyLock<[Word<'static>; 4]> =
-    LazyLock::new(|| ["hostPath", names::DOCKER_HOST, names::SIDECAR, "windows"].map(Word::new));
+/// A mount of the node's, by far the most frequent, and a Pod for Windows.
+static WORDS: LazyLock<[Word<'static>; 2]> =
+    LazyLock::new(|| ["hostPath", "windows"].map(Word::new));
+
+/// What every name of ours has, and the sidecar's command.
+pub static SIDECAR: LazyLock<[Word<'static>; 1]> = LazyLock::new(|| [Word::new(names::SIDECAR)]);
 
 /// Whether a pass over `pod` can come to anything but that there is nothing to do.
 pub fn may_concern(pod: &Pod<'_>) -> bool {
     let is_told = !pod.metadata().annotations.is_empty();
-    is_told || WORDS.iter().any(|word| pod.spec.may_have(word))
+    let mut words = WORDS.iter().chain(&*docker_host::WORD).chain(&*SIDECAR);
+    is_told || words.any(|word| pod.spec.may_have(word))
 }
 
 #[cfg(test)]

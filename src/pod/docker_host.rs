@@ -12,7 +12,9 @@ use super::expand::{Environment, Expanded, Piece};
 use super::place::Place;
 use super::view::{Container, EnvVar, Pod};
 
-static WORD: LazyLock<[Word<'static>; 1]> = LazyLock::new(|| [Word::new(names::DOCKER_HOST)]);
+/// What a container has that sets the variable.
+pub(super) static WORD: LazyLock<[Word<'static>; 1]> =
+    LazyLock::new(|| [Word::new(names::DOCKER_HOST)]);
 
 /// What `DOCKER_HOST` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,15 +3,9 @@
 //! One search of the spec tells that there are none, as in most Pods. No other container can be our
 //! sidecar, or have a name or a path that one of ours would take.
 
-use std::sync::LazyLock;
-
-use crate::json::Word;
-use crate::names;
+use crate::pod::concern::SIDECAR;
 use crate::pod::place::Place;
 use crate::pod::view::{Container, Pod};
-
-/// What every name of ours has, and the sidecar's command.
-static WORD: LazyLock<[Word<'static>; 1]> = LazyLock::new(|| [Word::new(names::SIDECAR)]);
 
 /// Those containers, and their Pod.
 #[derive(Debug)]
@@ -27,14 +21,14 @@ impl<'p, 'a> Near<'p, 'a> {
     pub fn of(pod: &'p Pod<'a>) -> Self {
         Self {
             pod,
-            containers: pod.containers_with(&*WORD).collect(),
+            containers: pod.containers_with(&*SIDECAR).collect(),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::names;
 
     #[test]
     fn every_name_of_ours_has_the_word_that_is_looked_for() {
