@@ -90,8 +90,9 @@ async fn answer(app: &App, route: Route, request: Request, span: &mut Option<Beg
     }
     match gather(body, &app.limits, &app.bodies).await {
         Ok(body) => {
-            let member = app.cohort.join(body.len(), Instant::now());
-            member.step(Instant::now()).await;
+            let gathered = Instant::now();
+            let member = app.cohort.join(body.len(), gathered);
+            member.step(gathered).await;
             let reply = call(app, route, &body, span);
             drop(body);
             member.step(Instant::now()).await;
