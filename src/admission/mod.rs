@@ -2,6 +2,7 @@
 //!
 //! Knows the API server's shapes and nothing of HTTP, TLS or clusters.
 
+mod encoded;
 pub mod request;
 pub mod response;
 pub mod review;

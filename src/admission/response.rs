@@ -4,11 +4,12 @@
 //! denial is always a deliberate one.
 //! Source: `k8s.io/apiserver/pkg/admission/plugin/webhook/request/admissionreview.go`.
 
-use base64_simd::STANDARD;
 use serde::Serialize;
 
 use crate::json;
+use crate::sidecar::patch::Patch;
 
+use super::encoded;
 use super::review::{API_VERSION, KIND};
 
 /// An answer that can be written.
@@ -17,7 +18,7 @@ pub struct Response<'a> {
     /// The request's uid.
     pub uid: &'a str,
     /// A JSON Patch, where something changes.
-    pub patch: Option<&'a [u8]>,
+    pub patch: Option<&'a Patch>,
     /// Why the Pod is refused, where it is.
     pub denial: Option<&'a str>,
     /// What the author is told.
@@ -97,7 +98,7 @@ impl Response<'_> {
                 audit_annotations: Pairs(audit),
             },
         };
-        let length = patch.map_or(0, |patch| STANDARD.encoded_length(patch.len()));
+        let length = patch.map_or(0, encoded::room);
         let mut out = Vec::with_capacity(1024 + length);
         json::write(&mut out, &review)?;
         if let Some(patch) = patch {
@@ -107,14 +108,14 @@ impl Response<'_> {
     }
 }
 
-/// Adds the patch to a written review. A patch is by far the largest part of an answer, and
-/// base64 needs no escapes: it is encoded into its place, and neither copied nor looked at.
-fn append_patch(json: &mut Vec<u8>, patch: &[u8]) {
+/// Adds the patch to a written review. Base64 needs no escapes: it is encoded into its place, and
+/// neither copied nor looked at.
+fn append_patch(json: &mut Vec<u8>, patch: &Patch) {
     const END: &[u8] = b"}}";
     debug_assert!(json.ends_with(END));
     json.truncate(json.len() - END.len());
     json.extend_from_slice(br#","patchType":"JSONPatch","patch":""#);
-    STANDARD.encode_append(patch, json);
+    encoded::append(patch, json);
     json.push(b'"');
     json.extend_from_slice(END);
 }

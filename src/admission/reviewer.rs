@@ -185,7 +185,7 @@ pub fn review<'r>(
     ];
     let response = Response {
         uid: &review.uid,
-        patch: change.map(|change| change.patch.as_bytes()),
+        patch: change.map(|change| &change.patch),
         denial: denial.as_deref(),
         warnings: &warnings,
         audit: &audit,

@@ -7,6 +7,8 @@ use std::fmt;
 pub(super) enum What {
     #[error("this is not UTF-8")]
     NotUtf8,
+    #[error("this is 2 GiB or more, and too long to be read")]
+    TooLong,
     #[error("a string has no end")]
     Unclosed,
     #[error("a string has a control character that is not escaped")]

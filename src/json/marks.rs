@@ -21,6 +21,9 @@ struct Block {
     quotes: u64,
     opening: u64,
     closing: u64,
+    /// So many brackets are open before it, without as many as it closes: at no byte of it are
+    /// fewer.
+    lowest: i32,
     /// How many of each there are.
     opens: u8,
     closes: u8,
@@ -54,11 +57,17 @@ struct Scan {
     escaped: u64,
     has_escapes: bool,
     has_control: bool,
+    /// How many brackets are open.
+    open: i32,
 }
 
 impl Marks {
     /// Marks `text`, all of whose strings have an end and no control characters.
     pub(super) fn of(text: &str) -> Result<Self, What> {
+        // Brackets are counted.
+        if i32::try_from(text.len()).is_err() {
+            return Err(What::TooLong);
+        }
         let (whole, rest) = text.as_bytes().as_chunks::<BLOCK>();
         let mut last = [b' '; BLOCK];
         last[..rest.len()].copy_from_slice(rest);
@@ -102,51 +111,47 @@ impl Marks {
         Some(index * BLOCK + bits.trailing_zeros() as usize)
     }
 
-    /// The bracket that closes the one at `at`, whatever its kind. Blocks are passed over by their
-    /// counts; brackets are looked at one by one only in a block that may have the end.
+    /// The bracket that closes the one at `at`, whatever its kind. Brackets are looked at one by
+    /// one only in a block that may have the end; others are passed over by what is open in them.
     pub(super) fn close_of(&self, at: usize) -> Option<usize> {
-        let mut index = at / BLOCK;
-        let mut block = *self.blocks.get(index)?;
-        block.opening &= behind(at);
-        block.closing &= behind(at);
-        let mut depth = 1;
+        let first = at / BLOCK;
+        let (_, blocks) = self.blocks.split_at_checked(first)?;
+        let (begin, blocks) = blocks.split_first()?;
         // Most values end where they begin.
-        let mut may_end = true;
-        loop {
-            if may_end && let Some(bit) = block.close_of(&mut depth) {
-                return Some(index * BLOCK + bit as usize);
+        let open = match begin.close_of(behind(at), 1) {
+            Ok(bit) => return Some(first * BLOCK + bit),
+            Err(open) => open,
+        };
+        // What is open outside of it.
+        let outside = begin.lowest + i32::from(begin.opens) - open;
+        let mut rest = blocks.iter().enumerate();
+        rest.find_map(|(index, block)| {
+            if block.lowest > outside {
+                return None;
             }
-            index += 1;
-            block = *self.blocks.get(index)?;
-            let (opens, closes) = (u32::from(block.opens), u32::from(block.closes));
-            may_end = closes >= depth;
-            if !may_end {
-                depth = depth - closes + opens;
-            }
-        }
+            let open = block.lowest + i32::from(block.closes) - outside;
+            let bit = block.close_of(u64::MAX, open).ok()?;
+            Some((first + 1 + index) * BLOCK + bit)
+        })
     }
 }
 
 impl Block {
-    /// The bracket that takes `depth` to none. Where there is none, `depth` is what is left open.
-    fn close_of(self, depth: &mut u32) -> Option<u32> {
-        let Self {
-            mut opening,
-            mut closing,
-            ..
-        } = self;
-        while closing != 0 {
-            let before = (closing & closing.wrapping_neg()) - 1;
-            *depth += (opening & before).count_ones();
-            *depth -= 1;
-            if *depth == 0 {
-                return Some(closing.trailing_zeros());
+    /// The bracket, of those that `those` has, that closes the last of `open` ones; how many are
+    /// open at the end where there is none.
+    fn close_of(&self, those: u64, mut open: i32) -> Result<usize, i32> {
+        let closing = self.closing & those;
+        let mut brackets = self.opening & those | closing;
+        while brackets != 0 {
+            let bit = brackets.trailing_zeros();
+            let closes = (closing >> bit & 1) as i32;
+            open += 1 - 2 * closes;
+            if open == 0 {
+                return Ok(bit as usize);
             }
-            opening &= !before;
-            closing &= closing - 1;
+            brackets &= brackets - 1;
         }
-        *depth += opening.count_ones();
-        None
+        Err(open)
     }
 }
 
@@ -195,12 +200,16 @@ impl Scan {
         let folded = bytes | 0x20;
         let opening = equal(folded, b'{') & !strings;
         let closing = equal(folded, b'}') & !strings;
+        let (opens, closes) = (opening.count_ones(), closing.count_ones());
+        let lowest = self.open - closes.cast_signed();
+        self.open = lowest + opens.cast_signed();
         Block {
             quotes,
             opening,
             closing,
-            opens: opening.count_ones() as u8,
-            closes: closing.count_ones() as u8,
+            lowest,
+            opens: opens as u8,
+            closes: closes as u8,
         }
     }
 

@@ -1,10 +1,12 @@
 //! Writes JSON as it is sent: patches and answers, most of whose text has nothing to escape.
 //!
 //! For what this program writes, the same text as serde_json's, byte for byte. Names of fields are
-//! ours and are written as they are; a string is looked at once, and copied.
+//! ours and are written as they are; a string is looked at once, and copied. What is the same each
+//! time may be left out, and its place is told.
 
 use std::io::Write as _;
 
+use memchr::memchr_iter;
 use serde::ser::{
     Error as _, Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant,
     SerializeTuple, SerializeTupleStruct, SerializeTupleVariant, Serializer,
@@ -21,7 +23,38 @@ const RAW: &str = "$serde_json::private::RawValue";
 /// # Errors
 /// Where a map has other keys than strings, or `value` cannot be written.
 pub fn write<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) -> Result<(), Error> {
-    value.serialize(&mut Writer { out, is_raw: false })
+    write_around(out, value).map(|_| ())
+}
+
+/// Writes `value` to the end of `out`, but for the [`Blank`] in it; tells where in `out` that
+/// belongs.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_around<T: Serialize + ?Sized>(
+    out: &mut Vec<u8>,
+    value: &T,
+) -> Result<Option<usize>, Error> {
+    let mut writer = Writer {
+        out,
+        is_raw: false,
+        blank: None,
+    };
+    value.serialize(&mut writer)?;
+    Ok(writer.blank)
+}
+
+/// A value that somebody else writes.
+#[derive(Clone, Copy, Debug)]
+pub struct Blank;
+
+/// How a [`Blank`] is told from anything else.
+const BLANK: &str = "$blank";
+
+impl Serialize for Blank {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_unit_struct(BLANK)
+    }
 }
 
 /// `value` as a text.
@@ -40,10 +73,33 @@ pub fn to_text<T: Serialize + ?Sized>(value: &T) -> Result<String, Error> {
 /// None that memory allows.
 pub fn write_text(out: &mut Vec<u8>, text: &str) -> Result<(), Error> {
     if !is_plain(text.as_bytes()) {
-        return serde_json::to_writer(out, text);
+        return write_escaped(out, text);
     }
+    out.reserve(text.len() + 2);
     out.push(b'"');
     out.extend_from_slice(text.as_bytes());
+    out.push(b'"');
+    Ok(())
+}
+
+/// JSON in a string has many quotes, and mostly nothing else that is not plain.
+#[inline(never)]
+fn write_escaped(out: &mut Vec<u8>, text: &str) -> Result<(), Error> {
+    let bytes = text.as_bytes();
+    // All of them are looked at, which takes less long than to stop at the first.
+    let has_others = |any, byte: &u8| any | (*byte < b' ') | (*byte == b'\\');
+    if bytes.iter().fold(false, has_others) {
+        return serde_json::to_writer(out, text);
+    }
+    out.reserve(2 * bytes.len() + 2);
+    out.push(b'"');
+    let mut start = 0;
+    for quote in memchr_iter(b'"', bytes) {
+        out.extend_from_slice(bytes.get(start..quote).unwrap_or_default());
+        out.extend_from_slice(b"\\\"");
+        start = quote + 1;
+    }
+    out.extend_from_slice(bytes.get(start..).unwrap_or_default());
     out.push(b'"');
     Ok(())
 }
@@ -52,6 +108,8 @@ struct Writer<'o> {
     out: &'o mut Vec<u8>,
     /// Whether the next string is JSON.
     is_raw: bool,
+    /// Where something is left out.
+    blank: Option<usize>,
 }
 
 /// What is between brackets.
@@ -99,12 +157,20 @@ impl Within<'_, '_> {
         value.serialize(&mut *self.writer)
     }
 
+    fn key(&mut self, name: &str) {
+        let out = &mut *self.writer.out;
+        out.reserve(name.len() + 4);
+        match std::mem::take(&mut self.is_first) {
+            true => out.push(b'"'),
+            false => out.extend_from_slice(b",\""),
+        }
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(b"\":");
+    }
+
     fn field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), Error> {
         if !self.writer.is_raw {
-            self.separate();
-            self.writer.push(b"\"");
-            self.writer.push(name.as_bytes());
-            self.writer.push(b"\":");
+            self.key(name);
         }
         value.serialize(&mut *self.writer)
     }
@@ -170,7 +236,7 @@ impl<'w, 'o> Serializer for &'w mut Writer<'o> {
         let text = self.out.split_off(start + 1);
         self.out.truncate(start);
         let text = std::str::from_utf8(&text).map_err(Error::custom)?;
-        serde_json::to_writer(&mut *self.out, text)
+        write_escaped(self.out, text)
     }
 
     fn serialize_none(self) -> Result<(), Error> {
@@ -186,7 +252,11 @@ impl<'w, 'o> Serializer for &'w mut Writer<'o> {
         Ok(())
     }
 
-    fn serialize_unit_struct(self, _: &'static str) -> Result<(), Error> {
+    fn serialize_unit_struct(self, name: &'static str) -> Result<(), Error> {
+        if name == BLANK {
+            self.blank = Some(self.out.len());
+            return Ok(());
+        }
         self.serialize_unit()
     }
 

@@ -205,12 +205,12 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
         };
         let container = self.pod.container(finding.place);
         let need = Need::of(container);
-        let name = container.name.to_string();
+        let name = &*container.name;
         match action {
             Action::Swap if self.opted_out(rule) => Ruling::OptedOut,
             Action::Swap if self.scope == Scope::EphemeralContainers => {
                 let path = self.spelled(finding).into_owned();
-                let container = name;
+                let container = name.to_owned();
                 self.deny(rule, Denial::EphemeralContainer { container, path });
                 Ruling::Deny
             }
@@ -237,7 +237,7 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
             }
             Action::Deny => {
                 let path = self.spelled(finding).into_owned();
-                let container = name;
+                let container = name.to_owned();
                 let denial = match self.agent {
                     Some(agent) => Denial::NodeAgent {
                         container,

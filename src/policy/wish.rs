@@ -117,7 +117,7 @@ impl Wish {
     /// Where an annotation has a value that it may not have.
     pub fn of(pod: &Pod<'_>) -> Result<Self, WishError> {
         let annotations = &pod.metadata().annotations;
-        if !annotations.is_present() {
+        if annotations.is_empty() {
             return Ok(Self::default());
         }
         let mut wish = applatix(annotations)?;

@@ -4,13 +4,12 @@
 //! order in which people write them.
 
 use std::borrow::Cow;
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use serde_json::Value;
-use serde_json::value::RawValue;
 
-use crate::json::Raw;
+use crate::json::{self, Blank, Raw};
 use crate::names;
 use crate::pod::view::Pod;
 
@@ -25,13 +24,18 @@ pub fn start_command() -> [&'static str; 4] {
     ["/bin/sh", "-c", START_SCRIPT, names::SCRIPT_NAME]
 }
 
-/// Writes [`start_command`]. Its script is the largest part of a patch: its JSON is made once.
-fn write_start_command<S: Serializer>(_: &(), serializer: S) -> Result<S::Ok, S::Error> {
-    static JSON: LazyLock<Option<Box<RawValue>>> =
-        LazyLock::new(|| serde_json::value::to_raw_value(&start_command()).ok());
-    match &*JSON {
-        Some(json) => json.serialize(serializer),
-        None => start_command().serialize(serializer),
+/// [`start_command`] as JSON, made once: it is by far the largest part of a patch.
+///
+/// # Errors
+/// None that memory allows.
+pub fn start_command_json() -> Result<&'static str, serde_json::Error> {
+    static JSON: OnceLock<String> = OnceLock::new();
+    match JSON.get() {
+        Some(json) => Ok(json),
+        None => {
+            let json = json::to_text(&start_command())?;
+            Ok(JSON.get_or_init(|| json))
+        }
     }
 }
 
@@ -59,9 +63,8 @@ pub struct Sidecar<'a> {
     /// `Always` for a native sidecar.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restart_policy: Option<&'static str>,
-    /// [`start_command`], written once for all Pods.
-    #[serde(serialize_with = "write_start_command")]
-    pub command: (),
+    /// [`start_command`], which the patch has as JSON.
+    pub command: Blank,
     /// More flags of dockerd.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<Cow<'a, str>>,

@@ -13,23 +13,40 @@ use crate::json;
 use crate::pod::place::{List, Place};
 use crate::pod::view::Pod;
 
-use super::container::{START_SCRIPT, SidecarMode};
+use super::container::{SidecarMode, start_command_json};
 use super::plan::{ContainerEdit, Plan};
 use super::volume::Volume;
 
-/// A JSON Patch as JSON text.
+/// A JSON Patch as JSON text. The sidecar's start command is the same in each and not held.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Patch(Vec<u8>);
+pub struct Patch {
+    json: Vec<u8>,
+    /// Where in `json` the start command belongs, where there is a sidecar.
+    command: Option<(usize, &'static str)>,
+}
 
 impl Patch {
     /// Nothing to change.
     pub fn is_empty(&self) -> bool {
-        self.0 == b"[]"
+        self.json == b"[]"
     }
 
     /// The JSON text.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+    pub fn to_json(&self) -> Vec<u8> {
+        let (before, command, behind) = self.parts();
+        [before, command.unwrap_or_default().as_bytes(), behind].concat()
+    }
+
+    /// The JSON text in three parts, of which the second, where there is one, is
+    /// [`start_command_json`].
+    pub fn parts(&self) -> (&[u8], Option<&'static str>, &[u8]) {
+        match self.command {
+            Some((at, command)) => {
+                let (before, behind) = self.json.split_at(at);
+                (before, Some(command), behind)
+            }
+            None => (&self.json, None, b""),
+        }
     }
 }
 
@@ -38,7 +55,7 @@ impl Patch {
 /// # Errors
 /// Only if a value of the plan cannot be written as JSON, which none of its types allows.
 pub fn patch(pod: &Pod<'_>, plan: &Plan<'_>) -> Result<Patch, serde_json::Error> {
-    let mut writer = Writer::new(plan);
+    let mut writer = Writer::new();
     for edit in &plan.edits {
         write_edit(&mut writer, pod, edit)?;
     }
@@ -56,7 +73,7 @@ pub fn patch(pod: &Pod<'_>, plan: &Plan<'_>) -> Result<Patch, serde_json::Error>
             writer.add(format_args!("/spec/{list_of}/0"), sidecar)?;
         }
     }
-    Ok(writer.finish())
+    writer.finish()
 }
 
 fn write_edit(
@@ -176,20 +193,22 @@ pub(super) fn token(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
-/// What a patch takes beside the start script, most often.
-const ROOM: usize = 6 * 1024;
+/// What a patch takes beside the start command, most often.
+const ROOM: usize = 4 * 1024;
 
 /// Writes operations one after the other. Paths are made of indexes, field names and
 /// escaped keys, and are still written as JSON strings.
 struct Writer {
     out: Vec<u8>,
+    /// Where something is left out.
+    blank: Option<usize>,
 }
 
 impl Writer {
-    fn new(plan: &Plan<'_>) -> Self {
-        let script = plan.sidecar.as_ref().map_or(0, |_| START_SCRIPT.len());
+    fn new() -> Self {
         Self {
-            out: Vec::with_capacity(script + ROOM),
+            out: Vec::with_capacity(ROOM),
+            blank: None,
         }
     }
 
@@ -238,16 +257,24 @@ impl Writer {
         json::write(&mut self.out, &Collected(path))?;
         if let Some(value) = value {
             self.out.extend_from_slice(br#","value":"#);
-            json::write(&mut self.out, value)?;
+            let blank = json::write_around(&mut self.out, value)?;
+            self.blank = self.blank.or(blank);
         }
         self.out.push(b'}');
         Ok(())
     }
 
-    fn finish(mut self) -> Patch {
+    fn finish(mut self) -> Result<Patch, serde_json::Error> {
         let end: &[u8] = if self.out.is_empty() { b"[]" } else { b"]" };
         self.out.extend_from_slice(end);
-        Patch(self.out)
+        let command = match self.blank {
+            Some(at) => Some((at, start_command_json()?)),
+            None => None,
+        };
+        Ok(Patch {
+            json: self.out,
+            command,
+        })
     }
 }
 

@@ -1,8 +1,8 @@
 //! The daemon's own container: a new one, or what one of an earlier pass lacks.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 
+use crate::json::Blank;
 use crate::names;
 use crate::pod::detect::Reach;
 use crate::pod::path::CleanPath;
@@ -16,6 +16,7 @@ use crate::sidecar::installed::Installed;
 use crate::sidecar::mirror::{Mirror, MirrorBuilder, Treat};
 
 use super::Planner;
+use super::sorted::Sorted;
 
 impl<'p, 'a> Planner<'_, 'p, 'a> {
     /// The sidecar's mounts that are not somebody else's.
@@ -59,9 +60,9 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
         if let Some(installed) = self.installed {
             builder.continue_from(installed.container);
         }
-        let to_the_node: BTreeSet<(Place, usize)> =
+        let to_the_node: Sorted<(Place, usize)> =
             self.findings.iter().map(|f| (f.place, f.mount)).collect();
-        for &place in &self.users {
+        for &place in self.users.as_slice() {
             builder.add(place, |mount| {
                 let at = &self.pod.container(place).volume_mounts[mount];
                 if self.swapped.contains(&(place, mount)) || *at.name == *self.socket_volume {
@@ -85,7 +86,7 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
         let profile = self.order.profile;
         let name = self.near.free_container(names::SIDECAR);
         let native = self.order.mode == SidecarMode::Native;
-        let mut env = flags::environment(profile, self.pod, &self.users);
+        let mut env = flags::environment(profile, self.pod, self.users.as_slice());
         env.insert(
             0,
             EnvEntry::new(names::env::SOCKETS, self.sockets(&volume_mounts).join(" ")),
@@ -102,7 +103,7 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
             image: &profile.image,
             image_pull_policy: profile.image_pull_policy.map(|policy| policy.name()),
             restart_policy: native.then_some("Always"),
-            command: (),
+            command: Blank,
             args: flags::arguments(profile),
             env,
             startup_probe: native.then(|| Probe::daemon_answers(self.docker_host())),

@@ -1,7 +1,5 @@
 //! Where the daemon listens.
 
-use std::collections::BTreeSet;
-
 use crate::names;
 use crate::pod::detect::Reach;
 use crate::pod::path::CleanPath;
@@ -24,45 +22,39 @@ impl Planner<'_, '_, '_> {
                 .map(|mount| CleanPath::new(&mount.mount_path).unlinked());
             at.any(|at| at.holds(&socket))
         };
-        let shared = |file: &str| (format!("{}/{file}", self.shared_dir), Whose::Shared);
+        let shared = |file: &str| format!("{}/{file}", self.shared_dir);
         let rootless = self.order.profile.rootless;
-        let mut wanted = vec![shared(names::SOCKET_FILE)];
+        let mut sockets = vec![shared(names::SOCKET_FILE)];
         if !rootless {
-            wanted.push((DEFAULT_SOCKET.to_owned(), Whose::Shared));
+            sockets.push(DEFAULT_SOCKET.to_owned());
+        }
+        // A policy has few sockets, whatever a Pod mounts of them.
+        fn is_new(sockets: &[String], socket: &str) -> bool {
+            sockets.iter().all(|known| known != socket)
         }
         for finding in &self.swaps {
+            let path = &finding.node_path;
             let directory = match finding.reach {
-                Reach::Socket(_) => finding.node_path.parent(),
-                Reach::Directory => Some(finding.node_path.clone()),
+                Reach::Socket(_) => path.parent(),
+                Reach::Directory => Some(path.clone()),
                 Reach::Ancestor | Reach::Client | Reach::Runtime(_) | Reach::Unresolved => None,
             };
             let Some(directory) = directory else {
                 continue;
             };
             for file in &finding.sockets {
-                wanted.push(shared(file));
+                let in_shared = shared(file);
+                if is_new(&sockets, &in_shared) {
+                    sockets.push(in_shared);
+                }
                 let at = directory.join(file);
-                if !rootless && at.as_str() != "/run/docker.sock" {
-                    wanted.push((at.as_str().to_owned(), Whose::Node));
+                let at = at.as_str();
+                if !rootless && at != "/run/docker.sock" && is_new(&sockets, at) && !in_a_volume(at)
+                {
+                    sockets.push(at.to_owned());
                 }
             }
         }
-        let mut seen = BTreeSet::new();
-        wanted.retain(|(socket, whose)| {
-            seen.insert(socket.clone())
-                && match whose {
-                    Whose::Shared => true,
-                    Whose::Node => !in_a_volume(socket),
-                }
-        });
-        wanted.into_iter().map(|(socket, _)| socket).collect()
+        sockets
     }
-}
-
-/// Whose name a path is.
-enum Whose {
-    /// One of ours, and the one that every client looks for.
-    Shared,
-    /// One that a socket has on the node, for what is started inside.
-    Node,
 }

@@ -6,11 +6,12 @@
 mod daemon;
 mod free;
 mod listen;
+mod sorted;
 mod told;
 mod users;
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::names;
 use crate::pod::detect::{Finding, Reach};
@@ -23,6 +24,7 @@ use super::installed::Installed;
 use super::near::Near;
 use super::plan::{ContainerEdit, NewVolume, Order, Plan, VolumeSource};
 use free::mounts_at;
+use sorted::Sorted;
 
 /// What all steps of one plan agree on.
 pub(super) struct Planner<'i, 'p, 'a> {
@@ -33,15 +35,15 @@ pub(super) struct Planner<'i, 'p, 'a> {
     findings: &'p [Finding],
     swaps: Vec<&'p Finding>,
     /// Containers that talk to the daemon, in the Pod's order.
-    users: Vec<Place>,
+    users: Sorted<Place>,
     shared_dir: Cow<'p, str>,
     socket_volume: Cow<'p, str>,
     share_tmp: bool,
     /// The annotation's containers, and those whose `DOCKER_HOST` is replaced.
-    targets: BTreeSet<Place>,
-    replaced: BTreeSet<Place>,
+    targets: Sorted<Place>,
+    replaced: Sorted<Place>,
     /// The mounts that are swapped.
-    swapped: BTreeSet<(Place, usize)>,
+    swapped: Sorted<(Place, usize)>,
     edits: BTreeMap<Place, ContainerEdit<'p>>,
 }
 
@@ -55,15 +57,13 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
     ) -> Self {
         let pod = near.pod;
         let swaps: Vec<&Finding> = order.swap.iter().map(|&index| &findings[index]).collect();
-        let mut users: Vec<Place> = swaps
+        let users: Sorted<Place> = swaps
             .iter()
             .filter(|finding| matches!(finding.reach, Reach::Socket(_) | Reach::Directory))
             .map(|finding| finding.place)
             .chain(order.targets.iter().copied())
             .chain(order.replace_docker_host.iter().map(|(place, _)| *place))
             .collect();
-        users.sort_unstable();
-        users.dedup();
         let (shared_dir, socket_volume) = match installed {
             Some(installed) => (
                 Cow::Owned(installed.shared_dir.as_str().to_owned()),
@@ -79,6 +79,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
         let share_tmp = shares
             && installed.is_none()
             && !users
+                .as_slice()
                 .iter()
                 .any(|place| mounts_at(pod.container(*place), &tmp));
         Self {
@@ -147,7 +148,8 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
                 (None, None)
             }
             None => {
-                let group = group::choose(self.pod, &self.users, self.order.profile.rootless);
+                let group =
+                    group::choose(self.pod, self.users.as_slice(), self.order.profile.rootless);
                 (Some(self.sidecar(group, mounts, mirror.env)), Some(group))
             }
         };

@@ -40,7 +40,7 @@ impl Planner<'_, '_, '_> {
         if !hosts.is_empty() {
             notices.push(Notice::DockerHostReplaced { containers: hosts });
         }
-        for &place in &self.users {
+        for &place in self.users.as_slice() {
             if !self.replaced.contains(&place) {
                 notices.extend(self.host_elsewhere(place));
             }
@@ -49,7 +49,8 @@ impl Planner<'_, '_, '_> {
             notices.push(Notice::Repaired);
         }
         if self.order.mode == SidecarMode::Container {
-            for place in self.users.iter().filter(|place| place.list == List::Init) {
+            let users = self.users.as_slice().iter();
+            for place in users.filter(|place| place.list == List::Init) {
                 let container = self.pod.container(*place).name.to_string();
                 notices.push(Notice::InitBeforeDaemon { container });
             }

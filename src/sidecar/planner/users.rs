@@ -37,7 +37,8 @@ impl<'p> Planner<'_, 'p, '_> {
             let host = self.docker_host();
             self.edit(*place).set_env.push((*index, host));
         }
-        for place in self.users.clone() {
+        for index in 0..self.users.as_slice().len() {
+            let place = self.users.as_slice()[index];
             self.edit_user(place, tmp_volume.clone());
         }
     }
