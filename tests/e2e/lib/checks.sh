@@ -133,11 +133,12 @@ ready() {
         fail "Pod $1 was not ready within ${E2E_TIMEOUT}s"
 }
 
-# at_end COMMAND: run when the scenario ends, however it ends; the last one given runs first.
+# at_end COMMAND: run when the scenario ends, however it ends; the last one given runs first. One that
+# fails fails the scenario, and the others run all the same.
 at_end() {
-    AT_END="$1; ${AT_END:-}"
+    AT_END="{ $1; } || ENDED_BADLY=1; ${AT_END:-}"
     # shellcheck disable=SC2064 # the commands as they are now
-    trap "$AT_END" EXIT
+    trap "$AT_END [[ -z \${ENDED_BADLY:-} ]] || exit 1" EXIT
 }
 
 # For scenarios whose name ends in `-alone`: the API server calls no webhook until the end.
