@@ -7,7 +7,7 @@
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
@@ -67,6 +67,15 @@ pub enum Looked {
     Refused(ReloadError),
 }
 
+/// What is in force, and what is not.
+#[derive(Debug, Default)]
+struct Standing {
+    /// The hash of the content that is in force.
+    in_force: String,
+    /// Why the newest content is not.
+    refused: Option<String>,
+}
+
 type Parse<T> = Box<dyn Fn(&str) -> Result<T, String> + Send + Sync>;
 
 /// A file, and the value of its last good content.
@@ -76,8 +85,7 @@ pub struct Followed<T> {
     metrics: Arc<Metrics>,
     poll: Duration,
     current: Arc<ArcSwap<T>>,
-    /// The hash of the content that is in force.
-    in_force: String,
+    standing: Arc<Mutex<Standing>>,
     /// The content seen last, good or bad.
     seen: Vec<u8>,
     /// The last reading error, so that a lasting one is said once.
@@ -100,7 +108,7 @@ impl<T> Followed<T> {
         let value = value_of(&source, &parse, &seen)?;
         let followed = Self {
             current: Arc::new(ArcSwap::from_pointee(value)),
-            in_force: sha256(&seen),
+            standing: Arc::default(),
             source,
             parse,
             metrics,
@@ -108,7 +116,7 @@ impl<T> Followed<T> {
             seen,
             trouble: None,
         };
-        followed.count_taken();
+        followed.taken();
         Ok(followed)
     }
 
@@ -126,14 +134,25 @@ impl<T> Followed<T> {
 
     /// The SHA-256 of the content in force, in hexadecimal, as `sha256sum` prints it.
     #[must_use]
-    pub fn sha256(&self) -> &str {
-        &self.in_force
+    pub fn sha256(&self) -> String {
+        self.standing().in_force.clone()
+    }
+
+    /// What to say of it to whoever asks whether all is well: which content is in force, and why
+    /// newer content is not.
+    pub fn report(&self) -> impl Fn() -> String + Send + 'static {
+        let standing = Arc::clone(&self.standing);
+        move || {
+            let Standing { in_force, refused } = &*lock(&standing);
+            match refused {
+                None => format!("sha256 {in_force}"),
+                Some(refused) => format!("sha256 {in_force} stays in force: {refused}"),
+            }
+        }
     }
 
     /// Looks at the file once.
     pub async fn look(&mut self) -> Looked {
-        let upkeep = self.metrics.upkeep();
-        let file = self.source.file;
         let content = match read(&self.source).await {
             Ok(content) => content,
             Err(error) => {
@@ -142,14 +161,15 @@ impl<T> Followed<T> {
                     return Looked::Unchanged;
                 }
                 self.trouble = Some(text);
-                upkeep.file_refused(file);
+                self.refused(&error);
                 return Looked::Refused(error);
             }
         };
         let was_away = self.trouble.take().is_some();
         if content == self.seen {
-            if was_away && sha256(&content) == self.in_force {
-                upkeep.file_agrees(file);
+            if was_away && sha256(&content) == self.sha256() {
+                self.standing().refused = None;
+                self.metrics.upkeep().file_agrees(self.source.file);
             }
             return Looked::Unchanged;
         }
@@ -158,12 +178,11 @@ impl<T> Followed<T> {
         match value {
             Ok(value) => {
                 self.current.store(Arc::new(value));
-                self.in_force = sha256(&self.seen);
-                self.count_taken();
+                self.taken();
                 Looked::Taken
             }
             Err(error) => {
-                upkeep.file_refused(file);
+                self.refused(&error);
                 Looked::Refused(error)
             }
         }
@@ -180,13 +199,13 @@ impl<T> Followed<T> {
             match looked {
                 Looked::Unchanged => {}
                 Looked::Taken => {
-                    tracing::info!(file, sha256 = self.in_force, "took a file's new content");
+                    tracing::info!(file, sha256 = self.sha256(), "took a file's new content");
                 }
                 Looked::Refused(error) => {
                     tracing::error!(
                         file,
                         %error,
-                        in_force = self.in_force,
+                        in_force = self.sha256(),
                         "refused a file's new content, the old one stays in force"
                     );
                 }
@@ -194,13 +213,27 @@ impl<T> Followed<T> {
         }
     }
 
-    fn count_taken(&self) {
+    fn taken(&self) {
+        let in_force = sha256(&self.seen);
         let upkeep = self.metrics.upkeep();
         upkeep.file_reloaded(self.source.file);
         match self.source.file {
-            FollowedFile::Policy => upkeep.policy_in_force(&self.in_force, SystemTime::now()),
+            FollowedFile::Policy => upkeep.policy_in_force(&in_force, SystemTime::now()),
             FollowedFile::ClientCa | FollowedFile::LogFilter => {}
         }
+        *self.standing() = Standing {
+            in_force,
+            refused: None,
+        };
+    }
+
+    fn refused(&self, error: &ReloadError) {
+        self.standing().refused = Some(error.to_string());
+        self.metrics.upkeep().file_refused(self.source.file);
+    }
+
+    fn standing(&self) -> MutexGuard<'_, Standing> {
+        lock(&self.standing)
     }
 }
 
@@ -208,9 +241,13 @@ impl<T> fmt::Debug for Followed<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Followed")
             .field("source", &self.source)
-            .field("in_force", &self.in_force)
+            .field("standing", &self.standing)
             .finish_non_exhaustive()
     }
+}
+
+fn lock(standing: &Mutex<Standing>) -> MutexGuard<'_, Standing> {
+    standing.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn read(source: &Source) -> Result<Vec<u8>, ReloadError> {

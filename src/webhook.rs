@@ -184,14 +184,18 @@ mod tests {
         }
     }
 
-    /// The levels of the lines that a review of a Pod with these volumes leaves.
-    fn levels(volumes: &serde_json::Value) -> Vec<Level> {
-        let webhook = Webhook {
+    fn webhook() -> Webhook {
+        Webhook {
             policy: Arc::new(ArcSwap::from_pointee(Policy::offline())),
             namespaces: Arc::new(NoNamespaces),
             metrics: Arc::new(Metrics::new()),
             events: None,
-        };
+        }
+    }
+
+    /// The levels of the lines that a review of a Pod with these volumes leaves.
+    fn levels(volumes: &serde_json::Value) -> Vec<Level> {
+        let webhook = webhook();
         let mounts = json!([{"name": "s", "mountPath": "/var/run/docker.sock"}]);
         let pod = json!({"metadata": {}, "spec": {"volumes": volumes,
             "containers": [{"name": "c", "volumeMounts": mounts}]}});
@@ -218,5 +222,37 @@ mod tests {
         );
         let socket = json!([{"name": "s", "hostPath": {"path": "/var/run/docker.sock"}}]);
         assert_eq!(levels(&socket), [Level::INFO]);
+    }
+
+    #[test]
+    fn what_a_pod_calls_itself_is_in_no_metric() {
+        let webhook = webhook();
+        for annotation in [
+            "dind-injector.io/inject",
+            "dind-injector.io/profile",
+            "dind-injector.io/containers",
+            "dind-injector.io/storage",
+            "dind-injector.io/xyzzy",
+        ] {
+            let pod = json!({
+                "metadata": {"name": "xyzzy", "labels": {"xyzzy": "xyzzy"},
+                    "annotations": {annotation: "xyzzy"}},
+                "spec": {"containers": [{"name": "xyzzy", "image": "xyzzy"}]},
+            });
+            let from = From {
+                uid: "xyzzy",
+                namespace: "xyzzy",
+                owner: None,
+            };
+            let body = creation(pod.as_object().unwrap(), from).to_string();
+            let reply = webhook.handle(Route::Mutate, body.as_bytes());
+            assert_eq!(reply.status, StatusCode::OK);
+        }
+        let text = webhook.metrics.encode().unwrap();
+        let counted = text
+            .lines()
+            .filter(|line| line.starts_with("dind_injector_reviews_total{"));
+        assert!(counted.count() >= 2, "{text}");
+        assert!(!text.contains("xyzzy"), "{text}");
     }
 }

@@ -70,6 +70,8 @@ async fn a_bad_version_is_refused_and_the_old_one_stays_in_force() {
     let first = "4355a46b19d348dc2f57c046f8ef63d4538ebb936000f3c9ee954a27460dd865";
     assert_eq!(followed.sha256(), first);
     assert!(matches!(followed.look().await, Looked::Unchanged));
+    let report = followed.report();
+    assert_eq!(report(), format!("sha256 {first}"));
 
     mount.project("..second", b"two\n");
     let Looked::Refused(error) = followed.look().await else {
@@ -86,6 +88,11 @@ async fn a_bad_version_is_refused_and_the_old_one_stays_in_force() {
     );
     assert_eq!(**current.load(), 1);
     assert_eq!(followed.sha256(), first);
+    assert_eq!(
+        report(),
+        format!("sha256 {first} stays in force: {text}"),
+        "whoever asks is told"
+    );
     assert!(shows(
         &metrics,
         r#"dind_injector_file_refused{file="policy"} 1"#
@@ -98,6 +105,7 @@ async fn a_bad_version_is_refused_and_the_old_one_stays_in_force() {
     mount.project("..third", b"3\n");
     assert!(matches!(followed.look().await, Looked::Taken));
     assert_eq!(**current.load(), 3);
+    assert_eq!(report(), format!("sha256 {}", followed.sha256()));
     assert!(shows(
         &metrics,
         r#"dind_injector_file_refused{file="policy"} 0"#

@@ -45,6 +45,14 @@ pub enum CertError {
          <service>.<namespace>.svc there and nowhere else"
     )]
     NoName,
+    /// It is for others than those it is called by.
+    #[error("the certificate is not what --tls-dns-name {name} asks for: {problem}")]
+    OtherName {
+        /// The name that is asked for.
+        name: String,
+        /// What it is for.
+        problem: String,
+    },
     /// Too late.
     #[error("the certificate expired {ago} ago")]
     Expired {

@@ -21,6 +21,8 @@ const POLL: Duration = Duration::from_secs(10);
 pub struct FilePair {
     cert: PathBuf,
     key: PathBuf,
+    /// What the certificate must be for.
+    names: Vec<String>,
     store: Arc<CertStore>,
     poll: Duration,
     seen: Option<Content>,
@@ -54,12 +56,19 @@ impl FilePair {
         Self {
             cert,
             key,
+            names: Vec::new(),
             store,
             poll: POLL,
             seen: None,
             early: false,
             trouble: None,
         }
+    }
+
+    /// Refuses a certificate that is not for each of these names.
+    #[must_use]
+    pub fn named(self, names: Vec<String>) -> Self {
+        Self { names, ..self }
     }
 
     /// Reads the files every `poll` instead of every ten seconds.
@@ -98,7 +107,8 @@ impl FilePair {
         if again && !self.early {
             return Polled::Unchanged;
         }
-        let pair = ServingPair::from_pem(&content.cert, &content.key, now);
+        let pair = ServingPair::from_pem(&content.cert, &content.key, now)
+            .and_then(|pair| pair.is_for(&self.names).map(|()| pair));
         self.early = matches!(pair, Err(CertError::NotYet { .. }));
         self.seen = Some(content);
         match pair {

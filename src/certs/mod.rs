@@ -55,8 +55,8 @@ pub struct CertArgs {
         requires = "tls_cert"
     )]
     pub tls_key: Option<PathBuf>,
-    /// Name or address that the self-signed certificate is for; repeatable. Used without
-    /// --tls-cert only
+    /// Name or address that the certificate is for; repeatable. One that is made here names them, and
+    /// one in --tls-cert that does not is refused
     #[arg(
         long,
         value_name = "NAME",
@@ -100,7 +100,8 @@ impl CertArgs {
         let store = Arc::new(CertStore::new(metrics));
         match (tls_cert, tls_key) {
             (Some(cert), Some(key)) => {
-                let mut files = FilePair::new(cert.clone(), key.clone(), Arc::clone(&store));
+                let mut files = FilePair::new(cert.clone(), key.clone(), Arc::clone(&store))
+                    .named(tls_dns_name.clone());
                 files.load(SystemTime::now()).await?;
                 Ok(Opened {
                     store,

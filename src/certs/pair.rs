@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use rustls::client::verify_server_name;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::time::ASN1Time;
@@ -40,6 +42,28 @@ impl ServingPair {
         let key = PrivateKeyDer::from_pem_slice(key)
             .map_err(|error| CertError::KeyPem(error.to_string()))?;
         Self::from_der(chain, key, now)
+    }
+
+    /// Checks that the leaf is for each of these names, as a client does.
+    ///
+    /// # Errors
+    /// For the first name that it is not for.
+    pub fn is_for(&self, names: &[String]) -> Result<(), CertError> {
+        let Some(leaf) = self.key.cert.first() else {
+            return Ok(());
+        };
+        let parsed = ParsedCertificate::try_from(leaf)
+            .map_err(|error| CertError::Parse(error.to_string()))?;
+        names.iter().try_for_each(|name| {
+            let is_for = match ServerName::try_from(name.as_str()) {
+                Ok(known) => verify_server_name(&parsed, &known).map_err(|error| error.to_string()),
+                Err(error) => Err(error.to_string()),
+            };
+            is_for.map_err(|problem| CertError::OtherName {
+                name: name.clone(),
+                problem,
+            })
+        })
     }
 
     /// Takes a chain, the leaf first, with the leaf's key.

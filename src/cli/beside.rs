@@ -181,6 +181,7 @@ pub(super) async fn in_force(
             let policy = policy_of(&config.load(), &cluster);
             let now = std::time::SystemTime::now();
             metrics.upkeep().policy_in_force("builtin", now);
+            readiness.probe_in_detail("policy", || Ok(Some("the built-in one".to_owned())));
             (Arc::new(ArcSwap::from_pointee(policy)), None)
         }
         Some(path) => {
@@ -197,6 +198,8 @@ pub(super) async fn in_force(
                 Ok::<_, crate::policy::config::ConfigErrors>(policy)
             };
             let followed = Followed::open(source, parse, Arc::clone(metrics)).await?;
+            let report = followed.report();
+            readiness.probe_in_detail("policy", move || Ok(Some(report())));
             (followed.current(), Some(followed))
         }
     };

@@ -119,11 +119,7 @@ impl CaSecret {
                     "another replica changed the CA's Secret first"
                 );
                 self.pace.failed();
-                match patiently(self.timing, self.api.get_opt(&self.name)).await {
-                    Ok(object) => self.see(object),
-                    Err(WriteError::First) => {}
-                    Err(WriteError::Other(error)) => return Err(error),
-                }
+                // The watch tells what it wrote. To ask for it would need one more right.
                 Ok(())
             }
             Err(WriteError::Other(error)) => {

@@ -22,6 +22,8 @@ fn a_scrape_shows_every_declared_name() {
     upkeep.watch_alive(Watch::Namespaces);
     upkeep.policy_in_force("builtin", SystemTime::UNIX_EPOCH);
     upkeep.file_refused(FollowedFile::Policy);
+    upkeep.ca_in_use(SystemTime::UNIX_EPOCH);
+    upkeep.ca_bundle_is_current(false);
     let text = metrics.encode().unwrap();
     for name in [
         metric::REVIEWS,
@@ -139,6 +141,15 @@ fn a_watch_grows_old_until_it_shows_life() {
     let first = age().unwrap();
     let later = age().unwrap();
     assert!(later > first && first > 0.0, "{first} {later}");
+}
+
+#[test]
+fn who_does_not_keep_the_ca_shows_nothing_that_alerts_read_as_trouble() {
+    let metrics = Metrics::new();
+    let text = metrics.encode().unwrap();
+    for name in [metric::CA_EXPIRY, metric::CA_BUNDLE_CURRENT] {
+        assert!(!text.contains(name), "{text}");
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! dropped spans.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use prometheus_client::encoding::{EncodeLabelSet, EncodeMetric, MetricEncoder};
@@ -137,10 +137,10 @@ pub struct Upkeep {
     refused: Family<FileLabels, Gauge>,
     policy: Family<PolicyLabels, Gauge>,
     policy_loaded: Gauge,
-    ca_expiry: Gauge,
+    ca_expiry: Late,
     secret_writes: Family<WriteLabels, Counter>,
     bundle_patches: Family<WriteLabels, Counter>,
-    bundle_current: Gauge,
+    bundle_current: Late,
     events: Family<EventLabels, Counter>,
     spans: Family<SpanLabels, Counter>,
 }
@@ -168,7 +168,7 @@ impl Upkeep {
                 registry,
                 metric::CA_EXPIRY,
                 "When the signing CA expires, in seconds since 1970",
-                Gauge::default(),
+                Late::default(),
             ),
             secret_writes: add(
                 registry,
@@ -186,7 +186,7 @@ impl Upkeep {
                 registry,
                 metric::CA_BUNDLE_CURRENT,
                 "1 while every webhook configuration trusts what is served",
-                Gauge::default(),
+                Late::default(),
             ),
             events: add(
                 registry,
@@ -302,7 +302,7 @@ impl Upkeep {
         self.policy_loaded.set(unix_seconds(now));
     }
 
-    /// Shows when the signing CA expires.
+    /// Shows when the signing CA expires. Not shown before, nor where somebody else keeps the CA.
     pub fn ca_in_use(&self, expires: SystemTime) {
         self.ca_expiry.set(unix_seconds(expires));
     }
@@ -321,7 +321,8 @@ impl Upkeep {
             .inc();
     }
 
-    /// Shows whether every webhook configuration trusts what is served.
+    /// Shows whether every webhook configuration trusts what is served. Not shown before, nor
+    /// where somebody else writes the caBundle.
     pub fn ca_bundle_is_current(&self, current: bool) {
         self.bundle_current.set(i64::from(current));
     }
@@ -342,6 +343,34 @@ impl Upkeep {
 pub(super) fn unix_seconds(moment: SystemTime) -> i64 {
     let seconds = moment.duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(seconds.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// A gauge that is not shown before it is set: 0 would be an alarm where nobody sets it.
+#[derive(Clone, Debug, Default)]
+struct Late(Arc<OnceLock<Gauge>>);
+
+impl Late {
+    fn set(&self, value: i64) {
+        self.0.get_or_init(Gauge::default).set(value);
+    }
+}
+
+impl TypedMetric for Late {
+    const TYPE: MetricType = MetricType::Gauge;
+}
+
+impl EncodeMetric for Late {
+    fn encode(&self, encoder: MetricEncoder<'_>) -> fmt::Result {
+        self.0.get().map_or(Ok(()), |gauge| gauge.encode(encoder))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.get().is_none()
+    }
+
+    fn metric_type(&self) -> MetricType {
+        Self::TYPE
+    }
 }
 
 /// A gauge of the seconds since it was reset, computed when it is read.

@@ -22,7 +22,7 @@ use hyper_util::rt::TokioIo;
 use kube::Client;
 use kube::client::Body;
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// Longer than anything here takes on a slow machine; a test that hits it has failed.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -47,6 +47,8 @@ struct State {
     refuse_writes: Vec<u16>,
     /// Requests are not answered at all.
     silent: bool,
+    /// Connections are closed, and new ones at once.
+    hung_up: watch::Sender<bool>,
 }
 
 struct Watch {
@@ -77,6 +79,7 @@ impl Api {
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let api = api.clone();
+                let mut hung_up = api.lock().hung_up.subscribe();
                 let service = service_fn(move |request: Request<Incoming>| {
                     let api = api.clone();
                     async move {
@@ -87,7 +90,12 @@ impl Api {
                 });
                 let connection =
                     http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-                tokio::spawn(connection);
+                tokio::spawn(async move {
+                    tokio::select! {
+                        _ = connection => {}
+                        _ = hung_up.wait_for(|hung_up| *hung_up) => {}
+                    }
+                });
             }
         });
         address
@@ -124,12 +132,21 @@ impl Api {
         let mut state = self.lock();
         state.refuse = None;
         state.silent = false;
+        state.hung_up.send_replace(false);
     }
 
     /// Answers nothing more, and leaves watches open and quiet.
     pub fn fall_silent(&self) {
         let mut state = self.lock();
         state.silent = true;
+        state.hung_up.send_replace(false);
+    }
+
+    /// Closes every connection, and new ones at once, as where no server is any more.
+    pub fn hang_up(&self) {
+        let mut state = self.lock();
+        state.watches.clear();
+        state.hung_up.send_replace(true);
     }
 
     /// Ends every watch, as a server does in time.
@@ -214,10 +231,8 @@ impl State {
         match *method {
             Method::GET if query.watch => self.watch(&path, query),
             Method::GET if is_collection(&path) => self.list(&path, &query),
-            Method::GET => match object {
-                Some(object) => done(200, &object),
-                None => failed(404, "NotFound", "no such object"),
-            },
+            // No role of the manifests has the verb.
+            Method::GET => failed(403, "Forbidden", "get is not allowed"),
             Method::POST => {
                 let mut object: Value = serde_json::from_slice(body).unwrap();
                 if let Some(prefix) = object["metadata"]["generateName"].as_str() {

@@ -102,13 +102,20 @@ impl Served {
     }
 
     async fn is_ready(&self) {
+        self.report(|report| report.ends_with("readyz check passed\n"))
+            .await;
+    }
+
+    /// The first report that is so.
+    async fn report(&self, is_so: impl Fn(&str) -> bool) -> String {
         for _ in 0..3000 {
-            if self.readyz().await.ends_with("readyz check passed\n") {
-                return;
+            let report = self.readyz().await;
+            if is_so(&report) {
+                return report;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        panic!("never ready: {}", self.readyz().await);
+        panic!("never so: {}", self.readyz().await);
     }
 
     /// Sends a review as the API server does, which trusts the configuration's caBundle alone.
@@ -212,6 +219,10 @@ async fn from_a_fresh_install_to_a_changed_pod_a_warning_and_an_event() {
     ] {
         assert!(readyz.contains(&format!("[+]{check} ok\n")), "{readyz}");
     }
+    assert!(
+        readyz.contains("[+]policy ok: the built-in one\n"),
+        "{readyz}"
+    );
 
     let pod = json!({
         "metadata": {"generateName": "builder-", "ownerReferences": [{
@@ -251,17 +262,17 @@ async fn while_the_api_server_is_away_it_says_why_it_is_not_ready() {
     let api = installed();
     api.go_away(503, "starting up");
     let served = serve(&api, "away").await;
-    let mut report = String::new();
-    for _ in 0..3000 {
-        report = served.readyz().await;
-        if report.matches("starting up").count() >= 3 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let report = served
+        .report(|report| report.matches("starting up").count() >= 3)
+        .await;
     for check in ["certificate", "authority", "namespaces", "sidecar-mode"] {
         assert!(report.contains(&format!("[-]{check} failed: ")), "{report}");
     }
+    api.hang_up();
+    let report = served
+        .report(|report| !report.contains("starting up"))
+        .await;
+    assert!(report.contains("[-]namespaces failed: "), "{report}");
     api.come_back();
     served.is_ready().await;
 }

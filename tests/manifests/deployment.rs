@@ -93,11 +93,17 @@ fn the_token_is_for_this_pod_alone() {
 fn the_kubelet_waits_for_the_whole_shutdown() {
     for rendered in all() {
         let time = |flag: &str| duration(rendered.arg(flag).unwrap()).unwrap();
-        let longest = time("--shutdown-delay") + time("--drain-timeout");
+        // The last answers, and the last log lines.
+        let words = Duration::from_secs(2);
+        let longest = time("--shutdown-delay") + time("--drain-timeout") + words;
         let patience = rendered.pod_spec()["terminationGracePeriodSeconds"]
             .as_u64()
             .unwrap();
-        assert!(Duration::from_secs(patience) > longest, "{}", rendered.file);
+        assert!(
+            Duration::from_secs(patience) >= longest,
+            "{}",
+            rendered.file
+        );
     }
 }
 
@@ -160,6 +166,16 @@ fn one_replica_serves_while_another_is_replaced() {
         install.one("PodDisruptionBudget")["spec"]["maxUnavailable"],
         1
     );
+    let pod = install.pod_spec();
+    let spread = list(&pod["topologySpreadConstraints"]);
+    let keys: Vec<_> = spread.iter().map(|spread| &spread["topologyKey"]).collect();
+    assert_eq!(
+        keys,
+        ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
+    );
+    let class = install.one("PriorityClass");
+    assert_eq!(pod["priorityClassName"], class["metadata"]["name"]);
+    assert_ne!(class["globalDefault"], true);
 }
 
 #[test]

@@ -227,6 +227,31 @@ async fn a_bad_pair_is_refused_once_and_the_old_one_kept() {
 }
 
 #[tokio::test]
+async fn a_pair_for_another_name_than_is_called_is_refused() {
+    let (scratch, store, now) = (Scratch::new("named"), store(), SystemTime::now());
+    let name = "dind-injector.dind-injector.svc";
+    scratch.write(&pem(name, -1, 30));
+    let mut files = scratch.files(&store).named(vec![name.to_owned()]);
+    files.load(now).await.unwrap();
+    let first = leaf(&store);
+
+    scratch.write(&pem("other.dind-injector.svc", -1, 60));
+    let Polled::Refused(error) = files.poll(now).await else {
+        panic!("the API server would not accept it")
+    };
+    let text = error.to_string();
+    assert!(
+        text.contains("--tls-dns-name dind-injector.dind-injector.svc")
+            && text.contains("other.dind-injector.svc"),
+        "{text}"
+    );
+    assert_eq!(leaf(&store), first);
+
+    scratch.write(&pem("*.dind-injector.svc", -1, 60));
+    assert!(matches!(files.poll(now).await, Polled::Swapped));
+}
+
+#[tokio::test]
 async fn a_pair_that_is_early_is_taken_when_its_time_comes() {
     let (scratch, store, now) = (Scratch::new("early"), store(), SystemTime::now());
     scratch.write(&pem("localhost", -1, 30));

@@ -1,18 +1,19 @@
 //! The API server is away for a while, for everybody but its own reviews: it refuses every
-//! request, then takes them and says nothing. Reviews go on by what was known, and news are
-//! heard once it is back.
+//! request, then closes every connection, then takes requests and says nothing. Reviews go on by
+//! what was known, and news are heard once it is back.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::cluster::Cluster;
 use super::{Outcome, Scene, decides};
+use crate::api::Api;
 use crate::client::Trust;
 use crate::review::{Expect, Review};
 use crate::traffic::{Plan, Way};
 
 pub async fn run(scene: &Scene<'_>) -> Outcome {
-    let away = Duration::from_secs(if scene.short { 8 } else { 60 });
+    let away = Duration::from_secs(if scene.short { 12 } else { 60 });
     let cluster = Cluster::new(scene).await?;
     let served = cluster.replica(scene).await?;
     let trust = Trust::pem(cluster.ca_bundle()?)?;
@@ -29,16 +30,25 @@ pub async fn run(scene: &Scene<'_>) -> Outcome {
     traffic.more(200).await?;
     decides(&way, Expect::Changed).await?;
 
-    cluster.api.go_away(503, "away");
-    // A change that it can hear of only afterwards.
-    cluster.label("disabled");
-    let began = Instant::now();
-    while began.elapsed() < away {
-        if !matches!(served.get("/readyz").await?, (200, _)) {
-            return Err("it is no longer ready: nobody would review".to_owned());
+    let ways_to_be_away: [fn(&Api); 3] = [
+        |api| api.go_away(503, "away"),
+        Api::hang_up,
+        Api::fall_silent,
+    ];
+    for (number, be_away) in ways_to_be_away.into_iter().enumerate() {
+        be_away(&cluster.api);
+        if number == 0 {
+            // A change that it can hear of only afterwards.
+            cluster.label("disabled");
         }
-        decides(&way, Expect::Changed).await?;
-        traffic.more(200).await?;
+        let began = Instant::now();
+        while began.elapsed() < away / 3 {
+            if !matches!(served.get("/readyz").await?, (200, _)) {
+                return Err("it is no longer ready: nobody would review".to_owned());
+            }
+            decides(&way, Expect::Changed).await?;
+            traffic.more(200).await?;
+        }
     }
     cluster.api.come_back();
     let began = Instant::now();

@@ -43,14 +43,27 @@ fn kind(name: &'static str, status: u16, more: &str, body: &[u8]) -> Kind {
     }
 }
 
-fn kinds() -> Vec<Kind> {
+/// As many spaces as a review may have bytes, and eight times as many, in some 64 KiB.
+fn bomb() -> Result<Vec<u8>, String> {
+    let made = std::process::Command::new("sh")
+        .args(["-c", "head -c 67108864 /dev/zero | tr '\\0' ' ' | gzip -9"])
+        .output()
+        .map_err(|error| error.to_string())?;
+    let bomb = made.stdout;
+    if bomb.starts_with(&[0x1f, 0x8b]) && bomb.len() > MIB / 32 {
+        Ok(bomb)
+    } else {
+        Err("gzip made no bomb".to_owned())
+    }
+}
+
+fn kinds() -> Result<Vec<Kind>, String> {
     let review = body(SMALL, false);
     let text = String::from_utf8_lossy(&review);
     let number = text.replacen(&format!("\"{UID}\""), "7", 1);
     let none = text.replacen(&format!("\"uid\":\"{UID}\","), "", 1);
     let empty = text.replacen(UID, "", 1);
-    // A thousand times what it is sent as.
-    let zeros = vec![b' '; 64 << 10];
+    let bomb = bomb()?;
     let deep = "[".repeat(MIB);
     let mut cut = kind("truncated", 400, "", &review);
     cut.request.truncate(cut.request.len() - 100);
@@ -67,11 +80,12 @@ fn kinds() -> Vec<Kind> {
         b"\r\n0\r\n\r\n",
     ]
     .concat();
-    vec![
+    Ok(vec![
         kind("oversize", 413, "", &vec![b' '; 9 * MIB]),
         endless,
         cut,
-        kind("gzip bomb", 415, "Content-Encoding: gzip\r\n", &zeros),
+        kind("gzip bomb", 415, "Content-Encoding: gzip\r\n", &bomb),
+        kind("gzip bomb that does not say so", 400, "", &bomb),
         kind("no uid", 400, "", none.as_bytes()),
         kind("empty uid", 400, "", empty.as_bytes()),
         kind("uid a number", 400, "", number.as_bytes()),
@@ -85,7 +99,7 @@ fn kinds() -> Vec<Kind> {
             half_closed: false,
             status: 400,
         },
-    ]
+    ])
 }
 
 pub async fn run(scene: &Scene<'_>) -> Outcome {
@@ -97,7 +111,7 @@ pub async fn run(scene: &Scene<'_>) -> Outcome {
     let way = served.way()?;
     let traffic = Plan::paced(way.clone()).start();
     traffic.more(200).await?;
-    let kinds = kinds();
+    let kinds = kinds()?;
     for kind in &kinds {
         at_once(&way, kind)
             .await

@@ -156,7 +156,8 @@ impl fmt::Display for Round {
     }
 }
 
-/// The median window's p99 of honest reviews on new connections, in milliseconds.
+/// The median window's p99 of honest reviews, in milliseconds. Each window has connections of its
+/// own, and the first review of each, which waits for its handshake, is not counted.
 async fn p99(way: &Way, windows: usize) -> Result<f64, String> {
     let mut all = Vec::new();
     for _ in 0..windows {
