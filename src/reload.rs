@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -270,7 +271,9 @@ async fn read(source: &Source) -> Result<Vec<u8>, ReloadError> {
 
 fn value_of<T>(source: &Source, parse: &Parse<T>, content: &[u8]) -> Result<T, ReloadError> {
     let value = match std::str::from_utf8(content) {
-        Ok(text) => parse(text),
+        // What is in force is not lost to a fault of ours either.
+        Ok(text) => catch_unwind(AssertUnwindSafe(|| parse(text)))
+            .unwrap_or_else(|_| Err("dind-injector failed on it; its log says where".to_owned())),
         Err(error) => Err(error.to_string()),
     };
     value.map_err(|problem| ReloadError::Refused {

@@ -17,6 +17,9 @@ use crate::policy::reason::Reason;
 use crate::server::{Handler, Reply, Route, StatusCode};
 use crate::trace::Words;
 
+/// The longest value of a span, in bytes: a name's.
+const LONGEST_WORD: usize = 253;
+
 /// Answers reviews under a policy that can be replaced at any time.
 pub struct Webhook {
     /// The policy in force.
@@ -55,8 +58,15 @@ fn words(record: &Record<'_>) -> Words {
         (span::RULE, &record.rule),
         (span::PROFILE, &record.profile),
     ]
-    .map(|(key, value)| (key, value.to_owned()))
+    .map(|(key, value)| (key, beginning(value).to_owned()))
     .to_vec()
+}
+
+/// As much of a text as is worth sending: what a Pod calls itself was not yet looked at by anybody else.
+fn beginning(text: &str) -> &str {
+    let end = text.len().min(LONGEST_WORD);
+    let end = (0..=end).rev().find(|at| text.is_char_boundary(*at));
+    end.and_then(|end| text.get(..end)).unwrap_or_default()
 }
 
 impl Webhook {
@@ -222,6 +232,12 @@ mod tests {
         );
         let socket = json!([{"name": "s", "hostPath": {"path": "/var/run/docker.sock"}}]);
         assert_eq!(levels(&socket), [Level::INFO]);
+    }
+
+    #[test]
+    fn a_span_keeps_little_of_a_long_name() {
+        assert_eq!(beginning("short"), "short");
+        assert_eq!(beginning(&"é".repeat(1 << 20)), "é".repeat(126));
     }
 
     #[test]

@@ -118,6 +118,24 @@ async fn a_bad_version_is_refused_and_the_old_one_stays_in_force() {
 }
 
 #[tokio::test]
+async fn a_parser_that_panics_refuses_the_content() {
+    let mount = Mount::new("panics", b"1");
+    let parse = |text: &str| match text {
+        "panic" => panic!("told to"),
+        text => number(text),
+    };
+    let metrics = Arc::new(Metrics::new());
+    let mut followed = Followed::open(mount.source(), parse, metrics)
+        .await
+        .unwrap();
+    mount.project("..second", b"panic");
+    assert!(matches!(followed.look().await, Looked::Refused(_)));
+    assert_eq!(**followed.current().load(), 1);
+    mount.project("..third", b"3");
+    assert!(matches!(followed.look().await, Looked::Taken));
+}
+
+#[tokio::test]
 async fn a_file_that_is_away_for_a_while_changes_nothing() {
     let mount = Mount::new("away", b"1");
     let metrics = Arc::new(Metrics::new());

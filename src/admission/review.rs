@@ -10,6 +10,9 @@ use crate::json::{self, Skipped, Text, fields};
 use crate::pod::view::Pod;
 use crate::policy::decide::Scope;
 
+/// The longest uid that is taken, in bytes.
+const LONGEST_UID: usize = 128;
+
 /// The API version that is read and written.
 pub const API_VERSION: &str = "admission.k8s.io/v1";
 /// The kind that is read and written.
@@ -56,6 +59,9 @@ pub enum ReviewError {
     /// A review without a request, or without the request's uid.
     #[error("the AdmissionReview has no request with a uid")]
     NoRequest,
+    /// A uid that no API server makes. It would be said back, in answer and log.
+    #[error("the uid of the AdmissionReview has {0} bytes: Kubernetes' have 36")]
+    LongUid(usize),
     /// A review of another kind of object.
     #[error(
         "this path reviews Pods, not {0}: set resources: [pods] in the rules of the webhook \
@@ -86,7 +92,9 @@ impl ReviewError {
     /// Whether the body was a review, though not one for this webhook.
     pub fn is_wrong_review(&self) -> bool {
         match self {
-            Self::Malformed(_) | Self::NotAReview { .. } | Self::NoRequest => false,
+            Self::Malformed(_) | Self::NotAReview { .. } | Self::NoRequest | Self::LongUid(_) => {
+                false
+            }
             Self::WrongKind(_)
             | Self::NotAWorkload(_)
             | Self::WrongOperation(_)
@@ -213,7 +221,11 @@ pub(super) fn enveloped<O, P>(review: Review<'_, O, P>) -> Result<Request<'_, O,
         });
     }
     let request = review.request.filter(|request| !request.uid.is_empty());
-    request.ok_or(ReviewError::NoRequest)
+    let request = request.ok_or(ReviewError::NoRequest)?;
+    match request.uid.len() {
+        0..=LONGEST_UID => Ok(request),
+        long => Err(ReviewError::LongUid(long)),
+    }
 }
 
 /// Short enough for an error.

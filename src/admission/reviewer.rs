@@ -246,7 +246,30 @@ fn text<'r>(text: &Text<'r>) -> Cow<'r, str> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
+    use crate::admission::request::{From, creation};
+
+    #[test]
+    fn a_uid_that_no_api_server_makes_is_refused() {
+        let policy = Policy::offline();
+        let answer = |uid: &str| {
+            let from = From {
+                uid,
+                namespace: "ci",
+                owner: None,
+            };
+            let pod = serde_json::json!({"metadata": {}, "spec": {"containers": []}});
+            let body = creation(pod.as_object().unwrap(), from).to_string();
+            review(&policy, &NoNamespaces, body.as_bytes()).map(|reviewed| reviewed.json.len())
+        };
+        assert!(answer(&"u".repeat(128)).unwrap() < 400);
+        assert_eq!(
+            answer(&"u".repeat(1 << 20)).unwrap_err().to_string(),
+            "the uid of the AdmissionReview has 1048576 bytes: Kubernetes' have 36"
+        );
+    }
 
     #[test]
     fn a_fault_is_told_by_the_same_path_whenever_it_is_read() {

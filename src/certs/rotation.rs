@@ -20,6 +20,8 @@ pub struct Moment {
     pub wall: SystemTime,
     /// The time since some fixed moment.
     pub ticks: Duration,
+    /// The time, as `ticks`, when something was last heard of the Secret.
+    pub heard: Duration,
 }
 
 /// How long to wait for others.
@@ -31,6 +33,9 @@ pub struct Waits {
     /// it remembers in the Secret: for the replica that serves a leaf of it to have it
     /// remembered, or to let go of it.
     pub keep_unknown: Duration,
+    /// After how long a silence a leaf is not renewed: its CA may have been replaced meanwhile, and
+    /// the others forget it when the last leaf of it must be gone.
+    pub silence: Duration,
 }
 
 impl Default for Waits {
@@ -38,6 +43,7 @@ impl Default for Waits {
         Self {
             settle: Duration::from_secs(30),
             keep_unknown: Duration::from_secs(600),
+            silence: Duration::from_secs(12 * 3600),
         }
     }
 }
@@ -213,8 +219,11 @@ impl Rotation {
                 return Some(Arc::clone(signer));
             }
         }
-        let due = leaf.holds(now.wall).is_err() || now.wall >= leaf.renew_at();
-        (due && valid(authority)).then(|| Arc::clone(authority))
+        // No leaf outlives its CA: one that ends with it would be as short-lived when made anew.
+        let longer = leaf.not_after < authority.cert().validity().not_after;
+        let due = leaf.holds(now.wall).is_err() || (longer && now.wall >= leaf.renew_at());
+        let heard = now.ticks.saturating_sub(now.heard) < self.waits.silence;
+        (due && heard && valid(authority)).then(|| Arc::clone(authority))
     }
 
     fn note_published(

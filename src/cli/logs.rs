@@ -121,11 +121,24 @@ impl LogArgs {
             .with(targets)
             .with(lines)
             .init();
+        log_panics();
         Ok(Logging {
             filter: LogFilters { filter, file },
             _lines: sink,
         })
     }
+}
+
+/// A panic is a line like any other. Written straight to standard error it would hold up its thread,
+/// and with it reviews, where nobody reads that.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let at = panic.location().map(ToString::to_string);
+        let payload = panic.payload();
+        let text = payload.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        tracing::error!(at, panic = text, "a fault of this program");
+    }));
 }
 
 impl LogFilters {

@@ -1,6 +1,7 @@
 //! `dind-injector serve`: the HTTPS webhook.
 
 use std::io::{self, Write};
+use std::pin::pin;
 use std::sync::Arc;
 
 use base64_simd::STANDARD;
@@ -97,7 +98,7 @@ async fn serve(
 ) -> Result<Ended, ServeError> {
     let metrics = Arc::new(Metrics::new());
     let readiness = Readiness::new();
-    let shutdown = Shutdown::on_signals()?;
+    let (stopper, shutdown) = Shutdown::on_signals()?;
     let log_filter = logs.follow(Arc::clone(&metrics)).await?;
     let Beside {
         certs,
@@ -139,10 +140,14 @@ async fn serve(
         admin_address = %bound.admin_address(),
         "serving"
     );
+    let mut serving = pin!(bound.serve(webhook, shutdown));
     let ended = tokio::select! {
-        ended = bound.serve(webhook, shutdown) => ended,
+        ended = &mut serving => ended,
         name = tasks.failed() => {
-            tracing::error!(task = name, "a task has ended that never should");
+            tracing::error!(task = name, "ending: a task has ended that never should");
+            // As after a signal: what is under way is no worse for it.
+            stopper.gracefully();
+            serving.await;
             return Err(ServeError::Beside(name));
         }
     };

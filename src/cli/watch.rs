@@ -101,7 +101,7 @@ async fn report(
 ) -> Result<Ended, CliError> {
     let metrics = Arc::new(Metrics::for_reporter());
     let readiness = Readiness::new();
-    let shutdown = Shutdown::on_signals().map_err(ServeError::from)?;
+    let (_stopper, shutdown) = Shutdown::on_signals().map_err(ServeError::from)?;
     let client = live.connect().await.map_err(ScanError::from)?;
     let mut tasks = Tasks::default();
     let log_filter = logs.follow(Arc::clone(&metrics)).await;

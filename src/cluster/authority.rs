@@ -224,6 +224,8 @@ impl ManagedCerts {
         loop {
             let wait = self.work().await;
             tokio::select! {
+                // A watch that ended, by a fault, would leave a view that nobody keeps true.
+                _ = watches.join_next() => return,
                 seen = news.recv() => {
                     let Some(seen) = seen else { return };
                     self.see(seen);
@@ -325,6 +327,7 @@ impl ManagedCerts {
             if !acted {
                 return wait.max(Duration::from_millis(1));
             }
+            tokio::task::yield_now().await;
         }
     }
 
@@ -361,9 +364,11 @@ impl ManagedCerts {
     }
 
     fn now(&self) -> Moment {
+        let ticks = self.began.elapsed();
         Moment {
             wall: SystemTime::now(),
-            ticks: self.began.elapsed(),
+            ticks,
+            heard: ticks.saturating_sub(self.health.silent_for()),
         }
     }
 }

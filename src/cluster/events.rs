@@ -28,6 +28,9 @@ const QUEUE: usize = 256;
 /// An Event's longest message, in bytes: the API server's own bound.
 /// Source: `kubernetes/pkg/apis/core/validation/events.go`, `NoteLengthLimit`.
 const LONGEST: usize = 1024;
+/// The longest of any name, in bytes.
+/// Source: `apimachinery/pkg/util/validation`, `DNS1123SubdomainMaxLength`.
+const LONGEST_NAME: usize = 253;
 /// The longest wait for the API server.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -112,6 +115,9 @@ fn note(record: &Record<'_>) -> Option<Note> {
         return None;
     }
     let owner = record.owner.as_ref()?;
+    if !could_be_stored(owner, &record.namespace) {
+        return None;
+    }
     let (kind, reason, action, message) = match &record.denial {
         Some(denial) => (
             "Warning",
@@ -141,6 +147,19 @@ fn note(record: &Record<'_>) -> Option<Note> {
         action,
         message: shortened(message),
     })
+}
+
+/// Whether these are what the API server takes for names. Reviews come before it looks: a Pod that it
+/// will refuse may have names of megabytes, which would be kept here.
+fn could_be_stored(owner: &Owner<'_>, namespace: &str) -> bool {
+    let Owner {
+        api_version,
+        kind,
+        name,
+        uid,
+    } = owner;
+    let texts = [api_version, kind, name, uid];
+    namespace.len() <= LONGEST_NAME && texts.iter().all(|text| text.len() <= LONGEST_NAME)
 }
 
 fn shortened(mut text: String) -> String {

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 /// The same is said again after this time.
 const AGAIN: Duration = Duration::from_secs(300);
-/// What is remembered for that.
-const REMEMBERED: usize = 4096;
+/// What is remembered for that: more than may be said in that time, so that there is always room once
+/// what is older is forgotten.
+const REMEMBERED: usize = 1024;
 /// So many at once, and then per second.
 const BURST: f64 = 25.0;
 const PER_SECOND: f64 = 2.0;

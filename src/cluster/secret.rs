@@ -108,6 +108,7 @@ impl CaSecret {
         match written {
             Ok(object) => {
                 upkeep.ca_secret_written(WriteResult::Ok);
+                self.pace.done();
                 tracing::info!(secret = self.name, change = name, "changed the CA's Secret");
                 self.see(Some(object));
                 Ok(())

@@ -65,9 +65,11 @@ pub(crate) struct Health {
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     synced: bool,
+    /// When it last showed life, or began.
+    heard: Instant,
     trouble: Option<Trouble>,
 }
 
@@ -83,7 +85,11 @@ impl Health {
         Arc::new(Self {
             watch,
             metrics,
-            state: Mutex::default(),
+            state: Mutex::new(State {
+                synced: false,
+                heard: Instant::now(),
+                trouble: None,
+            }),
         })
     }
 
@@ -107,9 +113,16 @@ impl Health {
         state.synced && state.trouble.is_none()
     }
 
+    /// How long it has shown no life.
+    pub(crate) fn silent_for(&self) -> Duration {
+        self.state().heard.elapsed()
+    }
+
     fn alive(&self) {
         self.metrics.upkeep().watch_alive(self.watch);
-        if let Some(Trouble { since, .. }) = self.state().trouble.take() {
+        let mut state = self.state();
+        state.heard = Instant::now();
+        if let Some(Trouble { since, .. }) = state.trouble.take() {
             let down = since.elapsed();
             tracing::info!(watch = self.watch.as_str(), ?down, "a watch is up again");
         }

@@ -7,6 +7,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -30,6 +31,17 @@ pub(super) async fn run(
     serve: impl Fn(TcpStream, Seat) -> BoxFuture<'static, ()>,
 ) {
     let mut connections = JoinSet::new();
+    let admit = |stream: TcpStream, connections: &mut JoinSet<()>| {
+        let Ok(seat) = seats.enter() else {
+            metrics.dropped(DropReason::Full);
+            return;
+        };
+        // Answers are small and whole: waiting to fill a segment only adds delay.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "cannot set TCP_NODELAY");
+        }
+        connections.spawn(serve(stream, seat));
+    };
     let mut backoff = BACKOFF_FIRST;
     loop {
         let accepted = tokio::select! {
@@ -44,15 +56,7 @@ pub(super) async fn run(
         match accepted {
             Ok((stream, _peer)) => {
                 backoff = BACKOFF_FIRST;
-                let Ok(seat) = seats.enter() else {
-                    metrics.dropped(DropReason::Full);
-                    continue;
-                };
-                // Answers are small and whole: waiting to fill a segment only adds delay.
-                if let Err(error) = stream.set_nodelay(true) {
-                    tracing::debug!(%error, "cannot set TCP_NODELAY");
-                }
-                connections.spawn(serve(stream, seat));
+                admit(stream, &mut connections);
                 // One at a time: a storm of connections waits in the kernel's queue, and not
                 // in ours in front of reviews.
                 tokio::task::yield_now().await;
@@ -67,6 +71,10 @@ pub(super) async fn run(
                 backoff = BACKOFF_LAST.min(backoff * 2);
             }
         }
+    }
+    // Those that the kernel has taken for us would be reset with the listener.
+    while let Some(Ok((stream, _peer))) = listener.accept().now_or_never() {
+        admit(stream, &mut connections);
     }
     drop(listener);
     while let Some(ended) = connections.join_next().await {

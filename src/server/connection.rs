@@ -8,11 +8,12 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::task::Poll;
 
 use axum::Router;
 use axum::http::header::CONNECTION;
 use axum::http::{HeaderValue, Request};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -25,7 +26,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::args::Limits;
 use super::progress::{Progress, Stall, Watched};
-use super::room::Seat;
+use super::room::{Room, Seat};
 use super::shutdown::Phase;
 use super::tls::failure_reason;
 use super::turns::Turns;
@@ -43,6 +44,11 @@ pub(super) struct Plan {
     pub(super) limits: Limits,
     pub(super) phase: watch::Receiver<Phase>,
     pub(super) metrics: Arc<Metrics>,
+    /// The answers that wait to be read.
+    pub(super) answers: Arc<Room>,
+    /// Whether a connection that was answered well keeps its seat: where it does not, it makes
+    /// way for newcomers as all do.
+    pub(super) keeps: bool,
 }
 
 /// What a connection's task and its requests share.
@@ -52,6 +58,7 @@ struct Shared {
     closing: AtomicBool,
     /// A request was answered well, so that the seat is kept.
     proven: AtomicBool,
+    keeps: bool,
     seat: Seat,
 }
 
@@ -114,14 +121,17 @@ where
         limits,
         mut phase,
         metrics,
+        answers,
+        keeps,
     } = plan;
     let progress = Arc::new(Progress::default());
     let stream = TokioIo::new(Watched::new(stream, Arc::clone(&progress)));
-    let mut stall = Stall::new(Arc::clone(&progress), limits.stall_timeout);
+    let mut stall = Stall::new(Arc::clone(&progress), limits.stall_timeout, answers);
     let shared = Arc::new(Shared {
         progress,
         closing: AtomicBool::new(false),
         proven: AtomicBool::new(false),
+        keeps,
         seat,
     });
     let service = service_fn(|request| respond(router.clone(), request, Arc::clone(&shared)));
@@ -133,8 +143,15 @@ where
             .header_read_timeout(limits.idle_timeout)
             .serve_connection(stream, service)
     );
+    let mut evicted = pin!(shared.seat.evicted());
     loop {
         let stalled = poll_fn(|cx| stall.poll(cx));
+        // A request that has come is answered first. The connection's own poll, in this task, is what
+        // ends that.
+        let evicted = poll_fn(|cx| match shared.progress.is_under_way() {
+            true => Poll::Pending,
+            false => evicted.as_mut().poll(cx),
+        });
         let reason = tokio::select! {
             // The connection first: its poll is what the others look at.
             biased;
@@ -143,7 +160,7 @@ where
                 Err(error) => drop_reason(&error),
             },
             () = stalled => Some(DropReason::Stalled),
-            _ = shared.seat.evicted() => Some(DropReason::Evicted),
+            _ = evicted => Some(DropReason::Evicted),
             now = next(&mut phase) => {
                 if now >= Phase::Closing {
                     shared.closing.store(true, Relaxed);
@@ -179,10 +196,13 @@ fn respond(
                 .headers_mut()
                 .insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        if response.status().is_success() && !shared.proven.swap(true, Relaxed) {
+        let is_good = response.status().is_success();
+        if shared.keeps && is_good && !shared.proven.swap(true, Relaxed) {
             shared.seat.keep();
         }
-        shared.progress.answer();
+        let length = response.body().size_hint().exact().unwrap_or_default();
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        shared.progress.answer(length);
         Ok(response)
     }
 }

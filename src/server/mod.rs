@@ -200,6 +200,8 @@ impl Bound {
             limits,
             phase: phases.clone(),
             metrics: Arc::clone(&metrics),
+            answers: Room::new(usize::MAX, limits.max_waiting_memory),
+            keeps: true,
         };
         let seats = Room::new(limits.max_connections, usize::MAX);
         let tls = Tls {
@@ -221,6 +223,9 @@ impl Bound {
             limits,
             phase: phases.clone(),
             metrics: Arc::clone(&metrics),
+            answers: Room::new(usize::MAX, usize::MAX),
+            // Else some scrapers that stay would shut out the kubelet.
+            keeps: false,
         };
         let seats = Room::new(admin::MAX_CONNECTIONS, usize::MAX);
         let admin = accept::run(admin, seats, phases, metrics, |stream, seat| {

@@ -84,6 +84,9 @@ impl BoundPlain {
             limits: Limits::default(),
             phase: phases.clone(),
             metrics: Arc::clone(&metrics),
+            answers: Room::new(usize::MAX, usize::MAX),
+            // Else some scrapers that stay would shut out the kubelet.
+            keeps: false,
         };
         let seats = Room::new(admin::MAX_CONNECTIONS, usize::MAX);
         let serving = accept::run(listener, seats, phases, metrics, |stream, seat| {

@@ -3,23 +3,33 @@
 //! hyper's one header timeout also bounds the wait between requests, so it has to be long for
 //! the API server's idle connections and is no guard against a head that trickles in. This
 //! watches the bytes instead: from a request's first byte, and from an answer's being ready,
-//! it is the peer's turn, and that turn is short.
+//! it is the peer's turn, and that turn is short. Answers that wait to be read share a room:
+//! where they hold too much memory, the one that has waited longest is given up.
 
+use std::fmt;
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep};
+use tokio::time::{Instant, sleep_until};
 
-/// Where a connection is: a count of changes with a [`Turn`] in the low bits, so that two
-/// turns of the same kind are told apart. One task alone writes it; it is atomic only because
-/// the connection's parts are tied together by an `Arc`.
+use super::room::Room;
+
+/// Where a connection is. One task alone writes it; it is atomic only because the connection's
+/// parts are tied together by an `Arc`.
 #[derive(Debug, Default)]
-pub(super) struct Progress(AtomicU64);
+pub(super) struct Progress {
+    /// A count of changes with a [`Turn`] in the low bits, so that two turns of the same kind are
+    /// told apart.
+    turns: AtomicU64,
+    /// The last answer's body, in bytes.
+    answer: AtomicUsize,
+}
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(u64)]
@@ -42,18 +52,27 @@ impl Progress {
         self.set(Turn::Ours);
     }
 
-    /// Its answer is ready.
-    pub(super) fn answer(&self) {
+    /// Its answer is ready, with a body of so many bytes.
+    pub(super) fn answer(&self, length: usize) {
+        self.answer.store(length, Relaxed);
         self.set(Turn::Answer);
     }
 
     /// Nothing was ever received.
     pub(super) fn is_unused(&self) -> bool {
-        self.0.load(Relaxed) == 0
+        self.turns.load(Relaxed) == 0
+    }
+
+    /// A request is being answered, or its answer read.
+    pub(super) fn is_under_way(&self) -> bool {
+        match self.turn() {
+            Turn::Quiet | Turn::Head => false,
+            Turn::Ours | Turn::Answer => true,
+        }
     }
 
     fn turn(&self) -> Turn {
-        match self.0.load(Relaxed) & TURN_BITS {
+        match self.turns.load(Relaxed) & TURN_BITS {
             0 => Turn::Quiet,
             1 => Turn::Head,
             2 => Turn::Ours,
@@ -62,25 +81,37 @@ impl Progress {
     }
 
     fn set(&self, turn: Turn) {
-        let count = (self.0.load(Relaxed) & !TURN_BITS).wrapping_add(TURN_BITS + 1);
-        self.0.store(count | turn as u64, Relaxed);
+        let count = (self.turns.load(Relaxed) & !TURN_BITS).wrapping_add(TURN_BITS + 1);
+        self.turns.store(count | turn as u64, Relaxed);
     }
 }
 
 /// Ends when the peer has had its turn for too long.
-#[derive(Debug)]
 pub(super) struct Stall {
     progress: Arc<Progress>,
     limit: Duration,
+    answers: Arc<Room>,
     /// The turn that is being timed.
-    timed: Option<(u64, Pin<Box<Sleep>>)>,
+    timed: Option<(u64, Wait)>,
+}
+
+type Wait = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl fmt::Debug for Stall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stall")
+            .field("progress", &self.progress)
+            .field("limit", &self.limit)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Stall {
-    pub(super) fn new(progress: Arc<Progress>, limit: Duration) -> Self {
+    pub(super) fn new(progress: Arc<Progress>, limit: Duration, answers: Arc<Room>) -> Self {
         Self {
             progress,
             limit,
+            answers,
             timed: None,
         }
     }
@@ -88,22 +119,37 @@ impl Stall {
     /// To be polled after the connection itself, in the same task: it is the connection's
     /// poll that changes whose turn it is. A turn that ends within one poll costs no timer.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let now = self.progress.0.load(Relaxed);
-        match self.progress.turn() {
+        let now = self.progress.turns.load(Relaxed);
+        let begin: fn(&Self) -> Wait = match self.progress.turn() {
             Turn::Quiet | Turn::Ours => {
                 self.timed = None;
                 return Poll::Pending;
             }
-            Turn::Head | Turn::Answer => {}
-        }
-        let sleep = match &mut self.timed {
-            Some((turn, sleep)) if *turn == now => sleep,
-            other => {
-                let sleep = Box::pin(tokio::time::sleep_until(Instant::now() + self.limit));
-                &mut other.insert((now, sleep)).1
-            }
+            Turn::Head => |stall| Box::pin(sleep_until(Instant::now() + stall.limit)),
+            Turn::Answer => Self::unread,
         };
-        sleep.as_mut().poll(cx)
+        if !matches!(&self.timed, Some((turn, _)) if *turn == now) {
+            self.timed = Some((now, begin(self)));
+        }
+        match &mut self.timed {
+            Some((_, wait)) => wait.as_mut().poll(cx),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Until the answer should have been read, or makes way for others.
+    fn unread(&self) -> Wait {
+        let until = sleep_until(Instant::now() + self.limit);
+        let Ok(seat) = self.answers.enter() else {
+            return Box::pin(std::future::ready(()));
+        };
+        seat.grow(self.progress.answer.load(Relaxed));
+        Box::pin(async move {
+            tokio::select! {
+                () = until => {}
+                _ = seat.evicted() => {}
+            }
+        })
     }
 }
 
@@ -165,6 +211,52 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // The last bytes are the peer's to read too.
+        if self.progress.turn() == Turn::Quiet {
+            self.progress.answer(0);
+        }
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    /// Takes everything, and never says goodbye.
+    struct Mute;
+
+    impl AsyncWrite for Mute {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            buf: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(buf.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    #[tokio::test]
+    async fn a_goodbye_that_is_not_taken_is_given_up() {
+        let progress = Arc::new(Progress::default());
+        let mut stream = Watched::new(Mute, Arc::clone(&progress));
+        let room = Room::new(1, 1);
+        let mut stall = Stall::new(progress, Duration::from_millis(1), room);
+        poll_fn(|cx| {
+            let goodbye = Pin::new(&mut stream).poll_shutdown(cx);
+            assert!(goodbye.is_pending());
+            stall.poll(cx)
+        })
+        .await;
     }
 }

@@ -39,10 +39,10 @@ enum Stop {
 }
 
 /// Asks a server to end.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Stopper(watch::Sender<Stop>);
 
-/// Hears when a server is asked to end. A dropped [`Stopper`] asks for a graceful end.
+/// Hears when a server is asked to end. Where no [`Stopper`] is left, that asks for a graceful end.
 #[derive(Clone, Debug)]
 pub struct Shutdown(watch::Receiver<Stop>);
 
@@ -65,12 +65,13 @@ impl Shutdown {
         (Stopper(sender), Self(receiver))
     }
 
-    /// SIGTERM or SIGINT ends the server gracefully, a second one at once.
+    /// SIGTERM or SIGINT ends the server gracefully, a second one at once; code may ask too.
     ///
     /// # Errors
     /// When the signals cannot be listened to.
-    pub fn on_signals() -> io::Result<Self> {
+    pub fn on_signals() -> io::Result<(Stopper, Self)> {
         let (stopper, shutdown) = Self::new();
+        let by_code = stopper.clone();
         let mut term = signal(SignalKind::terminate())?;
         let mut int = signal(SignalKind::interrupt())?;
         tokio::spawn(async move {
@@ -88,7 +89,7 @@ impl Shutdown {
                 }
             }
         });
-        Ok(shutdown)
+        Ok((by_code, shutdown))
     }
 
     pub(super) async fn asked(&mut self) {

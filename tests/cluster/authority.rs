@@ -398,3 +398,35 @@ async fn two_that_undo_each_other_do_not_do_so_in_a_busy_loop() {
     }
     assert_eq!(patched(), before + 1.0);
 }
+
+#[tokio::test]
+async fn a_secret_that_somebody_empties_is_not_filled_in_a_busy_loop() {
+    let api = installed();
+    let settings = Settings {
+        first_retry: Duration::from_secs(60),
+        last_retry: Duration::from_secs(60),
+        ..hurried()
+    };
+    let replica = start_with(&api, settings);
+    until(|| replica.is_ready() && all_trust(&api, &replica)).await;
+    let writes = || replica.metric(r#"dind_injector_ca_secret_writes_total{result="ok"}"#);
+    let before = writes();
+    let empty = |round: u32| {
+        let labels = json!({"round": round.to_string()});
+        api.put(
+            SECRETS,
+            json!({
+                "apiVersion": "v1", "kind": "Secret",
+                "metadata": {"name": "dind-injector-ca", "labels": labels},
+            }),
+        );
+    };
+    empty(1);
+    until(|| writes() == before + 1.0).await;
+    // That was the second within a minute: each of these would be answered by one more.
+    for round in 2..20 {
+        empty(round);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(writes(), before + 1.0);
+}

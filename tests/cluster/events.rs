@@ -118,6 +118,8 @@ async fn nothing_is_told_of_dry_runs_nor_where_there_is_no_owner() {
     let written = writing();
     offer(&written.queue, Some("a"), "1Gi", true);
     offer(&written.queue, None, "1Gi", false);
+    // A name that no object can have, and that would be kept.
+    offer(&written.queue, Some(&"a".repeat(1 << 20)), "1Gi", false);
     offer(&written.queue, Some("last"), "1Gi", false);
     until(|| written.count("sent") == 1).await;
     let events: Vec<Value> = written.api.all(PATH);

@@ -40,6 +40,8 @@ struct Replica {
     ahead: Duration,
     secret: Seen<SecretSeen>,
     bundles: Seen<Vec<BundleSeen>>,
+    /// When it last looked.
+    heard: Duration,
 }
 
 impl<T> Seen<T> {
@@ -79,6 +81,7 @@ impl World {
             ahead,
             secret: self.secret.clone(),
             bundles: self.bundles.clone(),
+            heard: self.ticks,
         });
     }
 
@@ -92,14 +95,27 @@ impl World {
         let replica = &mut self.replicas[index];
         replica.secret = self.secret.clone();
         replica.bundles = self.bundles.clone();
+        replica.heard = self.ticks;
     }
 
-    /// One look of a replica at what it saw last. Says whether it did something.
+    /// One look of a replica at what it saw last, which then sees what came of it. Says whether it did
+    /// something.
     fn act(&mut self, index: usize) -> bool {
+        let acted = self.act_deaf(index);
+        self.observe(index);
+        acted
+    }
+
+    /// The same, of one that hears nothing.
+    fn act_deaf(&mut self, index: usize) -> bool {
         let ticks = self.ticks;
         let replica = &mut self.replicas[index];
         let wall = self.wall + replica.ahead;
-        let moment = Moment { wall, ticks };
+        let moment = Moment {
+            wall,
+            ticks,
+            heard: replica.heard,
+        };
         let Plan {
             secret,
             bundle,
@@ -138,7 +154,6 @@ impl World {
         {
             acted |= self.publish(&pem);
         }
-        self.observe(index);
         acted
     }
 
@@ -154,7 +169,8 @@ impl World {
             return false;
         }
         for replica in &self.replicas {
-            if let Some((authority, _)) = &replica.serving
+            if let Some((authority, leaf)) = &replica.serving
+                && leaf.holds(self.wall + replica.ahead).is_ok()
                 && trusts(&self.bundles.value, authority.cert())
             {
                 assert!(
@@ -306,6 +322,42 @@ fn a_leaf_is_renewed_at_two_thirds_of_its_life() {
     assert_eq!(expiry(&world), first);
     world.pass(LEAF_LIFETIME / 10);
     assert!(expiry(&world) > first);
+}
+
+#[test]
+fn a_leaf_that_ends_with_its_ca_is_not_made_again_and_again() {
+    let mut world = World::new(1);
+    // It comes to rest: renewal did not happen for months, and does now.
+    world.pass(CA_LIFETIME - 600 * SECOND);
+    world.is_well();
+    world.pass_renewal();
+    world.is_well();
+    let ends = world.replicas[0].serving.as_ref().unwrap().1.not_after;
+    assert!(ends > world.wall + DAY);
+}
+
+#[test]
+fn who_hears_nothing_of_the_secret_stops_before_its_ca_is_forgotten() {
+    let mut world = World::new(2);
+    world.pass(CA_LIFETIME * 6 / 10);
+    let old = world.signer();
+    let step = DAY / 4;
+    for _ in 0..4 * 60 {
+        world.wall += step;
+        world.ticks += step;
+        // The other renews, and forgets; `publish` looks whether a leaf is still served then.
+        while {
+            world.observe(0);
+            world.act(0)
+        } {}
+        world.act_deaf(1);
+    }
+    assert!(!world.published().contains(&old));
+    let (authority, leaf) = world.replicas[1].serving.as_ref().unwrap();
+    assert_eq!(*authority.cert(), old);
+    assert!(leaf.holds(world.wall).is_err(), "and readiness says so");
+    world.rest();
+    world.is_well();
 }
 
 #[test]

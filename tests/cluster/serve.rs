@@ -270,7 +270,7 @@ async fn while_the_api_server_is_away_it_says_why_it_is_not_ready() {
     }
     api.hang_up();
     let report = served
-        .report(|report| !report.contains("starting up"))
+        .report(|report| report.contains("client error"))
         .await;
     assert!(report.contains("[-]namespaces failed: "), "{report}");
     api.come_back();

@@ -71,7 +71,7 @@ impl Handler for Floor {
     }
 }
 
-/// Serves until it is killed.
+/// Serves until a signal ends it, as the product does.
 pub fn run() -> Result<ExitCode, String> {
     let Flags { server: args } = Flags::parse_from(std::env::args().skip(1));
     let text = |error: std::io::Error| error.to_string();
@@ -101,7 +101,7 @@ pub fn run() -> Result<ExitCode, String> {
             small: Canned::of(&body(SMALL, false))?,
             large: Canned::of(&body(LARGE, true))?,
         };
-        let (_stopper, shutdown) = Shutdown::new();
+        let (_stopper, shutdown) = Shutdown::on_signals().map_err(text)?;
         bound.serve(floor, shutdown).await;
         Ok(ExitCode::SUCCESS)
     })

@@ -57,3 +57,20 @@ async fn reviews_are_not_served_there_nor_metrics_on_the_webhook_port() {
         .unwrap();
     assert_eq!(answer.status, 404);
 }
+
+#[tokio::test]
+async fn scrapers_that_stay_do_not_shut_out_the_kubelet() {
+    let server = start(|_| {}).await;
+    let mut staying = Vec::new();
+    for _ in 0..64 {
+        let tcp = tokio::net::TcpStream::connect(server.admin).await.unwrap();
+        let mut client = Client::over(tcp).await;
+        let answer = client
+            .send(hyper::Method::GET, "/livez", None, "".into())
+            .await;
+        assert_eq!(answer.unwrap().status, 200);
+        staying.push(client);
+    }
+    assert_eq!(server.admin_get("/livez").await.status, 200);
+    assert_eq!(server.admin_get("/readyz").await.status, 200);
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::support::*;
@@ -86,6 +86,31 @@ async fn an_answer_that_is_not_read_is_given_up() {
 }
 
 #[tokio::test]
+async fn answers_that_nobody_reads_make_way_for_others() {
+    let server = start(|args| {
+        args.limits.stall_timeout = Duration::from_secs(600);
+        // One of 32 MiB, and not two.
+        args.limits.max_waiting_memory = 40 << 20;
+    })
+    .await;
+    let mut unread = Vec::new();
+    for dropped_before in [0.0, 1.0, 2.0] {
+        let mut stream = server.tls().await;
+        write(&mut stream, format!("{}huge", head(4))).await;
+        unread.push(stream);
+        until(|| server.metric(&dropped("stalled")) == dropped_before).await;
+    }
+    let mut last = unread.pop().unwrap();
+    let mut piece = vec![0; 64 << 10];
+    let mut read = 0;
+    while read < 32 << 20 {
+        let more = last.read(&mut piece).await.unwrap();
+        assert_ne!(more, 0, "{read}");
+        read += more;
+    }
+}
+
+#[tokio::test]
 async fn a_slow_body_is_answered_408() {
     let server = start(|args| args.limits.body_timeout = SHORT).await;
     let mut stream = server.tls().await;
@@ -166,6 +191,23 @@ async fn silent_connections_make_way_for_newcomers_and_never_for_the_proven() {
     until(|| server.metric(&dropped("evicted")) == 8.0).await;
     assert_eq!(server.client().await.review("{}").await.status, 200);
     assert_eq!(proven.review("{}").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_request_that_has_come_is_answered_before_its_connection_makes_way() {
+    let server = start(|args| args.limits.max_connections = 1).await;
+    let mut first = server.tls().await;
+    let head = head(8).replace("\r\n\r\n", "\r\nexpect: 100-continue\r\n\r\n");
+    write(&mut first, head).await;
+    let begun = read_some(&mut first).await;
+    assert!(begun.starts_with("HTTP/1.1 100"), "{begun}");
+    // Its seat is the newcomer's from here on.
+    assert_eq!(server.client().await.review("{}").await.status, 200);
+    write(&mut first, "half").await;
+    write(&mut first, "done").await;
+    let answer = read_some(&mut first).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    closed(&mut first).await;
 }
 
 #[tokio::test]

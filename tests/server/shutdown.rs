@@ -160,10 +160,33 @@ async fn a_dropped_stopper_asks_for_a_graceful_end() {
     assert!(TcpStream::connect(server.address).await.is_err());
 }
 
+#[tokio::test]
+async fn who_has_connected_before_the_end_is_answered() {
+    let server = start(grace(Duration::ZERO, NEVER)).await;
+    // Taken by the kernel, while nothing of the server runs.
+    let waiting: Vec<_> = (0..5)
+        .map(|_| std::net::TcpStream::connect(server.address).unwrap())
+        .collect();
+    server.stopper.gracefully();
+    server.refuses_connections().await;
+    for tcp in waiting {
+        tcp.set_nonblocking(true).unwrap();
+        let tcp = TcpStream::from_std(tcp).unwrap();
+        let stream = server
+            .tls_over(tcp, &[&rustls::version::TLS13], &[b"http/1.1"])
+            .await
+            .unwrap();
+        let answer = Client::over(stream).await.review("{}").await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.header("connection"), Some("close"));
+    }
+    assert_eq!(within(server.ended).await.unwrap(), Ended::Drained);
+}
+
 /// The signals go to this test's whole process, where nothing else listens to them.
 #[tokio::test]
 async fn the_first_signal_is_graceful_and_the_second_is_not() {
-    let shutdown = Shutdown::on_signals().unwrap();
+    let (_stopper, shutdown) = Shutdown::on_signals().unwrap();
     let server = bound_with(grace(NEVER, NEVER)).await;
     let admin = server.admin_address();
     let ended = tokio::spawn(server.serve(Echo, shutdown));
