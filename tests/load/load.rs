@@ -2,7 +2,8 @@
 //!
 //! It speaks as the API server does: 25 kept-alive HTTP/1.1 connections over TLS, reviews of
 //! both sizes, and every answer is judged by its uid, its patch and its status. `measure` is a
-//! benchmark against a floor and reports; `connections` has ever more of them open; `faults` asserts.
+//! benchmark against a floor and reports; `connections` has ever more of them open; `faults` asserts;
+//! `train` is the traffic that a release is optimized for (scripts/profile).
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -25,6 +26,7 @@ mod review;
 mod reviews;
 mod served;
 mod traffic;
+mod train;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         [] => whole(true, Some((false, &[]))),
         ["measure"] => whole(true, None),
         ["connections"] => crowd(),
+        ["train"] => training(),
         ["faults", "--short", rest @ ..] => whole(false, Some((true, rest))),
         ["faults", rest @ ..] => whole(false, Some((false, rest))),
         _ => Err(USAGE.to_owned()),
@@ -107,6 +110,18 @@ fn crowd() -> Result<ExitCode, String> {
     drop(std::fs::remove_dir_all(&bench.directory));
     print!("{}", measured?);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Traffic for binaries that count what they execute.
+fn training() -> Result<ExitCode, String> {
+    let bench = Bench::new(binary()?).map_err(|error| error.to_string())?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime.map_err(|error| error.to_string())?;
+    let trained = runtime.block_on(train::run(&bench));
+    drop(std::fs::remove_dir_all(&bench.directory));
+    trained.map(|()| ExitCode::SUCCESS)
 }
 
 /// The release binary beside this program, unless another is named.
