@@ -14,11 +14,9 @@ use crate::metrics::{Metrics, ReviewLabels};
 use crate::names::span;
 use crate::policy::Policy;
 use crate::policy::reason::Reason;
+use crate::queue::{LONGEST_NAME, beginning};
 use crate::server::{Handler, Reply, Route, StatusCode};
 use crate::trace::Words;
-
-/// The longest value of a span, in bytes: a name's.
-const LONGEST_WORD: usize = 253;
 
 /// Answers reviews under a policy that can be replaced at any time.
 pub struct Webhook {
@@ -58,15 +56,8 @@ fn words(record: &Record<'_>) -> Words {
         (span::RULE, &record.rule),
         (span::PROFILE, &record.profile),
     ]
-    .map(|(key, value)| (key, beginning(value).to_owned()))
+    .map(|(key, value)| (key, beginning(value, LONGEST_NAME).to_owned()))
     .to_vec()
-}
-
-/// As much of a text as is worth sending: what a Pod calls itself was not yet looked at by anybody else.
-fn beginning(text: &str) -> &str {
-    let end = text.len().min(LONGEST_WORD);
-    let end = (0..=end).rev().find(|at| text.is_char_boundary(*at));
-    end.and_then(|end| text.get(..end)).unwrap_or_default()
 }
 
 impl Webhook {
@@ -236,8 +227,11 @@ mod tests {
 
     #[test]
     fn a_span_keeps_little_of_a_long_name() {
-        assert_eq!(beginning("short"), "short");
-        assert_eq!(beginning(&"é".repeat(1 << 20)), "é".repeat(126));
+        assert_eq!(beginning("short", LONGEST_NAME), "short");
+        assert_eq!(
+            beginning(&"é".repeat(1 << 20), LONGEST_NAME),
+            "é".repeat(126)
+        );
     }
 
     #[test]

@@ -49,10 +49,10 @@ impl ServingPair {
     /// # Errors
     /// For the first name that it is not for.
     pub fn is_for(&self, names: &[String]) -> Result<(), CertError> {
-        let Some(leaf) = self.key.cert.first() else {
-            return Ok(());
-        };
-        let parsed = ParsedCertificate::try_from(leaf)
+        let parsed = self
+            .key
+            .end_entity_cert()
+            .and_then(ParsedCertificate::try_from)
             .map_err(|error| CertError::Parse(error.to_string()))?;
         names.iter().try_for_each(|name| {
             let is_for = match ServerName::try_from(name.as_str()) {

@@ -20,8 +20,8 @@ pub struct Moment {
     pub wall: SystemTime,
     /// The time since some fixed moment.
     pub ticks: Duration,
-    /// The time, as `ticks`, when something was last heard of the Secret.
-    pub heard: Duration,
+    /// How long nothing was heard of the Secret.
+    pub silent: Duration,
 }
 
 /// How long to wait for others.
@@ -222,7 +222,7 @@ impl Rotation {
         // No leaf outlives its CA: one that ends with it would be as short-lived when made anew.
         let longer = leaf.not_after < authority.cert().validity().not_after;
         let due = leaf.holds(now.wall).is_err() || (longer && now.wall >= leaf.renew_at());
-        let heard = now.ticks.saturating_sub(now.heard) < self.waits.silence;
+        let heard = now.silent < self.waits.silence;
         (due && heard && valid(authority)).then(|| Arc::clone(authority))
     }
 

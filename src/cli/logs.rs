@@ -17,7 +17,7 @@ use tracing_subscriber::reload::{self, Handle};
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Registry, fmt};
 
-use crate::logs::{JsonLines, Sink};
+use crate::logs::{JsonLines, Sink, panic_text};
 use crate::metrics::{FollowedFile, Metrics};
 use crate::reload::{Followed, ReloadError, Source};
 
@@ -134,10 +134,11 @@ impl LogArgs {
 fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let at = panic.location().map(ToString::to_string);
-        let payload = panic.payload();
-        let text = payload.downcast_ref::<&str>().copied();
-        let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-        tracing::error!(at, panic = text, "a fault of this program");
+        tracing::error!(
+            at,
+            panic = panic_text(panic.payload()),
+            "a fault of this program"
+        );
     }));
 }
 

@@ -364,11 +364,10 @@ impl ManagedCerts {
     }
 
     fn now(&self) -> Moment {
-        let ticks = self.began.elapsed();
         Moment {
             wall: SystemTime::now(),
-            ticks,
-            heard: ticks.saturating_sub(self.health.silent_for()),
+            ticks: self.began.elapsed(),
+            silent: self.health.silent_for(),
         }
     }
 }

@@ -21,16 +21,13 @@ use super::limit::Limit;
 use crate::admission::reviewer::{Owner, Record};
 use crate::metrics::{EventResult, Metrics};
 use crate::names::event;
-use crate::queue::{self, Offers};
+use crate::queue::{self, LONGEST_NAME, Offers, beginning};
 
 /// Events that wait to be written.
 const QUEUE: usize = 256;
 /// An Event's longest message, in bytes: the API server's own bound.
 /// Source: `kubernetes/pkg/apis/core/validation/events.go`, `NoteLengthLimit`.
 const LONGEST: usize = 1024;
-/// The longest of any name, in bytes.
-/// Source: `apimachinery/pkg/util/validation`, `DNS1123SubdomainMaxLength`.
-const LONGEST_NAME: usize = 253;
 /// The longest wait for the API server.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -164,11 +161,7 @@ fn could_be_stored(owner: &Owner<'_>, namespace: &str) -> bool {
 
 fn shortened(mut text: String) -> String {
     if text.len() > LONGEST {
-        let mut end = LONGEST - '…'.len_utf8();
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
-        text.truncate(end);
+        text.truncate(beginning(&text, LONGEST - '…'.len_utf8()).len());
         text.push('…');
     }
     text

@@ -9,3 +9,15 @@ mod sink;
 
 pub use json::JsonLines;
 pub use sink::{Sink, SinkWriter};
+
+use std::any::Any;
+
+/// What a panic says.
+#[must_use]
+pub fn panic_text(payload: &(dyn Any + Send)) -> &str {
+    payload
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no text")
+}

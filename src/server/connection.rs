@@ -51,6 +51,26 @@ pub(super) struct Plan {
     pub(super) keeps: bool,
 }
 
+impl Plan {
+    /// Of a listener without limits of its own: the admin port's.
+    pub(super) fn plain(
+        router: Router,
+        limits: Limits,
+        phase: watch::Receiver<Phase>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self {
+            router,
+            limits,
+            phase,
+            metrics,
+            answers: Room::new(usize::MAX, usize::MAX),
+            // Else some scrapers that stay would shut out the kubelet.
+            keeps: false,
+        }
+    }
+}
+
 /// What a connection's task and its requests share.
 struct Shared {
     progress: Arc<Progress>,

@@ -218,15 +218,8 @@ impl Bound {
 
         // The admin port has a phase of its own that never moves: it ends when we return.
         let (_admin_phase, phases) = watch::channel(Phase::Serving);
-        let plan = Plan {
-            router: admin::router(Arc::clone(&metrics), readiness, admin::PATHS),
-            limits,
-            phase: phases.clone(),
-            metrics: Arc::clone(&metrics),
-            answers: Room::new(usize::MAX, usize::MAX),
-            // Else some scrapers that stay would shut out the kubelet.
-            keeps: false,
-        };
+        let router = admin::router(Arc::clone(&metrics), readiness, admin::PATHS);
+        let plan = Plan::plain(router, limits, phases.clone(), Arc::clone(&metrics));
         let seats = Room::new(admin::MAX_CONNECTIONS, usize::MAX);
         let admin = accept::run(admin, seats, phases, metrics, |stream, seat| {
             Box::pin(serve_http(plan.clone(), stream, seat))

@@ -79,15 +79,9 @@ impl BoundPlain {
         let staying = readiness.check("shutdown");
         staying.pass();
         let (phase, phases) = watch::channel(Phase::Serving);
-        let plan = Plan {
-            router: admin::router(Arc::clone(&metrics), readiness, PATHS).merge(pages),
-            limits: Limits::default(),
-            phase: phases.clone(),
-            metrics: Arc::clone(&metrics),
-            answers: Room::new(usize::MAX, usize::MAX),
-            // Else some scrapers that stay would shut out the kubelet.
-            keeps: false,
-        };
+        let router = admin::router(Arc::clone(&metrics), readiness, PATHS).merge(pages);
+        let limits = Limits::default();
+        let plan = Plan::plain(router, limits, phases.clone(), Arc::clone(&metrics));
         let seats = Room::new(admin::MAX_CONNECTIONS, usize::MAX);
         let serving = accept::run(listener, seats, phases, metrics, |stream, seat| {
             Box::pin(serve_http(plan.clone(), stream, seat))

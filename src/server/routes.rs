@@ -3,7 +3,6 @@
 //! All errors are `{"error": "..."}`. A fault of ours is a 5xx, so that the API server's
 //! `failurePolicy` decides and not a bug.
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
@@ -20,6 +19,7 @@ use super::body::{BodyError, discard, gather};
 use super::cohort::Cohort;
 use super::handler::{Handler, Reply, Route, StatusCode};
 use super::room::{Full, Room};
+use crate::logs::panic_text;
 use crate::metrics::{Metrics, RequestLabels, RouteLabel, ShedReason};
 use crate::trace::{Begun, Tracer};
 
@@ -124,14 +124,6 @@ fn call(app: &App, route: Route, body: &[u8], span: &mut Option<Begun<'_>>) -> R
             "dind-injector failed on this review; its log says where",
         )
     })
-}
-
-fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no text")
 }
 
 fn refuse(app: &App, error: BodyError) -> Answer {

@@ -372,16 +372,22 @@ async fn an_api_server_that_is_away_takes_no_certificate_and_readiness_says_so()
     replica.tasks.shutdown().await;
 }
 
-#[tokio::test]
-async fn two_that_undo_each_other_do_not_do_so_in_a_busy_loop() {
-    let api = installed();
+/// A replica that is at rest, and does only once a minute what is undone.
+async fn patient(api: &Api) -> Replica {
     let settings = Settings {
         first_retry: Duration::from_secs(60),
         last_retry: Duration::from_secs(60),
         ..hurried()
     };
-    let replica = start_with(&api, settings);
-    until(|| replica.is_ready() && all_trust(&api, &replica)).await;
+    let replica = start_with(api, settings);
+    until(|| replica.is_ready() && all_trust(api, &replica)).await;
+    replica
+}
+
+#[tokio::test]
+async fn two_that_undo_each_other_do_not_do_so_in_a_busy_loop() {
+    let api = installed();
+    let replica = patient(&api).await;
     let patched = || replica.metric(r#"dind_injector_ca_bundle_patches_total{result="ok"}"#);
     let before = patched();
     let other = |round: u32| {
@@ -402,13 +408,7 @@ async fn two_that_undo_each_other_do_not_do_so_in_a_busy_loop() {
 #[tokio::test]
 async fn a_secret_that_somebody_empties_is_not_filled_in_a_busy_loop() {
     let api = installed();
-    let settings = Settings {
-        first_retry: Duration::from_secs(60),
-        last_retry: Duration::from_secs(60),
-        ..hurried()
-    };
-    let replica = start_with(&api, settings);
-    until(|| replica.is_ready() && all_trust(&api, &replica)).await;
+    let replica = patient(&api).await;
     let writes = || replica.metric(r#"dind_injector_ca_secret_writes_total{result="ok"}"#);
     let before = writes();
     let empty = |round: u32| {

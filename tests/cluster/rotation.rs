@@ -114,7 +114,7 @@ impl World {
         let moment = Moment {
             wall,
             ticks,
-            heard: replica.heard,
+            silent: ticks - replica.heard,
         };
         let Plan {
             secret,

@@ -101,27 +101,25 @@ fn whole(measured: bool, faults: Option<(bool, &[&str])>) -> Result<ExitCode, St
 
 /// The measurement of ever more connections.
 fn crowd() -> Result<ExitCode, String> {
-    let bench = Bench::new(binary()?).map_err(|error| error.to_string())?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let runtime = runtime.map_err(|error| error.to_string())?;
-    let measured = runtime.block_on(connections::run(&bench));
-    drop(std::fs::remove_dir_all(&bench.directory));
-    print!("{}", measured?);
+    print!("{}", on_one_thread(connections::run)?);
     Ok(ExitCode::SUCCESS)
 }
 
 /// Traffic for binaries that count what they execute.
 fn training() -> Result<ExitCode, String> {
+    on_one_thread(train::run).map(|()| ExitCode::SUCCESS)
+}
+
+/// Does this with a bench, which leaves nothing behind.
+fn on_one_thread<T>(work: impl AsyncFnOnce(&Bench) -> Result<T, String>) -> Result<T, String> {
     let bench = Bench::new(binary()?).map_err(|error| error.to_string())?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
     let runtime = runtime.map_err(|error| error.to_string())?;
-    let trained = runtime.block_on(train::run(&bench));
+    let done = runtime.block_on(work(&bench));
     drop(std::fs::remove_dir_all(&bench.directory));
-    trained.map(|()| ExitCode::SUCCESS)
+    done
 }
 
 /// The release binary beside this program, unless another is named.
