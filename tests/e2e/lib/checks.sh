@@ -141,6 +141,30 @@ at_end() {
     trap "$AT_END [[ -z \${ENDED_BADLY:-} ]] || exit 1" EXIT
 }
 
+# ask_all_the_while: a Pod is asked for again and again, by a dry run, until none_is_lost.
+ask_all_the_while() {
+    (
+        set +e
+        while :; do webhook_answers && echo answered || echo lost; done >"$RESULTS/asked"
+    ) &
+    ASKING=$!
+    at_end "kill $ASKING 2>/dev/null || true"
+}
+
+# none_is_lost COUNT: after so many more all were reviewed; $ANSWERED says how many.
+none_is_lost() {
+    local asked
+    asked=$(asked)
+    until_true 60 were_asked $((asked + $1)) || fail 'no more reviews come'
+    kill "$ASKING"
+    ! grep -x lost "$RESULTS/asked" >/dev/null || fail "$(grep -cx lost "$RESULTS/asked") reviews were lost"
+    # shellcheck disable=SC2034 # for the scenario
+    ANSWERED=$(asked)
+}
+
+asked() { wc -l <"$RESULTS/asked"; }
+were_asked() { (($(asked) >= $1)); }
+
 # For scenarios whose name ends in `-alone`: the API server calls no webhook until the end.
 without_webhook() {
     kubectl get mutatingwebhookconfiguration dind-injector -o json |
