@@ -120,7 +120,7 @@ pub fn changes(pointer: &str, outcome: &Outcome<'_>) -> Result<Vec<Operation>, O
     let Action::Changed(change) = &outcome.action else {
         return Ok(Vec::new());
     };
-    let operations = operations(&change.patch.to_json())?;
+    let operations = operations(change.patch.as_json())?;
     Ok(operations
         .into_iter()
         .map(|operation| operation.below(pointer))

@@ -348,7 +348,7 @@ impl Pass<'_> {
                 None,
             ),
             Action::Changed(change) => {
-                let after = applied(pod, &change.patch.to_json())?;
+                let after = applied(pod, change.patch.as_json())?;
                 let (profile, containers) = (change.profile, change.containers);
                 (
                     Verdict::Changed {

@@ -2,7 +2,6 @@
 //!
 //! Knows the API server's shapes and nothing of HTTP, TLS or clusters.
 
-mod encoded;
 pub mod request;
 pub mod response;
 pub mod review;

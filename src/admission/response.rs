@@ -4,12 +4,12 @@
 //! denial is always a deliberate one.
 //! Source: `k8s.io/apiserver/pkg/admission/plugin/webhook/request/admissionreview.go`.
 
+use base64_simd::STANDARD;
 use serde::Serialize;
 
 use crate::json;
 use crate::sidecar::patch::Patch;
 
-use super::encoded;
 use super::review::{API_VERSION, KIND};
 
 /// An answer that can be written.
@@ -98,7 +98,7 @@ impl Response<'_> {
                 audit_annotations: Pairs(audit),
             },
         };
-        let length = patch.map_or(0, encoded::room);
+        let length = patch.map_or(0, |patch| STANDARD.encoded_length(patch.as_json().len()));
         let mut out = Vec::with_capacity(1024 + length);
         json::write(&mut out, &review)?;
         if let Some(patch) = patch {
@@ -115,7 +115,7 @@ fn append_patch(json: &mut Vec<u8>, patch: &Patch) {
     debug_assert!(json.ends_with(END));
     json.truncate(json.len() - END.len());
     json.extend_from_slice(br#","patchType":"JSONPatch","patch":""#);
-    encoded::append(patch, json);
+    STANDARD.encode_append(patch.as_json(), json);
     json.push(b'"');
     json.extend_from_slice(END);
 }

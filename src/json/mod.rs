@@ -28,7 +28,7 @@ pub use read::{Read, Skipped};
 pub use reader::{Reader, Stop};
 pub use text::{Text, is_plain};
 pub use word::Word;
-pub use write::{Blank, to_text, write, write_around, write_text};
+pub use write::{to_text, write, write_text};
 
 /// Reads a `T` from the whole of `text`.
 ///

@@ -13,7 +13,6 @@ mod admin;
 mod args;
 mod body;
 mod client_auth;
-mod cohort;
 mod connection;
 mod descriptors;
 mod handler;
@@ -41,7 +40,6 @@ use crate::metrics::Metrics;
 use crate::reload::ReloadError;
 use crate::trace::Tracer;
 use client_auth::FollowedCa;
-use cohort::Cohort;
 use connection::{Plan, Tls, serve_http, serve_tls};
 use room::Room;
 use shutdown::Phase;
@@ -191,7 +189,6 @@ impl Bound {
             handler: Box::new(handler),
             limits,
             bodies: Room::new(limits.max_waiting, limits.max_waiting_memory),
-            cohort: Cohort::new(),
             metrics: Arc::clone(&metrics),
             tracer,
         });

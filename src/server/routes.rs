@@ -16,7 +16,6 @@ use axum::routing::any;
 
 use super::args::Limits;
 use super::body::{BodyError, discard, gather};
-use super::cohort::Cohort;
 use super::handler::{Handler, Reply, Route, StatusCode};
 use super::room::{Full, Room};
 use crate::logs::panic_text;
@@ -28,7 +27,6 @@ pub(super) struct App {
     pub(super) handler: Box<dyn Handler>,
     pub(super) limits: Limits,
     pub(super) bodies: Arc<Room>,
-    pub(super) cohort: Cohort,
     pub(super) metrics: Arc<Metrics>,
     pub(super) tracer: Option<Tracer>,
 }
@@ -89,15 +87,7 @@ async fn answer(app: &App, route: Route, request: Request, span: &mut Option<Beg
         return Answer::error(StatusCode::UNSUPPORTED_MEDIA_TYPE, message).closing(!drained);
     }
     match gather(body, &app.limits, &app.bodies).await {
-        Ok(body) => {
-            let gathered = Instant::now();
-            let member = app.cohort.join(body.len(), gathered);
-            member.step(gathered).await;
-            let reply = call(app, route, &body, span);
-            drop(body);
-            member.step(Instant::now()).await;
-            Answer::from(reply)
-        }
+        Ok(body) => Answer::from(call(app, route, &body, span)),
         Err(error) => refuse(app, error),
     }
 }

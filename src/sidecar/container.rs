@@ -7,9 +7,11 @@ use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use serde::Serialize;
+use serde::ser::{Error as _, Serializer};
 use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
 
-use crate::json::{self, Blank, Raw};
+use crate::json::Raw;
 use crate::names;
 use crate::pod::view::Pod;
 
@@ -24,18 +26,21 @@ pub fn start_command() -> [&'static str; 4] {
     ["/bin/sh", "-c", START_SCRIPT, names::SCRIPT_NAME]
 }
 
-/// [`start_command`] as JSON, made once: it is by far the largest part of a patch.
-///
-/// # Errors
-/// None that memory allows.
-pub fn start_command_json() -> Result<&'static str, serde_json::Error> {
-    static JSON: OnceLock<String> = OnceLock::new();
-    match JSON.get() {
-        Some(json) => Ok(json),
-        None => {
-            let json = json::to_text(&start_command())?;
-            Ok(JSON.get_or_init(|| json))
-        }
+/// [`start_command`] in a patch. It is by far the largest part of one, so its escapes are made once.
+#[derive(Clone, Copy, Debug)]
+pub struct StartCommand;
+
+impl Serialize for StartCommand {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        static JSON: OnceLock<Box<RawValue>> = OnceLock::new();
+        let json = match JSON.get() {
+            Some(json) => json,
+            None => {
+                let json = to_raw_value(&start_command()).map_err(S::Error::custom)?;
+                JSON.get_or_init(|| json)
+            }
+        };
+        json.serialize(serializer)
     }
 }
 
@@ -63,8 +68,8 @@ pub struct Sidecar<'a> {
     /// `Always` for a native sidecar.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restart_policy: Option<&'static str>,
-    /// [`start_command`], which the patch has as JSON.
-    pub command: Blank,
+    /// [`start_command`].
+    pub command: StartCommand,
     /// More flags of dockerd.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<Cow<'a, str>>,

@@ -248,7 +248,7 @@ fn through_engine(case: &Case, policy: &Policy, pod: &Value) -> (Came, Option<Va
         Action::Left(reason) => ("left", reason.name(), "", String::new(), None),
         Action::Denied(denial) => ("denied", denial.reason(), "", denial.to_string(), None),
         Action::Changed(change) => {
-            let patch: json_patch::Patch = serde_json::from_slice(&change.patch.to_json()).unwrap();
+            let patch: json_patch::Patch = serde_json::from_slice(change.patch.as_json()).unwrap();
             let mut patched = pod.clone();
             json_patch::patch(&mut patched, &patch).unwrap();
             (

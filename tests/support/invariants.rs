@@ -76,7 +76,7 @@ pub fn pass(policy: &Policy, pod: &Value) -> Result<Passed, String> {
     let verdict = match outcome.action {
         Action::Left(reason) => Verdict::Left(reason),
         Action::Denied(denial) => Verdict::Denied(denial.to_string()),
-        Action::Changed(change) => Verdict::Changed(applied(pod, &change.patch.to_json())?),
+        Action::Changed(change) => Verdict::Changed(applied(pod, change.patch.as_json())?),
     };
     Ok(Passed { verdict, warnings })
 }

@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 
-use crate::json::Blank;
 use crate::names;
 use crate::pod::detect::Reach;
 use crate::pod::path::CleanPath;
 use crate::pod::place::Place;
 use crate::sidecar::container::{
     EnvEntry, Lifecycle, Mount, Probe, ResourceRequirements, Sidecar, SidecarMode, SidecarSecurity,
+    StartCommand,
 };
 use crate::sidecar::flags;
 use crate::sidecar::group::SocketGroup;
@@ -103,7 +103,7 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
             image: &profile.image,
             image_pull_policy: profile.image_pull_policy.map(|policy| policy.name()),
             restart_policy: native.then_some("Always"),
-            command: Blank,
+            command: StartCommand,
             args: flags::arguments(profile),
             env,
             startup_probe: native.then(|| Probe::daemon_answers(self.docker_host())),
