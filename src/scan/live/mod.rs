@@ -14,6 +14,7 @@ use std::time::Duration;
 use axum::http::Request;
 use futures_util::future::BoxFuture;
 use kube::Client;
+use percent_encoding::utf8_percent_encode;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -226,7 +227,10 @@ impl Cluster {
             if token.is_empty() {
                 return Ok(whole);
             }
-            next = format!("&continue={}", percent::encoded(&token, b""));
+            next = format!(
+                "&continue={}",
+                utf8_percent_encode(&token, percent::SEGMENT)
+            );
         }
     }
 
@@ -267,7 +271,12 @@ impl Cluster {
         let mut known = Namespaces::new();
         let mut paths: Vec<String> = names
             .iter()
-            .map(|name| format!("/api/v1/namespaces/{}", percent::encoded(name, b"")))
+            .map(|name| {
+                format!(
+                    "/api/v1/namespaces/{}",
+                    utf8_percent_encode(name, percent::SEGMENT)
+                )
+            })
             .collect();
         if paths.is_empty() {
             paths.push(format!("/api/v1/namespaces?limit={PAGE}"));
@@ -289,7 +298,7 @@ impl Cluster {
             };
             let token = text_of(&page, "/metadata/continue");
             if !token.is_empty() {
-                let token = percent::encoded(&token, b"");
+                let token = utf8_percent_encode(&token, percent::SEGMENT);
                 paths.push(format!("/api/v1/namespaces?limit={PAGE}&continue={token}"));
             }
             match page.get_mut("items").map(Value::take) {
