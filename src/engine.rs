@@ -3,7 +3,6 @@
 //! The webhook, the offline commands and the tests all enter here, so what is reported and
 //! what is done can never differ. Pure: no I/O, no clock, no cluster.
 
-use crate::json;
 use crate::pod::detect::{Finding, detect};
 use crate::pod::view::Pod;
 use crate::policy::Policy;
@@ -85,9 +84,6 @@ pub struct Change<'p> {
 /// Why nothing came of a pass.
 #[derive(Debug, thiserror::Error)]
 pub enum PassError {
-    /// What was looked at is not as a Pod has it.
-    #[error("{0}")]
-    Malformed(json::Error),
     /// A fault of this program: a plan that cannot be written as JSON.
     #[error("internal error: {0}")]
     Internal(#[from] serde_json::Error),
@@ -136,9 +132,6 @@ pub fn pass<'p>(
             }
         }
     };
-    if let Some(fault) = pod.fault() {
-        return Err(PassError::Malformed(fault));
-    }
     Ok(Outcome {
         action,
         rule,

@@ -7,7 +7,6 @@
 use base64_simd::STANDARD;
 use serde::Serialize;
 
-use crate::json;
 use crate::sidecar::patch::Patch;
 
 use super::review::{API_VERSION, KIND};
@@ -100,7 +99,7 @@ impl Response<'_> {
         };
         let length = patch.map_or(0, |patch| STANDARD.encoded_length(patch.as_json().len()));
         let mut out = Vec::with_capacity(1024 + length);
-        json::write(&mut out, &review)?;
+        serde_json::to_writer(&mut out, &review)?;
         if let Some(patch) = patch {
             append_patch(&mut out, patch);
         }

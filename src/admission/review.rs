@@ -6,8 +6,12 @@
 
 use std::fmt;
 
-use crate::json::{self, Skipped, Text, fields};
-use crate::pod::view::Pod;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use crate::json::{self, Text, object, or_default};
+use crate::pod::concern::may_concern;
+use crate::pod::view::{Metadata, Pod};
 use crate::policy::decide::Scope;
 
 /// The longest uid that is taken, in bytes.
@@ -35,8 +39,35 @@ pub struct PodReview<'a> {
     pub dry_run: bool,
     /// What of the Pod the request is about; none where it is not a creation.
     pub scope: Option<Scope>,
-    /// The Pod: too large to be handed on by value.
-    pub pod: Box<Pod<'a>>,
+    /// The Pod.
+    pub pod: Object<'a>,
+}
+
+/// The Pod of a review, as far as it was read.
+#[derive(Debug)]
+pub enum Object<'a> {
+    /// All of it.
+    Pod(Box<Pod<'a>>),
+    /// The review has no word of what this program looks for.
+    NoConcern(Box<Unread<'a>>),
+}
+
+impl<'a> Object<'a> {
+    /// The Pod's `metadata`, empty where it has none.
+    pub fn metadata(&self) -> &Metadata<'a> {
+        match self {
+            Self::Pod(pod) => pod.metadata(),
+            Self::NoConcern(unread) => &unread.metadata,
+        }
+    }
+}
+
+/// A Pod whose `spec` nobody has read.
+#[derive(Debug, Default, Deserialize)]
+#[serde(remote = "Self", default, bound(deserialize = "'de: 'a"))]
+pub struct Unread<'a> {
+    #[serde(deserialize_with = "or_default")]
+    metadata: Metadata<'a>,
 }
 
 /// Why a body is not a review that this webhook answers.
@@ -104,73 +135,86 @@ impl ReviewError {
     }
 }
 
-#[derive(Default)]
-pub(super) struct Review<'a, O, P = Skipped> {
+#[derive(Default, Deserialize)]
+#[serde(
+    remote = "Self",
+    default,
+    rename_all = "camelCase",
+    bound(deserialize = "'de: 'a, O: Default + Deserialize<'de>, P: Default + Deserialize<'de>")
+)]
+pub(super) struct Review<'a, O, P = IgnoredAny> {
     api_version: Text<'a>,
     kind: Text<'a>,
     request: Option<Request<'a, O, P>>,
 }
 
-fields!(Review<'a, O, P> {
-    "kind" => kind,
-    "apiVersion" => api_version,
-    "request" => request,
-});
-
-#[derive(Default)]
-pub(super) struct Request<'a, O, P = Skipped> {
+#[derive(Default, Deserialize)]
+#[serde(
+    remote = "Self",
+    default,
+    rename_all = "camelCase",
+    bound(deserialize = "'de: 'a, O: Default + Deserialize<'de>, P: Default + Deserialize<'de>")
+)]
+pub(super) struct Request<'a, O, P = IgnoredAny> {
     pub(super) uid: Text<'a>,
+    #[serde(deserialize_with = "or_default")]
     pub(super) kind: GroupVersionKind<'a>,
     pub(super) sub_resource: Text<'a>,
     pub(super) name: Text<'a>,
     pub(super) namespace: Text<'a>,
     pub(super) operation: Text<'a>,
+    #[serde(deserialize_with = "or_default")]
     pub(super) user_info: UserInfo<'a>,
+    #[serde(deserialize_with = "or_default")]
     pub(super) dry_run: bool,
     pub(super) object: Option<O>,
     /// What is replaced; read only where it is asked for.
     pub(super) old_object: Option<P>,
 }
 
-fields!(Request<'a, O, P> {
-    "uid" => uid,
-    "kind" => kind,
-    "subResource" => sub_resource,
-    "name" => name,
-    "namespace" => namespace,
-    "operation" => operation,
-    "userInfo" => user_info,
-    "object" => object,
-    "oldObject" => old_object,
-    "dryRun" => dry_run,
-});
-
-#[derive(Default)]
+#[derive(Default, Deserialize)]
+#[serde(remote = "Self", default, bound(deserialize = "'de: 'a"))]
 pub(super) struct GroupVersionKind<'a> {
     pub(super) group: Text<'a>,
     pub(super) version: Text<'a>,
     pub(super) kind: Text<'a>,
 }
 
-fields!(GroupVersionKind<'a> { "group" => group, "version" => version, "kind" => kind });
-
-#[derive(Default)]
+#[derive(Default, Deserialize)]
+#[serde(remote = "Self", default, bound(deserialize = "'de: 'a"))]
 pub(super) struct UserInfo<'a> {
     pub(super) username: Text<'a>,
+    #[serde(deserialize_with = "or_default")]
     pub(super) groups: Vec<Text<'a>>,
 }
 
-fields!(UserInfo<'a> { "username" => username, "groups" => groups });
+object!(
+    Review<'a, O, P>,
+    Request<'a, O, P>,
+    GroupVersionKind<'a>,
+    UserInfo<'a>,
+    Unread<'a>,
+);
 
 /// Decodes a body.
 ///
 /// # Errors
 /// Where it is no review of a Pod; see [`ReviewError`].
 pub fn decode(body: &[u8]) -> Result<PodReview<'_>, ReviewError> {
-    match json::from_slice::<Review<'_, Box<Pod<'_>>>>(body) {
+    match may_concern(body) {
+        true => read(body, Object::Pod),
+        false => read(body, Object::NoConcern),
+    }
+}
+
+fn read<'a, O: Default + Deserialize<'a>>(
+    body: &'a [u8],
+    pod: impl FnOnce(Box<O>) -> Object<'a>,
+) -> Result<PodReview<'a>, ReviewError> {
+    match json::from_slice::<Review<'_, Box<O>>>(body) {
         Ok(review) => {
             let request = checked(review)?;
-            let pod = request.object.ok_or(ReviewError::NoObject)?;
+            let object = request.object.ok_or(ReviewError::NoObject)?;
             let scope = match (&*request.operation, &*request.sub_resource) {
                 ("CREATE", "") => Some(Scope::Creation),
                 (_, "ephemeralcontainers") => Some(Scope::EphemeralContainers),
@@ -184,11 +228,11 @@ pub fn decode(body: &[u8]) -> Result<PodReview<'_>, ReviewError> {
                 groups: request.user_info.groups,
                 dry_run: request.dry_run,
                 scope,
-                pod,
+                pod: pod(object),
             })
         }
         // The object may be of another kind, and then that is what is wrong.
-        Err(error) => match json::from_slice::<Review<'_, Skipped>>(body) {
+        Err(error) => match json::from_slice::<Review<'_, IgnoredAny>>(body) {
             Ok(review) => {
                 checked(review)?;
                 Err(ReviewError::MalformedPod(error))

@@ -8,9 +8,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::engine::{self, Action, Outcome, PassError};
-use crate::json::{Step, Text};
+use crate::json::Text;
 use crate::names::audit;
-use crate::pod::concern::may_concern;
 use crate::policy::Policy;
 use crate::policy::denial::Denial;
 use crate::policy::reason::Reason;
@@ -19,7 +18,7 @@ use crate::policy::subject::{NamespaceLabels, Requester, Subject};
 use crate::sidecar::notice::{Notice, shortened};
 
 use super::response::Response;
-use super::review::{ReviewError, decode};
+use super::review::{Object, ReviewError, decode};
 
 /// Where the labels of namespaces are known from.
 pub trait Namespaces {
@@ -134,7 +133,6 @@ pub enum Failure {
 impl From<PassError> for Failure {
     fn from(error: PassError) -> Self {
         match error {
-            PassError::Malformed(error) => ReviewError::MalformedPod(error).into(),
             PassError::Internal(error) => Self::Internal(error),
         }
     }
@@ -150,19 +148,18 @@ pub fn review<'r>(
     body: &'r [u8],
 ) -> Result<Reviewed<'r>, Failure> {
     let review = decode(body)?;
-    let pod = &*review.pod;
-    let outcome = match review.scope {
-        Some(scope) if may_concern(pod) => {
+    let outcome = match (review.scope, &review.pod) {
+        (Some(scope), Object::Pod(pod)) => {
             let labels = namespaces.labels(&review.namespace);
             let requester = Requester {
                 user: &review.user,
                 groups: &review.groups,
             };
             let subject = Subject::new(pod, &review.namespace, labels.as_deref(), requester, None);
-            engine::pass(policy, &subject, pod, scope).map_err(in_request)?
+            engine::pass(policy, &subject, pod, scope)?
         }
-        Some(_) => Outcome::left(Reason::NothingToDo),
-        None => Outcome::left(Reason::NotACreation),
+        (Some(_), Object::NoConcern(_)) => Outcome::left(Reason::NothingToDo),
+        (None, _) => Outcome::left(Reason::NotACreation),
     };
     let (word, reason) = outcome.action.words();
     let (change, denial) = match &outcome.action {
@@ -191,10 +188,10 @@ pub fn review<'r>(
         audit: &audit,
     };
     let json = response.to_json().map_err(Failure::Internal)?;
-    let metadata = pod.metadata();
+    let metadata = review.pod.metadata();
     let name = [&review.name, &metadata.name, &metadata.generate_name];
     let name = name.into_iter().find(|name| !name.is_empty());
-    let owner = pod.controller().map(|owner| Owner {
+    let owner = metadata.controller().map(|owner| Owner {
         api_version: text(&owner.api_version),
         kind: text(&owner.kind),
         name: text(&owner.name),
@@ -221,17 +218,6 @@ pub fn review<'r>(
             owner,
         },
     })
-}
-
-/// The field of a Pod as one of the review.
-fn in_request(error: PassError) -> PassError {
-    match error {
-        PassError::Malformed(error) => {
-            let outer = [Step::Field("object"), Step::Field("request")];
-            PassError::Malformed(error.within(outer))
-        }
-        PassError::Internal(error) => PassError::Internal(error),
-    }
 }
 
 /// What the author is told of a denial.

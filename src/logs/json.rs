@@ -14,7 +14,6 @@ use tracing_subscriber::layer::{Context, Layer};
 
 use super::sink::SinkWriter;
 use crate::calendar::calendar;
-use crate::json::{write as write_json, write_text};
 
 /// Writes every event that the filter lets through.
 #[derive(Debug)]
@@ -100,12 +99,12 @@ impl Fields<'_> {
 
 /// A text cannot fail to be written into memory.
 fn string(line: &mut Vec<u8>, text: &str) {
-    let _ = write_text(line, text);
+    let _ = serde_json::to_writer(line, text);
 }
 
 /// Nor can a number fail to be written into memory.
 fn json(line: &mut Vec<u8>, value: impl Serialize) {
-    let _ = write_json(line, &value);
+    let _ = serde_json::to_writer(line, &value);
 }
 
 impl Visit for Fields<'_> {

@@ -92,7 +92,7 @@ pub fn detect(pod: &Pod<'_>, sockets: &Sockets) -> Vec<Finding> {
         return Vec::new();
     }
     let mut findings = Vec::new();
-    for (place, container) in pod.containers_near(volumes.keys().copied()) {
+    for (place, container) in pod.containers() {
         let mut environment = None;
         for (index, mount) in container.volume_mounts.iter().enumerate() {
             let Some((volume, path)) = volumes.get(&*mount.name) else {

@@ -3,18 +3,14 @@
 //! A socket is not the only way to the node's daemon: `DOCKER_HOST=tcp://$(NODE_IP):2375`
 //! with the node's address from the downward API is Docker-outside-of-Docker over TCP.
 
-use std::sync::LazyLock;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
-use crate::json::{Raw, Text, Word, fields, from_str};
+use crate::json::{Text, from_str, object};
 use crate::names;
 
 use super::expand::{Environment, Expanded, Piece};
-use super::place::Place;
-use super::view::{Container, EnvVar, Pod};
-
-/// What a container has that sets the variable.
-pub(super) static WORD: LazyLock<[Word<'static>; 1]> =
-    LazyLock::new(|| [Word::new(names::DOCKER_HOST)]);
+use super::view::{Container, EnvVar};
 
 /// What `DOCKER_HOST` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,11 +21,6 @@ pub enum DockerHost {
     Elsewhere,
     /// The node's daemon over TCP; the variable's index in `env`.
     Node(usize),
-}
-
-/// The containers of `pod` of which [`docker_host`] may tell something.
-pub fn may_set<'p, 'a>(pod: &'p Pod<'a>) -> impl Iterator<Item = (Place, &'p Container<'a>)> {
-    pod.containers_with(&*WORD)
 }
 
 /// Where `container`'s `DOCKER_HOST` leads.
@@ -63,21 +54,31 @@ fn names_node_address(container: &Container<'_>, value: &str) -> bool {
     }
 }
 
-#[derive(Default)]
+#[derive(Default, Deserialize)]
+#[serde(
+    remote = "Self",
+    default,
+    rename_all = "camelCase",
+    bound(deserialize = "'de: 'a")
+)]
 struct Source<'a> {
     field_ref: Option<FieldRef<'a>>,
 }
 
-fields!(Source<'a> { "fieldRef" => field_ref });
-
-#[derive(Default)]
+#[derive(Default, Deserialize)]
+#[serde(
+    remote = "Self",
+    default,
+    rename_all = "camelCase",
+    bound(deserialize = "'de: 'a")
+)]
 struct FieldRef<'a> {
     field_path: Text<'a>,
 }
 
-fields!(FieldRef<'a> { "fieldPath" => field_path });
+object!(Source<'a>, FieldRef<'a>);
 
-fn is_node_address(source: Raw<'_>) -> bool {
+fn is_node_address(source: &RawValue) -> bool {
     let source: Result<Source<'_>, _> = from_str(source.get());
     let field = source.ok().and_then(|source| source.field_ref);
     field.is_some_and(|field| {

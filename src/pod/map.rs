@@ -2,8 +2,12 @@
 //!
 //! Kept in the order in which they were written; what nobody here reads is not kept.
 
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+
 use super::written::Given;
-use crate::json::{Read, Reader, Stop, Text};
+use crate::json::Text;
 use crate::names;
 
 /// A map of strings, kept in order.
@@ -48,33 +52,43 @@ impl Labels<'_> {
     }
 }
 
-impl<'a> Labels<'a> {
-    /// Reads those whose key `keep` holds.
-    fn read_those(
-        &mut self,
-        reader: &mut Reader<'a>,
-        keep: impl Fn(&str) -> bool,
-    ) -> Result<(), Stop> {
-        let is_there = reader.entries(|reader, key| {
-            if !keep(&key) {
-                return reader.skip();
-            }
-            let mut value = Text::EMPTY;
-            value.read(reader)?;
-            self.entries.push((key, value));
-            Ok(())
-        })?;
-        self.given = match is_there {
-            true => Given::Value,
-            false => Given::Null,
-        };
-        Ok(())
+impl<'de: 'a, 'a> Deserialize<'de> for Labels<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Those(|_| true))
     }
 }
 
-impl<'a> Read<'a> for Labels<'a> {
-    fn read(&mut self, reader: &mut Reader<'a>) -> Result<(), Stop> {
-        self.read_those(reader, |_| true)
+/// Reads the entries whose key is one of those.
+struct Those(fn(&str) -> bool);
+
+impl<'de> Visitor<'de> for Those {
+    type Value = Labels<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Labels<'de>, A::Error> {
+        let Self(is_kept) = self;
+        let mut entries = Vec::new();
+        while let Some(key) = map.next_key::<Text<'de>>()? {
+            if is_kept(&key) {
+                entries.push((key, map.next_value()?));
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(Labels {
+            entries,
+            given: Given::Value,
+        })
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Labels<'de>, E> {
+        Ok(Labels {
+            entries: Vec::new(),
+            given: Given::Null,
+        })
     }
 }
 
@@ -114,11 +128,12 @@ impl Annotations<'_> {
     }
 }
 
-impl<'a> Read<'a> for Annotations<'a> {
-    fn read(&mut self, reader: &mut Reader<'a>) -> Result<(), Stop> {
-        self.0.read_those(reader, |key| {
+impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let ours = |key: &str| {
             key.starts_with(names::PREFIX) || key == names::APPLATIX || key == names::MIRROR_POD
-        })
+        };
+        deserializer.deserialize_any(Those(ours)).map(Self)
     }
 }
 
@@ -134,13 +149,30 @@ impl Keys<'_> {
     }
 }
 
-impl<'a> Read<'a> for Keys<'a> {
-    fn read(&mut self, reader: &mut Reader<'a>) -> Result<(), Stop> {
-        reader.entries(|reader, key| {
-            reader.skip()?;
-            self.0.push(key);
-            Ok(())
-        })?;
-        Ok(())
+impl<'de: 'a, 'a> Deserialize<'de> for Keys<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnyValues)
+    }
+}
+
+struct AnyValues;
+
+impl<'de> Visitor<'de> for AnyValues {
+    type Value = Keys<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Keys<'de>, A::Error> {
+        let mut keys = Vec::new();
+        while let Some((key, IgnoredAny)) = map.next_entry()? {
+            keys.push(key);
+        }
+        Ok(Keys(keys))
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Keys<'de>, E> {
+        Ok(Keys::default())
     }
 }

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use crate::names;
 use crate::pod::detect::{self, Agent, Finding, Reach};
-use crate::pod::docker_host::{DockerHost, docker_host, may_set};
+use crate::pod::docker_host::{DockerHost, docker_host};
 use crate::pod::place::Place;
 use crate::pod::view::{Container, Pod};
 use crate::sidecar::notice::Notice;
@@ -329,7 +329,7 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
     /// Judges every `DOCKER_HOST` that leads to the node; returns those to replace.
     pub fn docker_hosts(&mut self) -> Vec<(Place, usize)> {
         let mut replace = Vec::new();
-        for (place, container) in may_set(self.pod) {
+        for (place, container) in self.pod.containers() {
             let DockerHost::Node(index) = docker_host(container) else {
                 continue;
             };

@@ -11,7 +11,6 @@ use serde::ser::{Error as _, Serializer};
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::json::Raw;
 use crate::names;
 use crate::pod::view::Pod;
 
@@ -103,7 +102,7 @@ pub struct EnvEntry<'a> {
     pub value: Option<Cow<'a, str>>,
     /// Where its value is from, as a container of the Pod has it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub value_from: Option<Raw<'a>>,
+    pub value_from: Option<&'a RawValue>,
 }
 
 impl<'a> EnvEntry<'a> {
@@ -117,7 +116,7 @@ impl<'a> EnvEntry<'a> {
     }
 
     /// A variable with a source.
-    pub fn from_source(name: String, source: Raw<'a>) -> Self {
+    pub fn from_source(name: String, source: &'a RawValue) -> Self {
         Self {
             name: Cow::Owned(name),
             value: None,

@@ -4,11 +4,11 @@
 //! author gains nothing by forging a name, a label or an annotation: whoever writes the
 //! same container gets what it runs, and no more.
 
-use crate::json::Verbatim;
 use crate::names;
 use crate::pod::path::CleanPath;
 use crate::pod::place::{List, Place};
 use crate::pod::view::{Container, VolumeMount};
+use crate::pod::written::Verbatim;
 
 use super::container::start_command;
 use super::near::Near;

@@ -9,7 +9,10 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use crate::json::{Raw, Text, fields, from_str};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::json::{Text, from_str, object};
 use crate::names;
 use crate::pod::expand::{Environment, Expanded, Piece, literal};
 use crate::pod::path::CleanPath;
@@ -279,7 +282,7 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
 
     /// A variable of the sidecar with that source. Its name is ours: a name of the author's
     /// choice (`PATH`, `DOCKER_DRIVER`) could change the daemon.
-    fn copied_variable(&mut self, source: Raw<'p>) -> String {
+    fn copied_variable(&mut self, source: &'p RawValue) -> String {
         let next = self.first_copy + self.copied.len();
         match self.copied.entry(source.get()) {
             Entry::Occupied(known) => known.get().clone(),
@@ -326,16 +329,27 @@ pub enum Why {
 /// container's name is that of whoever reads it.
 /// Source: `k8s.io/api/core/v1/types.go`, `ResourceFieldSelector`.
 fn is_same_elsewhere(piece: &Piece<'_>) -> bool {
-    #[derive(Default)]
+    #[derive(Default, Deserialize)]
+    #[serde(
+        remote = "Self",
+        default,
+        rename_all = "camelCase",
+        bound(deserialize = "'de: 'a")
+    )]
     struct Source<'a> {
         resource_field_ref: Option<Amount<'a>>,
     }
-    fields!(Source<'a> { "resourceFieldRef" => resource_field_ref });
-    #[derive(Default)]
+    #[derive(Default, Deserialize)]
+    #[serde(
+        remote = "Self",
+        default,
+        rename_all = "camelCase",
+        bound(deserialize = "'de: 'a")
+    )]
     struct Amount<'a> {
         container_name: Text<'a>,
     }
-    fields!(Amount<'a> { "containerName" => container_name });
+    object!(Source<'a>, Amount<'a>);
     match piece {
         Piece::Known(_) => true,
         Piece::Unset(_) => false,

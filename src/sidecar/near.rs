@@ -3,7 +3,6 @@
 //! One search of the spec tells that there are none, as in most Pods. No other container can be our
 //! sidecar, or have a name or a path that one of ours would take.
 
-use crate::pod::concern::SIDECAR;
 use crate::pod::place::Place;
 use crate::pod::view::{Container, Pod};
 
@@ -21,7 +20,7 @@ impl<'p, 'a> Near<'p, 'a> {
     pub fn of(pod: &'p Pod<'a>) -> Self {
         Self {
             pod,
-            containers: pod.containers_with(&*SIDECAR).collect(),
+            containers: pod.containers().collect(),
         }
     }
 }

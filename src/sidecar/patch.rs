@@ -9,7 +9,6 @@ use std::fmt::{self, Display};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::json;
 use crate::pod::place::{List, Place};
 use crate::pod::view::Pod;
 
@@ -235,10 +234,10 @@ impl Writer {
         self.out.extend_from_slice(br#"{"op":""#);
         self.out.extend_from_slice(op.as_bytes());
         self.out.extend_from_slice(br#"","path":"#);
-        json::write(&mut self.out, &Collected(path))?;
+        serde_json::to_writer(&mut self.out, &Collected(path))?;
         if let Some(value) = value {
             self.out.extend_from_slice(br#","value":"#);
-            json::write(&mut self.out, value)?;
+            serde_json::to_writer(&mut self.out, value)?;
         }
         self.out.push(b'}');
         Ok(())
