@@ -11,9 +11,9 @@ mod text;
 
 use serde::Deserialize;
 
-pub use error::Error;
-pub(crate) use object::{object, or_default};
-pub use text::Text;
+pub use crate::json::error::Error;
+pub(crate) use crate::json::object::{object, or_default};
+pub use crate::json::text::Text;
 
 /// Reads a `T` from the whole of `text`.
 ///

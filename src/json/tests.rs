@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::*;
-use crate::pod::view::Pod;
+use crate::json::*;
+use crate::model::view::Pod;
 
 #[derive(Debug, Default, Deserialize, PartialEq)]
 #[serde(

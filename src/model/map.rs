@@ -1,0 +1,178 @@
+//! The maps of a Pod: labels, annotations, amounts of resources.
+//!
+//! Kept in the order in which they were written; what nobody here reads is not kept.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+
+use crate::json::Text;
+use crate::model::written::Given;
+use crate::names;
+
+/// A map of strings, kept in order.
+#[derive(Debug)]
+pub struct Labels<'a> {
+    entries: Vec<(Text<'a>, Text<'a>)>,
+    given: Given,
+}
+
+impl Default for Labels<'_> {
+    fn default() -> Self {
+        Self::ABSENT
+    }
+}
+
+impl Labels<'_> {
+    /// Of no entries, and not written.
+    pub const ABSENT: Self = Self {
+        entries: Vec::new(),
+        given: Given::Absent,
+    };
+
+    /// Whether the map is there at all, be it empty.
+    pub fn is_present(&self) -> bool {
+        self.given == Given::Value
+    }
+
+    /// How it was written.
+    pub fn given(&self) -> Given {
+        self.given
+    }
+
+    /// Every key with its value.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.entries.iter().map(|(key, value)| (&**key, &**value))
+    }
+
+    /// The value of `key`; the last one where a key is there twice, as in JSON.
+    pub fn get(&self, key: &str) -> Option<&str> {
+        let found = self.entries.iter().rev().find(|(k, _)| &**k == key);
+        found.map(|(_, value)| &**value)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Labels<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Those(|_| true))
+    }
+}
+
+/// Reads the entries whose key is one of those.
+struct Those(fn(&str) -> bool);
+
+impl<'de> Visitor<'de> for Those {
+    type Value = Labels<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Labels<'de>, A::Error> {
+        let Self(is_kept) = self;
+        let mut entries = Vec::new();
+        while let Some(key) = map.next_key::<Text<'de>>()? {
+            if is_kept(&key) {
+                entries.push((key, map.next_value()?));
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(Labels {
+            entries,
+            given: Given::Value,
+        })
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Labels<'de>, E> {
+        Ok(Labels {
+            entries: Vec::new(),
+            given: Given::Null,
+        })
+    }
+}
+
+/// Annotations, of which only those that this project reads are kept: others can
+/// be large (`kubectl.kubernetes.io/last-applied-configuration`).
+#[derive(Debug, Default)]
+pub struct Annotations<'a>(Labels<'a>);
+
+impl Annotations<'_> {
+    /// None, and not written.
+    pub const ABSENT: Self = Self(Labels::ABSENT);
+
+    /// The value of an annotation that this project reads.
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key)
+    }
+
+    /// Whether there are none that this project reads.
+    pub fn is_empty(&self) -> bool {
+        self.0.entries.is_empty()
+    }
+
+    /// Whether the Pod has annotations at all.
+    pub fn is_present(&self) -> bool {
+        self.0.is_present()
+    }
+
+    /// How they were written.
+    pub fn given(&self) -> Given {
+        self.0.given
+    }
+
+    /// Every annotation with this project's prefix.
+    pub fn ours(&self) -> impl Iterator<Item = (&str, &str)> {
+        let all = self.0.iter();
+        all.filter(|(key, _)| key.starts_with(names::PREFIX))
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let ours = |key: &str| {
+            key.starts_with(names::PREFIX) || key == names::APPLATIX || key == names::MIRROR_POD
+        };
+        deserializer.deserialize_any(Those(ours)).map(Self)
+    }
+}
+
+/// The keys of a map, in whatever type its values are written: an author may write an amount
+/// as a number.
+#[derive(Debug, Default)]
+pub struct Keys<'a>(Vec<Text<'a>>);
+
+impl Keys<'_> {
+    /// Whether the map has this key.
+    pub fn has(&self, key: &str) -> bool {
+        self.0.iter().any(|known| &**known == key)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Keys<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnyValues)
+    }
+}
+
+struct AnyValues;
+
+impl<'de> Visitor<'de> for AnyValues {
+    type Value = Keys<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Keys<'de>, A::Error> {
+        let mut keys = Vec::new();
+        while let Some((key, IgnoredAny)) = map.next_entry()? {
+            keys.push(key);
+        }
+        Ok(Keys(keys))
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Keys<'de>, E> {
+        Ok(Keys::default())
+    }
+}

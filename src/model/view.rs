@@ -1,0 +1,408 @@
+//! A borrowed view of a Pod: only the fields that decide, straight from JSON.
+//!
+//! Everything else is skipped while parsing and never copied, so a review costs
+//! little and a field that this view does not know is never touched. Lists and
+//! objects may be `null`, as Go reads them. Field names and types are those of
+//! `k8s.io/api/core/v1/types.go`.
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+
+use crate::json::{Text, object, or_default};
+use crate::model::map::{Annotations, Keys, Labels};
+use crate::model::place::{List, Place};
+use crate::model::written::{Listed, Verbatim, written};
+
+/// A Pod, or the template of one.
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    remote = "Self",
+    default,
+    rename_all = "camelCase",
+    bound(deserialize = "'de: 'a")
+)]
+pub struct Pod<'a> {
+    /// Its `metadata`; a template may have none.
+    metadata: Option<Metadata<'a>>,
+    /// Its `spec`.
+    #[serde(deserialize_with = "or_default")]
+    pub spec: Spec<'a>,
+}
+
+/// The part of `metadata` that decides.
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    remote = "Self",
+    default,
+    rename_all = "camelCase",
+    bound(deserialize = "'de: 'a")
+)]
+pub struct Metadata<'a> {
+    /// Empty where the API server is still to make one from `generateName`.
+    pub name: Text<'a>,
+    /// The prefix of a name to be made.
+    pub generate_name: Text<'a>,
+    /// Often empty in a Pod template; the review's own namespace counts.
+    pub namespace: Text<'a>,
+    /// The annotations that this project reads.
+    pub annotations: Annotations<'a>,
+    /// All labels.
+    pub labels: Labels<'a>,
+    /// Who made the Pod.
+    pub owner_references: Listed<OwnerReference<'a>>,
+}
+
+/// One of `metadata.ownerReferences`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    remote = "Self",
+    default,
+    rename_all = "camelCase",
+    bound(deserialize = "'de: 'a")
+)]
+pub struct OwnerReference<'a> {
+    /// The owner's kind, such as `DaemonSet`.
+    pub kind: Text<'a>,
+    /// The owner's API version.
+    pub api_version: Text<'a>,
+    /// The owner's name.
+    pub name: Text<'a>,
+    /// The owner's uid.
+    pub uid: Text<'a>,
+    /// Whether this owner manages the Pod.
+    pub controller: Option<bool>,
+}
+
+/// The part of `spec` that decides.
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    remote = "Self",
+    default,
+    rename_all = "camelCase",
+    bound(deserialize = "'de: 'a")
+)]
+pub struct Spec<'a> {
+    /// Run one after the other before [`Spec::containers`]; native sidecars stay.
+    pub init_containers: Listed<Container<'a>>,
+    /// The Pod's own containers.
+    pub containers: Listed<Container<'a>>,
+    /// Added to a running Pod for debugging.
+    pub ephemeral_containers: Listed<Container<'a>>,
+    /// The Pod's volumes.
+    pub volumes: Listed<Verbatim<'a, Volume<'a>>>,
+    /// What holds for each container that does not say otherwise.
+    #[serde(deserialize_with = "written")]
+    security_context: Option<Verbatim<'a, Option<PodSecurityContext<'a>>>>,
+    /// The node's network namespace.
+    #[serde(deserialize_with = "or_default")]
+    pub host_network: bool,
+    /// The node's process namespace.
+    #[serde(rename = "hostPID", deserialize_with = "or_default")]
+    pub host_pid: bool,
+    /// The node's IPC namespace.
+    #[serde(rename = "hostIPC", deserialize_with = "or_default")]
+    pub host_ipc: bool,
+    /// `false` puts the Pod into a user namespace.
+    pub host_users: Option<bool>,
+    /// The operating system that the author named.
+    #[serde(deserialize_with = "or_default")]
+    pub os: Os<'a>,
+    /// Labels that the node must have.
+    pub node_selector: Labels<'a>,
+    /// The service account; empty means `default`.
+    pub service_account_name: Text<'a>,
+    /// The Pod's runtime class.
+    pub runtime_class_name: Text<'a>,
+    /// `Always` (also where it is missing), `OnFailure` or `Never`.
+    pub restart_policy: Text<'a>,
+    /// Resources of the Pod as a whole.
+    #[serde(deserialize_with = "or_default")]
+    pub resources: PodResources<'a>,
+}
+
+/// `spec.os`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    remote = "Self",
+    default,
+    rename_all = "camelCase",
+    bound(deserialize = "'de: 'a")
+)]
+pub struct Os<'a> {
+    /// `linux` or `windows`.
+    pub name: Text<'a>,
+}
+
+/// `spec.resources`: which resources the Pod as a whole has a word on.
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    remote = "Self",
+    default,
+    rename_all = "camelCase",
+    bound(deserialize = "'de: 'a")
+)]
+pub struct PodResources<'a> {
+    /// Requests of the whole Pod.
+    pub requests: Keys<'a>,
+    /// Limits of the whole Pod.
+    pub limits: Keys<'a>,
+}
+
+/// One container of any of the three lists.
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    remote = "Self",
+    default,
+    rename_all = "camelCase",
+    bound(deserialize = "'de: 'a")
+)]
+pub struct Container<'a> {
+    /// Its name, unique in the Pod.
+    pub name: Text<'a>,
+    /// Its image.
+    pub image: Text<'a>,
+    /// What replaces the image's entrypoint.
+    pub command: Listed<Text<'a>>,
+    /// What replaces the image's arguments.
+    pub args: Listed<Text<'a>>,
+    /// Its environment, in order.
+    pub env: Listed<EnvVar<'a>>,
+    /// Its mounts.
+    pub volume_mounts: Listed<Verbatim<'a, VolumeMount<'a>>>,
+    /// What it may do.
+    #[serde(deserialize_with = "or_default")]
+    pub security_context: SecurityContext,
+    /// `Always` makes an init container a native sidecar.
+    pub restart_policy: Text<'a>,
+}
+
+/// One of a container's `env`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    remote = "Self",
+    default,
+    rename_all = "camelCase",
+    bound(deserialize = "'de: 'a")
+)]
+pub struct EnvVar<'a> {
+    /// The variable's name.
+    pub name: Text<'a>,
+    /// Its value; empty where [`EnvVar::value_from`] says it.
+    pub value: Text<'a>,
+    /// Where its value is from, as it was written.
+    pub value_from: Option<&'a RawValue>,
+}
+
+/// One of a container's `volumeMounts`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    remote = "Self",
+    default,
+    rename_all = "camelCase",
+    bound(deserialize = "'de: 'a")
+)]
+pub struct VolumeMount<'a> {
+    /// The volume's name.
+    pub name: Text<'a>,
+    /// Where the container sees it.
+    pub mount_path: Text<'a>,
+    /// The part of the volume that is mounted.
+    pub sub_path: Text<'a>,
+    /// The same with `$(NAME)` from the container's environment.
+    pub sub_path_expr: Text<'a>,
+    /// Whether writing is refused.
+    #[serde(deserialize_with = "or_default")]
+    pub read_only: bool,
+    /// `Disabled`, `IfPossible` or `Enabled`: whether writing below is refused too.
+    pub recursive_read_only: Text<'a>,
+    /// `None`, `HostToContainer` or `Bidirectional`.
+    pub mount_propagation: Text<'a>,
+}
+
+/// One of the Pod's volumes.
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    remote = "Self",
+    default,
+    rename_all = "camelCase",
+    bound(deserialize = "'de: 'a")
+)]
+pub struct Volume<'a> {
+    /// Its name.
+    pub name: Text<'a>,
+    /// A path of the node.
+    pub host_path: Option<HostPathSource<'a>>,
+    /// Present for an `emptyDir`.
+    pub empty_dir: Option<IgnoredAny>,
+}
+
+/// A volume's `hostPath`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    remote = "Self",
+    default,
+    rename_all = "camelCase",
+    bound(deserialize = "'de: 'a")
+)]
+pub struct HostPathSource<'a> {
+    /// The path as written.
+    pub path: Text<'a>,
+}
+
+/// The part of `spec.securityContext` that the sidecar must know.
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    remote = "Self",
+    default,
+    rename_all = "camelCase",
+    bound(deserialize = "'de: 'a")
+)]
+pub struct PodSecurityContext<'a> {
+    /// The user of every container that names none.
+    pub run_as_user: Option<i64>,
+    /// The primary group of every container that names none.
+    pub run_as_group: Option<i64>,
+    /// The group of the Pod's volumes, which every container has.
+    pub fs_group: Option<i64>,
+    /// More groups of every container.
+    pub supplemental_groups: Listed<i64>,
+    /// SELinux options, as written.
+    pub se_linux_options: Option<SeLinuxOptions<'a>>,
+    /// Present where the Pod names an AppArmor profile.
+    pub app_armor_profile: Option<IgnoredAny>,
+}
+
+/// SELinux labels of a Pod.
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    remote = "Self",
+    default,
+    rename_all = "camelCase",
+    bound(deserialize = "'de: 'a")
+)]
+pub struct SeLinuxOptions<'a> {
+    /// The multi-category label.
+    pub level: Text<'a>,
+}
+
+/// The part of a container's `securityContext` that decides.
+#[derive(Debug, Default, Deserialize)]
+#[serde(remote = "Self", default, rename_all = "camelCase")]
+pub struct SecurityContext {
+    /// The user it runs as.
+    pub run_as_user: Option<i64>,
+    /// Its primary group.
+    pub run_as_group: Option<i64>,
+}
+
+object!(
+    Pod<'a>,
+    Metadata<'a>,
+    OwnerReference<'a>,
+    Spec<'a>,
+    Os<'a>,
+    PodResources<'a>,
+    Container<'a>,
+    EnvVar<'a>,
+    VolumeMount<'a>,
+    Volume<'a>,
+    HostPathSource<'a>,
+    PodSecurityContext<'a>,
+    SeLinuxOptions<'a>,
+    SecurityContext,
+);
+
+static NO_METADATA: Metadata<'static> = Metadata {
+    name: Text::EMPTY,
+    generate_name: Text::EMPTY,
+    namespace: Text::EMPTY,
+    annotations: Annotations::ABSENT,
+    labels: Labels::ABSENT,
+    owner_references: Listed::ABSENT,
+};
+
+static NO_SECURITY: PodSecurityContext<'static> = PodSecurityContext {
+    run_as_user: None,
+    run_as_group: None,
+    fs_group: None,
+    supplemental_groups: Listed::ABSENT,
+    se_linux_options: None,
+    app_armor_profile: None,
+};
+
+impl<'a> Pod<'a> {
+    /// Its `metadata`, empty where it has none.
+    pub fn metadata(&self) -> &Metadata<'a> {
+        self.metadata.as_ref().unwrap_or(&NO_METADATA)
+    }
+
+    /// Whether it has `metadata` at all.
+    pub fn has_metadata(&self) -> bool {
+        self.metadata.is_some()
+    }
+
+    /// Its `spec.securityContext`, empty where it has none.
+    pub fn security(&self) -> &PodSecurityContext<'a> {
+        let written = self.spec.security_context.as_ref();
+        let context = written.and_then(|written| written.as_ref());
+        context.unwrap_or(&NO_SECURITY)
+    }
+
+    /// Its `spec.securityContext` as it was written, where it was, be it `null`.
+    pub fn written_security(&self) -> Option<&'a RawValue> {
+        let written = self.spec.security_context.as_ref();
+        written.map(|written| written.json)
+    }
+
+    /// Whether it has a `spec.securityContext` at all.
+    pub fn has_security(&self) -> bool {
+        let written = self.spec.security_context.as_ref();
+        written.is_some_and(|written| written.is_some())
+    }
+
+    /// The containers of one list.
+    pub fn list(&self, list: List) -> &[Container<'a>] {
+        match list {
+            List::Init => &self.spec.init_containers,
+            List::Main => &self.spec.containers,
+            List::Ephemeral => &self.spec.ephemeral_containers,
+        }
+    }
+
+    /// Every container with its place, init containers first.
+    pub fn containers(&self) -> impl Iterator<Item = (Place, &Container<'a>)> {
+        List::ALL.into_iter().flat_map(move |list| {
+            let places = self.list(list).iter().enumerate();
+            places.map(move |(index, container)| (Place { list, index }, container))
+        })
+    }
+
+    /// The container at `place`, which must be of this Pod.
+    pub fn container(&self, place: Place) -> &Container<'a> {
+        &self.list(place.list)[place.index]
+    }
+
+    /// Whether the Pod is for Windows nodes, which have no Linux sidecar.
+    pub fn is_windows(&self) -> bool {
+        let selector = &self.spec.node_selector;
+        &*self.spec.os.name == "windows"
+            || selector.get("kubernetes.io/os") == Some("windows")
+            || selector.get("beta.kubernetes.io/os") == Some("windows")
+    }
+}
+
+impl<'a> Metadata<'a> {
+    /// The owner that manages the Pod.
+    pub fn controller(&self) -> Option<&OwnerReference<'a>> {
+        let mut owners = self.owner_references.iter();
+        owners.find(|owner| owner.controller == Some(true))
+    }
+}
+
+impl<'a> Container<'a> {
+    /// The variable of that name; the last one counts, as in the kubelet.
+    pub fn env_var(&self, name: &str) -> Option<&EnvVar<'a>> {
+        self.env.iter().rev().find(|var| &*var.name == name)
+    }
+}

@@ -1,0 +1,166 @@
+//! How a part of a Pod was written, beside what it says.
+//!
+//! What a patch takes away must be given back as it was: `env: []`, `env: null` and no
+//! `env` are the same to Kubernetes and three things to the author. Kept by reference into
+//! the review's bytes, so that it costs no copy.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Deref;
+
+use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::json::from_str;
+
+/// How a list or a mapping was written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Given {
+    /// Not at all.
+    #[default]
+    Absent,
+    /// As `null`, which Go reads as an empty one.
+    Null,
+    /// As what it is, be it empty.
+    Value,
+}
+
+/// A value, and the JSON that it was read from.
+#[derive(Debug)]
+pub struct Verbatim<'a, T> {
+    /// The JSON, as it was written.
+    pub json: &'a RawValue,
+    value: T,
+}
+
+impl<T> Deref for Verbatim<'_, T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<'de: 'a, 'a, T: Deserialize<'de>> Deserialize<'de> for Verbatim<'a, T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let json = <&'de RawValue>::deserialize(deserializer)?;
+        let value = from_str(json.get()).map_err(|error| D::Error::custom(error.in_part()))?;
+        Ok(Self { json, value })
+    }
+}
+
+/// Reads a field that was written, be it as `null`.
+pub(crate) fn written<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(deserializer).map(Some)
+}
+
+/// A list, and how it was written.
+#[derive(Debug)]
+pub struct Listed<T> {
+    items: Vec<T>,
+    given: Given,
+}
+
+impl<T> Listed<T> {
+    /// Of no items, and not written.
+    pub const ABSENT: Self = Self {
+        items: Vec::new(),
+        given: Given::Absent,
+    };
+
+    /// How it was written.
+    pub fn given(&self) -> Given {
+        self.given
+    }
+}
+
+impl<T> Default for Listed<T> {
+    fn default() -> Self {
+        Self::ABSENT
+    }
+}
+
+impl<T> Deref for Listed<T> {
+    type Target = [T];
+    fn deref(&self) -> &[T] {
+        &self.items
+    }
+}
+
+impl<'l, T> IntoIterator for &'l Listed<T> {
+    type Item = &'l T;
+    type IntoIter = std::slice::Iter<'l, T>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.items.iter()
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Listed<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ListOrNull(PhantomData))
+    }
+}
+
+struct ListOrNull<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ListOrNull<T> {
+    type Value = Listed<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Listed<T>, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = list.next_element()? {
+            items.push(item);
+        }
+        Ok(Listed {
+            items,
+            given: Given::Value,
+        })
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Listed<T>, E> {
+        Ok(Listed {
+            items: Vec::new(),
+            given: Given::Null,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[derive(Default, serde::Deserialize)]
+    #[serde(default)]
+    struct Holder<'a> {
+        #[serde(borrow)]
+        list: Listed<Verbatim<'a, i64>>,
+    }
+
+    #[test]
+    fn absent_null_and_empty_are_three_things() {
+        for (json, given) in [
+            ("{}", Given::Absent),
+            (r#"{"list":null}"#, Given::Null),
+            (r#"{"list":[]}"#, Given::Value),
+        ] {
+            let holder: Holder<'_> = from_str(json).unwrap();
+            assert_eq!(holder.list.given(), given, "{json}");
+            assert!(holder.list.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_value_keeps_the_text_it_was_read_from() {
+        let holder: Holder<'_> = from_str(r#"{"list":[1, 7]}"#).unwrap();
+        assert_eq!(*holder.list[1], 7);
+        assert_eq!(holder.list[1].json.get(), "7");
+    }
+}
