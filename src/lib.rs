@@ -1,33 +1,34 @@
-//! `dind-injector` gives each Pod that needs Docker a Docker daemon of its own, in place
-//! of the node's.
+//! `dind-injector` gives every Pod that needs Docker its own Docker daemon, in place of the
+//! node's.
 //!
-//! A review runs one way through the program: decode (`admission`), detect (`pod`),
-//! decide (`policy`), plan and patch (`sidecar`), respond (`admission`). These
-//! rooms are pure; everything that touches a network, a file or a clock depends on them.
+//! An admission review runs one way through the program, and the folders are named for the
+//! stages: [`decode`], [`detect`], [`decide`], [`plan`], [`patch`], [`respond`], over one shared
+//! [`model`]. [`review`] is the only place that calls them in order. Everything from decode to
+//! respond is pure; what touches a network, a file or a clock ([`server`], [`tls`], [`cluster`],
+//! [`telemetry`], [`cli`]) stands around it and depends inward.
 
-pub mod admission;
 mod calendar;
-pub mod certs;
 pub mod cli;
 pub mod cluster;
 pub mod convert;
-pub mod engine;
+pub mod decide;
+pub mod decode;
+pub mod detect;
 pub mod explain;
 pub mod json;
-pub mod logs;
 pub mod manifest;
-pub mod metrics;
+pub mod model;
 pub mod names;
-pub mod offline;
-pub mod pod;
-pub mod policy;
-mod queue;
+pub mod patch;
+pub mod plan;
+pub mod policy_file;
 pub mod reload;
-pub mod report;
+pub mod render;
 pub mod reporter;
+pub mod respond;
+pub mod review;
 pub mod scan;
 pub mod server;
-pub mod sidecar;
-pub mod trace;
+pub mod telemetry;
+pub mod tls;
 pub mod uninject;
-pub mod webhook;
