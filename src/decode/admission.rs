@@ -9,8 +9,8 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use super::prefilter::may_concern;
 use crate::decide::decision::Scope;
-use crate::detect::prefilter::may_concern;
 use crate::json;
 use crate::json::{Text, object, or_default};
 use crate::model::view::{Metadata, Pod};

@@ -7,4 +7,3 @@ pub mod docker_host;
 pub mod installed;
 pub mod mounts;
 pub mod own_daemon;
-pub mod prefilter;
