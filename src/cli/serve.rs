@@ -76,7 +76,7 @@ pub fn run(args: ServeArgs, out: &mut dyn Write) -> Result<Exit, ServeError> {
         logs,
         trace,
     } = args;
-    let logging = logs.start()?;
+    let logging = logs.start();
     let ended = runtime::run(serve(server, beside, logging.filter, trace, out))??;
     Ok(exit(ended))
 }

@@ -80,7 +80,7 @@ impl WatchArgs {
             diffs,
             logs,
         } = self;
-        let logging = logs.start().map_err(ServeError::from)?;
+        let logging = logs.start();
         let settings = Settings {
             namespaces,
             interval,
