@@ -17,9 +17,9 @@ use tracing_subscriber::layer::{Layer, SubscriberExt as _};
 use tracing_subscriber::reload::{self, Handle};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use crate::logs::{Lines, panic_text};
-use crate::metrics::{FollowedFile, Metrics};
 use crate::reload::{Followed, ReloadError, Source};
+use crate::telemetry::logs::{Lines, panic_text};
+use crate::telemetry::metrics::{FollowedFile, Metrics};
 
 /// The flags of logging.
 #[derive(Debug, Args)]

@@ -1,0 +1,51 @@
+//! The name that somebody most likely meant.
+
+use strsim::osa_distance;
+
+/// The nearest of `known` to `written`, if one is near enough to be meant.
+///
+/// Case, `-` and `_` do not count; else one letter in three may be missing, added, changed or swapped with its neighbor.
+pub(crate) fn nearest<'k>(
+    written: &str,
+    known: impl IntoIterator<Item = &'k str>,
+) -> Option<&'k str> {
+    let written = folded(written);
+    let most = written.chars().count().div_ceil(3).min(4);
+    known
+        .into_iter()
+        .map(|name| (osa_distance(&written, &folded(name)), name))
+        .filter(|(slips, _)| *slips <= most)
+        .min_by_key(|(slips, _)| *slips)
+        .map(|(_, name)| name)
+}
+
+/// At most as many letters as any field name has, so that a hostile one costs little.
+fn folded(name: &str) -> String {
+    name.chars()
+        .filter(|c| !matches!(c, '-' | '_'))
+        .flat_map(char::to_lowercase)
+        .take(64)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_what_was_meant_and_nothing_else() {
+        let known = ["hostSockets", "nodeAgents", "ancestors", "match"];
+        for (written, meant) in [
+            ("hostSocket", Some("hostSockets")),
+            ("host-sockets", Some("hostSockets")),
+            ("hsotSockets", Some("hostSockets")),
+            ("HOSTSOCKETS", Some("hostSockets")),
+            ("matches", Some("match")),
+            ("nodeAgent", Some("nodeAgents")),
+            ("image", None),
+            ("x", None),
+        ] {
+            assert_eq!(nearest(written, known), meant, "{written}");
+        }
+    }
+}
