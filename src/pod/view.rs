@@ -5,7 +5,7 @@
 //! objects may be `null`, as Go reads them. Field names and types are those of
 //! `k8s.io/api/core/v1/types.go`.
 
-use super::map::{Annotations, Keys, Labels};
+use super::map::{Amounts, Annotations, Labels};
 use super::place::{List, Place};
 use super::written::{Later, Listed};
 use crate::json::{Error, Raw, Skipped, Step, Text, Verbatim, Word, fields};
@@ -137,13 +137,13 @@ fields!(Os<'a> {
     "name" => name,
 });
 
-/// `spec.resources`: which resources the Pod as a whole has a word on.
+/// `spec.resources`: what the Pod as a whole requests and is held to.
 #[derive(Debug, Default)]
 pub struct PodResources<'a> {
     /// Requests of the whole Pod.
-    pub requests: Keys<'a>,
+    pub requests: Amounts<'a>,
     /// Limits of the whole Pod.
-    pub limits: Keys<'a>,
+    pub limits: Amounts<'a>,
 }
 
 fields!(PodResources<'a> {
