@@ -462,8 +462,8 @@ async fn the_program_serves_page_health_and_metrics_and_ends_on_sigterm() {
     assert_eq!(status, 404);
     assert_eq!(text, "there is /, /livez, /readyz and /metrics\n");
 
-    let pid = process.child.id().to_string();
-    assert!(Command::new("kill").arg(pid).status().unwrap().success());
+    let pid = rustix::process::Pid::from_child(&process.child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     let ended = tokio::task::spawn_blocking(move || process.child.wait().unwrap().code());
     assert_eq!(ended.await.unwrap(), Some(0));
 }

@@ -1,9 +1,9 @@
 //! An end that loses no review.
 
-use std::process::Command;
 use std::time::Duration;
 
 use dind_injector::server::{Ended, Grace, ServerArgs, Shutdown};
+use rustix::process::{Signal, getpid, kill_process};
 use tokio::net::TcpStream;
 
 use crate::support::*;
@@ -190,7 +190,7 @@ async fn the_first_signal_is_graceful_and_the_second_is_not() {
     let server = bound_with(grace(NEVER, NEVER)).await;
     let admin = server.admin_address();
     let ended = tokio::spawn(server.serve(Echo, shutdown));
-    signal("TERM");
+    signal(Signal::TERM);
     within(async {
         loop {
             let mut client = Client::over(TcpStream::connect(admin).await.unwrap()).await;
@@ -205,17 +205,11 @@ async fn the_first_signal_is_graceful_and_the_second_is_not() {
     })
     .await;
     assert!(!ended.is_finished());
-    signal("INT");
+    signal(Signal::INT);
     assert_eq!(within(ended).await.unwrap(), Ended::AtOnce);
 }
 
-fn signal(name: &str) {
-    let kill = format!("kill -{name} {}", std::process::id());
-    assert!(
-        Command::new("sh")
-            .args(["-c", &kill])
-            .status()
-            .unwrap()
-            .success()
-    );
+/// To this process.
+fn signal(signal: Signal) {
+    kill_process(getpid(), signal).unwrap();
 }
