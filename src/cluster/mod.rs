@@ -11,6 +11,7 @@ mod configuration;
 mod events;
 mod limit;
 mod namespaces;
+mod object_name;
 mod pace;
 mod secret;
 mod version;
