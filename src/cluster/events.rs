@@ -17,14 +17,15 @@ use kube::core::ObjectMeta;
 use kube::{Api, Client};
 use tokio::sync::mpsc::Receiver;
 
-use super::client::describe;
-use super::limit::Limit;
-use super::namespaces::KnownNamespaces;
-use super::object_name::{is_api_version, is_kind, is_label, is_subdomain};
-use crate::admission::reviewer::{Namespaces as _, Owner, Record};
-use crate::metrics::{EventResult, Metrics};
+use crate::cluster::client::describe;
+use crate::cluster::limit::Limit;
+use crate::cluster::namespaces::KnownNamespaces;
+use crate::cluster::object_name::{is_api_version, is_kind, is_label, is_subdomain};
 use crate::names::event;
-use crate::queue::{self, Offers, beginning};
+use crate::review::pod::{Namespaces as _, Owner, Record};
+use crate::telemetry::metrics::{EventResult, Metrics};
+use crate::telemetry::queue;
+use crate::telemetry::queue::{Offers, beginning};
 
 /// Events that wait to be written.
 const QUEUE: usize = 256;

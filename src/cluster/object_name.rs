@@ -10,23 +10,23 @@ const LONGEST_LABEL: usize = 63;
 const LONGEST_SUBDOMAIN: usize = 253;
 
 /// Whether it is a DNS-1123 label, as names of namespaces and containers are.
-pub(super) fn is_label(text: &str) -> bool {
+pub(crate) fn is_label(text: &str) -> bool {
     text.len() <= LONGEST_LABEL && is_part(text)
 }
 
 /// Whether it is a DNS-1123 subdomain, as names of workloads are.
-pub(super) fn is_subdomain(text: &str) -> bool {
+pub(crate) fn is_subdomain(text: &str) -> bool {
     text.len() <= LONGEST_SUBDOMAIN && text.split('.').all(is_part)
 }
 
 /// Whether it is the kind of an object: a DNS-1035 label but for its case.
-pub(super) fn is_kind(text: &str) -> bool {
+pub(crate) fn is_kind(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_alphabetic())
         && is_label(&text.to_ascii_lowercase())
 }
 
 /// Whether it is `version`, or `group/version`.
-pub(super) fn is_api_version(text: &str) -> bool {
+pub(crate) fn is_api_version(text: &str) -> bool {
     match text.split_once('/') {
         Some((group, version)) => is_subdomain(group) && is_label(version),
         None => is_label(text),
