@@ -28,7 +28,7 @@ pub fn write<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) -> Result<(), 
 /// `value` as a text.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn to_text<T: Serialize + ?Sized>(value: &T) -> Result<String, Error> {
     let mut out = Vec::with_capacity(256);
     write(&mut out, value)?;
