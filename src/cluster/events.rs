@@ -19,7 +19,7 @@ use tokio::sync::mpsc::Receiver;
 use crate::cluster::client::describe;
 use crate::cluster::limit::Limit;
 use crate::names::event;
-use crate::review::pod::{Owner, Record};
+use crate::respond::record::{Owner, Record};
 use crate::telemetry::metrics::{EventResult, Metrics};
 use crate::telemetry::queue;
 use crate::telemetry::queue::{LONGEST_NAME, Offers, beginning};

@@ -7,8 +7,8 @@ use std::sync::LazyLock;
 
 use base64_simd::STANDARD;
 
+use crate::model::start::start_command_json;
 use crate::patch::Patch;
-use crate::plan::container::start_command_json;
 
 /// Bytes that are encoded together.
 const GROUP: usize = 3;

@@ -5,6 +5,7 @@
 //! Source: `k8s.io/apiserver/pkg/admission/plugin/webhook/request/admissionreview.go`.
 
 pub mod encoded;
+pub mod record;
 
 use serde::Serialize;
 

@@ -7,9 +7,10 @@ use crate::detect::mounts::Reach;
 use crate::json::Blank;
 use crate::model::path::CleanPath;
 use crate::model::place::Place;
+use crate::model::sidecar_mode::SidecarMode;
 use crate::names;
 use crate::plan::container::{
-    EnvEntry, Lifecycle, Mount, Probe, ResourceRequirements, Sidecar, SidecarMode, SidecarSecurity,
+    EnvEntry, Lifecycle, Mount, Probe, ResourceRequirements, Sidecar, SidecarSecurity,
 };
 use crate::plan::flags;
 use crate::plan::group::SocketGroup;
