@@ -4,56 +4,17 @@
 //! order in which people write them.
 
 use std::borrow::Cow;
-use std::sync::OnceLock;
 
 use serde::Serialize;
-use serde::ser::{Error as _, Serializer};
 use serde_json::Value;
-use serde_json::value::{RawValue, to_raw_value};
 
 use crate::json::Raw;
 use crate::model::map::Resource;
 use crate::model::view::{Pod, PodResources};
-use crate::names;
 
 use crate::model::profile::{Bounds, Profile, Resources};
 use crate::model::quantity::Quantity;
-
-/// The script that starts the daemon, the same in every Pod.
-pub const START_SCRIPT: &str = include_str!("start.sh");
-
-/// The sidecar's `command`: the script, and nothing that differs from Pod to Pod.
-pub fn start_command() -> [&'static str; 4] {
-    ["/bin/sh", "-c", START_SCRIPT, names::SCRIPT_NAME]
-}
-
-/// [`start_command`] in a patch. It is by far the largest part of one, so its escapes are made once.
-#[derive(Clone, Copy, Debug)]
-pub struct StartCommand;
-
-impl Serialize for StartCommand {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        static JSON: OnceLock<Box<RawValue>> = OnceLock::new();
-        let json = match JSON.get() {
-            Some(json) => json,
-            None => {
-                let json = to_raw_value(&start_command()).map_err(S::Error::custom)?;
-                JSON.get_or_init(|| json)
-            }
-        };
-        json.serialize(serializer)
-    }
-}
-
-/// Whether the sidecar is one that the kubelet starts before all others and stops after.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SidecarMode {
-    /// An init container with `restartPolicy: Always` (Kubernetes 1.29 and newer).
-    #[default]
-    Native,
-    /// The first of `containers`, with a `postStart` hook that waits for the daemon.
-    Container,
-}
+use crate::model::start::StartCommand;
 
 /// The sidecar.
 #[derive(Debug, Serialize)]

@@ -10,8 +10,10 @@ use arc_swap::ArcSwap;
 use crate::cluster::EventQueue;
 use crate::decide::Policy;
 use crate::decide::reason::Reason;
+use crate::model::namespaces::Namespaces;
 use crate::names::span;
-use crate::review::pod::{Failure, Namespaces, Record, Reviewed, review};
+use crate::respond::record::Record;
+use crate::review::pod::{Failure, Reviewed, review};
 use crate::review::workload::warn;
 use crate::server::{Handler, Reply, Route, StatusCode};
 use crate::telemetry::metrics::{Metrics, ReviewLabels};
@@ -182,7 +184,7 @@ mod tests {
 
     use super::*;
     use crate::decode::creation::{From, creation};
-    use crate::review::pod::NoNamespaces;
+    use crate::model::namespaces::NoNamespaces;
 
     #[derive(Clone, Default)]
     struct Levels(Arc<Mutex<Vec<Level>>>);

@@ -6,10 +6,11 @@ use crate::detect::installed::Installed;
 use crate::detect::mounts::Reach;
 use crate::model::path::CleanPath;
 use crate::model::place::Place;
+use crate::model::sidecar_mode::SidecarMode;
+use crate::model::start::StartCommand;
 use crate::names;
 use crate::plan::container::{
-    EnvEntry, Lifecycle, Mount, Probe, ResourceRequirements, Sidecar, SidecarMode, SidecarSecurity,
-    StartCommand,
+    EnvEntry, Lifecycle, Mount, Probe, ResourceRequirements, Sidecar, SidecarSecurity,
 };
 use crate::plan::flags;
 use crate::plan::ground::named_paths;
