@@ -3,8 +3,8 @@
 #![no_main]
 
 use dind_injector::decode::admission::{Object, PodReview, decode};
+use dind_injector::model::namespaces::NoNamespaces;
 use dind_injector::model::place::List;
-use dind_injector::review::pod::NoNamespaces;
 use dind_injector::review::workload::warn;
 use dind_injector::decide::Policy;
 use libfuzzer_sys::fuzz_target;

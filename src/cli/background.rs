@@ -17,13 +17,13 @@ use crate::cluster::{
     watch_namespaces,
 };
 use crate::decide::Policy;
+use crate::model::namespaces::{Namespaces, NoNamespaces};
+use crate::model::sidecar_mode::SidecarMode;
 use crate::names::PROGRAM;
-use crate::plan::container::SidecarMode;
 use crate::policy_file::{Config, SidecarChoice};
 use crate::reload::{Followed, Source};
-use crate::review::pod::{Namespaces, NoNamespaces};
-use crate::server::Readiness;
 use crate::telemetry::metrics::{FollowedFile, Metrics};
+use crate::telemetry::readiness::Readiness;
 use crate::tls::{CertArgs, CertStore, Opened};
 
 use crate::cli::policy::PolicyArgs;
@@ -138,14 +138,16 @@ impl BesideArgs {
                 tasks,
             });
         };
+        let timing = Timing::default();
+        let (namespaces, watch) =
+            watch_namespaces(client.clone(), Arc::clone(metrics), readiness, timing);
+        tasks.spawn("the watch of namespaces", watch.run());
         let events = events.events.then(|| {
-            let (queue, writer) = open_events(client.clone(), instance(), Arc::clone(metrics));
+            let known = namespaces.clone();
+            let (queue, writer) = open_events(client, instance(), known, Arc::clone(metrics));
             tasks.spawn("Events", writer.run());
             queue
         });
-        let timing = Timing::default();
-        let (namespaces, watch) = watch_namespaces(client, Arc::clone(metrics), readiness, timing);
-        tasks.spawn("the watch of namespaces", watch.run());
         Ok(Beside {
             certs,
             ca_pem,
@@ -228,7 +230,7 @@ pub(super) async fn in_force(
 async fn ask_mode(
     client: &Client,
     config: &ArcSwap<Config>,
-    check: &crate::server::Check,
+    check: &crate::telemetry::readiness::Check,
 ) -> SidecarMode {
     loop {
         match (server_version(client).await, config.load().sidecar_mode()) {

@@ -9,10 +9,10 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::prefilter::may_concern;
-use crate::decide::decision::Scope;
+use crate::decode::prefilter::may_concern;
 use crate::json;
 use crate::json::{Text, object, or_default};
+use crate::model::scope::Scope;
 use crate::model::view::{Metadata, Pod};
 
 /// The longest uid that is taken, in bytes.

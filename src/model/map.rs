@@ -2,12 +2,15 @@
 //!
 //! Kept in the order in which they were written; what nobody here reads is not kept.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
 
-use crate::json::Text;
-use crate::model::written::Given;
+use crate::json::{Text, object};
+use crate::model::written::{Given, written};
 use crate::names;
 
 /// A map of strings, kept in order.
@@ -137,42 +140,49 @@ impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
     }
 }
 
-/// The keys of a map, in whatever type its values are written: an author may write an amount
-/// as a number.
-#[derive(Debug, Default)]
-pub struct Keys<'a>(Vec<Text<'a>>);
-
-impl Keys<'_> {
-    /// Whether the map has this key.
-    pub fn has(&self, key: &str) -> bool {
-        self.0.iter().any(|known| &**known == key)
-    }
+/// CPU and memory of a map of amounts, in whatever type they are written: an author may write an
+/// amount as a number.
+#[derive(Debug, Default, Deserialize)]
+#[serde(remote = "Self", default, bound(deserialize = "'de: 'a"))]
+pub struct Amounts<'a> {
+    #[serde(deserialize_with = "written")]
+    cpu: Option<&'a RawValue>,
+    #[serde(deserialize_with = "written")]
+    memory: Option<&'a RawValue>,
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Keys<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(AnyValues)
-    }
+object!(Amounts<'a>);
+
+/// What an amount is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resource {
+    /// `cpu`.
+    Cpu,
+    /// `memory`.
+    Memory,
 }
 
-struct AnyValues;
-
-impl<'de> Visitor<'de> for AnyValues {
-    type Value = Keys<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Keys<'de>, A::Error> {
-        let mut keys = Vec::new();
-        while let Some((key, IgnoredAny)) = map.next_entry()? {
-            keys.push(key);
+impl Amounts<'_> {
+    fn of(&self, resource: Resource) -> Option<&RawValue> {
+        match resource {
+            Resource::Cpu => self.cpu,
+            Resource::Memory => self.memory,
         }
-        Ok(Keys(keys))
     }
 
-    fn visit_unit<E: Error>(self) -> Result<Keys<'de>, E> {
-        Ok(Keys::default())
+    /// Whether the map has an amount of it.
+    pub fn has(&self, resource: Resource) -> bool {
+        self.of(resource).is_some()
+    }
+
+    /// The amount as text; none where there is none, or what is there is neither a string nor a
+    /// number.
+    pub fn get(&self, resource: Resource) -> Option<Cow<'_, str>> {
+        let written = self.of(resource)?.get().trim();
+        match written.bytes().next()? {
+            b'"' => serde_json::from_str(written).ok().map(Cow::Owned),
+            b'0'..=b'9' | b'-' => Some(Cow::Borrowed(written)),
+            _ => None,
+        }
     }
 }

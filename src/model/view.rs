@@ -10,7 +10,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use crate::json::{Text, object, or_default};
-use crate::model::map::{Annotations, Keys, Labels};
+use crate::model::map::{Amounts, Annotations, Labels};
 use crate::model::place::{List, Place};
 use crate::model::written::{Listed, Verbatim, written};
 
@@ -134,19 +134,16 @@ pub struct Os<'a> {
     pub name: Text<'a>,
 }
 
-/// `spec.resources`: which resources the Pod as a whole has a word on.
+/// `spec.resources`: what the Pod as a whole requests and is held to.
 #[derive(Debug, Default, Deserialize)]
-#[serde(
-    remote = "Self",
-    default,
-    rename_all = "camelCase",
-    bound(deserialize = "'de: 'a")
-)]
+#[serde(remote = "Self", default, bound(deserialize = "'de: 'a"))]
 pub struct PodResources<'a> {
     /// Requests of the whole Pod.
-    pub requests: Keys<'a>,
+    #[serde(deserialize_with = "or_default")]
+    pub requests: Amounts<'a>,
     /// Limits of the whole Pod.
-    pub limits: Keys<'a>,
+    #[serde(deserialize_with = "or_default")]
+    pub limits: Amounts<'a>,
 }
 
 /// One container of any of the three lists.

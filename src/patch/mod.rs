@@ -4,6 +4,7 @@
 //! only what must change, and none replaces a list. Places that later operations name are
 //! never moved by earlier ones: edits first, then volumes, the sidecar last.
 
+use crate::model::pointer::token;
 use std::fmt::{self, Display};
 
 use serde::Serialize;
@@ -12,7 +13,7 @@ use serde_json::json;
 use crate::model::place::{List, Place};
 use crate::model::view::Pod;
 
-use crate::plan::container::SidecarMode;
+use crate::model::sidecar_mode::SidecarMode;
 use crate::plan::pod::{ContainerEdit, Plan};
 use crate::plan::volume::Volume;
 
@@ -169,11 +170,6 @@ impl Display for AtMount {
         let Self(container, index) = self;
         write!(f, "{container}/volumeMounts/{index}")
     }
-}
-
-/// A key as one token of a JSON Pointer (RFC 6901, section 3).
-pub(crate) fn token(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
 }
 
 /// The bytes that most patches with a sidecar take; six of the KiB are the start command.

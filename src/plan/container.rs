@@ -4,54 +4,18 @@
 //! order in which people write them.
 
 use std::borrow::Cow;
-use std::sync::OnceLock;
 
 use serde::Serialize;
-use serde::ser::{Error as _, Serializer};
 use serde_json::Value;
-use serde_json::value::{RawValue, to_raw_value};
 
-use crate::model::view::Pod;
-use crate::names;
+use serde_json::value::RawValue;
 
-use crate::model::profile::{Profile, Resources};
+use crate::model::map::Resource;
+use crate::model::view::{Pod, PodResources};
+
+use crate::model::profile::{Bounds, Profile, Resources};
 use crate::model::quantity::Quantity;
-
-/// The script that starts the daemon, the same in every Pod.
-pub const START_SCRIPT: &str = include_str!("start.sh");
-
-/// The sidecar's `command`: the script, and nothing that differs from Pod to Pod.
-pub fn start_command() -> [&'static str; 4] {
-    ["/bin/sh", "-c", START_SCRIPT, names::SCRIPT_NAME]
-}
-
-/// [`start_command`] in a patch. It is by far the largest part of one, so its escapes are made once.
-#[derive(Clone, Copy, Debug)]
-pub struct StartCommand;
-
-impl Serialize for StartCommand {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        static JSON: OnceLock<Box<RawValue>> = OnceLock::new();
-        let json = match JSON.get() {
-            Some(json) => json,
-            None => {
-                let json = to_raw_value(&start_command()).map_err(S::Error::custom)?;
-                JSON.get_or_init(|| json)
-            }
-        };
-        json.serialize(serializer)
-    }
-}
-
-/// Whether the sidecar is one that the kubelet starts before all others and stops after.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SidecarMode {
-    /// An init container with `restartPolicy: Always` (Kubernetes 1.29 and newer).
-    #[default]
-    Native,
-    /// The first of `containers`, with a `postStart` hook that waits for the daemon.
-    Container,
-}
+use crate::model::start::StartCommand;
 
 /// The sidecar.
 #[derive(Debug, Serialize)]
@@ -245,11 +209,11 @@ pub struct ResourceRequirements<'a> {
 #[derive(Debug, Default, Serialize)]
 struct Amounts<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    cpu: Option<&'a Quantity>,
+    cpu: Option<Cow<'a, Quantity>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    memory: Option<&'a Quantity>,
+    memory: Option<Cow<'a, Quantity>>,
     #[serde(rename = "ephemeral-storage", skip_serializing_if = "Option::is_none")]
-    ephemeral_storage: Option<&'a Quantity>,
+    ephemeral_storage: Option<Cow<'a, Quantity>>,
 }
 
 impl Amounts<'_> {
@@ -259,22 +223,30 @@ impl Amounts<'_> {
 }
 
 impl<'a> ResourceRequirements<'a> {
-    /// `resources`, but for what the Pod as a whole has a word on: a container's amounts
-    /// must fit into the Pod's, and inside the Pod the daemon is held to them anyway.
+    /// `resources`, made to fit into what the Pod as a whole is given.
+    ///
+    /// A container's own limit holds whatever the Pod's is, so the sidecar always has the
+    /// profile's. The Pod's author can only lower it: no container may have a limit above the
+    /// Pod's, and all of them together may request what the Pod does. What the Pod requests was
+    /// counted without the sidecar, which therefore requests nothing of it, and says so, since a
+    /// request that is missing is the limit.
+    /// Source: `kubernetes/pkg/apis/core/validation/validation.go`, `validatePodResourceConsistency`;
+    /// `kubernetes/pkg/apis/core/v1/defaults.go`, `SetDefaults_Pod`.
     pub fn new(resources: &'a Resources, pod: &Pod<'_>) -> Self {
         let whole = &pod.spec.resources;
-        let free = |name: &str| !whole.requests.has(name) && !whole.limits.has(name);
-        let (cpu, memory) = (free("cpu"), free("memory"));
+        let (cpu_request, cpu) = fitting(&resources.cpu, whole, Resource::Cpu);
+        let (memory_request, memory) = fitting(&resources.memory, whole, Resource::Memory);
+        let disk = &resources.ephemeral_storage;
         Self {
             requests: Amounts {
-                cpu: resources.cpu.request().filter(|_| cpu),
-                memory: resources.memory.request().filter(|_| memory),
-                ephemeral_storage: resources.ephemeral_storage.request(),
+                cpu: cpu_request,
+                memory: memory_request,
+                ephemeral_storage: disk.request().map(Cow::Borrowed),
             },
             limits: Amounts {
-                cpu: resources.cpu.limit().filter(|_| cpu),
-                memory: resources.memory.limit().filter(|_| memory),
-                ephemeral_storage: resources.ephemeral_storage.limit(),
+                cpu,
+                memory,
+                ephemeral_storage: disk.limit().map(Cow::Borrowed),
             },
         }
     }
@@ -282,6 +254,26 @@ impl<'a> ResourceRequirements<'a> {
     fn is_empty(&self) -> bool {
         self.requests.is_empty() && self.limits.is_empty()
     }
+}
+
+/// The request and the limit of a container in a Pod with `whole`.
+fn fitting<'a>(
+    bounds: &'a Bounds,
+    whole: &PodResources<'_>,
+    resource: Resource,
+) -> (Option<Cow<'a, Quantity>>, Option<Cow<'a, Quantity>>) {
+    let most = whole.limits.get(resource);
+    let most = most.and_then(|most| most.parse::<Quantity>().ok());
+    let limit = match (bounds.limit(), most) {
+        // To the kubelet, 0 is no limit at all.
+        (Some(own), Some(most)) if most < *own && !most.is_zero() => Some(Cow::Owned(most)),
+        (own, _) => own.map(Cow::Borrowed),
+    };
+    let request = match whole.requests.has(resource) || whole.limits.has(resource) {
+        true => limit.as_ref().map(|_| Cow::Owned(Quantity::zero())),
+        false => bounds.request().map(Cow::Borrowed),
+    };
+    (request, limit)
 }
 
 /// The sidecar's `securityContext`.

@@ -8,15 +8,16 @@ pub mod pod;
 pub mod workload;
 
 use crate::decide::Policy;
-use crate::decide::decision::{Decision, Scope, Verdict, decide};
+use crate::decide::decision::{Decision, Verdict, decide};
 use crate::decide::denial::Denial;
 use crate::decide::evaluator::Judgment;
 use crate::decide::reason::Reason;
-use crate::decide::subject::Subject;
 use crate::detect::candidates::Near;
 use crate::detect::installed::installed;
 use crate::detect::mounts::{Finding, detect};
 use crate::model::notice::Notice;
+use crate::model::scope::Scope;
+use crate::model::subject::Subject;
 use crate::model::view::Pod;
 use crate::patch::{Patch, patch};
 use crate::plan::pod::plan;

@@ -7,12 +7,12 @@
 use serde_json::{Map, Value};
 
 use crate::decide::Policy;
-use crate::decide::decision::Scope;
-use crate::decide::subject::{
-    CONTROLLER_GROUPS, NamespaceLabels, Requester, Subject, controller_of,
-};
 use crate::json::{Text, from_str};
 use crate::manifest::{Operation, OperationError, PodRef, ShapeError, operations};
+use crate::model::scope::Scope;
+use crate::model::subject::{
+    CONTROLLER_GROUPS, NamespaceLabels, Requester, Subject, controller_of,
+};
 use crate::model::view::Pod;
 use crate::review;
 use crate::review::{Action, Outcome, PassError};

@@ -6,12 +6,14 @@ use crate::detect::installed::Installed;
 use crate::detect::mounts::Reach;
 use crate::model::path::CleanPath;
 use crate::model::place::Place;
+use crate::model::sidecar_mode::SidecarMode;
+use crate::model::start::StartCommand;
 use crate::names;
 use crate::plan::container::{
-    EnvEntry, Lifecycle, Mount, Probe, ResourceRequirements, Sidecar, SidecarMode, SidecarSecurity,
-    StartCommand,
+    EnvEntry, Lifecycle, Mount, Probe, ResourceRequirements, Sidecar, SidecarSecurity,
 };
 use crate::plan::flags;
+use crate::plan::ground::named_paths;
 use crate::plan::group::SocketGroup;
 use crate::plan::mirror::{Mirror, MirrorBuilder, Treat};
 
@@ -54,7 +56,14 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
             CleanPath::new(names::STORAGE_DIR),
             CleanPath::new(flags::storage_dir(self.order.profile)),
         ];
-        let protected = protected.into_iter().chain(own().filter(|at| !is_tmp(at)));
+        let profile = self.order.profile;
+        let flags = profile.daemon_flags.iter();
+        let values = profile.env.iter().map(|(_, value)| value);
+        let named = flags.chain(values).flat_map(|text| named_paths(text));
+        let protected = protected
+            .into_iter()
+            .chain(own().filter(|at| !is_tmp(at)))
+            .chain(named);
         let mut builder = MirrorBuilder::new(self.pod, protected);
         own().filter(is_tmp).for_each(|at| builder.take(at));
         if let Some(installed) = self.installed {

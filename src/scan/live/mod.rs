@@ -20,7 +20,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::cluster::describe;
-use crate::decide::subject::NamespaceLabels;
+use crate::model::subject::NamespaceLabels;
 
 use crate::scan::finding::Verdict;
 use crate::scan::judge::Court;

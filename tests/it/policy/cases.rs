@@ -7,15 +7,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use dind_injector::decide::Policy;
-use dind_injector::decide::decision::Scope;
 use dind_injector::decide::reason::Reason;
-use dind_injector::decide::subject::{NamespaceLabels, Requester, Subject};
 use dind_injector::manifest;
+use dind_injector::model::namespaces::Namespaces;
+use dind_injector::model::scope::Scope;
+use dind_injector::model::subject::{NamespaceLabels, Requester, Subject};
 use dind_injector::model::view::Pod;
 use dind_injector::policy_file::Config;
 use dind_injector::review;
 use dind_injector::review::Action;
-use dind_injector::review::pod::{Namespaces, review};
+use dind_injector::review::pod::review;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use axum::body::Bytes;
 use dind_injector::decide::Policy;
-use dind_injector::review::pod::NoNamespaces;
+use dind_injector::model::namespaces::NoNamespaces;
 use dind_injector::server::webhook::Webhook;
 use dind_injector::telemetry::metrics::Metrics;
 use dind_injector::telemetry::traces::{Exporter, Tracer, open};
@@ -29,6 +29,7 @@ const PARENT: &str = "00f067aa0ba902b7";
 async fn collector() -> (SocketAddr, mpsc::UnboundedReceiver<(String, Value)>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
+    #[expect(clippy::disallowed_methods, reason = "holds what one test sends")]
     let (sender, received) = mpsc::unbounded_channel();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
