@@ -18,6 +18,7 @@ pub mod subject;
 mod suggest;
 pub mod wish;
 
+use crate::pod::detect::Watch;
 use crate::pod::sockets::Sockets;
 use crate::sidecar::container::SidecarMode;
 
@@ -34,4 +35,15 @@ pub struct Policy {
     pub sockets: Sockets,
     /// How the cluster runs sidecars.
     pub sidecar_mode: SidecarMode,
+}
+
+impl Policy {
+    /// Which mounts are to be looked for: those on which a rule may have a word.
+    pub fn watch(&self) -> Watch {
+        let mut rules = self.rules.iter().chain([&self.otherwise]);
+        match rules.all(|rule| rule.host_paths == rule::Restriction::Allow) {
+            true => Watch::Runtimes,
+            false => Watch::EveryHostPath,
+        }
+    }
 }

@@ -19,7 +19,7 @@ use crate::pod::view::{Container, Pod};
 use crate::policy::Policy;
 use crate::policy::decide::Scope;
 use crate::policy::denial::Denial;
-use crate::policy::judge::{Matter, Ruling};
+use crate::policy::judge::{Judgment, Matter, Ruling};
 use crate::policy::named::Named as _;
 use crate::policy::subject::Subject;
 use crate::sidecar::notice::Notice;
@@ -97,6 +97,7 @@ impl Hearing<'_, '_, '_> {
         let mut findings: Vec<Finding> = ways
             .iter()
             .enumerate()
+            .filter(|(index, way)| self.is_told(*index, way))
             .map(|(index, way)| self.mount(index, way))
             .collect();
         for (place, container) in self.pod.containers() {
@@ -165,6 +166,12 @@ impl Hearing<'_, '_, '_> {
         }
     }
 
+    /// A path of the node that the policy allows is nobody's concern.
+    fn is_told(&self, index: usize, way: &detect::Finding) -> bool {
+        let judged = |judgment: &Judgment<'_>| judgment.matter == Matter::Mount(index);
+        way.reach != Reach::HostPath || self.outcome.judgments.iter().any(judged)
+    }
+
     fn mount(&self, index: usize, way: &detect::Finding) -> Finding {
         let container = self.pod.container(way.place);
         let mount = &container.volume_mounts[way.mount];
@@ -213,6 +220,11 @@ impl Hearing<'_, '_, '_> {
             Reach::Ancestor => Some(Hand::Ancestor),
             Reach::Unresolved => Some(Hand::SubPathExpr),
             Reach::Runtime(runtime) => Some(Hand::OtherRuntime(runtime.name())),
+            Reach::Data(_) => Some(Hand::DataDirectory),
+            Reach::Link => Some(Hand::Link),
+            Reach::UnknownSocket => Some(Hand::UnknownSocket),
+            Reach::HostPath => Some(Hand::HostPath),
+            Reach::Pipe(_) => Some(Hand::NamedPipe),
             Reach::Socket(_) | Reach::Directory => self.agent.map(Hand::Agent),
             Reach::Client => None,
         }
@@ -266,6 +278,10 @@ fn hand_of(denial: &Denial, agent: Option<Agent>) -> Option<Hand> {
         Denial::Ancestor { .. } => Hand::Ancestor,
         Denial::Unresolved { .. } => Hand::SubPathExpr,
         Denial::OtherRuntime { runtime, .. } => Hand::OtherRuntime(runtime),
+        Denial::DataDirectory { .. } => Hand::DataDirectory,
+        Denial::Link { .. } => Hand::Link,
+        Denial::UnknownSocket { .. } => Hand::UnknownSocket,
+        Denial::HostPath { .. } => Hand::HostPath,
         Denial::TcpDockerHost { .. } => Hand::TcpDockerHost,
         Denial::HostNetwork { rule: _ } => Hand::Agent(Agent::HostNetwork),
         Denial::PodSecurity { .. } => Hand::PodSecurity,
