@@ -75,6 +75,23 @@ pub struct Finding {
     pub sockets: Vec<String>,
 }
 
+impl Finding {
+    /// Whether whoever talks to what is mounted commands a runtime. Other paths of the node are
+    /// the policy's concern only.
+    pub fn is_way_to_a_runtime(&self) -> bool {
+        match self.reach {
+            Reach::Socket(_)
+            | Reach::Directory
+            | Reach::Ancestor
+            | Reach::Client
+            | Reach::Runtime(_)
+            | Reach::Unresolved
+            | Reach::Link => true,
+            Reach::Data(_) | Reach::UnknownSocket | Reach::HostPath | Reach::Pipe(_) => false,
+        }
+    }
+}
+
 /// Why a Pod counts as a node agent, which wants the node's own sockets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Agent {

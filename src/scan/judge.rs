@@ -166,10 +166,24 @@ impl Hearing<'_, '_, '_> {
         }
     }
 
-    /// A path of the node that the policy allows is nobody's concern.
+    /// A path of the node that leads to no runtime, and that the policy allows, is nobody's
+    /// concern.
     fn is_told(&self, index: usize, way: &detect::Finding) -> bool {
-        let judged = |judgment: &Judgment<'_>| judgment.matter == Matter::Mount(index);
-        way.reach != Reach::HostPath || self.outcome.judgments.iter().any(judged)
+        let is_judged = |judgment: &Judgment<'_>| {
+            judgment.matter == Matter::Mount(index) && judgment.ruling != Ruling::Allow
+        };
+        match way.reach {
+            Reach::HostPath | Reach::Data(_) => self.outcome.judgments.iter().any(is_judged),
+            Reach::Socket(_)
+            | Reach::Directory
+            | Reach::Ancestor
+            | Reach::Client
+            | Reach::Runtime(_)
+            | Reach::Unresolved
+            | Reach::Link
+            | Reach::UnknownSocket
+            | Reach::Pipe(_) => true,
+        }
     }
 
     fn mount(&self, index: usize, way: &detect::Finding) -> Finding {
