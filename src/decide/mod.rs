@@ -1,0 +1,48 @@
+//! Who gets a daemon, who is refused, and who decides.
+//!
+//! A policy is the admin's word; a Pod's author can only ask. Deciding is pure: no file,
+//! no cluster, no clock.
+
+pub mod annotations;
+pub mod builtin;
+pub mod decision;
+pub mod denial;
+pub mod evaluator;
+pub mod fit;
+pub mod matcher;
+pub mod named;
+pub mod need;
+pub mod reason;
+pub mod rule;
+pub mod subject;
+pub mod suggest;
+
+use crate::detect::mounts::Watch;
+use crate::model::sockets::Sockets;
+use crate::plan::container::SidecarMode;
+
+use crate::decide::rule::Rule;
+
+/// Everything that an admin decides.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    /// The first one that matches decides.
+    pub rules: Vec<Rule>,
+    /// Decides where none does.
+    pub otherwise: Rule,
+    /// The paths that are watched.
+    pub sockets: Sockets,
+    /// How the cluster runs sidecars.
+    pub sidecar_mode: SidecarMode,
+}
+
+impl Policy {
+    /// Which mounts are to be looked for: those on which a rule may have a word.
+    pub fn watch(&self) -> Watch {
+        let mut rules = self.rules.iter().chain([&self.otherwise]);
+        match rules.all(|rule| rule.host_paths == rule::Restriction::Allow) {
+            true => Watch::Runtimes,
+            false => Watch::EveryHostPath,
+        }
+    }
+}
