@@ -12,8 +12,8 @@ use std::sync::{Arc, LazyLock};
 use crate::json::Word;
 use crate::names;
 
+use crate::detect::links::mark_linked;
 use crate::model::expand::Environment;
-use crate::model::links::mark_linked;
 use crate::model::path::CleanPath;
 use crate::model::place::Place;
 use crate::model::sockets::{Leads, Runtime, Sockets, named_pipe};
@@ -186,10 +186,10 @@ static SOCKET_WORD: LazyLock<[Word<'static>; 1]> =
     LazyLock::new(|| [Word::new(names::SOCKET_FILE)]);
 
 /// A watched path is shorter: below a longer one, `subPath` makes no difference.
-pub(crate) const LONGEST_WATCHED: usize = 256;
+pub(super) const LONGEST_WATCHED: usize = 256;
 
 /// A `hostPath` volume, with what all its mounts share.
-pub(crate) struct HostVolume<'p> {
+pub(super) struct HostVolume<'p> {
     /// Its name.
     pub name: &'p str,
     /// Its index in `spec.volumes`.
@@ -322,7 +322,7 @@ impl HostVolume<'_> {
 }
 
 /// What a mount shows of its volume.
-pub(crate) enum Shown {
+pub(super) enum Shown {
     /// All of it, or a part that is no different.
     Whole,
     /// What is at this path.

@@ -4,7 +4,6 @@
 //! again. Nothing here decides or changes anything.
 
 pub mod expand;
-pub mod links;
 pub mod map;
 pub mod notice;
 pub mod path;

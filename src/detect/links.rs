@@ -17,7 +17,7 @@ use crate::model::sockets::{Leads, Sockets};
 use crate::model::view::Pod;
 
 /// Marks the volumes that lie below what the Pod may write through another one.
-pub(crate) fn mark_linked(
+pub(super) fn mark_linked(
     pod: &Pod<'_>,
     sockets: &Sockets,
     volumes: &mut BTreeMap<&str, HostVolume<'_>>,
