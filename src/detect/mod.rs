@@ -5,5 +5,6 @@
 pub mod candidates;
 pub mod docker_host;
 pub mod installed;
+mod links;
 pub mod mounts;
 pub mod own_daemon;
