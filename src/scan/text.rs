@@ -14,12 +14,12 @@ use crate::policy::subject::NamespaceLabels;
 
 use super::candidate::{Candidate, Object, Pointers, candidates, each_item};
 use super::finding::Workload;
-use super::jenkins::{self, HostPath, JENKINS_AGENT};
+use super::sources::jenkins::{self, HostPath, JENKINS_AGENT};
 use super::judge::{Court, judge};
 use super::parts::{chunks, merge, spots};
 use super::places::{Lines, Places, spot};
 use super::result::{Gap, Namespaces, Reading, Why};
-use super::{embedded, gitlab, groovy, volume};
+use super::sources::{embedded, gitlab, groovy, volume};
 
 /// What a text is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use crate::manifest::{below, tokens};
 use crate::names::NO_NAME;
 
 use super::assembly::Assembly;
-use super::candidate::{Candidate, Object, Pointers, candidates as of_document};
+use crate::scan::candidate::{Candidate, Object, Pointers, candidates as of_document};
 
 /// Nothing that people write nests its Pod templates deeper.
 const MAX_DEPTH: usize = 24;
