@@ -18,6 +18,7 @@ use dind_injector::policy::Policy;
 use dind_injector::scan::files::Inputs;
 use dind_injector::scan::judge::Court;
 use dind_injector::scan::result::Report;
+use dind_injector::scan::walk::Look;
 
 fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus")
@@ -32,8 +33,12 @@ fn scan(path: &Path) -> Report {
         },
         changes: false,
     };
+    let look = Look {
+        exclude: vec!["*.expected".to_owned()],
+        ..Look::default()
+    };
     let names = [path.to_str().unwrap().to_owned()];
-    let inputs = Inputs::find(&names, &mut std::io::empty()).unwrap();
+    let inputs = Inputs::find(&names, &mut std::io::empty(), &look).unwrap();
     inputs.scan(&court, &AtomicUsize::new(0))
 }
 

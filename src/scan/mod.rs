@@ -4,17 +4,23 @@
 //! The engine and the policy are the webhook's own, so the report and the webhook cannot
 //! differ. What could not be looked at is part of the result, never left out.
 
+mod account;
 pub mod candidate;
+mod contents;
 pub mod files;
 pub mod finding;
 pub mod judge;
 pub mod live;
+pub mod mentions;
+mod own;
 mod owners;
 mod parts;
 pub mod percent;
+mod placeholder;
 mod places;
 pub mod result;
 pub mod risk;
 mod sources;
 pub mod text;
+pub mod walk;
 mod words;

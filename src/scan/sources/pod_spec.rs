@@ -150,6 +150,7 @@ impl<'d> Search<'d> {
             namespace: self.head.namespace,
             pod: Ok(pod),
             pointers,
+            extent: Vec::new(),
             scripts: Cow::Borrowed(""),
         });
     }

@@ -8,8 +8,8 @@ use serde_json::Value;
 use crate::pod::path::CleanPath;
 use crate::pod::sockets::{Leads, Sockets};
 
-use crate::scan::candidate::{Object, each_item};
 use super::drone;
+use crate::scan::candidate::{Object, each_item};
 use crate::scan::finding::{Finding, Hand, How, Verdict, Workload};
 
 /// The volumes of a document that hold a socket.
