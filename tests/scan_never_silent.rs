@@ -9,8 +9,8 @@ mod files;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use dind_injector::offline::Setting;
-use dind_injector::policy::Policy;
+use dind_injector::decide::Policy;
+use dind_injector::review::offline::Setting;
 use dind_injector::scan::files::read_as;
 use dind_injector::scan::judge::Court;
 use dind_injector::scan::result::{Namespaces, Reading};

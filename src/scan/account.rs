@@ -12,9 +12,9 @@ use serde_json::Value;
 
 use crate::manifest::{Document, Positions, below};
 
-use super::mentions::{Mention, Named, Words, line_at, line_of};
-use super::places::Places;
-use super::result::{Gap, Why};
+use crate::scan::mentions::{Mention, Named, Words, line_at, line_of};
+use crate::scan::places::Places;
+use crate::scan::result::{Gap, Why};
 
 /// So many places of one text are told on their own.
 const MOST: usize = 50;

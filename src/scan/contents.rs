@@ -2,8 +2,8 @@
 
 use std::io::{self, Read};
 
-use super::mentions::{Words, line_of};
-use super::result::{Gap, Why};
+use crate::scan::mentions::{Words, line_of};
+use crate::scan::result::{Gap, Why};
 
 /// Larger texts are not read: the API server takes 3 MiB an object, a dump holds many.
 pub const MAX_BYTES: u64 = 64 * 1024 * 1024;

@@ -10,12 +10,14 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use super::contents::{self, Contents, Unread, not_text};
-use super::judge::Court;
-use super::mentions::Words;
-use super::result::{Gap, Namespaces, Reading, Report};
-use super::text::{self, Syntax};
-use super::walk::{GlobError, Look, Seen, walk};
+use crate::scan::contents;
+use crate::scan::contents::{Contents, Unread, not_text};
+use crate::scan::judge::Court;
+use crate::scan::mentions::Words;
+use crate::scan::result::{Gap, Namespaces, Reading, Report};
+use crate::scan::text;
+use crate::scan::text::Syntax;
+use crate::scan::walk::{GlobError, Look, Seen, walk};
 
 /// Something to read.
 #[derive(Debug)]

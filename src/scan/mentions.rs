@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use memchr::memmem::Finder;
 
-use crate::pod::sockets::{DEFAULT_SOCKET, Sockets};
+use crate::model::sockets::{DEFAULT_SOCKET, Sockets};
 
 /// The file names of the sockets, until the one table of `pod::sockets` gives them.
 const NAMES: [&str; 9] = [

@@ -1,9 +1,9 @@
 //! What the webhook itself put into a Pod: it names sockets, and they are the Pod's own. Pure.
 
+use crate::detect::candidates::Near;
+use crate::detect::installed::installed;
+use crate::model::view::Pod;
 use crate::names;
-use crate::pod::view::Pod;
-use crate::sidecar::installed::installed;
-use crate::sidecar::near::Near;
 
 /// What the start script's settings begin with.
 const SETTINGS: &str = "DIND_";

@@ -1,9 +1,9 @@
 //! A hostPath that is filled in later (`${SOCKET}`, `{{ .Values.path }}`), where what it will be
 //! may be a socket. Pure.
 
-use crate::pod::path::CleanPath;
-use crate::pod::sockets::{Leads, Sockets};
-use crate::pod::view::Pod;
+use crate::model::path::CleanPath;
+use crate::model::sockets::{Leads, Sockets};
+use crate::model::view::Pod;
 
 /// What stands in a path that is no path yet.
 const MARKS: [&str; 9] = ["${", "$(", "{{", "}}", "<%", "@@", "[[", "((", "%("];

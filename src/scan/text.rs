@@ -8,21 +8,23 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use crate::manifest::{self, Document, Problem, ReadError};
+use crate::decide::subject::NamespaceLabels;
+use crate::manifest;
+use crate::manifest::{Document, Problem, ReadError};
 use crate::names::NO_NAME;
-use crate::offline::Setting;
-use crate::policy::subject::NamespaceLabels;
+use crate::review::offline::Setting;
 
-use super::account;
-use super::candidate::{Candidate, Object, Pointers, candidates, each_item};
-use super::finding::Workload;
-use super::judge::{Court, Judged, judge};
-use super::mentions::{Words, line_of};
-use super::parts::{chunks, merge, spots};
-use super::places::{Lines, Places, spot};
-use super::result::{Gap, Namespaces, Reading, Why};
-use super::sources::jenkins::{self, HostPath, JENKINS_AGENT};
-use super::sources::{NodeVolume, embedded, gitlab, groovy, volume};
+use crate::scan::account;
+use crate::scan::candidate::{Candidate, Object, Pointers, candidates, each_item};
+use crate::scan::finding::Workload;
+use crate::scan::judge::{Court, Judged, judge};
+use crate::scan::mentions::{Words, line_of};
+use crate::scan::parts::{chunks, merge, spots};
+use crate::scan::places::{Lines, Places, spot};
+use crate::scan::result::{Gap, Namespaces, Reading, Why};
+use crate::scan::sources::jenkins;
+use crate::scan::sources::jenkins::{HostPath, JENKINS_AGENT};
+use crate::scan::sources::{NodeVolume, embedded, gitlab, groovy, volume};
 
 /// What a text is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

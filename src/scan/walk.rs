@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ignore::overrides::OverrideBuilder;
 use ignore::{DirEntry, WalkBuilder};
 
-use super::result::{Gap, Why};
+use crate::scan::result::{Gap, Why};
 
 /// What of a directory is looked at.
 #[derive(Clone, Debug)]
@@ -150,7 +150,7 @@ fn gap(error: &ignore::Error, path: Option<&Path>) -> Option<Gap> {
             let path = path?;
             // What no name asks for may be missing.
             let is_missing = error.kind() == io::ErrorKind::NotFound;
-            let is_asked_for = super::files::is_read(path) || path.extension().is_none();
+            let is_asked_for = crate::scan::files::is_read(path) || path.extension().is_none();
             (!is_missing || is_asked_for).then(|| told(path, Why::Unreadable, error.to_string()))
         }
         // A wrong glob in a .gitignore leaves nothing out.

@@ -4,7 +4,7 @@
 //! `[[runners.kubernetes.volumes.host_path]]` and their strings. Source: gitlab-runner,
 //! `docs/executors/kubernetes`.
 
-use super::NodeVolume;
+use crate::scan::sources::NodeVolume;
 
 /// What one `[[runners]]` says.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::NodeVolume;
+use crate::scan::sources::NodeVolume;
 
 /// What a pipeline says about its Pods.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! The systems whose files make Pods, one file each, and how each writes a Pod.
 //!
 //! A reader puts what it knows into a Pod's form; the engine judges it as any other. What no
-//! reader places is told by [`super::account`], so a missing reader is a gap, never silence.
+//! reader places is told by [`crate::scan::account`], so a missing reader is a gap, never silence.
 
 use std::ops::Range;
 
