@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use crate::manifest::{Document, Positions, below};
+use crate::manifest::{Document, Positions};
 
 use crate::scan::mentions::{Mention, Named, Words, line_at, line_of};
 use crate::scan::places::Places;
@@ -37,7 +37,7 @@ pub fn of_documents(
             known,
             found: Vec::new(),
         };
-        search.value(&document.value, String::new(), 0);
+        search.value(&document.value, &mut String::new());
         values.extend(search.found.into_iter().map(|found| (index, found)));
     }
     if raw.is_empty() && values.is_empty() {
@@ -183,32 +183,36 @@ struct Search<'d, 's> {
 }
 
 impl<'d> Search<'d, '_> {
-    fn value(&mut self, value: &'d Value, at: String, depth: usize) {
+    fn value(&mut self, value: &'d Value, at: &mut String) {
+        let length = at.len();
         match value {
             Value::String(text) => self.text(text, at, false),
             Value::Array(items) => {
                 for (index, item) in items.iter().enumerate() {
                     if holds_text(item) {
-                        self.value(item, format!("{at}/{index}"), depth + 1);
+                        push_token(at, &index.to_string());
+                        self.value(item, at);
+                        at.truncate(length);
                     }
                 }
             }
             Value::Object(map) => {
                 for (key, value) in map {
-                    if self.words.is_in(key) {
-                        self.text(key, below(&at, key), true);
-                    }
+                    push_token(at, key);
+                    self.text(key, at, true);
                     if holds_text(value) {
-                        self.value(value, below(&at, key), depth + 1);
+                        self.value(value, at);
                     }
+                    at.truncate(length);
                 }
             }
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
     }
 
-    fn text(&mut self, text: &'d str, pointer: String, is_key: bool) {
+    fn text(&mut self, text: &'d str, pointer: &str, is_key: bool) {
         if let Some(what) = self.words.first(text) {
+            let pointer = pointer.to_owned();
             // What is known at a key's pointer is its value.
             let is_own = is_key && self.known.contains(&pointer);
             let is_known = !is_own && is_known(&pointer, self.known);
@@ -221,6 +225,12 @@ impl<'d> Search<'d, '_> {
             });
         }
     }
+}
+
+/// Appends a key as one token of a JSON pointer.
+fn push_token(pointer: &mut String, key: &str) {
+    pointer.push('/');
+    crate::manifest::push_token(pointer, key);
 }
 
 /// Whether there may be a string in it.

@@ -37,6 +37,8 @@ const PIPES: [&str; 5] = [
 pub struct Words {
     names: Vec<Finder<'static>>,
     pipe: Finder<'static>,
+    /// Whether each name has a dot in it.
+    is_dotted: bool,
 }
 
 /// One place of a text that names a socket.
@@ -84,6 +86,7 @@ impl Words {
                 .iter()
                 .map(|name| Finder::new(name).into_owned())
                 .collect(),
+            is_dotted: names.iter().all(|name| name.contains('.')),
             pipe: Finder::new("pipe").into_owned(),
         }
     }
@@ -95,6 +98,13 @@ impl Words {
 
     /// What `text` names first, if anything.
     pub fn first(&self, text: &str) -> Option<Named> {
+        // Most strings have none of what a name has.
+        if self.is_dotted
+            && memchr::memchr3(b'.', b'%', b'\\', text.as_bytes()).is_none()
+            && !text.contains("pipe")
+        {
+            return None;
+        }
         self.all(text).first().map(|mention| mention.what)
     }
 

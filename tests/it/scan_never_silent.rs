@@ -1,11 +1,6 @@
 //! Put a socket's path anywhere into any file of the corpus: the answer is never "none reaches,
 //! complete".
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-#[path = "support/files.rs"]
-mod files;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +9,8 @@ use dind_injector::review::offline::Setting;
 use dind_injector::scan::files::read_as;
 use dind_injector::scan::judge::Court;
 use dind_injector::scan::result::{Namespaces, Reading};
+
+use crate::support::files;
 
 /// So many places of one file are tried: each of a short one, and of a long one as many.
 const PLACES: usize = 30;
@@ -44,7 +41,7 @@ fn inputs() -> Vec<PathBuf> {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
     let folders = ["corpus", "golden"].map(|folder| files::below(&tests.join(folder)));
     let all = folders.into_iter().flatten();
-    all.filter(|path| !path.extension().is_some_and(|end| end == "expected"))
+    all.filter(|path| path.extension().is_none_or(|end| end != "expected"))
         .collect()
 }
 
