@@ -8,29 +8,8 @@ use std::borrow::Cow;
 
 use memchr::memmem::Finder;
 
-use crate::model::sockets::{DEFAULT_SOCKET, Sockets};
-
-/// The file names of the sockets, until the one table of `pod::sockets` gives them.
-const NAMES: [&str; 9] = [
-    "docker.sock",
-    "containerd.sock",
-    "crio.sock",
-    "podman.sock",
-    "io.podman",
-    "cri-dockerd.sock",
-    "dockershim.sock",
-    "frakti.sock",
-    "buildkitd.sock",
-];
-
-/// The named pipes of Windows nodes.
-const PIPES: [&str; 5] = [
-    "docker_engine",
-    "docker_engine_windows",
-    "containerd-containerd",
-    "cri-dockerd",
-    "dockershim",
-];
+use crate::model::sockets::Sockets;
+use crate::model::sockets_table;
 
 /// What is looked for.
 #[derive(Clone, Debug)]
@@ -72,7 +51,7 @@ impl Named {
 impl Words {
     /// The names of every runtime's socket, and of the nodes' Docker sockets.
     pub fn of(sockets: &Sockets) -> Self {
-        let mut names: Vec<String> = NAMES.iter().map(|name| (*name).to_owned()).collect();
+        let mut names: Vec<String> = sockets_table::words().map(str::to_owned).collect();
         for socket in sockets.docker() {
             let known = names.iter().any(|name| name == socket.file_name());
             // A path of one's own may have any file name: the whole of it is looked for.
@@ -80,7 +59,6 @@ impl Words {
                 names.push(socket.as_str().to_owned());
             }
         }
-        debug_assert!(DEFAULT_SOCKET.ends_with(NAMES[0]));
         Self {
             names: names
                 .iter()
@@ -137,7 +115,7 @@ impl Words {
             let rest = text.get(start + "pipe".len()..).unwrap_or_default();
             let name = rest.trim_start_matches(['/', '\\']);
             let is_path = name.len() < rest.len();
-            if is_path && PIPES.iter().any(|pipe| starts(name, pipe)) {
+            if is_path && sockets_table::pipes().any(|(pipe, _)| starts(name, pipe)) {
                 found.push(Mention {
                     start,
                     what: Named::Pipe,

@@ -34,8 +34,8 @@ pub fn is_for_sockets(mount_path: &str, sockets: &Sockets) -> bool {
         return true;
     }
     match sockets.leads(&CleanPath::on_node(mount_path)) {
-        Some(Leads::Socket(_) | Leads::Directory(_) | Leads::Runtime(_)) => true,
-        Some(Leads::Ancestor(_) | Leads::Client) | None => false,
+        Some(Leads::Socket | Leads::Directory | Leads::Runtime(_) | Leads::Pipe(_)) => true,
+        Some(Leads::Ancestor | Leads::Client | Leads::Data(_)) | None => false,
     }
 }
 
