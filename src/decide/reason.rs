@@ -21,6 +21,8 @@ pub enum Reason {
     RuleAllows,
     /// It asks by annotation, which the rule ignores.
     AnnotationIgnored,
+    /// It asks for a sidecar, or for its repair, when nothing can be changed any more.
+    NotReached,
     /// The request does not create a Pod.
     NotACreation,
 }
@@ -66,6 +68,11 @@ impl Named for Reason {
             Self::WindowsPod,
             "WindowsPod",
             "it is for Windows nodes, which have no such sidecar",
+        ),
+        (
+            Self::NotReached,
+            "NotReached",
+            "it asks for a daemon that it did not get before it could be changed no more",
         ),
         (
             Self::NotACreation,

@@ -12,6 +12,7 @@ use crate::decide::Policy;
 use crate::decide::reason::Reason;
 use crate::names::span;
 use crate::review::pod::{Failure, Namespaces, Record, Reviewed, review};
+use crate::review::verify::verify;
 use crate::review::workload::warn;
 use crate::server::{Handler, Reply, Route, StatusCode};
 use crate::telemetry::metrics::{Metrics, ReviewLabels};
@@ -33,7 +34,7 @@ pub struct Webhook {
 impl Handler for Webhook {
     fn handle(&self, route: Route, body: &[u8]) -> Reply {
         let policy = self.policy.load();
-        self.answer(self.review(&policy, route, body))
+        self.answer(route, self.review(&policy, route, body))
     }
 
     fn handle_traced(&self, route: Route, body: &[u8]) -> (Reply, Words) {
@@ -41,7 +42,7 @@ impl Handler for Webhook {
         let reviewed = self.review(&policy, route, body);
         let words = reviewed.as_ref().map(|reviewed| words(&reviewed.record));
         let words = words.unwrap_or_default();
-        (self.answer(reviewed), words)
+        (self.answer(route, reviewed), words)
     }
 }
 
@@ -70,14 +71,15 @@ impl Webhook {
         let namespaces = &*self.namespaces;
         match route {
             Route::Mutate => review(policy, namespaces, body),
+            Route::Verify => verify(policy, namespaces, body),
             Route::Warn => warn(policy, namespaces, body),
         }
     }
 
-    fn answer(&self, reviewed: Result<Reviewed<'_>, Failure>) -> Reply {
+    fn answer(&self, route: Route, reviewed: Result<Reviewed<'_>, Failure>) -> Reply {
         match reviewed {
             Ok(reviewed) => {
-                self.leave_word(&reviewed.record);
+                self.leave_word(route, &reviewed.record);
                 Reply {
                     status: StatusCode::OK,
                     body: reviewed.json,
@@ -98,7 +100,7 @@ impl Webhook {
         }
     }
 
-    fn leave_word(&self, record: &Record<'_>) {
+    fn leave_word(&self, route: Route, record: &Record<'_>) {
         let Record {
             uid,
             namespace,
@@ -117,16 +119,21 @@ impl Webhook {
         if let Some(events) = &self.events {
             events.offer(record);
         }
-        self.metrics.review(&ReviewLabels {
-            outcome,
-            reason,
-            rule: label(rule),
-            profile: label(profile),
-        });
+        // Each Pod that it leaves was counted, and had its line, at its first review.
+        let is_again = route == Route::Verify && denial.is_none();
+        if !is_again {
+            self.metrics.review(&ReviewLabels {
+                outcome,
+                reason,
+                rule: label(rule),
+                profile: label(profile),
+            });
+        }
         // The same line at either level.
         macro_rules! line {
             ($level:ident) => {
                 tracing::$level!(
+                    path = route.path(),
                     uid = &**uid,
                     namespace = &**namespace,
                     name = &**name,
@@ -145,7 +152,7 @@ impl Webhook {
             };
         }
         let mut uneventful = Reason::UNEVENTFUL.iter();
-        if warnings.is_empty() && uneventful.any(|known| known.name() == *reason) {
+        if is_again || warnings.is_empty() && uneventful.any(|known| known.name() == *reason) {
             line!(debug);
         } else {
             line!(info);
