@@ -15,10 +15,11 @@ use crate::decide::matcher::Detection;
 use crate::decide::reason::Reason;
 use crate::decode::admission::{PodReview, ReviewError, decode_both};
 use crate::json::Step;
+use crate::model::namespaces::Namespaces;
 use crate::model::view::{Container, Pod};
 use crate::names;
 
-use super::pod::{Failure, Namespaces, Reviewed, answer, decide};
+use super::pod::{Failure, Reviewed, answer, decide};
 use super::{Action, Outcome};
 
 /// Answers the review in `body`.

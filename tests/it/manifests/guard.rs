@@ -186,10 +186,7 @@ fn changed(object: &Value) -> Vec<(String, Value)> {
         let mut one = object.clone();
         match one.pointer_mut(&at).unwrap() {
             Value::String(text) => text.push('x'),
-            Value::Number(number) => {
-                let more = number.as_i64().unwrap() + 1;
-                one.pointer_mut(&at).map(|value| *value = json!(more));
-            }
+            Value::Number(number) => *number = (number.as_i64().unwrap() + 1).into(),
             Value::Bool(flag) => *flag = !*flag,
             Value::Array(items) => {
                 let first = items[0].clone();
