@@ -15,6 +15,7 @@ pub mod quantity;
 pub mod scope;
 pub mod sidecar_mode;
 pub mod sockets;
+pub mod sockets_table;
 pub mod start;
 pub mod subject;
 pub mod view;
