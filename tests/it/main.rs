@@ -27,4 +27,5 @@ mod start_script;
 #[path = "../support/mod.rs"]
 mod support;
 mod uninject;
+mod verify;
 mod workloads;
