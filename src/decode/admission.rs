@@ -203,16 +203,31 @@ object!(
 /// Where it is no review of a Pod; see [`ReviewError`].
 pub fn decode(body: &[u8]) -> Result<PodReview<'_>, ReviewError> {
     match may_concern(body) {
-        true => read(body, Object::Pod),
-        false => read(body, Object::NoConcern),
+        true => Ok(read::<_, IgnoredAny>(body, Object::Pod)?.0),
+        false => Ok(read::<_, IgnoredAny>(body, Object::NoConcern)?.0),
     }
 }
 
-fn read<'a, O: Default + Deserialize<'a>>(
+/// Decodes a body, and the Pod as it was where there was one and it is read.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_both(body: &[u8]) -> Result<(PodReview<'_>, Option<Box<Pod<'_>>>), ReviewError> {
+    match may_concern(body) {
+        true => read(body, Object::Pod),
+        false => Ok((decode(body)?, None)),
+    }
+}
+
+fn read<'a, O, P>(
     body: &'a [u8],
     pod: impl FnOnce(Box<O>) -> Object<'a>,
-) -> Result<PodReview<'a>, ReviewError> {
-    match json::from_slice::<Review<'_, Box<O>>>(body) {
+) -> Result<(PodReview<'a>, Option<P>), ReviewError>
+where
+    O: Default + Deserialize<'a>,
+    P: Default + Deserialize<'a>,
+{
+    match json::from_slice::<Review<'_, Box<O>, P>>(body) {
         Ok(review) => {
             let request = checked(review)?;
             let object = request.object.ok_or(ReviewError::NoObject)?;
@@ -221,7 +236,7 @@ fn read<'a, O: Default + Deserialize<'a>>(
                 (_, "ephemeralcontainers") => Some(Scope::EphemeralContainers),
                 _ => None,
             };
-            Ok(PodReview {
+            let review = PodReview {
                 uid: request.uid,
                 namespace: request.namespace,
                 name: request.name,
@@ -230,7 +245,8 @@ fn read<'a, O: Default + Deserialize<'a>>(
                 dry_run: request.dry_run,
                 scope,
                 pod: pod(object),
-            })
+            };
+            Ok((review, request.old_object))
         }
         // The object may be of another kind, and then that is what is wrong.
         Err(error) => match json::from_slice::<Review<'_, IgnoredAny>>(body) {
@@ -243,7 +259,7 @@ fn read<'a, O: Default + Deserialize<'a>>(
     }
 }
 
-fn checked<O>(review: Review<'_, O>) -> Result<Request<'_, O>, ReviewError> {
+fn checked<O, P>(review: Review<'_, O, P>) -> Result<Request<'_, O, P>, ReviewError> {
     let request = enveloped(review)?;
     let kind = &request.kind;
     if (&*kind.group, &*kind.version, &*kind.kind) != ("", "v1", "Pod") {

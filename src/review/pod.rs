@@ -14,9 +14,10 @@ use crate::names::audit;
 use crate::review;
 use crate::review::{Action, Outcome, PassError};
 
-use crate::model::notice::{Notice, shortened};
+use crate::model::notice::Notice;
+use crate::text::shortened;
 
-use crate::decode::admission::{Object, ReviewError, decode};
+use crate::decode::admission::{Object, PodReview, ReviewError, decode};
 use crate::model::namespaces::Namespaces;
 use crate::respond::Response;
 use crate::respond::record::{Owner, Record};
@@ -62,7 +63,17 @@ pub fn review<'r>(
     body: &'r [u8],
 ) -> Result<Reviewed<'r>, Failure> {
     let review = decode(body)?;
-    let outcome = match (review.scope, &review.pod) {
+    let outcome = decide(policy, namespaces, &review)?;
+    answer(&review, outcome)
+}
+
+/// What is done with the Pod of a review.
+pub(super) fn decide<'p>(
+    policy: &'p Policy,
+    namespaces: &dyn Namespaces,
+    review: &PodReview<'_>,
+) -> Result<Outcome<'p>, Failure> {
+    Ok(match (review.scope, &review.pod) {
         (Some(scope), Object::Pod(pod)) => {
             let labels = namespaces.labels(&review.namespace);
             let requester = Requester {
@@ -74,7 +85,14 @@ pub fn review<'r>(
         }
         (Some(_), Object::NoConcern(_)) => Outcome::left(Reason::NothingToDo),
         (None, _) => Outcome::left(Reason::NotACreation),
-    };
+    })
+}
+
+/// The answer that says so.
+pub(super) fn answer<'r>(
+    review: &PodReview<'r>,
+    outcome: Outcome<'r>,
+) -> Result<Reviewed<'r>, Failure> {
     let (word, reason) = outcome.action.words();
     let (change, denial) = match &outcome.action {
         Action::Left(_) => (None, None),
