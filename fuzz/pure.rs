@@ -2,6 +2,8 @@
 
 #[path = "../src/admission/mod.rs"]
 pub mod admission;
+#[path = "../src/budget.rs"]
+pub mod budget;
 #[path = "../src/convert/mod.rs"]
 pub mod convert;
 #[path = "../src/engine.rs"]

@@ -3,20 +3,21 @@
 //! The webhook, the offline commands and the tests all enter here, so what is reported and
 //! what is done can never differ. Pure: no I/O, no clock, no cluster.
 
+use crate::budget::{self, Budget, Excess};
 use crate::json;
 use crate::pod::detect::{Finding, detect};
 use crate::pod::view::Pod;
 use crate::policy::Policy;
-use crate::policy::decide::{Decision, Scope, Verdict, decide};
+use crate::policy::decide::{Decision, Scope, Verdict, decide, not_ours};
 use crate::policy::denial::Denial;
 use crate::policy::judge::Judgment;
 use crate::policy::reason::Reason;
 use crate::policy::subject::Subject;
 use crate::sidecar::installed::installed;
 use crate::sidecar::near::Near;
-use crate::sidecar::notice::Notice;
+use crate::sidecar::notice::Notices;
 use crate::sidecar::patch::{Patch, patch};
-use crate::sidecar::plan::plan;
+use crate::sidecar::plan::{PlanError, plan};
 
 /// What a pass came to.
 #[derive(Debug)]
@@ -26,22 +27,34 @@ pub struct Outcome<'p> {
     /// The rule that decided, where one did.
     pub rule: Option<&'p str>,
     /// What the author should know, in order.
-    pub notices: Vec<Notice>,
+    pub notices: Notices,
     /// Every way to the node's runtime that was found.
     pub findings: Vec<Finding>,
     /// What the policy said to each way to a daemon.
     pub judgments: Vec<Judgment<'p>>,
+    /// The steps that were taken, of [`budget::MOST_STEPS`].
+    pub steps: usize,
 }
 
 impl Outcome<'_> {
     /// Of a Pod that nobody has looked into.
     pub fn left(reason: Reason) -> Self {
+        Self::without_looking(Action::Left(reason))
+    }
+
+    /// Of a Pod that is too much to be looked into.
+    pub fn refused(excess: Excess) -> Self {
+        Self::without_looking(Action::Denied(excess.into()))
+    }
+
+    fn without_looking(action: Action<'static>) -> Self {
         Self {
-            action: Action::Left(reason),
+            action,
             rule: None,
-            notices: Vec::new(),
+            notices: Notices::default(),
             findings: Vec::new(),
             judgments: Vec::new(),
+            steps: 0,
         }
     }
 }
@@ -93,7 +106,7 @@ pub enum PassError {
     Internal(#[from] serde_json::Error),
 }
 
-/// Passes over `pod` once.
+/// Passes over `pod` once. What would cost more than a review may is denied, whatever the policy says.
 ///
 /// # Errors
 /// Where the Pod cannot be read, or for a fault of this program; see [`PassError`].
@@ -103,20 +116,54 @@ pub fn pass<'p>(
     pod: &Pod<'_>,
     scope: Scope,
 ) -> Result<Outcome<'p>, PassError> {
-    let findings = detect(pod, &policy.sockets);
+    let budget = Budget::new();
+    let outcome = match within(&budget, policy, subject, pod, scope) {
+        Ok(outcome) => outcome,
+        Err(PlanError::Excess(excess)) => match not_ours(pod) {
+            Some(reason) => Outcome::left(reason),
+            None => Outcome::refused(excess),
+        },
+        Err(PlanError::Json(error)) => return Err(PassError::Internal(error)),
+    };
+    if let Some(fault) = pod.fault() {
+        return Err(PassError::Malformed(fault));
+    }
+    Ok(Outcome {
+        steps: budget.spent(),
+        ..outcome
+    })
+}
+
+fn within<'p>(
+    budget: &Budget,
+    policy: &'p Policy,
+    subject: &Subject<'_>,
+    pod: &Pod<'_>,
+    scope: Scope,
+) -> Result<Outcome<'p>, PlanError> {
+    budget::check(pod)?;
+    let findings = detect(pod, &policy.sockets, budget)?;
     let near = Near::of(pod);
-    let installed = installed(&near);
+    let installed = installed(&near, budget)?;
     let Decision {
         verdict,
         rule,
         mut notices,
         judgments,
-    } = decide(policy, subject, pod, scope, &findings, installed.as_ref());
+    } = decide(
+        policy,
+        subject,
+        pod,
+        scope,
+        &findings,
+        installed.as_ref(),
+        budget,
+    );
     let action = match verdict {
         Verdict::Leave(reason) => Action::Left(reason),
         Verdict::Deny(denial) => Action::Denied(denial),
         Verdict::Change(order) => {
-            let plan = plan(&near, &findings, &order, installed.as_ref())?;
+            let plan = plan(&near, &findings, &order, installed.as_ref(), budget)?;
             let patch = patch(pod, &plan)?;
             let touched = plan.edits.iter().map(|edit| edit.place);
             let containers = touched
@@ -124,7 +171,7 @@ pub fn pass<'p>(
                 .map(|place| pod.container(place).name.to_string())
                 .collect();
             let profile = order.profile.name.as_str();
-            notices.splice(0..0, plan.notices);
+            notices = plan.notices.then(notices);
             if patch.is_empty() {
                 Action::Left(Reason::AlreadyInjected)
             } else {
@@ -136,14 +183,12 @@ pub fn pass<'p>(
             }
         }
     };
-    if let Some(fault) = pod.fault() {
-        return Err(PassError::Malformed(fault));
-    }
     Ok(Outcome {
         action,
         rule,
         notices,
         findings,
         judgments,
+        steps: budget.spent(),
     })
 }

@@ -6,6 +6,7 @@
 //! rooms are pure; everything that touches a network, a file or a clock depends on them.
 
 pub mod admission;
+pub mod budget;
 mod calendar;
 pub mod certs;
 pub mod cli;

@@ -10,19 +10,7 @@ use tokio::sync::mpsc::{self, Receiver};
 
 use crate::metrics::{Metrics, Upkeep};
 
-/// The longest of any name, in bytes. Reviews come before the API server looks at a Pod: what it calls
-/// itself, and waits here, may be of any length.
-/// Source: `apimachinery/pkg/util/validation`, `DNS1123SubdomainMaxLength`.
-pub const LONGEST_NAME: usize = 253;
-
-/// As much of a text as `most` bytes hold, in whole characters.
-pub fn beginning(text: &str, most: usize) -> &str {
-    let mut end = text.len().min(most);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text.get(..end).unwrap_or_default()
-}
+pub use crate::budget::{LONGEST_NAME, beginning};
 
 /// The end of a bounded queue that reviews offer to.
 pub struct Offers<T> {

@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use crate::budget::{Excess, has_too_many_values};
 use crate::json::{self, Skipped, Text, fields};
 use crate::pod::view::Pod;
 use crate::policy::decide::Scope;
@@ -35,8 +36,10 @@ pub struct PodReview<'a> {
     pub dry_run: bool,
     /// What of the Pod the request is about; none where it is not a creation.
     pub scope: Option<Scope>,
-    /// The Pod: too large to be handed on by value.
+    /// The Pod: too large to be handed on by value. Empty where there is too much of it.
     pub pod: Box<Pod<'a>>,
+    /// Why the Pod was not even read.
+    pub excess: Option<Excess>,
 }
 
 /// Why a body is not a review that this webhook answers.
@@ -162,30 +165,22 @@ pub(super) struct UserInfo<'a> {
 
 fields!(UserInfo<'a> { "username" => username, "groups" => groups });
 
-/// Decodes a body.
+/// Decodes a body. Of one with too many values, only what is around the Pod is read.
 ///
 /// # Errors
 /// Where it is no review of a Pod; see [`ReviewError`].
 pub fn decode(body: &[u8]) -> Result<PodReview<'_>, ReviewError> {
+    if has_too_many_values(body) {
+        let review: Review<'_, Skipped> = json::from_slice(body).map_err(ReviewError::Malformed)?;
+        let mut request = checked(review)?;
+        request.object.take().ok_or(ReviewError::NoObject)?;
+        return Ok(reviewed(request, Box::default(), Some(Excess::Values)));
+    }
     match json::from_slice::<Review<'_, Box<Pod<'_>>>>(body) {
         Ok(review) => {
-            let request = checked(review)?;
-            let pod = request.object.ok_or(ReviewError::NoObject)?;
-            let scope = match (&*request.operation, &*request.sub_resource) {
-                ("CREATE", "") => Some(Scope::Creation),
-                (_, "ephemeralcontainers") => Some(Scope::EphemeralContainers),
-                _ => None,
-            };
-            Ok(PodReview {
-                uid: request.uid,
-                namespace: request.namespace,
-                name: request.name,
-                user: request.user_info.username,
-                groups: request.user_info.groups,
-                dry_run: request.dry_run,
-                scope,
-                pod,
-            })
+            let mut request = checked(review)?;
+            let pod = request.object.take().ok_or(ReviewError::NoObject)?;
+            Ok(reviewed(request, pod, None))
         }
         // The object may be of another kind, and then that is what is wrong.
         Err(error) => match json::from_slice::<Review<'_, Skipped>>(body) {
@@ -195,6 +190,29 @@ pub fn decode(body: &[u8]) -> Result<PodReview<'_>, ReviewError> {
             }
             Err(error) => Err(ReviewError::Malformed(error)),
         },
+    }
+}
+
+fn reviewed<'a, O>(
+    request: Request<'a, O>,
+    pod: Box<Pod<'a>>,
+    excess: Option<Excess>,
+) -> PodReview<'a> {
+    let scope = match (&*request.operation, &*request.sub_resource) {
+        ("CREATE", "") => Some(Scope::Creation),
+        (_, "ephemeralcontainers") => Some(Scope::EphemeralContainers),
+        _ => None,
+    };
+    PodReview {
+        uid: request.uid,
+        namespace: request.namespace,
+        name: request.name,
+        user: request.user_info.username,
+        groups: request.user_info.groups,
+        dry_run: request.dry_run,
+        scope,
+        pod,
+        excess,
     }
 }
 

@@ -10,7 +10,6 @@ use crate::manifest::{Operation, PodRef};
 use crate::offline::{OfflineError, Setting, changes, judge};
 use crate::policy::Policy;
 use crate::policy::denial::Denial;
-use crate::sidecar::notice::Notice;
 
 use super::policy::PolicyArgs;
 use super::rewrite::Manifests;
@@ -107,7 +106,7 @@ fn inject(
     warnings: &mut Vec<String>,
 ) -> Result<Vec<Operation>, NotInjected> {
     let outcome = judge(policy, setting, pod)?;
-    warnings.extend(outcome.notices.iter().map(Notice::text));
+    warnings.extend(outcome.notices.texts());
     let operations = changes(&pod.pointer, &outcome)?;
     match outcome.action {
         Action::Denied(denial) => Err(NotInjected::Denied(denial)),

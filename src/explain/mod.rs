@@ -7,6 +7,7 @@ mod text;
 
 use serde::Serialize;
 
+use crate::budget::Budget;
 use crate::engine::{self, Action, Outcome};
 use crate::manifest::{PodRef, Positions};
 use crate::offline::{self, OfflineError, Setting};
@@ -18,7 +19,6 @@ use crate::policy::judge::{Judgment, Matter};
 use crate::policy::matcher::Detection;
 use crate::policy::named::Named;
 use crate::policy::subject::Subject;
-use crate::sidecar::notice::Notice;
 
 pub use text::text;
 
@@ -165,7 +165,7 @@ fn explanation(
         profile: change.map(|change| change.profile.to_owned()),
         containers: change.map_or_else(Vec::new, |change| change.containers.clone()),
         denial,
-        warnings: outcome.notices.iter().map(Notice::text).collect(),
+        warnings: outcome.notices.texts(),
         detected,
     }
 }
@@ -215,7 +215,11 @@ impl Seen<'_, '_> {
     fn passed_over(&self, detection: Detection) -> Vec<PassedOver> {
         let rules = self.policy.rules.iter();
         let mismatches = rules.map_while(|rule| {
-            let because = rule.matches.mismatch(self.subject, detection)?;
+            // The pass before this has not found it too long.
+            let mismatch = rule
+                .matches
+                .mismatch(self.subject, detection, &Budget::new());
+            let because = mismatch.ok()??;
             Some(PassedOver {
                 rule: rule.name.clone(),
                 because,

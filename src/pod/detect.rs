@@ -7,6 +7,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::budget::{Budget, Excess, MOST_FINDINGS, check_path};
+
 use super::expand::Environment;
 use super::path::CleanPath;
 use super::place::Place;
@@ -86,10 +88,13 @@ pub fn agent(pod: &Pod<'_>, owner: Option<&str>) -> Option<Agent> {
 }
 
 /// Every mount of `pod` that reaches the node's runtime, in the order of its containers.
-pub fn detect(pod: &Pod<'_>, sockets: &Sockets) -> Vec<Finding> {
+///
+/// # Errors
+/// Where there are too many, or to look for them is too much work.
+pub fn detect(pod: &Pod<'_>, sockets: &Sockets, budget: &Budget) -> Result<Vec<Finding>, Excess> {
     let volumes = suspicious_volumes(pod, sockets);
     if volumes.is_empty() {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     let mut findings = Vec::new();
     for (place, container) in pod.containers_near(volumes.keys().copied()) {
@@ -98,7 +103,7 @@ pub fn detect(pod: &Pod<'_>, sockets: &Sockets) -> Vec<Finding> {
             let Some((volume, path)) = volumes.get(&*mount.name) else {
                 continue;
             };
-            let end = mounted_path(path, mount, container, &mut environment);
+            let end = mounted_path(path, mount, container, &mut environment, budget)?;
             let (node_path, reach) = match end {
                 Some(end) => match reach_of(&end, sockets) {
                     Some(reach) => (end, reach),
@@ -109,6 +114,9 @@ pub fn detect(pod: &Pod<'_>, sockets: &Sockets) -> Vec<Finding> {
                 }
                 None => continue,
             };
+            if findings.len() == MOST_FINDINGS {
+                return Err(Excess::Findings);
+            }
             findings.push(Finding {
                 place,
                 mount: index,
@@ -119,7 +127,7 @@ pub fn detect(pod: &Pod<'_>, sockets: &Sockets) -> Vec<Finding> {
             });
         }
     }
-    findings
+    Ok(findings)
 }
 
 /// The `hostPath` volumes that lead to something watched, or may with a `subPath`.
@@ -147,18 +155,25 @@ fn mounted_path<'c, 'a>(
     mount: &VolumeMount<'a>,
     container: &'c Container<'a>,
     environment: &mut Option<Environment<'c, 'a>>,
-) -> Option<CleanPath<'static>> {
+    budget: &Budget,
+) -> Result<Option<CleanPath<'static>>, Excess> {
+    check_path("subPath", &mount.name, &mount.sub_path)?;
+    budget.spend(volume.as_str().len() + mount.sub_path.len())?;
     if mount.sub_path_expr.is_empty() {
         let joined = match &*mount.sub_path {
             "" => volume.clone().into_owned(),
             sub => volume.join(sub),
         };
-        return Some(CleanPath::on_node(joined.as_str()).into_owned());
+        return Ok(Some(CleanPath::on_node(joined.as_str()).into_owned()));
     }
     let environment = environment.get_or_insert_with(|| Environment::of(container));
     let expanded = environment.expand(&mount.sub_path_expr);
-    let joined = volume.join(expanded.known()?);
-    Some(CleanPath::on_node(joined.as_str()).into_owned())
+    budget.spend(expanded.length())?;
+    let Some(known) = expanded.known() else {
+        return Ok(None);
+    };
+    let joined = volume.join(known);
+    Ok(Some(CleanPath::on_node(joined.as_str()).into_owned()))
 }
 
 fn reach_of(path: &CleanPath<'_>, sockets: &Sockets) -> Option<Reach> {

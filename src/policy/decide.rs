@@ -6,13 +6,14 @@
 
 use std::borrow::Cow;
 
+use crate::budget::{Budget, Excess};
 use crate::names;
 use crate::pod::daemon;
 use crate::pod::detect::{Finding, Reach};
 use crate::pod::place::{List, Place};
 use crate::pod::view::Pod;
 use crate::sidecar::installed::Installed;
-use crate::sidecar::notice::Notice;
+use crate::sidecar::notice::{Notices, told_name};
 use crate::sidecar::plan::Order;
 
 use super::Policy;
@@ -33,7 +34,7 @@ pub struct Decision<'p> {
     /// The rule that decided, where one did.
     pub rule: Option<&'p str>,
     /// What the author should know.
-    pub notices: Vec<Notice>,
+    pub notices: Notices,
     /// Each way to a daemon, with the rule that judged it.
     pub judgments: Vec<Judgment<'p>>,
 }
@@ -76,17 +77,18 @@ pub fn decide<'p>(
     scope: Scope,
     findings: &[Finding],
     installed: Option<&Installed<'_, '_>>,
+    budget: &Budget,
 ) -> Decision<'p> {
     if let Some(reason) = not_ours(pod) {
         return Decision {
             verdict: Verdict::Leave(reason),
             rule: None,
-            notices: Vec::new(),
+            notices: Notices::default(),
             judgments: Vec::new(),
         };
     }
     let mut case = Case {
-        judge: Judge::new(policy, subject, pod, scope),
+        judge: Judge::new(policy, subject, pod, scope, budget),
         decided: None,
     };
     let verdict = match case.verdict(findings, installed) {
@@ -104,7 +106,7 @@ pub fn decide<'p>(
 
 /// Kubelets never start what carries the first mark; the API server keeps it from being
 /// removed later.
-fn not_ours(pod: &Pod<'_>) -> Option<Reason> {
+pub fn not_ours(pod: &Pod<'_>) -> Option<Reason> {
     if pod.metadata().annotations.get(names::MIRROR_POD).is_some() {
         return Some(Reason::MirrorPod);
     }
@@ -124,14 +126,14 @@ impl<'p> Case<'p, '_, '_> {
         findings: &[Finding],
         installed: Option<&Installed<'_, '_>>,
     ) -> Result<Verdict<'p>, Denial> {
-        let wish = self.wish();
+        let wish = self.wish()?;
         self.judge.opts_out = wish.ask == Ask::OptOut;
-        let swap = self.judge.findings(findings);
-        let hosts = self.judge.docker_hosts();
+        let swap = self.judge.findings(findings)?;
+        let hosts = self.judge.docker_hosts()?;
         let ordering = self.judge.first_with(Ruling::Swap, |judgment| {
             judgment.detection != Detection::Client
         });
-        let targets = self.targets(&wish, ordering.is_some(), installed);
+        let targets = self.targets(&wish, ordering.is_some(), installed)?;
         if let Some((denial, rule)) = self.judge.denial.take() {
             self.decided = Some(rule);
             return Err(denial);
@@ -148,7 +150,7 @@ impl<'p> Case<'p, '_, '_> {
         }
         let rule = match ordering {
             Some(rule) => rule,
-            None => self.judge.rule_for(Detection::Annotation),
+            None => self.judge.rule_for(Detection::Annotation)?,
         };
         self.decided = Some(rule);
         let judge = &mut self.judge;
@@ -183,11 +185,11 @@ impl<'p> Case<'p, '_, '_> {
 
     /// What the annotations ask for; nothing where they cannot be understood, or where
     /// the Pod is there already.
-    fn wish(&mut self) -> Wish {
+    fn wish(&mut self) -> Result<Wish, Excess> {
         let judge = &mut self.judge;
         // `kubectl debug` cannot change the annotations of the Pod that it is for.
         if judge.scope == Scope::EphemeralContainers && Wish::of(judge.pod).is_err() {
-            return Wish::default();
+            return Ok(Wish::default());
         }
         if judge.scope == Scope::Creation
             && let Some(unknown) = unknown_annotation(judge.pod)
@@ -197,7 +199,7 @@ impl<'p> Case<'p, '_, '_> {
         let wish = match Wish::of(judge.pod) {
             Ok(wish) => wish,
             Err(error) => {
-                let rule = judge.rule_for(Detection::Annotation);
+                let rule = judge.rule_for(Detection::Annotation)?;
                 let ruling = match rule.annotation {
                     Leave::Honor => {
                         judge.deny(rule, error.into());
@@ -212,13 +214,13 @@ impl<'p> Case<'p, '_, '_> {
                 Wish::default()
             }
         };
-        match (judge.scope, wish.ask) {
+        Ok(match (judge.scope, wish.ask) {
             (Scope::Creation, _) | (_, Ask::OptOut | Ask::Nothing) => wish,
             (Scope::EphemeralContainers, Ask::Inject) => Wish {
                 ask: Ask::Nothing,
                 ..wish
             },
-        }
+        })
     }
 
     /// The containers that get a socket because the annotation asks for it.
@@ -227,12 +229,12 @@ impl<'p> Case<'p, '_, '_> {
         wish: &Wish,
         is_swapped: bool,
         installed: Option<&Installed<'_, '_>>,
-    ) -> Vec<Place> {
+    ) -> Result<Vec<Place>, Excess> {
         if wish.ask != Ask::Inject {
-            return Vec::new();
+            return Ok(Vec::new());
         }
         let judge = &mut self.judge;
-        let rule = judge.rule_for(Detection::Annotation);
+        let rule = judge.rule_for(Detection::Annotation)?;
         let ruling = match rule.annotation {
             Leave::Honor => Ruling::Honor,
             Leave::Ignore => Ruling::Ignore,
@@ -240,7 +242,7 @@ impl<'p> Case<'p, '_, '_> {
         judge.annotation(rule, ruling);
         // Where the swap gives the Pod its daemon, the annotation asks for nothing more.
         let asks_no_more = is_swapped && wish.containers.is_none();
-        match rule.annotation {
+        Ok(match rule.annotation {
             Leave::Ignore if asks_no_more => Vec::new(),
             Leave::Ignore => {
                 judge.say(format!(
@@ -256,9 +258,9 @@ impl<'p> Case<'p, '_, '_> {
                     judge.say(format!(
                         "annotation {} changes nothing: container {} runs a Docker daemon",
                         names::INJECT,
-                        container.name
+                        told_name(&container.name)
                     ));
-                    return Vec::new();
+                    return Ok(Vec::new());
                 }
                 match &wish.containers {
                     Some(places) => places.clone(),
@@ -266,7 +268,7 @@ impl<'p> Case<'p, '_, '_> {
                     None => judge.pod.containers().map(|(place, _)| place).collect(),
                 }
             }
-        }
+        })
     }
 
     fn why_left(&mut self, wish: &Wish, installed: Option<&Installed<'_, '_>>) -> Reason {

@@ -22,7 +22,6 @@ use crate::policy::denial::Denial;
 use crate::policy::judge::{Matter, Ruling};
 use crate::policy::named::Named as _;
 use crate::policy::subject::Subject;
-use crate::sidecar::notice::Notice;
 
 use super::candidate::Candidate;
 use super::finding::{Change, Finding, Hand, How, Verdict, Workload};
@@ -60,6 +59,9 @@ pub fn judge(
     };
     offline::view(setting, &pod, |subject, view| {
         let outcome = engine::pass(&court.policy, subject, view, Scope::Creation)?;
+        if let Action::Denied(Denial::Excess(excess)) = &outcome.action {
+            return Err(OfflineError::Excess(excess.clone()));
+        }
         let hearing = Hearing {
             candidate,
             subject,
@@ -93,6 +95,7 @@ impl Hearing<'_, '_, '_> {
             notices,
             findings: ways,
             judgments: _,
+            steps: _,
         } = self.outcome;
         let mut findings: Vec<Finding> = ways
             .iter()
@@ -106,7 +109,7 @@ impl Hearing<'_, '_, '_> {
             }
         }
         let verdict = findings.iter().map(|finding| finding.verdict).max()?;
-        let notices: Vec<String> = notices.iter().map(Notice::text).collect();
+        let notices: Vec<String> = notices.texts();
         let (reason, message) = match (action, verdict) {
             (Action::Denied(denial), _) => (denial.reason(), denial.to_string()),
             (_, Verdict::Swapped) => ("Swapped", verdict.sentence().to_owned()),
@@ -261,7 +264,8 @@ fn hand_of(denial: &Denial, agent: Option<Agent>) -> Option<Hand> {
         | Denial::Size { .. }
         | Denial::AboveMaximum { .. }
         | Denial::Profile { .. } => Hand::Annotation,
-        Denial::HostSocket { .. } => return None,
+        // One that is too much is not judged at all.
+        Denial::HostSocket { .. } | Denial::Excess(_) => return None,
         Denial::NodeAgent { .. } => return agent.map(Hand::Agent),
         Denial::Ancestor { .. } => Hand::Ancestor,
         Denial::Unresolved { .. } => Hand::SubPathExpr,
