@@ -12,8 +12,8 @@
     reason = "as in every test"
 )]
 
-#[path = "../cluster/api.rs"]
-#[allow(dead_code, reason = "tests/cluster uses the rest")]
+#[path = "../it/cluster/api.rs"]
+#[allow(dead_code, reason = "tests/it/cluster uses the rest")]
 mod api;
 mod client;
 mod connections;

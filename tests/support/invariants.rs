@@ -1,4 +1,4 @@
-//! What must hold for every Pod and every review, whoever made it: tests/properties.rs
+//! What must hold for every Pod and every review, whoever made it: tests/it/properties.rs
 //! generates, `fuzz/` mutates, and both hold the outcome to the statements here.
 //!
 //! A statement is an error that says what is wrong, so that each side fails in its own way.

@@ -1,4 +1,4 @@
-//! The API server of tests/cluster, with the webhook installed in it, and replicas that know it
+//! The API server of tests/it/cluster, with the webhook installed in it, and replicas that know it
 //! by a kubeconfig.
 
 use std::path::PathBuf;

@@ -1,0 +1,91 @@
+//! What README and the docs point at is there, and what README says is shown by a test is.
+//!
+//! Links are relative paths into this repository. A test that is renamed or dropped takes its
+//! row of README's table with it, or fails here.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const TABLE: &str = "## What a hand-made DinD set-up gets wrong";
+
+#[test]
+fn every_relative_link_leads_somewhere() {
+    let mut broken = Vec::new();
+    let mut found = 0;
+    for document in documents() {
+        let text = fs::read_to_string(root().join(&document)).unwrap();
+        let folder = root().join(document.parent().unwrap());
+        for link in links(&text).filter(|link| is_relative(link)) {
+            found += 1;
+            let path = link.split('#').next().unwrap();
+            if !folder.join(path).exists() {
+                broken.push(format!("{}: {link}", document.display()));
+            }
+        }
+    }
+    assert!(found > 20, "only {found} links were found");
+    assert!(
+        broken.is_empty(),
+        "links to nothing:\n{}",
+        broken.join("\n")
+    );
+}
+
+#[test]
+fn every_fault_that_readme_names_has_its_test() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let section = readme.split(TABLE).nth(1).expect("README has the table");
+    let section = section.split("\n## ").next().unwrap();
+    let rows: Vec<&str> = section
+        .lines()
+        .filter(|line| line.starts_with('|'))
+        .skip(2)
+        .collect();
+    assert!(rows.len() >= 14, "only {} rows", rows.len());
+    for row in rows {
+        let cells: Vec<&str> = row.trim_matches('|').split(" | ").collect();
+        assert_eq!(cells.len(), 3, "not fault, remedy and test: {row}");
+        let tests: Vec<&str> = links(cells[2]).collect();
+        assert!(!tests.is_empty(), "names no test: {row}");
+        for test in tests {
+            assert!(is_test(&root().join(test)), "{test} is no test: {row}");
+        }
+    }
+}
+
+/// A scenario has a `check`, a group of goldens has expected files.
+fn is_test(path: &Path) -> bool {
+    let is_golden = |name: &str| name.ends_with(".expected.yaml");
+    path.join("check").is_file()
+        || fs::read_dir(path).is_ok_and(|entries| {
+            entries
+                .flatten()
+                .any(|entry| is_golden(&entry.file_name().to_string_lossy()))
+        })
+}
+
+/// Every document at the root, in `docs` and of the end-to-end tests.
+fn documents() -> Vec<PathBuf> {
+    let folders = ["", "docs", "tests/e2e"];
+    let files = folders.iter().flat_map(|folder| {
+        let entries = fs::read_dir(root().join(folder)).unwrap();
+        entries.map(move |entry| Path::new(folder).join(entry.unwrap().file_name()))
+    });
+    files
+        .filter(|file| file.extension().is_some_and(|it| it == "md"))
+        .collect()
+}
+
+/// The targets of `[text](target)`.
+fn links(text: &str) -> impl Iterator<Item = &str> {
+    let after = text.split("](").skip(1);
+    after.filter_map(|rest| rest.split_once(')').map(|(target, _)| target))
+}
+
+fn is_relative(link: &str) -> bool {
+    !link.contains("://") && !link.starts_with('#')
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}

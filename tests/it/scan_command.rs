@@ -1,0 +1,528 @@
+//! `dind-injector scan` as it is called: sources, outputs, what is missing, how it ends.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+use crate::support::scratch;
+
+const SWAPPED: &str = "\
+apiVersion: v1
+kind: Pod
+metadata: {name: builder, namespace: ci}
+spec:
+  containers:
+    - name: docker
+      image: docker:28
+      volumeMounts: [{name: s, mountPath: /var/run/docker.sock}]
+  volumes: [{name: s, hostPath: {path: /var/run/docker.sock}}]
+";
+const CLEAN: &str = "{apiVersion: v1, kind: Pod, metadata: {name: web}, spec: {containers: [{name: c, image: x}]}}\n";
+
+fn denied() -> String {
+    SWAPPED
+        .replace("spec:\n", "spec:\n  hostNetwork: true\n")
+        .replacen("builder", "proxy", 1)
+}
+
+fn warned() -> String {
+    SWAPPED.replace("path: /var/run/docker.sock", "path: /")
+}
+
+/// A directory of its own, gone at the end.
+struct Dir(PathBuf);
+
+impl Dir {
+    fn new() -> Self {
+        Self(scratch::folder("scan"))
+    }
+
+    fn with(self, name: &str, text: &str) -> Self {
+        let path = self.0.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+        self
+    }
+
+    fn scan(&self, args: &[&str]) -> Ended {
+        scan_in(&self.0, args, "")
+    }
+}
+
+impl Drop for Dir {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+struct Ended {
+    status: i32,
+    out: String,
+    err: String,
+}
+
+fn scan_in(directory: &Path, args: &[&str], input: &str) -> Ended {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_dind-injector"))
+        .arg("scan")
+        .args(args)
+        .current_dir(directory)
+        .env_remove("DIND_INJECTOR_CONFIG")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A command that does not read its input closes it.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = child.wait_with_output().unwrap();
+    Ended {
+        status: status.code().unwrap(),
+        out: String::from_utf8(stdout).unwrap(),
+        err: String::from_utf8(stderr).unwrap(),
+    }
+}
+
+fn json(ended: &Ended) -> Value {
+    serde_json::from_str(&ended.out).unwrap_or_else(|error| panic!("{error}: {}", ended.out))
+}
+
+fn reasons(document: &Value) -> Vec<(&str, &str)> {
+    let gaps = document["incomplete"].as_array().unwrap();
+    gaps.iter()
+        .map(|gap| {
+            (
+                gap["place"].as_str().unwrap(),
+                gap["reason"].as_str().unwrap(),
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn the_status_tells_clean_found_and_failed_apart() {
+    let dir = Dir::new()
+        .with("clean.yaml", CLEAN)
+        .with("swapped.yaml", SWAPPED)
+        .with("denied.yaml", &denied())
+        .with("warned.yaml", &warned())
+        .with("broken.yaml", "a: [");
+    for (args, status) in [
+        (&["clean.yaml"][..], 0),
+        (&["swapped.yaml"], 1),
+        (&["warned.yaml"], 1),
+        (&["warned.yaml", "--fail-on", "swapped"], 0),
+        (&["swapped.yaml", "--fail-on", "swapped"], 1),
+        (&["swapped.yaml", "--fail-on", "denied"], 0),
+        (&["denied.yaml", "--fail-on", "swapped"], 1),
+        (&["denied.yaml", "--fail-on", "denied"], 1),
+        (&["missing.yaml"], 2),
+        (&["clean.yaml", "broken.yaml"], 2),
+        (&["swapped.yaml", "broken.yaml"], 1),
+        (&["swapped.yaml", "broken.yaml", "--fail-on", "denied"], 2),
+        (&["clean.yaml", "broken.yaml", "--allow-incomplete"], 0),
+        (&["clean.yaml", "--fail-on", "nonsense"], 2),
+        (&[], 2),
+    ] {
+        let ended = dir.scan(args);
+        assert_eq!(ended.status, status, "{args:?}: {}{}", ended.out, ended.err);
+    }
+}
+
+#[test]
+fn a_missing_path_is_named() {
+    let ended = Dir::new().scan(&["missing"]);
+    assert!(ended.err.contains("cannot read missing"), "{}", ended.err);
+    assert_eq!(ended.out, "");
+}
+
+#[test]
+fn standard_input_is_read_with_its_lines() {
+    let text = format!("---\n# Source: a.yaml\n{CLEAN}---\n{SWAPPED}");
+    let ended = scan_in(Path::new("/"), &["-", "-o", "json"], &text);
+    let document = json(&ended);
+    let finding = &document["workloads"][0]["findings"][0];
+    assert_eq!(finding["source"]["file"], "stdin");
+    assert_eq!(finding["source"]["line"], 12);
+    assert_eq!(document["summary"]["documents"], 2);
+}
+
+#[test]
+fn directories_are_walked_in_order_whatever_their_depth() {
+    let dir = Dir::new()
+        .with("b/two.yml", SWAPPED)
+        .with(
+            "a/deep/er/one.json",
+            &serde_json::to_string(&yaml(SWAPPED)).unwrap(),
+        )
+        .with("c/notes.txt", SWAPPED)
+        .with(".git/x.yaml", SWAPPED)
+        .with(".tekton/three.YAML", SWAPPED);
+    let document = json(&dir.scan(&[".", "-o", "json"]));
+    let files: Vec<_> = document["workloads"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|workload| workload["source"]["file"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        files,
+        [
+            "./.tekton/three.YAML",
+            "./a/deep/er/one.json",
+            "./b/two.yml"
+        ]
+    );
+    assert_eq!(document["complete"], true);
+}
+
+fn yaml(text: &str) -> Value {
+    dind_injector::manifest::read(text).unwrap().remove(0).value
+}
+
+#[test]
+fn what_cannot_be_read_makes_the_result_incomplete() {
+    let dir = Dir::new()
+        .with("good.yaml", CLEAN)
+        .with("latin.yaml", "")
+        .with(
+            "template.yaml",
+            "a: {{ .Values.x }}\npath: /var/run/docker.sock\n",
+        )
+        .with("tree/inner.yaml", CLEAN);
+    fs::write(dir.0.join("latin.yaml"), b"name: caf\xe9\n# docker.sock\n").unwrap();
+    symlink("..", dir.0.join("tree/up")).unwrap();
+    symlink("nowhere", dir.0.join("gone.yaml")).unwrap();
+    let ended = dir.scan(&[".", "-o", "json"]);
+    let document = json(&ended);
+    assert_eq!(document["complete"], false);
+    let found: BTreeSet<_> = reasons(&document).into_iter().collect();
+    assert_eq!(
+        found,
+        BTreeSet::from([
+            ("./gone.yaml", "unreadable"),
+            ("./latin.yaml", "not-text"),
+            ("./template.yaml", "template"),
+            ("./tree/up", "link-loop"),
+        ])
+    );
+    let mentions = |place: &str| {
+        let gaps = document["incomplete"].as_array().unwrap();
+        let gap = gaps.iter().find(|gap| gap["place"] == place).unwrap();
+        gap["mentionsSocketOnLine"].as_u64()
+    };
+    assert_eq!(mentions("./latin.yaml"), Some(2));
+    assert_eq!(mentions("./template.yaml"), Some(2));
+    assert_eq!(ended.status, 2);
+    for format in ["table", "yaml", "sarif", "html"] {
+        let ended = dir.scan(&[".", "-o", format]);
+        assert!(ended.out.contains("template.yaml"), "{format}");
+        assert_eq!(ended.status, 2, "{format}");
+    }
+}
+
+#[test]
+fn a_file_that_the_system_refuses_is_listed() {
+    let dir = Dir::new().with("open.yaml", CLEAN);
+    // Its first page is mapped nowhere, so that reading it fails for root too.
+    symlink("/proc/self/mem", dir.0.join("memory.yaml")).unwrap();
+    let ended = dir.scan(&[".", "-o", "json"]);
+    assert_eq!(reasons(&json(&ended)), [("./memory.yaml", "unreadable")]);
+    assert_eq!(ended.status, 2);
+}
+
+#[test]
+fn a_file_that_two_links_reach_is_counted_once() {
+    let dir = Dir::new().with("real/pod.yaml", SWAPPED);
+    symlink("real", dir.0.join("link")).unwrap();
+    symlink("real/pod.yaml", dir.0.join("pod.yaml")).unwrap();
+    let document = json(&dir.scan(&[".", "link", "real/pod.yaml", "-o", "json"]));
+    assert_eq!(document["summary"]["workloads"], 1);
+    assert_eq!(document["complete"], true);
+}
+
+#[test]
+fn a_namespace_declared_in_a_later_file_decides_too() {
+    let namespace = "\
+apiVersion: v1
+kind: Namespace
+metadata:
+  name: ci
+  labels: {pod-security.kubernetes.io/enforce: restricted}
+";
+    let dir = Dir::new().with("a.yaml", SWAPPED).with("z.yaml", namespace);
+    let document = json(&dir.scan(&[".", "-o", "json"]));
+    assert_eq!(document["workloads"][0]["reason"], "PodSecurity");
+    assert_eq!(
+        document["workloads"][0]["needsHand"]["reason"],
+        "PodSecurity"
+    );
+    assert_eq!(document["summary"]["files"], 2);
+}
+
+#[test]
+fn json_and_yaml_say_the_same() {
+    let dir = Dir::new()
+        .with("a.yaml", SWAPPED)
+        .with("b.yaml", &denied())
+        .with("c.yaml", "a: [");
+    let as_json = json(&dir.scan(&[".", "-o", "json"]));
+    let as_yaml = dir.scan(&[".", "-o", "yaml"]);
+    assert_eq!(yaml(&as_yaml.out), as_json);
+    assert_eq!(as_json["kind"], "ScanReport");
+    assert_eq!(as_json["summary"]["verdicts"]["swapped"], 1);
+    assert_eq!(as_json["summary"]["verdicts"]["denied"], 1);
+    let swapped = &as_json["workloads"][0];
+    assert_eq!(swapped["verdict"], "swapped");
+    assert_eq!(swapped["namespace"], "ci");
+    assert_eq!(swapped["findings"][0]["reach"], "socket");
+    assert_eq!(swapped["findings"][0]["container"], "docker");
+    assert_eq!(
+        swapped["findings"][0]["pointer"],
+        "/spec/containers/0/volumeMounts/0"
+    );
+    assert_eq!(swapped["findings"][0]["source"]["line"], 8);
+}
+
+#[test]
+fn the_table_names_what_was_found_and_what_to_do() {
+    let dir = Dir::new()
+        .with("a.yaml", SWAPPED)
+        .with("b.yaml", &denied())
+        .with("c.yaml", "a: [");
+    let Ended { out, .. } = dir.scan(&["."]);
+    let rows: Vec<Vec<&str>> = out
+        .lines()
+        .take(3)
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    assert_eq!(
+        rows[0],
+        ["VERDICT", "WORKLOAD", "CONTAINER", "REACHES", "WHERE"]
+    );
+    assert_eq!(
+        rows[1],
+        [
+            "swapped",
+            "ci/Pod/builder",
+            "docker",
+            "socket",
+            "/var/run/docker.sock",
+            "./a.yaml:8"
+        ]
+    );
+    assert_eq!(rows[2][0], "denied");
+    assert!(out.contains("HostNetwork: ci/Pod/proxy"), "{out}");
+    assert!(
+        out.contains(
+            "2 workloads reach a node's container runtime: 1 swapped, 1 denied; 1 needs a hand."
+        ),
+        "{out}"
+    );
+    assert!(
+        out.contains("Incomplete: 1 place could not be looked at."),
+        "{out}"
+    );
+    assert!(!out.contains('\u{1b}'), "colors are for a terminal only");
+}
+
+#[test]
+fn a_clean_table_is_one_line() {
+    let dir = Dir::new().with("a.yaml", CLEAN);
+    let Ended { out, err, .. } = dir.scan(&["."]);
+    assert_eq!(
+        out,
+        "1 file with 1 Pod or Pod template looked at: none reaches a node's container runtime.\n"
+    );
+    assert_eq!(err, "");
+}
+
+/// What SARIF 2.1.0 demands of what is written here: sections 3.13 to 3.58 of the standard.
+#[test]
+fn sarif_has_the_structure_that_the_standard_demands() {
+    let ended = scan_in(
+        Path::new(env!("CARGO_MANIFEST_DIR")),
+        &["tests/corpus", "-o", "sarif"],
+        "",
+    );
+    let log = json(&ended);
+    assert_eq!(log["version"], "2.1.0");
+    assert!(
+        log["$schema"]
+            .as_str()
+            .unwrap()
+            .ends_with("sarif-2.1.0.json")
+    );
+    let run = &log["runs"][0];
+    let driver = &run["tool"]["driver"];
+    assert_eq!(driver["name"], "dind-injector");
+    let rules = driver["rules"].as_array().unwrap();
+    let mut ids = BTreeSet::new();
+    for rule in rules {
+        assert!(ids.insert(rule["id"].as_str().unwrap()), "{rule}");
+        for text in ["shortDescription", "fullDescription", "help"] {
+            assert!(rule[text]["text"].as_str().unwrap().len() > 10, "{rule}");
+        }
+        is_level(&rule["defaultConfiguration"]["level"]);
+    }
+    let results = run["results"].as_array().unwrap();
+    assert!(results.len() > 80);
+    let mut used = BTreeSet::new();
+    let mut fingerprints = BTreeSet::new();
+    for result in results {
+        let index = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
+        assert_eq!(rules[index]["id"], result["ruleId"]);
+        used.insert(result["ruleId"].as_str().unwrap());
+        is_level(&result["level"]);
+        assert!(!result["message"]["text"].as_str().unwrap().is_empty());
+        let locations = result["locations"].as_array().unwrap();
+        assert_eq!(locations.len(), 1);
+        is_location(&locations[0]);
+        assert!(locations[0]["logicalLocations"][0]["fullyQualifiedName"].is_string());
+        let prints = result["partialFingerprints"].as_object().unwrap();
+        fingerprints.extend(prints.values().map(Value::to_string));
+    }
+    assert!(used.len() > 20, "{used:?}");
+    assert!(fingerprints.len() > 75, "{}", fingerprints.len());
+    let invocation = &run["invocations"][0];
+    assert_eq!(invocation["executionSuccessful"], false);
+    let notifications = invocation["toolExecutionNotifications"].as_array().unwrap();
+    assert_eq!(notifications.len(), 8);
+    for notification in notifications {
+        is_level(&notification["level"]);
+        assert!(
+            notification["message"]["text"]
+                .as_str()
+                .unwrap()
+                .starts_with("not looked at")
+        );
+        is_location(&notification["locations"][0]);
+    }
+}
+
+fn is_level(level: &Value) {
+    assert!(
+        ["none", "note", "warning", "error"].contains(&level.as_str().unwrap()),
+        "{level}"
+    );
+}
+
+fn is_location(location: &Value) {
+    let physical = &location["physicalLocation"];
+    let uri = physical["artifactLocation"]["uri"].as_str().unwrap();
+    assert!(
+        !uri.is_empty() && !uri.contains([' ', '\\', '"', '<']),
+        "{uri}"
+    );
+    if let Some(region) = physical.get("region") {
+        assert!(region["startLine"].as_u64().unwrap() >= 1);
+        assert!(
+            region
+                .get("startColumn")
+                .is_none_or(|column| column.as_u64().unwrap() >= 1)
+        );
+    }
+}
+
+#[test]
+fn the_page_needs_nothing_but_itself() {
+    let corpus = scan_in(
+        Path::new(env!("CARGO_MANIFEST_DIR")),
+        &["tests/corpus", "-o", "html"],
+        "",
+    );
+    let page = corpus.out;
+    assert!(page.starts_with("<!doctype html>"));
+    assert_eq!(page.matches("<script>").count(), 1);
+    assert_eq!(page.matches("</script>").count(), 1);
+    assert_eq!(page.matches("<style>").count(), 1);
+    // The one hostile name in the corpus is there as text.
+    assert_eq!(
+        page.matches("&lt;img src=x").count(),
+        page.matches(" src=").count()
+    );
+    for outside in [
+        "<img",
+        "<link",
+        "<iframe",
+        "<object",
+        "<base",
+        " style=",
+        "javascript:",
+    ] {
+        assert_eq!(page.matches(outside).count(), 0, "{outside}");
+    }
+}
+
+/// The verdicts of a policy file are those of the webhook with the same file, which `explain`
+/// tells.
+#[test]
+fn with_a_policy_file_the_verdicts_are_those_of_that_policy() {
+    let directory = Dir::new()
+        .with("swapped.yaml", SWAPPED)
+        .with("denied.yaml", &denied())
+        .with("root.yaml", &warned());
+    let preset = |name: &str| {
+        let file = format!("manifests/presets/{name}.yaml");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        path.to_str().unwrap().to_owned()
+    };
+    let verdicts = |policy: &str| {
+        let scanned = directory.scan(&[".", "--config", policy, "-o", "json"]);
+        let found = json(&scanned);
+        let rows = found["workloads"].as_array().unwrap().iter();
+        let rows = rows.map(|row| row["verdict"].as_str().unwrap().to_owned());
+        (rows.collect::<Vec<_>>(), scanned.status)
+    };
+    // denied.yaml, root.yaml, swapped.yaml
+    let expected = |of: [&str; 3]| (of.map(str::to_owned).to_vec(), 1);
+    assert_eq!(verdicts(&preset("audit")), expected(["warned"; 3]));
+    assert_eq!(
+        verdicts(&preset("migrate")),
+        expected(["warned", "warned", "swapped"])
+    );
+    assert_eq!(
+        verdicts(&preset("enforce")),
+        expected(["denied", "denied", "swapped"])
+    );
+    let fails = |policy: &str| {
+        let policy = preset(policy);
+        directory
+            .scan(&[".", "--config", &policy, "--fail-on", "denied"])
+            .status
+    };
+    assert_eq!((fails("migrate"), fails("enforce")), (0, 1));
+    let broken = directory.scan(&[".", "--config", "swapped.yaml"]);
+    assert_eq!(broken.status, 2, "{}", broken.err);
+}
+
+#[test]
+fn a_reporter_takes_no_paths_no_format_and_no_short_interval() {
+    let directory = Dir::new().with("a.yaml", CLEAN);
+    for (args, says) in [
+        (&["--watch", "a.yaml"][..], "cannot be used with"),
+        (&["--watch", "-o", "html"], "cannot be used with"),
+        (&["--watch", "--fail-on", "any"], "cannot be used with"),
+        (
+            &["--watch", "--interval", "1s"],
+            "the shortest interval is 10s",
+        ),
+        (
+            &["--watch", "--interval", "soon"],
+            "expected a whole number",
+        ),
+        (&["--watch", "--kubeconfig", "none"], "none"),
+    ] {
+        let ended = directory.scan(args);
+        assert_eq!(ended.status, 2, "{args:?}");
+        assert!(ended.err.contains(says), "{args:?}: {}", ended.err);
+    }
+}
