@@ -6,8 +6,8 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use dind_injector::admission::reviewer::{NoNamespaces, review};
-use dind_injector::policy::Policy;
+use dind_injector::decide::Policy;
+use dind_injector::review::pod::{NoNamespaces, review};
 use reviews::{LARGE, SMALL, body};
 use serde::de::IgnoredAny;
 

@@ -8,11 +8,11 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use dind_injector::admission::request::{From, creation};
-use dind_injector::admission::reviewer::{Namespaces, NoNamespaces, review};
 use dind_injector::cluster::KnownNamespaces;
-use dind_injector::policy::Policy;
-use dind_injector::policy::config::Config;
+use dind_injector::decide::Policy;
+use dind_injector::decode::creation::{From, creation};
+use dind_injector::policy_file::Config;
+use dind_injector::review::pod::{Namespaces, NoNamespaces, review};
 use serde_json::{Value, json};
 
 #[global_allocator]

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use dind_injector::admission::request::{From, creation};
+use dind_injector::decode::creation::{From, creation};
 use dind_injector::manifest::{pods, read};
 
 type Done = Result<(), Box<dyn Error>>;

@@ -9,7 +9,7 @@
 
 use std::cell::Cell;
 
-use crate::pod::view::Pod;
+use crate::model::view::Pod;
 
 /// Steps of one review. A step is some ten bytes looked at once more, or an item taken up once more:
 /// about ten nanoseconds.

@@ -5,30 +5,29 @@
 //! decide (`policy`), plan and patch (`sidecar`), respond (`admission`). These
 //! rooms are pure; everything that touches a network, a file or a clock depends on them.
 
-pub mod admission;
 pub mod budget;
 mod calendar;
-pub mod certs;
 pub mod cli;
 pub mod cluster;
 pub mod convert;
-pub mod engine;
+pub mod decide;
+pub mod decode;
+pub mod detect;
 pub mod explain;
 pub mod json;
-pub mod logs;
 pub mod manifest;
-pub mod metrics;
+pub mod model;
 pub mod names;
-pub mod offline;
-pub mod pod;
-pub mod policy;
-mod queue;
+pub mod patch;
+pub mod plan;
+pub mod policy_file;
 pub mod reload;
-pub mod report;
+pub mod render;
 pub mod reporter;
+pub mod respond;
+pub mod review;
 pub mod scan;
 pub mod server;
-pub mod sidecar;
-pub mod trace;
+pub mod telemetry;
+pub mod tls;
 pub mod uninject;
-pub mod webhook;

@@ -79,7 +79,7 @@ pub const STORAGE_DIR: &str = "/var/lib/docker";
 /// The variable that a Docker client reads its daemon's address from.
 pub const DOCKER_HOST: &str = "DOCKER_HOST";
 
-/// Sidecar environment read by the start script (`src/sidecar/start.sh`).
+/// Sidecar environment read by the start script (`src/plan/start.sh`).
 pub mod env {
     /// Space-separated socket paths to listen on.
     pub const SOCKETS: &str = "DIND_SOCKETS";
@@ -106,7 +106,7 @@ pub mod env {
 
 /// Keys of the audit annotations; the API server puts the webhook's name before them.
 pub mod audit {
-    /// What was done: see [`crate::admission::Outcome`].
+    /// What was done: see [`crate::review::Outcome`].
     pub const OUTCOME: &str = "outcome";
     /// Why, as a fixed word.
     pub const REASON: &str = "reason";

@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 use arc_swap::ArcSwap;
 use tokio::time::MissedTickBehavior;
 
-use crate::metrics::{FollowedFile, Metrics};
+use crate::telemetry::metrics::{FollowedFile, Metrics};
 
 /// How often the file is read. The kubelet itself takes up to a minute to project a change.
 const POLL: Duration = Duration::from_secs(5);

@@ -21,16 +21,17 @@ use kube::Client;
 use time::OffsetDateTime;
 
 use crate::cluster::{Backoff, jittered};
-use crate::metrics::{Metrics, Remaining, ScanResult, Standing};
+use crate::decide::Policy;
 use crate::names::NO_NAMESPACE;
-use crate::offline::Setting;
-use crate::policy::Policy;
-use crate::report::html::html;
-use crate::report::moment::moment;
+use crate::render::html::html;
+use crate::render::moment::moment;
+use crate::review::offline::Setting;
 use crate::scan::judge::Court;
-use crate::scan::live::{self, AT_EASE};
+use crate::scan::live;
+use crate::scan::live::AT_EASE;
 use crate::scan::result::{Cluster, Report};
 use crate::server::Readiness;
+use crate::telemetry::metrics::{Metrics, Remaining, ScanResult, Standing};
 
 /// Before the first new attempt after a scan that failed; it doubles up to the interval.
 const TRY_AGAIN: Duration = Duration::from_secs(5);

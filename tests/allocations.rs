@@ -6,9 +6,9 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use allocation_counter::measure;
-use dind_injector::admission::request::{From, creation};
-use dind_injector::admission::reviewer::{NoNamespaces, review};
-use dind_injector::policy::Policy;
+use dind_injector::decide::Policy;
+use dind_injector::decode::creation::{From, creation};
+use dind_injector::review::pod::{NoNamespaces, review};
 use reviews::{LARGE, SMALL, UID, body};
 use serde_json::{Value, json};
 

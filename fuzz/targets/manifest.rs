@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 
 use dind_injector::convert::{ConvertError, convert};
 use dind_injector::manifest::{pods, read, read_with_positions, to_yaml};
-use dind_injector::offline::{Setting, changes, judge};
-use dind_injector::policy::Policy;
+use dind_injector::review::offline::{Setting, changes, judge};
+use dind_injector::decide::Policy;
 use libfuzzer_sys::fuzz_target;
 
 static POLICY: LazyLock<Policy> = LazyLock::new(Policy::offline);

@@ -6,7 +6,7 @@ mod support;
 
 use std::sync::LazyLock;
 
-use dind_injector::policy::config::Config;
+use dind_injector::policy_file::Config;
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 use support::invariants::{self, a_second_pass_is_a_no_op};

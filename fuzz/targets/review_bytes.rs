@@ -4,7 +4,7 @@
 
 mod support;
 
-use dind_injector::admission::reviewer::{NoNamespaces, review};
+use dind_injector::review::pod::{NoNamespaces, review};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 use support::{POLICIES, invariants};

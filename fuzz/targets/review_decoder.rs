@@ -2,11 +2,11 @@
 //! is what `serde_json` reads.
 #![no_main]
 
-use dind_injector::admission::review::decode;
-use dind_injector::admission::reviewer::NoNamespaces;
-use dind_injector::admission::workload::warn;
+use dind_injector::decode::admission::decode;
+use dind_injector::review::pod::NoNamespaces;
+use dind_injector::review::workload::warn;
 use dind_injector::json;
-use dind_injector::policy::Policy;
+use dind_injector::decide::Policy;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 use std::sync::LazyLock;

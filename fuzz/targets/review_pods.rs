@@ -4,8 +4,8 @@
 
 mod support;
 
-use dind_injector::admission::request::{From, creation};
-use dind_injector::admission::reviewer::{NoNamespaces, review};
+use dind_injector::decode::creation::{From, creation};
+use dind_injector::review::pod::{NoNamespaces, review};
 use libfuzzer_sys::arbitrary::Unstructured;
 use libfuzzer_sys::fuzz_target;
 use support::pods::{Source, pod};

@@ -14,9 +14,9 @@ pub mod rfc6902;
 
 use std::sync::LazyLock;
 
-use dind_injector::policy::Policy;
-use dind_injector::policy::rule::TcpAction;
-use dind_injector::sidecar::container::SidecarMode;
+use dind_injector::decide::Policy;
+use dind_injector::decide::rule::TcpAction;
+use dind_injector::plan::container::SidecarMode;
 
 /// Policies under which nothing may keep the node's socket.
 pub static POLICIES: LazyLock<[Policy; 3]> = LazyLock::new(|| {

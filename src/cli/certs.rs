@@ -6,9 +6,9 @@ use std::time::SystemTime;
 
 use clap::Args;
 
-use crate::certs::{DEFAULT_DNS_NAMES, Written, write_development};
+use crate::tls::{DEFAULT_DNS_NAMES, Written, write_development};
 
-use super::{CliError, Exit};
+use crate::cli::{CliError, Exit};
 
 /// The flags of `certs`.
 #[derive(Debug, Args)]

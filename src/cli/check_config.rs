@@ -5,9 +5,9 @@ use std::io::Write;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use crate::policy::config::{Config, ConfigErrors, schema};
+use crate::policy_file::{Config, ConfigErrors, schema};
 
-use super::{CliError, Exit, input};
+use crate::cli::{CliError, Exit, input};
 
 /// The flags of `check-config`.
 #[derive(Debug, Args)]

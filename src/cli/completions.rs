@@ -5,7 +5,7 @@ use std::io::Write;
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
-use super::{Cli, CliError, Exit, invoked};
+use crate::cli::{Cli, CliError, Exit, invoked};
 
 /// The flags of `completions`.
 #[derive(Debug, Args)]

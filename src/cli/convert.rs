@@ -10,15 +10,15 @@ use std::path::Path;
 use clap::Args;
 
 use crate::convert;
-use crate::engine::Action;
+use crate::decide::Policy;
 use crate::manifest::{Operation, pods, read_with_positions};
-use crate::offline::{Setting, changes, judge};
-use crate::policy::Policy;
-use crate::report::diff::unified;
+use crate::render::diff::unified;
+use crate::review::Action;
+use crate::review::offline::{Setting, changes, judge};
 
-use super::policy::PolicyArgs;
-use super::replace::{ReplaceError, replace};
-use super::{CliError, Exit, input, output};
+use crate::cli::policy::PolicyArgs;
+use crate::cli::replace::{ReplaceError, replace};
+use crate::cli::{CliError, Exit, input, output};
 
 /// The flags of `convert`.
 #[derive(Debug, Args)]

@@ -16,23 +16,23 @@ use base64_simd::STANDARD;
 use clap::Args;
 use serde_json::Value;
 
-use crate::admission::request;
-use crate::admission::reviewer::NoNamespaces;
-use crate::certs::{CertArgs, CertError, Opened};
+use crate::decide::Policy;
+use crate::decode::creation;
 use crate::manifest::{PodRef, pods, to_yaml};
-use crate::metrics::Metrics;
 use crate::names::NO_NAME;
-use crate::offline::owner_of;
-use crate::policy::Policy;
-use crate::report::diff::unified;
-use crate::report::fold::fold_script;
+use crate::render::diff::unified;
+use crate::render::fold::fold_script;
+use crate::review::offline::owner_of;
+use crate::review::pod::NoNamespaces;
+use crate::server::webhook::Webhook;
 use crate::server::{Grace, Readiness, Server, ServerArgs, ServerError, Shutdown};
-use crate::webhook::Webhook;
+use crate::telemetry::metrics::Metrics;
+use crate::tls::{CertArgs, CertError, Opened};
 
-use super::client::{Client, ClientError};
-use super::policy::PolicyArgs;
-use super::runtime;
-use super::{CliError, Exit, input, output};
+use crate::cli::client::{Client, ClientError};
+use crate::cli::policy::PolicyArgs;
+use crate::cli::runtime;
+use crate::cli::{CliError, Exit, input, output};
 
 /// The bundled Pod: a Jenkins agent that builds with the node's Docker.
 const JENKINS_AGENT: &str = include_str!("../../manifests/examples/jenkins-agent-pod.yaml");
@@ -197,9 +197,9 @@ impl Running {
 fn review_of(pod: &PodRef<'_>) -> Result<Value, DemoError> {
     let object = pod.pod.as_ref().map_err(Clone::clone)?;
     let owner = owner_of(pod.kind).map(|kind| (kind, pod.name.unwrap_or("demo")));
-    Ok(request::creation(
+    Ok(creation::creation(
         object,
-        request::From {
+        creation::From {
             uid: "705ab4f5-6393-11e8-b7cc-42010a800002",
             namespace: pod.namespace.unwrap_or("default"),
             owner,

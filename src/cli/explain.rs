@@ -4,13 +4,13 @@ use std::io::Write;
 
 use clap::{Args, ValueEnum};
 
+use crate::decide::subject::NamespaceLabels;
 use crate::explain::{Explanation, Place, explain, text};
 use crate::manifest::{pods, read_with_positions};
-use crate::offline::Setting;
-use crate::policy::subject::NamespaceLabels;
+use crate::review::offline::Setting;
 
-use super::policy::PolicyArgs;
-use super::{CliError, Exit, input};
+use crate::cli::policy::PolicyArgs;
+use crate::cli::{CliError, Exit, input};
 
 /// The flags of `explain`.
 #[derive(Debug, Args)]

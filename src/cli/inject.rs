@@ -5,15 +5,15 @@ use std::io::Write;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use crate::engine::Action;
+use crate::decide::Policy;
+use crate::decide::denial::Denial;
 use crate::manifest::{Operation, PodRef};
-use crate::offline::{OfflineError, Setting, changes, judge};
-use crate::policy::Policy;
-use crate::policy::denial::Denial;
+use crate::review::Action;
+use crate::review::offline::{OfflineError, Setting, changes, judge};
 
-use super::policy::PolicyArgs;
-use super::rewrite::Manifests;
-use super::{CliError, Exit, output};
+use crate::cli::policy::PolicyArgs;
+use crate::cli::rewrite::Manifests;
+use crate::cli::{CliError, Exit, output};
 
 /// The flags of `inject`.
 #[derive(Debug, Args)]

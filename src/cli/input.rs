@@ -3,7 +3,8 @@
 use std::fs;
 use std::io::{self, Read};
 
-use crate::manifest::{self, Document, ReadError};
+use crate::manifest;
+use crate::manifest::{Document, ReadError};
 
 /// A text, and what messages call it.
 #[derive(Clone, Debug)]

@@ -10,7 +10,7 @@ use clap::{Command, CommandFactory};
 
 use crate::names::PROGRAM;
 
-use super::Cli;
+use crate::cli::Cli;
 
 /// The binary's own name.
 pub(super) const OWN: &str = PROGRAM;

@@ -10,11 +10,12 @@ use kube::{Client, Config};
 
 use crate::cluster::{ClusterArgs, ClusterError, describe, in_cluster};
 use crate::scan::judge::Court;
-use crate::scan::live::{self, LiveError};
+use crate::scan::live;
+use crate::scan::live::LiveError;
 use crate::scan::result::Report;
 
-use super::progress::{Bar, Progress};
-use super::runtime;
+use crate::cli::progress::{Bar, Progress};
+use crate::cli::runtime;
 
 /// The flags that name a cluster.
 #[derive(Debug, Args)]

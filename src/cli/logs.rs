@@ -17,9 +17,9 @@ use tracing_subscriber::reload::{self, Handle};
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Registry, fmt};
 
-use crate::logs::{JsonLines, Sink, panic_text};
-use crate::metrics::{FollowedFile, Metrics};
 use crate::reload::{Followed, ReloadError, Source};
+use crate::telemetry::logs::{JsonLines, Sink, panic_text};
+use crate::telemetry::metrics::{FollowedFile, Metrics};
 
 /// The flags of logging.
 #[derive(Debug, Args)]

@@ -6,7 +6,7 @@ use std::{fs, io};
 use clap::{Args, CommandFactory};
 use clap_mangen::Man;
 
-use super::{Cli, Exit, invoked};
+use crate::cli::{Cli, Exit, invoked};
 
 /// The flags of `man`.
 #[derive(Debug, Args)]

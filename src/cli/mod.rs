@@ -3,7 +3,7 @@
 //! Commands write to the writers that they are given and return how they ended; only
 //! `main` touches the process.
 
-mod beside;
+mod background;
 mod certs;
 mod check_config;
 mod client;
@@ -34,7 +34,7 @@ use std::process::ExitCode;
 
 use clap::{FromArgMatches, Parser, Subcommand};
 
-pub use terminal::Terminal;
+pub use crate::cli::terminal::Terminal;
 
 /// Gives each Pod that needs Docker a Docker daemon of its own, in place of the node's.
 #[derive(Debug, Parser)]
@@ -108,7 +108,7 @@ pub enum CliError {
     Demo(#[from] demo::DemoError),
     /// The development certificates.
     #[error(transparent)]
-    Certs(#[from] crate::certs::DevelopmentError),
+    Certs(#[from] crate::tls::DevelopmentError),
     /// The scan.
     #[error(transparent)]
     Scan(#[from] scan::ScanError),

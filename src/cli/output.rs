@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use serde_json::{Value, json};
 
 use crate::manifest::to_yaml;
-use crate::report::diff::Paint;
+use crate::render::diff::Paint;
 
 /// Writes documents as one YAML stream.
 ///

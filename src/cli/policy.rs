@@ -5,8 +5,8 @@ use std::{fs, io};
 
 use clap::Args;
 
-use crate::policy::Policy;
-use crate::policy::config::{Config, ConfigErrors};
+use crate::decide::Policy;
+use crate::policy_file::{Config, ConfigErrors};
 
 /// The flag that names a policy file.
 #[derive(Clone, Debug, Default, Args)]

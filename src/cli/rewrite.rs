@@ -10,9 +10,9 @@ use clap::Args;
 use serde_json::Value;
 
 use crate::manifest::{PodRef, pods, to_yaml};
-use crate::report::diff::unified;
+use crate::render::diff::unified;
 
-use super::{CliError, input, output};
+use crate::cli::{CliError, input, output};
 
 /// Which manifests, and whether the whole of them is shown.
 #[derive(Debug, Args)]

@@ -11,22 +11,22 @@ use terminal_size::{Width, terminal_size};
 use time::OffsetDateTime;
 
 use crate::manifest::to_yaml;
-use crate::offline::Setting;
-use crate::report::document::document;
-use crate::report::html::html;
-use crate::report::moment::moment;
-use crate::report::sarif::sarif;
-use crate::report::table::table;
+use crate::render::document::document;
+use crate::render::html::html;
+use crate::render::moment::moment;
+use crate::render::sarif::sarif;
+use crate::render::table::table;
+use crate::review::offline::Setting;
 use crate::scan::files::Inputs;
 use crate::scan::finding::Verdict;
 use crate::scan::judge::Court;
 use crate::scan::result::Report;
 
-use super::live::{ConnectError, LiveArgs};
-use super::policy::PolicyArgs;
-use super::progress::{Bar, Progress};
-use super::watch::WatchArgs;
-use super::{CliError, Exit, output};
+use crate::cli::live::{ConnectError, LiveArgs};
+use crate::cli::policy::PolicyArgs;
+use crate::cli::progress::{Bar, Progress};
+use crate::cli::watch::WatchArgs;
+use crate::cli::{CliError, Exit, output};
 
 /// The flags of `scan`.
 #[derive(Debug, Args)]

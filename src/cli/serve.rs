@@ -7,18 +7,18 @@ use std::sync::Arc;
 use base64_simd::STANDARD;
 use clap::Args;
 
-use crate::certs::CertError;
 use crate::cluster::ClusterError;
-use crate::metrics::Metrics;
 use crate::reload::ReloadError;
+use crate::server::webhook::Webhook;
 use crate::server::{Ended, Readiness, Server, ServerArgs, ServerError, Shutdown};
-use crate::trace::{TraceArgs, open as open_traces};
-use crate::webhook::Webhook;
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::traces::{TraceArgs, open as open_traces};
+use crate::tls::CertError;
 
-use super::Exit;
-use super::beside::{Beside, BesideArgs, instance};
-use super::logs::{LogArgs, LogFilters};
-use super::runtime;
+use crate::cli::Exit;
+use crate::cli::background::{Beside, BesideArgs, instance};
+use crate::cli::logs::{LogArgs, LogFilters};
+use crate::cli::runtime;
 
 /// The flags of `serve`.
 #[derive(Debug, Args)]

@@ -5,7 +5,7 @@
 
 use std::io::{self, Write};
 
-use crate::report::diff::visible_lines;
+use crate::render::diff::visible_lines;
 
 /// Writes what steers a terminal as escapes.
 #[derive(Debug)]

@@ -8,8 +8,8 @@ use serde_json::Value;
 use crate::manifest::{PodRef, ShapeError};
 use crate::uninject::{UninjectError, uninject};
 
-use super::rewrite::Manifests;
-use super::{CliError, Exit, output};
+use crate::cli::rewrite::Manifests;
+use crate::cli::{CliError, Exit, output};
 
 /// The flags of `uninject`.
 #[derive(Debug, Args)]

@@ -6,18 +6,18 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::metrics::Metrics;
 use crate::reporter::{Reporter, Settings};
 use crate::server::{Ended, Grace, PlainServer, Readiness, Shutdown, duration};
+use crate::telemetry::metrics::Metrics;
 
-use super::beside::{Tasks, in_force};
-use super::live::LiveArgs;
-use super::logs::{LogArgs, LogFilters};
-use super::policy::PolicyArgs;
-use super::runtime;
-use super::scan::ScanError;
-use super::serve::{ServeError, exit};
-use super::{CliError, Exit};
+use crate::cli::background::{Tasks, in_force};
+use crate::cli::live::LiveArgs;
+use crate::cli::logs::{LogArgs, LogFilters};
+use crate::cli::policy::PolicyArgs;
+use crate::cli::runtime;
+use crate::cli::scan::ScanError;
+use crate::cli::serve::{ServeError, exit};
+use crate::cli::{CliError, Exit};
 
 /// A shorter interval would have the API server list the cluster without a pause.
 const SHORTEST: Duration = Duration::from_secs(10);

@@ -16,12 +16,13 @@ use kube::core::ObjectMeta;
 use kube::{Api, Client};
 use tokio::sync::mpsc::Receiver;
 
-use super::client::describe;
-use super::limit::Limit;
-use crate::admission::reviewer::{Owner, Record};
-use crate::metrics::{EventResult, Metrics};
+use crate::cluster::client::describe;
+use crate::cluster::limit::Limit;
 use crate::names::event;
-use crate::queue::{self, LONGEST_NAME, Offers, beginning};
+use crate::review::pod::{Owner, Record};
+use crate::telemetry::metrics::{EventResult, Metrics};
+use crate::telemetry::queue;
+use crate::telemetry::queue::{LONGEST_NAME, Offers, beginning};
 
 /// Events that wait to be written.
 const QUEUE: usize = 256;

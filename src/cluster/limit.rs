@@ -18,14 +18,14 @@ const PER_SECOND: f64 = 2.0;
 
 /// What was said lately, and what may be said now.
 #[derive(Debug)]
-pub(super) struct Limit<T> {
+pub(crate) struct Limit<T> {
     said: HashMap<T, Instant>,
     tokens: f64,
     filled: Instant,
 }
 
 impl<T: Clone + Eq + Hash> Limit<T> {
-    pub(super) fn new(now: Instant) -> Self {
+    pub(crate) fn new(now: Instant) -> Self {
         Self {
             said: HashMap::new(),
             tokens: BURST,
@@ -34,7 +34,7 @@ impl<T: Clone + Eq + Hash> Limit<T> {
     }
 
     /// Whether `what` may be said now; it is then taken for said.
-    pub(super) fn lets_pass(&mut self, what: &T, now: Instant) -> bool {
+    pub(crate) fn lets_pass(&mut self, what: &T, now: Instant) -> bool {
         let recent = |said: &Instant| now.saturating_duration_since(*said) < AGAIN;
         if self.said.get(what).is_some_and(recent) {
             return false;

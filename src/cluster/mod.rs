@@ -5,22 +5,19 @@
 //! cluster that cannot be reached costs freshness and never an answer, and says so in metrics
 //! and readiness.
 
-mod authority;
-mod client;
-mod configuration;
-mod events;
-mod limit;
-mod namespaces;
-mod pace;
-mod secret;
-mod version;
-mod watch;
-mod write;
+pub(crate) mod client;
+pub(crate) mod events;
+pub(crate) mod limit;
+pub(crate) mod namespaces;
+pub(crate) mod pace;
+pub(crate) mod version;
+pub(crate) mod watch;
+pub(crate) mod write;
 
-pub use authority::{ManagedArgs, ManagedCerts, Settings};
-pub use client::{ClusterArgs, ClusterError, describe, in_cluster};
-pub use events::{EventArgs, EventQueue, EventWriter, open_events};
-pub use namespaces::{KnownNamespaces, NamespaceWatch, watch_namespaces};
-pub(crate) use pace::{Backoff, jittered};
-pub use version::{NATIVE_SIDECARS, Version, server_version};
-pub use watch::Timing;
+pub use crate::cluster::client::{ClusterArgs, ClusterError, describe, in_cluster};
+pub use crate::cluster::events::{EventArgs, EventQueue, EventWriter, open_events};
+pub use crate::cluster::namespaces::{KnownNamespaces, NamespaceWatch, watch_namespaces};
+pub(crate) use crate::cluster::pace::{Backoff, jittered};
+pub use crate::cluster::version::{NATIVE_SIDECARS, Version, server_version};
+pub use crate::cluster::watch::Timing;
+pub use crate::tls::managed::{ManagedArgs, ManagedCerts, Settings};

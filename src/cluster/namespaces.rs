@@ -11,11 +11,11 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::core::PartialObjectMeta;
 use kube::{Api, Client};
 
-use super::watch::{Change, Health, MetadataOf, Timing, follow};
-use crate::admission::reviewer::Namespaces;
-use crate::metrics::{Metrics, Watch};
-use crate::policy::subject::NamespaceLabels;
+use crate::cluster::watch::{Change, Health, MetadataOf, Timing, follow};
+use crate::decide::subject::NamespaceLabels;
+use crate::review::pod::Namespaces;
 use crate::server::Readiness;
+use crate::telemetry::metrics::{Metrics, Watch};
 
 type Map = HashMap<String, Arc<NamespaceLabels>>;
 

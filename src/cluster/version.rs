@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use kube::Client;
 
-use super::client::{ClusterError, describe};
-use crate::sidecar::container::SidecarMode;
+use crate::cluster::client::{ClusterError, describe};
+use crate::plan::container::SidecarMode;
 
 /// The first version that has native sidecars switched on by default.
 /// Source: `kubernetes/pkg/features/kube_features.go`, `SidecarContainers` (beta in 1.29).

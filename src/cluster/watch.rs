@@ -16,9 +16,9 @@ use kube::core::PartialObjectMeta;
 use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
 
-use super::client::describe;
-use super::pace::Backoff;
-use crate::metrics::{Metrics, Watch};
+use crate::cluster::client::describe;
+use crate::cluster::pace::Backoff;
+use crate::telemetry::metrics::{Metrics, Watch};
 
 /// Objects on one page of a list; client-go's own number.
 const PAGE: u32 = 500;

@@ -1,10 +1,10 @@
 //! One write to the API server, which is done, or was overtaken, or failed.
 
-use super::client::describe;
-use super::watch::Timing;
+use crate::cluster::client::describe;
+use crate::cluster::watch::Timing;
 
 /// Why a write was not done.
-pub(super) enum WriteError {
+pub(crate) enum WriteError {
     /// Somebody else was first: it is to be looked at again.
     First,
     /// Anything else, for people.
@@ -12,7 +12,7 @@ pub(super) enum WriteError {
 }
 
 /// Waits for an answer for so long and no longer.
-pub(super) async fn patiently<T>(
+pub(crate) async fn patiently<T>(
     timing: Timing,
     answer: impl Future<Output = kube::Result<T>>,
 ) -> Result<T, WriteError> {

@@ -5,10 +5,10 @@ use serde_json::{Map, Value};
 
 use crate::manifest::{Origin, Position, Positions, below, to_block};
 
-use super::edit::Edits;
-use super::overlay::{Entry, Item, Node};
-use super::style::{Style, dash_before};
-use super::text::Text;
+use crate::convert::edit::Edits;
+use crate::convert::overlay::{Entry, Item, Node};
+use crate::convert::style::{Style, dash_before};
+use crate::convert::text::Text;
 
 /// Writes edits of one document.
 pub(super) struct Writer<'w> {

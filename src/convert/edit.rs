@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::text::Text;
+use crate::convert::text::Text;
 
 /// Edits of one text, in any order, none over another.
 #[derive(Debug, Default)]

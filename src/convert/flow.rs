@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::manifest::{Flow, Position, Spacing, below, to_flow, to_flow_entry};
 
-use super::block::Writer;
-use super::overlay::Node;
+use crate::convert::block::Writer;
+use crate::convert::overlay::Node;
 
 /// What becomes of a child that the text has.
 struct Old<'n> {

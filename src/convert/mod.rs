@@ -13,12 +13,13 @@ mod text;
 
 use serde_json::Value;
 
-use crate::manifest::{self, Document, Operation, OperationError, ReadError};
+use crate::manifest;
+use crate::manifest::{Document, Operation, OperationError, ReadError};
 
-use edit::Edits;
-use overlay::{Node, Refused};
-use style::Style;
-use text::Text;
+use crate::convert::edit::Edits;
+use crate::convert::overlay::{Node, Refused};
+use crate::convert::style::Style;
+use crate::convert::text::Text;
 
 /// Why a text is left as it is. Displays as `line: what to do`, to stand behind a file's name.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

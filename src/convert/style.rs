@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::manifest::{Flow, Layout, Origin, Positions, Spacing, below, push_token};
 
-use super::text::Text;
+use crate::convert::text::Text;
 
 /// The habits of a document's author.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

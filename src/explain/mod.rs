@@ -8,19 +8,21 @@ mod text;
 use serde::Serialize;
 
 use crate::budget::Budget;
-use crate::engine::{self, Action, Outcome};
+use crate::decide::Policy;
+use crate::decide::decision::Scope;
+use crate::decide::evaluator::{Judgment, Matter};
+use crate::decide::matcher::Detection;
+use crate::decide::named::Named;
+use crate::decide::subject::Subject;
+use crate::detect::mounts::{Finding, Reach, agent};
 use crate::manifest::{PodRef, Positions};
-use crate::offline::{self, OfflineError, Setting};
-use crate::pod::detect::{Finding, Reach, agent};
-use crate::pod::view::Pod;
-use crate::policy::Policy;
-use crate::policy::decide::Scope;
-use crate::policy::judge::{Judgment, Matter};
-use crate::policy::matcher::Detection;
-use crate::policy::named::Named;
-use crate::policy::subject::Subject;
+use crate::model::view::Pod;
+use crate::review;
+use crate::review::offline;
+use crate::review::offline::{OfflineError, Setting};
+use crate::review::{Action, Outcome};
 
-pub use text::text;
+pub use crate::explain::text::text;
 
 /// What is done with one Pod, and why.
 #[derive(Debug, Serialize)]
@@ -120,7 +122,7 @@ pub fn explain(
     pod: &PodRef<'_>,
 ) -> Result<Explanation, OfflineError> {
     offline::view(setting, pod, |subject, view| {
-        let outcome = engine::pass(policy, subject, view, Scope::Creation)?;
+        let outcome = review::pass(policy, subject, view, Scope::Creation)?;
         let detected = outcome.judgments.iter().map(|judgment| {
             let seen = Seen {
                 policy,

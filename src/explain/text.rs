@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 use crate::names::NO_NAME;
-use crate::report::diff::visible;
+use crate::render::diff::visible;
 
-use super::{Detected, Explanation};
+use crate::explain::{Detected, Explanation};
 
 /// The explanation as paragraphs: what is done, what was found, what the author is told.
 pub fn text(explanation: &Explanation) -> String {

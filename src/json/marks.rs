@@ -10,7 +10,7 @@ use fearless_simd::prelude::*;
 use fearless_simd::{Level, dispatch, u8x64};
 use memchr::memmem;
 
-use super::error::What;
+use crate::json::error::What;
 
 /// Bytes in a block.
 const BLOCK: usize = 64;

@@ -18,17 +18,17 @@ mod text;
 mod word;
 mod write;
 
-pub use error::Error;
-pub(crate) use error::Step;
-pub(crate) use name::{Name, Names};
-pub use part::Part;
-pub use raw::{Raw, Verbatim};
-pub(crate) use read::fields;
-pub use read::{Read, Skipped};
-pub use reader::{Reader, Stop};
-pub use text::{Text, is_plain};
-pub use word::Word;
-pub use write::{Blank, to_text, write, write_around, write_text};
+pub use crate::json::error::Error;
+pub(crate) use crate::json::error::Step;
+pub(crate) use crate::json::name::{Name, Names};
+pub use crate::json::part::Part;
+pub use crate::json::raw::{Raw, Verbatim};
+pub(crate) use crate::json::read::fields;
+pub use crate::json::read::{Read, Skipped};
+pub use crate::json::reader::{Reader, Stop};
+pub use crate::json::text::{Text, is_plain};
+pub use crate::json::word::Word;
+pub use crate::json::write::{Blank, to_text, write, write_around, write_text};
 
 /// Reads a `T` from the whole of `text`.
 ///

@@ -6,11 +6,11 @@
 use std::fmt;
 use std::ops::Range;
 
-use super::error::Error;
-use super::marks::Marks;
-use super::read::Read;
-use super::reader::{Reader, Stop};
-use super::word::Word;
+use crate::json::error::Error;
+use crate::json::marks::Marks;
+use crate::json::read::Read;
+use crate::json::reader::{Reader, Stop};
+use crate::json::word::Word;
 
 /// A value that was skipped.
 #[derive(Clone)]

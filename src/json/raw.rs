@@ -8,10 +8,10 @@ use std::ops::Deref;
 use serde::ser::{Error as _, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use super::marks::Escapes;
-use super::read::Read;
-use super::reader::{Reader, Stop};
-use super::word::Word;
+use crate::json::marks::Escapes;
+use crate::json::read::Read;
+use crate::json::reader::{Reader, Stop};
+use crate::json::word::Word;
 
 /// A value as it was written, or nothing where it was not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

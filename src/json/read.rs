@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::error::What;
-use super::reader::{Reader, Stop};
+use crate::json::error::What;
+use crate::json::reader::{Reader, Stop};
 
 /// A value that can be read from JSON. `null` leaves it as it is.
 pub trait Read<'a>: Default {

@@ -7,12 +7,12 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::error::{Error, Step, What};
-use super::marks::{Escapes, Marks};
-use super::name::Names;
-use super::part::Part;
-use super::raw::Raw;
-use super::text::Text;
+use crate::json::error::{Error, Step, What};
+use crate::json::marks::{Escapes, Marks};
+use crate::json::name::Names;
+use crate::json::part::Part;
+use crate::json::raw::Raw;
+use crate::json::text::Text;
 
 /// Reading has stopped; the reader knows why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

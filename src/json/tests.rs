@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::*;
+use crate::json::*;
 
 #[derive(Debug, Default, PartialEq)]
 struct Thing<'a> {

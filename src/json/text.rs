@@ -8,8 +8,8 @@ use std::ops::Deref;
 
 use serde::ser::{Serialize, Serializer};
 
-use super::read::Read;
-use super::reader::{Reader, Stop};
+use crate::json::read::Read;
+use crate::json::reader::{Reader, Stop};
 
 /// Whether JSON writes a string of these bytes as it is, between quotes.
 pub fn is_plain(text: &[u8]) -> bool {

@@ -5,8 +5,8 @@
 
 use memchr::memmem::{self, Finder};
 
-use super::marks::Escapes;
-use super::text::is_plain;
+use crate::json::marks::Escapes;
+use crate::json::text::is_plain;
 
 /// Some characters of a string.
 #[derive(Debug)]

@@ -13,7 +13,7 @@ use serde::ser::{
 };
 use serde_json::Error;
 
-use super::text::is_plain;
+use crate::json::text::is_plain;
 
 /// How serde_json calls what is JSON already.
 const RAW: &str = "$serde_json::private::RawValue";

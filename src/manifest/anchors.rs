@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use super::{MAX_DEPTH, Problem};
+use crate::manifest::{MAX_DEPTH, Problem};
 
 /// How many MiB of values anchors and aliases of one text may add. The API server takes objects up
 /// to 3 MiB.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{quote, write};
+use crate::manifest::{quote, write};
 
 /// How flow style is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,8 +130,8 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use serde_json::json;
 
-    use super::super::read;
     use super::*;
+    use crate::manifest::read;
 
     #[test]
     fn every_spacing_reads_back() {

@@ -8,9 +8,9 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-use super::pointer::Pointer;
-use super::position::{Origin, Position, Positions};
-use super::{Document, Problem, ReadError};
+use crate::manifest::pointer::Pointer;
+use crate::manifest::position::{Origin, Position, Positions};
+use crate::manifest::{Document, Problem, ReadError};
 
 /// Where reading JSON stopped, and why.
 pub(super) struct Stop {
@@ -67,7 +67,9 @@ fn place(source: &str, error: &serde_json::Error) -> ReadError {
         .count();
     let problem = match message.strip_prefix(DUPLICATE) {
         Some(key) => Problem::DuplicateKey(key.to_owned()),
-        None if message.starts_with("recursion limit") => Problem::Depth(super::MAX_DEPTH),
+        None if message.starts_with("recursion limit") => {
+            Problem::Depth(crate::manifest::MAX_DEPTH)
+        }
         None => Problem::Json(message.to_owned()),
     };
     ReadError {

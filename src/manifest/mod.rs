@@ -21,14 +21,14 @@ mod yaml;
 
 use serde_json::Value;
 
-pub use error::{Problem, ReadError};
-pub use flow::{Flow, Spacing, to_flow, to_flow_entry};
-pub(crate) use operation::index;
-pub use operation::{Operation, OperationError, operations};
-pub(crate) use pointer::{below, push_token, tokens};
-pub use position::{Origin, Position, Positions};
-pub use workload::{PodRef, ShapeError, pods};
-pub use write::{Layout, to_block, to_yaml};
+pub use crate::manifest::error::{Problem, ReadError};
+pub use crate::manifest::flow::{Flow, Spacing, to_flow, to_flow_entry};
+pub(crate) use crate::manifest::operation::index;
+pub use crate::manifest::operation::{Operation, OperationError, operations};
+pub(crate) use crate::manifest::pointer::{below, push_token, tokens};
+pub use crate::manifest::position::{Origin, Position, Positions};
+pub use crate::manifest::workload::{PodRef, ShapeError, pods};
+pub use crate::manifest::write::{Layout, to_block, to_yaml};
 
 /// How deep mappings and lists may nest; serde_json's own bound, so that what is read here can be
 /// read again as JSON.

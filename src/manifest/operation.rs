@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::pointer::tokens;
+use crate::manifest::pointer::tokens;
 
 /// One change of a document.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]

@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 
-use super::resolve;
+use crate::manifest::resolve;
 
 /// A literal block's first line, without what the caller's indentation decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use granit_parser::{Marker, Span};
 
-use super::{Problem, ReadError};
+use crate::manifest::{Problem, ReadError};
 
 /// The text, and where in it the parser started.
 pub(super) struct Source<'t> {

@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use super::*;
+use crate::manifest::*;
 
 fn values(text: &str) -> Vec<Value> {
     let documents = read(text).unwrap_or_else(|error| panic!("{error}\n{text}"));

@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use super::pointer::below;
+use crate::manifest::pointer::below;
 use crate::names::NO_NAME;
 
 /// Something in a document that makes Pods.

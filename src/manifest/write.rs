@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Number, Value};
 
-use super::quote;
+use crate::manifest::quote;
 
 /// A key longer than this is written with `?`: readers look for a key's `:` only 1024 characters on.
 const LONGEST_SIMPLE_KEY: usize = 512;

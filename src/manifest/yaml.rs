@@ -1,8 +1,8 @@
 //! YAML documents, from the parser's events to values.
 //!
-//! Structure follows goyaml's `decode.go`, as [`super::resolve`] does for scalars: tags on mappings
+//! Structure follows goyaml's `decode.go`, as [`crate::manifest::resolve`] does for scalars: tags on mappings
 //! and lists mean nothing; `<<` overrides what stands above it and is overridden by what stands
-//! below. Recursion is bounded by [`MAX_DEPTH`] and aliases as [`super::anchors`] says.
+//! below. Recursion is bounded by [`MAX_DEPTH`] and aliases as [`crate::manifest::anchors`] says.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -13,12 +13,12 @@ use granit_parser::{
 };
 use serde_json::{Map, Value};
 
-use super::anchors::Anchors;
-use super::pointer::Pointer;
-use super::position::{Origin, Position, Positions};
-use super::resolve::{Scalar, Tag};
-use super::source::Source;
-use super::{Document, MAX_DEPTH, Problem, ReadError};
+use crate::manifest::anchors::Anchors;
+use crate::manifest::pointer::Pointer;
+use crate::manifest::position::{Origin, Position, Positions};
+use crate::manifest::resolve::{Scalar, Tag};
+use crate::manifest::source::Source;
+use crate::manifest::{Document, MAX_DEPTH, Problem, ReadError};
 
 /// Reads YAML documents from byte `start` on, into `documents`. Empty documents come out as null.
 pub(super) fn read(

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use super::candidate::{Candidate, Object, Pointers};
+use crate::scan::candidate::{Candidate, Object, Pointers};
 
 /// A Pod in the making.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use crate::manifest::{PodRef, ShapeError, pods};
 use crate::names::NO_NAME;
 
-use super::{argo, drone, jenkins, pod_spec, tekton};
+use crate::scan::{argo, drone, jenkins, pod_spec, tekton};
 
 /// Something that makes Pods.
 #[derive(Clone, Debug)]

@@ -8,13 +8,13 @@ use std::borrow::Cow;
 use serde_json::{Value, json};
 
 use crate::manifest::below;
+use crate::model::path::CleanPath;
+use crate::model::sockets::{Leads, Sockets};
 use crate::names::NO_NAME;
-use crate::pod::path::CleanPath;
-use crate::pod::sockets::{Leads, Sockets};
 
-use super::assembly::{Assembly, items};
-use super::candidate::{Candidate, Object};
-use super::finding::{Finding, Hand, How, Verdict, Workload};
+use crate::scan::assembly::{Assembly, items};
+use crate::scan::candidate::{Candidate, Object};
+use crate::scan::finding::{Finding, Hand, How, Verdict, Workload};
 
 /// What its pipelines are shown as.
 const KIND: &str = "Drone pipeline";

@@ -11,9 +11,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use super::judge::Court;
-use super::result::{Gap, Namespaces, Reading, Report, Why};
-use super::text::{self, Syntax};
+use crate::scan::judge::Court;
+use crate::scan::result::{Gap, Namespaces, Reading, Report, Why};
+use crate::scan::text;
+use crate::scan::text::Syntax;
 
 /// Larger texts are not read: the API server takes 3 MiB an object, a dump holds many.
 pub const MAX_BYTES: u64 = 64 * 1024 * 1024;

@@ -1,13 +1,13 @@
 //! What a scan finds: workloads that reach a node's container runtime, each way on its own.
 //!
-//! Plain values, made by [`super::judge`] and written by `report`. The words that
+//! Plain values, made by [`crate::scan::judge`] and written by `report`. The words that
 //! programs read (`name`) are fixed; the sentences for people may change.
 
 use serde_json::Value;
 
-use crate::pod::detect::{Agent, Reach};
+use crate::detect::mounts::{Agent, Reach};
 
-use super::risk::Risk;
+use crate::scan::risk::Risk;
 
 /// A place in a file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use crate::manifest::below;
 use crate::names::NO_NAME;
 
-use super::candidate::{Candidate, Object, Pointers};
+use crate::scan::candidate::{Candidate, Object, Pointers};
 
 /// What such a template is shown as.
 pub const JENKINS_AGENT: &str = "Jenkins agent";

@@ -8,24 +8,27 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use crate::engine::{self, Action, Outcome};
+use crate::decide::Policy;
+use crate::decide::decision::Scope;
+use crate::decide::denial::Denial;
+use crate::decide::evaluator::{Matter, Ruling};
+use crate::decide::named::Named as _;
+use crate::decide::subject::Subject;
+use crate::detect::docker_host::{DockerHost, docker_host};
+use crate::detect::mounts;
+use crate::detect::mounts::{Agent, Reach};
 use crate::manifest::PodRef;
+use crate::model::place::Place;
+use crate::model::view::{Container, Pod};
 use crate::names::NO_NAME;
-use crate::offline::{self, OfflineError, Setting};
-use crate::pod::detect::{self, Agent, Reach};
-use crate::pod::docker_host::{DockerHost, docker_host};
-use crate::pod::place::Place;
-use crate::pod::view::{Container, Pod};
-use crate::policy::Policy;
-use crate::policy::decide::Scope;
-use crate::policy::denial::Denial;
-use crate::policy::judge::{Matter, Ruling};
-use crate::policy::named::Named as _;
-use crate::policy::subject::Subject;
+use crate::review;
+use crate::review::offline;
+use crate::review::offline::{OfflineError, Setting};
+use crate::review::{Action, Outcome};
 
-use super::candidate::Candidate;
-use super::finding::{Change, Finding, Hand, How, Verdict, Workload};
-use super::risk;
+use crate::scan::candidate::Candidate;
+use crate::scan::finding::{Change, Finding, Hand, How, Verdict, Workload};
+use crate::scan::risk;
 
 /// Under what a scan judges.
 #[derive(Clone, Debug)]
@@ -58,7 +61,7 @@ pub fn judge(
         },
     };
     offline::view(setting, &pod, |subject, view| {
-        let outcome = engine::pass(&court.policy, subject, view, Scope::Creation)?;
+        let outcome = review::pass(&court.policy, subject, view, Scope::Creation)?;
         if let Action::Denied(Denial::Excess(excess)) = &outcome.action {
             return Err(OfflineError::Excess(excess.clone()));
         }
@@ -67,7 +70,7 @@ pub fn judge(
             subject,
             pod: view,
             outcome: &outcome,
-            agent: detect::agent(view, Some(subject.owner)),
+            agent: mounts::agent(view, Some(subject.owner)),
         };
         let Some(mut workload) = hearing.workload() else {
             return Ok(None);
@@ -168,7 +171,7 @@ impl Hearing<'_, '_, '_> {
         }
     }
 
-    fn mount(&self, index: usize, way: &detect::Finding) -> Finding {
+    fn mount(&self, index: usize, way: &mounts::Finding) -> Finding {
         let container = self.pod.container(way.place);
         let mount = &container.volume_mounts[way.mount];
         let verdict = self.verdict(Matter::Mount(index));
@@ -222,7 +225,7 @@ impl Hearing<'_, '_, '_> {
     }
 
     /// The path of the node as its author wrote it.
-    fn spelled(&self, way: &detect::Finding) -> String {
+    fn spelled(&self, way: &mounts::Finding) -> String {
         let mount = &self.pod.container(way.place).volume_mounts[way.mount];
         let source = &self.pod.spec.volumes[way.volume].host_path;
         let host = source.as_ref().map_or("", |source| &*source.path);

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
-use super::finding::Workload;
+use crate::scan::finding::Workload;
 
 /// A workload of a cluster with what ties it to others.
 #[derive(Clone, Debug)]

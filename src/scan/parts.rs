@@ -1,8 +1,8 @@
 //! A text in parts: the documents of a stream that is not read whole, and what was read of each.
 
-use super::finding::{Spot, Workload};
-use super::places::Lines;
-use super::result::Reading;
+use crate::scan::finding::{Spot, Workload};
+use crate::scan::places::Lines;
+use crate::scan::result::Reading;
 
 /// The documents of a YAML stream as texts, each with the number of lines before it.
 pub(super) fn chunks(text: &str) -> Vec<(&str, u32)> {

@@ -2,9 +2,10 @@
 //!
 //! Positions cost a second look at the text, so they are made only where something was found.
 
-use crate::manifest::{self, Document, Positions};
+use crate::manifest;
+use crate::manifest::{Document, Positions};
 
-use super::finding::{Spot, Workload};
+use crate::scan::finding::{Spot, Workload};
 
 /// The places of a text's nodes, looked up only where something was found.
 pub struct Places<'t> {

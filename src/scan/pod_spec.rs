@@ -11,8 +11,8 @@ use serde_json::{Map, Value};
 use crate::manifest::{below, tokens};
 use crate::names::NO_NAME;
 
-use super::assembly::Assembly;
-use super::candidate::{Candidate, Object, Pointers, candidates as of_document};
+use crate::scan::assembly::Assembly;
+use crate::scan::candidate::{Candidate, Object, Pointers, candidates as of_document};
 
 /// Nothing that people write nests its Pod templates deeper.
 const MAX_DEPTH: usize = 24;

@@ -4,10 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::policy::subject::NamespaceLabels;
+use crate::decide::subject::NamespaceLabels;
 
-use super::finding::{Verdict, Workload};
-use super::risk::Weight;
+use crate::scan::finding::{Verdict, Workload};
+use crate::scan::risk::Weight;
 
 /// What a scan came to.
 #[derive(Clone, Debug, Default)]

@@ -7,8 +7,8 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::assembly::{Assembly, items};
-use super::candidate::{Candidate, Object};
+use crate::scan::assembly::{Assembly, items};
+use crate::scan::candidate::{Candidate, Object};
 
 const POD_FIELDS: [&str; 5] = [
     "hostNetwork",

@@ -7,19 +7,21 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use crate::manifest::{self, Document, Problem, ReadError};
+use crate::decide::subject::NamespaceLabels;
+use crate::manifest;
+use crate::manifest::{Document, Problem, ReadError};
 use crate::names::NO_NAME;
-use crate::offline::Setting;
-use crate::policy::subject::NamespaceLabels;
+use crate::review::offline::Setting;
 
-use super::candidate::{Candidate, Object, Pointers, candidates, each_item};
-use super::finding::Workload;
-use super::jenkins::{self, HostPath, JENKINS_AGENT};
-use super::judge::{Court, judge};
-use super::parts::{chunks, merge, spots};
-use super::places::{Lines, Places, spot};
-use super::result::{Gap, Namespaces, Reading, Why};
-use super::{embedded, gitlab, groovy, volume};
+use crate::scan::candidate::{Candidate, Object, Pointers, candidates, each_item};
+use crate::scan::finding::Workload;
+use crate::scan::jenkins;
+use crate::scan::jenkins::{HostPath, JENKINS_AGENT};
+use crate::scan::judge::{Court, judge};
+use crate::scan::parts::{chunks, merge, spots};
+use crate::scan::places::{Lines, Places, spot};
+use crate::scan::result::{Gap, Namespaces, Reading, Why};
+use crate::scan::{embedded, gitlab, groovy, volume};
 
 /// What a text is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,12 +5,12 @@
 
 use serde_json::Value;
 
-use crate::pod::path::CleanPath;
-use crate::pod::sockets::{Leads, Sockets};
+use crate::model::path::CleanPath;
+use crate::model::sockets::{Leads, Sockets};
 
-use super::candidate::{Object, each_item};
-use super::drone;
-use super::finding::{Finding, Hand, How, Verdict, Workload};
+use crate::scan::candidate::{Object, each_item};
+use crate::scan::drone;
+use crate::scan::finding::{Finding, Hand, How, Verdict, Workload};
 
 /// The volumes of a document that hold a socket.
 pub fn volumes(document: &Value, sockets: &Sockets) -> Vec<Workload> {

@@ -13,9 +13,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 
-use super::room::{Room, Seat};
-use super::shutdown::Phase;
-use crate::metrics::{DropReason, Metrics};
+use crate::server::limiter::{Room, Seat};
+use crate::server::shutdown::Phase;
+use crate::telemetry::metrics::{DropReason, Metrics};
 
 /// The first wait after an accept that failed for want of resources; it doubles to the last.
 /// Connections that end in the meantime give their file descriptors back.
@@ -23,7 +23,7 @@ const BACKOFF_FIRST: Duration = Duration::from_millis(10);
 const BACKOFF_LAST: Duration = Duration::from_secs(1);
 
 /// Accepts until the phase is [`Phase::Closing`], then waits for every connection to end.
-pub(super) async fn run(
+pub(crate) async fn run(
     listener: TcpListener,
     seats: Arc<Room>,
     mut phase: watch::Receiver<Phase>,

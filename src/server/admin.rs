@@ -12,11 +12,11 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::get;
 
-use super::readiness::Readiness;
-use crate::metrics::Metrics;
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::readiness::Readiness;
 
 /// Connections at one time: a kubelet, some scrapers, a person.
-pub(super) const MAX_CONNECTIONS: usize = 64;
+pub(crate) const MAX_CONNECTIONS: usize = 64;
 
 const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -27,10 +27,10 @@ struct Admin {
 }
 
 /// What is told to whoever asks for a path that is not there.
-pub(super) const PATHS: &str = "there is /livez, /readyz and /metrics\n";
+pub(crate) const PATHS: &str = "there is /livez, /readyz and /metrics\n";
 
 /// The admin port's routes; `paths` is said of any other.
-pub(super) fn router(metrics: Arc<Metrics>, readiness: Readiness, paths: &'static str) -> Router {
+pub(crate) fn router(metrics: Arc<Metrics>, readiness: Readiness, paths: &'static str) -> Router {
     Router::new()
         .route("/livez", get(live))
         .route("/readyz", get(ready))

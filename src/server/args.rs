@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use super::client_auth::ClientArgs;
+use crate::tls::client_auth::ClientArgs;
 
 /// The largest review. The API server takes objects to 3 MiB, and an update's review holds
 /// two of them; axum's own default of 2 MB would refuse what the API server accepts.

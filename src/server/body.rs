@@ -15,8 +15,8 @@ use axum::body::{Body, Bytes, HttpBody};
 use http_body_util::BodyExt;
 use tokio::time::Instant;
 
-use super::args::Limits;
-use super::room::{Full, Room, Seat};
+use crate::server::args::Limits;
+use crate::server::limiter::{Full, Room, Seat};
 
 /// How much of a body that nobody will read is taken in so that the client reads our answer
 /// and the connection stays usable, before it is closed instead.
@@ -26,7 +26,7 @@ const DISCARD_TIME: Duration = Duration::from_secs(2);
 
 /// A whole body.
 #[derive(Debug)]
-pub(super) enum Gathered {
+pub(crate) enum Gathered {
     Nothing,
     OnePiece(Bytes),
     Joined(Vec<u8>),
@@ -34,7 +34,7 @@ pub(super) enum Gathered {
 
 /// Why a body could not be gathered.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum BodyError {
+pub(crate) enum BodyError {
     /// Larger than the limit; what was left of it was discarded or not.
     TooLarge { drained: bool },
     /// Not complete in time.
@@ -73,7 +73,7 @@ impl Gathered {
 }
 
 /// Gathers a body within the limits.
-pub(super) async fn gather(
+pub(crate) async fn gather(
     mut body: Body,
     limits: &Limits,
     room: &Arc<Room>,
@@ -135,7 +135,7 @@ pub(super) async fn gather(
 }
 
 /// Reads a body to its end without keeping it, and says whether the end came soon enough.
-pub(super) async fn discard(mut body: Body) -> bool {
+pub(crate) async fn discard(mut body: Body) -> bool {
     let to_the_end = async {
         let mut left = DISCARD_BYTES;
         while let Some(frame) = body.frame().await {

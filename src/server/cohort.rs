@@ -19,7 +19,7 @@ const SOON: Duration = Duration::from_micros(500);
 
 /// Those who take their steps together.
 #[derive(Debug)]
-pub(super) struct Cohort {
+pub(crate) struct Cohort {
     places: Semaphore,
     began: Instant,
     /// The last step, in microseconds since `began`.
@@ -28,13 +28,13 @@ pub(super) struct Cohort {
 
 /// One of them, or one who comes alone, is too large, or is one too many.
 #[derive(Debug)]
-pub(super) struct Member<'c> {
+pub(crate) struct Member<'c> {
     cohort: &'c Cohort,
     place: Option<SemaphorePermit<'c>>,
 }
 
 impl Cohort {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             places: Semaphore::new(MOST),
             began: Instant::now(),
@@ -43,7 +43,7 @@ impl Cohort {
     }
 
     /// Takes in a request with a body of so many bytes.
-    pub(super) fn join(&self, body: usize, now: Instant) -> Member<'_> {
+    pub(crate) fn join(&self, body: usize, now: Instant) -> Member<'_> {
         let before = Duration::from_micros(self.last.load(Relaxed));
         let is_alone = self.stamp(now) > before + SOON;
         let may_wait = !is_alone && body <= LARGEST;
@@ -64,7 +64,7 @@ impl Cohort {
 
 impl Member<'_> {
     /// Waits until everyone who is ready has come as far.
-    pub(super) async fn step(&self, now: Instant) {
+    pub(crate) async fn step(&self, now: Instant) {
         if self.place.is_some() {
             self.cohort.stamp(now);
             tokio::task::yield_now().await;

@@ -24,13 +24,13 @@ use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::args::Limits;
-use super::progress::{Progress, Stall, Watched};
-use super::room::{Room, Seat};
-use super::shutdown::Phase;
-use super::tls::failure_reason;
-use super::turns::Turns;
-use crate::metrics::{DropReason, HandshakeFailure, Metrics};
+use crate::server::args::Limits;
+use crate::server::handshakes::Turns;
+use crate::server::limiter::{Room, Seat};
+use crate::server::progress::{Progress, Stall, Watched};
+use crate::server::shutdown::Phase;
+use crate::telemetry::metrics::{DropReason, HandshakeFailure, Metrics};
+use crate::tls::acceptor::failure_reason;
 
 /// What a connection buffers of what it reads, in bytes; a request's head must fit in. The
 /// least that hyper takes: each connection keeps its buffer for as long as it is open, and an
@@ -39,21 +39,21 @@ const BUFFER: usize = 8 << 10;
 
 /// What a listener's connections have in common.
 #[derive(Clone)]
-pub(super) struct Plan {
-    pub(super) router: Router,
-    pub(super) limits: Limits,
-    pub(super) phase: watch::Receiver<Phase>,
-    pub(super) metrics: Arc<Metrics>,
+pub(crate) struct Plan {
+    pub(crate) router: Router,
+    pub(crate) limits: Limits,
+    pub(crate) phase: watch::Receiver<Phase>,
+    pub(crate) metrics: Arc<Metrics>,
     /// The answers that wait to be read.
-    pub(super) answers: Arc<Room>,
+    pub(crate) answers: Arc<Room>,
     /// Whether a connection that was answered well keeps its seat: where it does not, it makes
     /// way for newcomers as all do.
-    pub(super) keeps: bool,
+    pub(crate) keeps: bool,
 }
 
 impl Plan {
     /// Of a listener without limits of its own: the admin port's.
-    pub(super) fn plain(
+    pub(crate) fn plain(
         router: Router,
         limits: Limits,
         phase: watch::Receiver<Phase>,
@@ -84,13 +84,13 @@ struct Shared {
 
 /// How connections to the webhook become secure.
 #[derive(Clone)]
-pub(super) struct Tls {
-    pub(super) acceptor: TlsAcceptor,
-    pub(super) turns: Turns,
+pub(crate) struct Tls {
+    pub(crate) acceptor: TlsAcceptor,
+    pub(crate) turns: Turns,
 }
 
 /// Serves a connection to the webhook.
-pub(super) async fn serve_tls(plan: Plan, tls: Tls, stream: TcpStream, seat: Seat) {
+pub(crate) async fn serve_tls(plan: Plan, tls: Tls, stream: TcpStream, seat: Seat) {
     let _open = plan.metrics.connection();
     // A handshake is twice as large as what comes after it: its memory is given back.
     if let Some(stream) = Box::pin(tls.shake(&plan, stream, &seat)).await {
@@ -132,7 +132,7 @@ impl Tls {
 }
 
 /// Serves HTTP/1.1 on a stream.
-pub(super) async fn serve_http<S>(plan: Plan, stream: S, seat: Seat)
+pub(crate) async fn serve_http<S>(plan: Plan, stream: S, seat: Seat)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {

@@ -7,7 +7,7 @@ const SPARE: u64 = 256;
 
 /// Raises this process's soft limit, where it is too low for so many connections and may be
 /// raised. Says so where it stays too low: accepting then fails and is waited out.
-pub(super) fn make_room(connections: usize) {
+pub(crate) fn make_room(connections: usize) {
     let needed = u64::try_from(connections)
         .unwrap_or(u64::MAX)
         .saturating_add(SPARE);

@@ -5,7 +5,7 @@
 
 pub use axum::http::StatusCode;
 
-use crate::trace::Words;
+use crate::telemetry::traces::Words;
 
 /// One review in, one answer out.
 ///

@@ -12,19 +12,17 @@ mod accept;
 mod admin;
 mod args;
 mod body;
-mod client_auth;
 mod cohort;
 mod connection;
 mod descriptors;
 mod handler;
+mod handshakes;
+mod limiter;
 mod plain;
 mod progress;
-mod readiness;
-mod room;
 mod routes;
 mod shutdown;
-mod tls;
-mod turns;
+pub mod webhook;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -36,23 +34,23 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
-use crate::certs::CertStore;
-use crate::metrics::Metrics;
 use crate::reload::ReloadError;
-use crate::trace::Tracer;
-use client_auth::FollowedCa;
-use cohort::Cohort;
-use connection::{Plan, Tls, serve_http, serve_tls};
-use room::Room;
-use shutdown::Phase;
-use turns::Turns;
+use crate::server::cohort::Cohort;
+use crate::server::connection::{Plan, Tls, serve_http, serve_tls};
+use crate::server::handshakes::Turns;
+use crate::server::limiter::Room;
+use crate::server::shutdown::Phase;
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::traces::Tracer;
+use crate::tls::CertStore;
+use crate::tls::client_auth::FollowedCa;
 
-pub use args::{Grace, Limits, ServerArgs, duration};
-pub use client_auth::ClientArgs;
-pub use handler::{Handler, Reply, Route, StatusCode};
-pub use plain::{BoundPlain, PlainServer};
-pub use readiness::{Check, Readiness, Report};
-pub use shutdown::{Ended, Shutdown, Stopper};
+pub use crate::server::args::{Grace, Limits, ServerArgs, duration};
+pub use crate::server::handler::{Handler, Reply, Route, StatusCode};
+pub use crate::server::plain::{BoundPlain, PlainServer};
+pub use crate::server::shutdown::{Ended, Shutdown, Stopper};
+pub use crate::telemetry::readiness::{Check, Readiness, Report};
+pub use crate::tls::client_auth::ClientArgs;
 
 /// A server that has no port yet.
 #[derive(Debug)]
@@ -121,7 +119,10 @@ impl Server {
         let clients = self.args.clients.open(Arc::clone(&self.metrics)).await?;
         let (verifier, client_ca) = clients.unzip();
         let verifier = verifier.map(|verifier| verifier as Arc<dyn ClientCertVerifier>);
-        let acceptor = AcceptorDebug(tls::acceptor(self.certs.clone(), verifier)?);
+        let acceptor = AcceptorDebug(crate::tls::acceptor::acceptor(
+            self.certs.clone(),
+            verifier,
+        )?);
         let (webhook, webhook_address) = listen("--listen", self.args.listen).await?;
         let (admin, admin_address) = listen("--admin-listen", self.args.admin_listen).await?;
         Ok(Bound {

@@ -7,13 +7,13 @@ use axum::Router;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use super::args::{Grace, Limits};
-use super::connection::{Plan, serve_http};
-use super::readiness::Readiness;
-use super::room::Room;
-use super::shutdown::{Ended, Phase, Shutdown, walk};
-use super::{ServerError, accept, admin, listen};
-use crate::metrics::Metrics;
+use crate::server::args::{Grace, Limits};
+use crate::server::connection::{Plan, serve_http};
+use crate::server::limiter::Room;
+use crate::server::shutdown::{Ended, Phase, Shutdown, walk};
+use crate::server::{ServerError, accept, admin, listen};
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::readiness::Readiness;
 
 const PATHS: &str = "there is /, /livez, /readyz and /metrics\n";
 

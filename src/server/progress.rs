@@ -18,12 +18,12 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, sleep_until};
 
-use super::room::Room;
+use crate::server::limiter::Room;
 
 /// Where a connection is. One task alone writes it; it is atomic only because the connection's
 /// parts are tied together by an `Arc`.
 #[derive(Debug, Default)]
-pub(super) struct Progress {
+pub(crate) struct Progress {
     /// A count of changes with a [`Turn`] in the low bits, so that two turns of the same kind are
     /// told apart.
     turns: AtomicU64,
@@ -48,23 +48,23 @@ const TURN_BITS: u64 = 0b11;
 
 impl Progress {
     /// A request's head is complete.
-    pub(super) fn request(&self) {
+    pub(crate) fn request(&self) {
         self.set(Turn::Ours);
     }
 
     /// Its answer is ready, with a body of so many bytes.
-    pub(super) fn answer(&self, length: usize) {
+    pub(crate) fn answer(&self, length: usize) {
         self.answer.store(length, Relaxed);
         self.set(Turn::Answer);
     }
 
     /// Nothing was ever received.
-    pub(super) fn is_unused(&self) -> bool {
+    pub(crate) fn is_unused(&self) -> bool {
         self.turns.load(Relaxed) == 0
     }
 
     /// A request is being answered, or its answer read.
-    pub(super) fn is_under_way(&self) -> bool {
+    pub(crate) fn is_under_way(&self) -> bool {
         match self.turn() {
             Turn::Quiet | Turn::Head => false,
             Turn::Ours | Turn::Answer => true,
@@ -87,7 +87,7 @@ impl Progress {
 }
 
 /// Ends when the peer has had its turn for too long.
-pub(super) struct Stall {
+pub(crate) struct Stall {
     progress: Arc<Progress>,
     limit: Duration,
     answers: Arc<Room>,
@@ -107,7 +107,7 @@ impl fmt::Debug for Stall {
 }
 
 impl Stall {
-    pub(super) fn new(progress: Arc<Progress>, limit: Duration, answers: Arc<Room>) -> Self {
+    pub(crate) fn new(progress: Arc<Progress>, limit: Duration, answers: Arc<Room>) -> Self {
         Self {
             progress,
             limit,
@@ -118,7 +118,7 @@ impl Stall {
 
     /// To be polled after the connection itself, in the same task: it is the connection's
     /// poll that changes whose turn it is. A turn that ends within one poll costs no timer.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let now = self.progress.turns.load(Relaxed);
         let begin: fn(&Self) -> Wait = match self.progress.turn() {
             Turn::Quiet | Turn::Ours => {
@@ -155,13 +155,13 @@ impl Stall {
 
 /// A stream that notes in a [`Progress`] what passes.
 #[derive(Debug)]
-pub(super) struct Watched<S> {
+pub(crate) struct Watched<S> {
     stream: S,
     progress: Arc<Progress>,
 }
 
 impl<S> Watched<S> {
-    pub(super) fn new(stream: S, progress: Arc<Progress>) -> Self {
+    pub(crate) fn new(stream: S, progress: Arc<Progress>) -> Self {
         Self { stream, progress }
     }
 }

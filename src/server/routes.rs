@@ -14,23 +14,23 @@ use axum::http::header::{ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, RETR
 use axum::http::{HeaderMap, HeaderValue, Method, Response};
 use axum::routing::any;
 
-use super::args::Limits;
-use super::body::{BodyError, discard, gather};
-use super::cohort::Cohort;
-use super::handler::{Handler, Reply, Route, StatusCode};
-use super::room::{Full, Room};
-use crate::logs::panic_text;
-use crate::metrics::{Metrics, RequestLabels, RouteLabel, ShedReason};
-use crate::trace::{Begun, Tracer};
+use crate::server::args::Limits;
+use crate::server::body::{BodyError, discard, gather};
+use crate::server::cohort::Cohort;
+use crate::server::handler::{Handler, Reply, Route, StatusCode};
+use crate::server::limiter::{Full, Room};
+use crate::telemetry::logs::panic_text;
+use crate::telemetry::metrics::{Metrics, RequestLabels, RouteLabel, ShedReason};
+use crate::telemetry::traces::{Begun, Tracer};
 
 /// What every request needs.
-pub(super) struct App {
-    pub(super) handler: Box<dyn Handler>,
-    pub(super) limits: Limits,
-    pub(super) bodies: Arc<Room>,
-    pub(super) cohort: Cohort,
-    pub(super) metrics: Arc<Metrics>,
-    pub(super) tracer: Option<Tracer>,
+pub(crate) struct App {
+    pub(crate) handler: Box<dyn Handler>,
+    pub(crate) limits: Limits,
+    pub(crate) bodies: Arc<Room>,
+    pub(crate) cohort: Cohort,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) tracer: Option<Tracer>,
 }
 
 /// A reply, and what else an HTTP answer needs.
@@ -42,7 +42,7 @@ struct Answer {
 }
 
 /// The webhook's routes.
-pub(super) fn router(app: Arc<App>) -> Router {
+pub(crate) fn router(app: Arc<App>) -> Router {
     let mutate = |app, request| review(app, Route::Mutate, request);
     let warn = |app, request| review(app, Route::Warn, request);
     Router::new()

@@ -11,15 +11,15 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use super::args::Grace;
-use super::readiness::Check;
+use crate::server::args::Grace;
+use crate::telemetry::readiness::Check;
 
 /// For the last answers to be written once idle connections are closed.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// How far the server's end has come.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(super) enum Phase {
+pub(crate) enum Phase {
     /// Not begun.
     Serving,
     /// Unready, and serving as ever.
@@ -92,12 +92,12 @@ impl Shutdown {
         Ok((by_code, shutdown))
     }
 
-    pub(super) async fn asked(&mut self) {
+    pub(crate) async fn asked(&mut self) {
         // An error is a dropped `Stopper`.
         let _ = self.0.wait_for(|stop| *stop >= Stop::Gracefully).await;
     }
 
-    pub(super) async fn asked_at_once(&mut self) {
+    pub(crate) async fn asked_at_once(&mut self) {
         if self.0.wait_for(|stop| *stop >= Stop::AtOnce).await.is_err() {
             std::future::pending::<()>().await;
         }
@@ -127,7 +127,7 @@ impl Stopper {
 }
 
 /// Goes through the phases once asked, and returns when time has run out.
-pub(super) async fn walk(
+pub(crate) async fn walk(
     mut shutdown: Shutdown,
     phase: &watch::Sender<Phase>,
     ready: &Check,

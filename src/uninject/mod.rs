@@ -1,7 +1,7 @@
 //! From a Pod with this project's sidecar back to the one that its author wrote.
 //!
 //! What the webhook added is known by its structure; what it took away is in the record that
-//! it left in the sidecar ([`crate::sidecar::original`]). Whatever else was changed since
+//! it left in the sidecar ([`crate::plan::original`]). Whatever else was changed since
 //! stays. Where the record is missing or does not fit, nothing is guessed.
 
 mod record;

@@ -8,9 +8,9 @@ use serde_json::{Map, Value};
 
 use crate::names;
 
-use super::UninjectError;
+use crate::uninject::UninjectError;
 
-/// What one pass took away; see [`crate::sidecar::original`], which writes it.
+/// What one pass took away; see [`crate::plan::original`], which writes it.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Record {

@@ -5,13 +5,13 @@
 
 use serde_json::Value;
 
+use crate::model::path::CleanPath;
 use crate::names;
-use crate::pod::path::CleanPath;
-use crate::sidecar::flags;
-use crate::sidecar::original::is_record;
+use crate::plan::flags;
+use crate::plan::original::is_record;
 
-use super::UninjectError;
-use super::record::Record;
+use crate::uninject::UninjectError;
+use crate::uninject::record::Record;
 
 /// The sidecar of a Pod, and what belongs to it.
 #[derive(Debug)]

@@ -6,14 +6,14 @@
 use serde_json::{Map, Value};
 
 use crate::manifest::Operation;
+use crate::model::path::CleanPath;
+use crate::model::sockets::DEFAULT_SOCKET;
 use crate::names;
-use crate::pod::path::CleanPath;
-use crate::pod::sockets::DEFAULT_SOCKET;
-use crate::sidecar::original::is_addable;
+use crate::plan::original::is_addable;
 
-use super::UninjectError;
-use super::record::{INIT_CONTAINERS, Record, SECURITY_CONTEXT, VARIABLES, VOLUMES};
-use super::sidecar::{Sidecar, items, text};
+use crate::uninject::UninjectError;
+use crate::uninject::record::{INIT_CONTAINERS, Record, SECURITY_CONTEXT, VARIABLES, VOLUMES};
+use crate::uninject::sidecar::{Sidecar, items, text};
 
 /// The operations that take `sidecar`, and all that came with it, out of `pod`.
 pub(super) fn undo(pod: &Value, sidecar: &Sidecar) -> Result<Vec<Operation>, UninjectError> {

@@ -6,12 +6,12 @@ use std::fs;
 use std::path::Path;
 
 use dind_injector::convert::{ConvertError, convert};
+use dind_injector::decide::Policy;
 use dind_injector::manifest::{
     Document, Flow, Layout, Operation, Spacing, pods, read, read_with_positions, to_block, to_flow,
 };
-use dind_injector::offline::{Setting, changes, judge};
-use dind_injector::policy::Policy;
-use dind_injector::sidecar::container::START_SCRIPT;
+use dind_injector::plan::container::START_SCRIPT;
+use dind_injector::review::offline::{Setting, changes, judge};
 use serde_json::Value;
 
 use crate::support::files;

@@ -5,16 +5,18 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser as _;
 use dind_injector::cli::Cli;
-use dind_injector::engine::Action;
-use dind_injector::manifest::{self, pods};
+use dind_injector::decide::Policy;
+use dind_injector::manifest;
+use dind_injector::manifest::pods;
 use dind_injector::names;
-use dind_injector::offline::{Setting, judge};
-use dind_injector::policy::Policy;
-use dind_injector::policy::config::Config;
+use dind_injector::policy_file::Config;
+use dind_injector::review::Action;
+use dind_injector::review::offline::{Setting, judge};
 use dind_injector::scan::finding::Verdict;
 use dind_injector::scan::judge::Court;
 use dind_injector::scan::result::Namespaces;
-use dind_injector::scan::text::{self, Syntax};
+use dind_injector::scan::text;
+use dind_injector::scan::text::Syntax;
 use serde_json::Value;
 
 const MIGRATION: &str = "docs/migration.md";

@@ -18,15 +18,17 @@ use crate::support::https::Webhook;
 use crate::support::model::{self, Shows};
 use crate::support::rfc6902;
 use base64_simd::STANDARD;
-use dind_injector::engine::{self, Action};
-use dind_injector::manifest::{self, PodRef};
-use dind_injector::offline::{Setting, judge};
-use dind_injector::pod::view::Pod;
-use dind_injector::policy::Policy;
-use dind_injector::policy::config::Config;
-use dind_injector::policy::decide::Scope;
-use dind_injector::policy::subject::{Requester, Subject};
-use dind_injector::sidecar::container::START_SCRIPT;
+use dind_injector::decide::Policy;
+use dind_injector::decide::decision::Scope;
+use dind_injector::decide::subject::{Requester, Subject};
+use dind_injector::manifest;
+use dind_injector::manifest::PodRef;
+use dind_injector::model::view::Pod;
+use dind_injector::plan::container::START_SCRIPT;
+use dind_injector::policy_file::Config;
+use dind_injector::review;
+use dind_injector::review::Action;
+use dind_injector::review::offline::{Setting, judge};
 use serde_json::{Map, Value, json};
 
 /// Stands for the start script in expected files.
@@ -329,7 +331,7 @@ impl Pass<'_> {
                 let view: Pod<'_> =
                     dind_injector::json::from_str(&json).map_err(|e| e.to_string())?;
                 let subject = Subject::new(&view, "ci", None, Requester::default(), None);
-                engine::pass(self.policy, &subject, &view, Scope::EphemeralContainers)
+                review::pass(self.policy, &subject, &view, Scope::EphemeralContainers)
                     .map_err(|error| error.to_string())?
             }
         };

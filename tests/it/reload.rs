@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dind_injector::metrics::{FollowedFile, Metrics};
 use dind_injector::reload::{Followed, Looked, ReloadError, Source};
+use dind_injector::telemetry::metrics::{FollowedFile, Metrics};
 
 use crate::support::scratch;
 

@@ -8,8 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicUsize;
 
-use dind_injector::offline::Setting;
-use dind_injector::policy::Policy;
+use dind_injector::decide::Policy;
+use dind_injector::review::offline::Setting;
 use dind_injector::scan::files::Inputs;
 use dind_injector::scan::judge::Court;
 use dind_injector::scan::result::Report;

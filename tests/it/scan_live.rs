@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use dind_injector::offline::Setting;
-use dind_injector::policy::Policy;
+use dind_injector::decide::Policy;
+use dind_injector::review::offline::Setting;
 use dind_injector::scan::judge::Court;
 use dind_injector::scan::live::{AT_ONCE, LiveError, scan};
 use dind_injector::scan::result::{Report, Why};

@@ -17,7 +17,7 @@ use std::process::{Command, Output, Stdio};
 
 use crate::support::scratch;
 
-const SCRIPT: &str = include_str!("../../src/sidecar/start.sh");
+const SCRIPT: &str = include_str!("../../src/plan/start.sh");
 
 /// The absolute paths that the script may name, all of which move below the made-up root.
 const MOVED: [&str; 7] = [

@@ -5,14 +5,15 @@ use std::fs;
 use std::path::Path;
 
 use crate::support::{api_server, files};
-use dind_injector::engine::Action;
-use dind_injector::manifest::{self, pods};
+use dind_injector::decide::Policy;
+use dind_injector::decide::rule::TcpAction;
+use dind_injector::manifest;
+use dind_injector::manifest::pods;
 use dind_injector::names;
-use dind_injector::offline::{Setting, apply, judge};
-use dind_injector::policy::Policy;
-use dind_injector::policy::config::Config;
-use dind_injector::policy::rule::TcpAction;
-use dind_injector::sidecar::container::{START_SCRIPT, SidecarMode};
+use dind_injector::plan::container::{START_SCRIPT, SidecarMode};
+use dind_injector::policy_file::Config;
+use dind_injector::review::Action;
+use dind_injector::review::offline::{Setting, apply, judge};
 use dind_injector::uninject::{UninjectError, uninject};
 use serde_json::{Value, json};
 

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use dind_injector::admission::review::ReviewError;
-use dind_injector::admission::reviewer::{Failure, Namespaces, Reviewed};
-use dind_injector::admission::workload::warn;
-use dind_injector::policy::Policy;
-use dind_injector::policy::subject::NamespaceLabels;
+use dind_injector::decide::Policy;
+use dind_injector::decide::subject::NamespaceLabels;
+use dind_injector::decode::admission::ReviewError;
+use dind_injector::review::pod::{Failure, Namespaces, Reviewed};
+use dind_injector::review::workload::warn;
 use serde_json::{Value, json};
 
 /// One namespace where Docker is handed out, and others.

@@ -8,13 +8,13 @@ use std::time::SystemTime;
 
 use base64_simd::STANDARD;
 use clap::Parser as _;
-use dind_injector::admission::reviewer::{NoNamespaces, review};
-use dind_injector::certs::{CertStore, SelfSigned};
-use dind_injector::metrics::Metrics;
-use dind_injector::policy::Policy;
+use dind_injector::decide::Policy;
+use dind_injector::review::pod::{NoNamespaces, review};
 use dind_injector::server::{
     Handler, Readiness, Reply, Route, Server, ServerArgs, Shutdown, StatusCode,
 };
+use dind_injector::telemetry::metrics::Metrics;
+use dind_injector::tls::{CertStore, SelfSigned};
 
 use crate::client::SERVER_NAME;
 use crate::reviews::{LARGE, SMALL, UID, body};

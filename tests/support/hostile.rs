@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use dind_injector::sidecar::container::start_command_json;
+use dind_injector::plan::container::start_command_json;
 
 /// A review.
 #[derive(Clone, Debug)]

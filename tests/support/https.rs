@@ -5,12 +5,12 @@ use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use axum::body::Bytes;
-use dind_injector::admission::reviewer::NoNamespaces;
-use dind_injector::certs::{CertStore, SelfSigned};
-use dind_injector::metrics::Metrics;
-use dind_injector::policy::Policy;
+use dind_injector::decide::Policy;
+use dind_injector::review::pod::NoNamespaces;
+use dind_injector::server::webhook::Webhook as Reviewer;
 use dind_injector::server::{Readiness, Server, ServerArgs, Shutdown, Stopper};
-use dind_injector::webhook::Webhook as Reviewer;
+use dind_injector::telemetry::metrics::Metrics;
+use dind_injector::tls::{CertStore, SelfSigned};
 use http_body_util::{BodyExt, Full};
 use hyper::Request;
 use hyper::client::conn::http1::{SendRequest, handshake};

@@ -3,14 +3,15 @@
 //!
 //! A statement is an error that says what is wrong, so that each side fails in its own way.
 
-use dind_injector::admission::reviewer::{NoNamespaces, Reviewed, review};
-use dind_injector::engine::{self, Action};
-use dind_injector::pod::view::Pod;
-use dind_injector::policy::Policy;
-use dind_injector::policy::decide::Scope;
-use dind_injector::policy::reason::Reason;
-use dind_injector::policy::subject::{Requester, Subject};
-use dind_injector::sidecar::container::START_SCRIPT;
+use dind_injector::decide::Policy;
+use dind_injector::decide::decision::Scope;
+use dind_injector::decide::reason::Reason;
+use dind_injector::decide::subject::{Requester, Subject};
+use dind_injector::model::view::Pod;
+use dind_injector::plan::container::START_SCRIPT;
+use dind_injector::review;
+use dind_injector::review::Action;
+use dind_injector::review::pod::{NoNamespaces, Reviewed, review};
 use serde_json::{Value, json};
 
 use super::model::{self, Shows};
@@ -70,7 +71,7 @@ pub fn pass(policy: &Policy, pod: &Value) -> Result<Passed, String> {
     let json = pod.to_string();
     let view: Pod<'_> = dind_injector::json::from_str(&json).map_err(|error| error.to_string())?;
     let subject = Subject::new(&view, "ci", None, Requester::default(), None);
-    let outcome = engine::pass(policy, &subject, &view, Scope::Creation);
+    let outcome = review::pass(policy, &subject, &view, Scope::Creation);
     let outcome = outcome.map_err(|error| error.to_string())?;
     let warnings = outcome.notices.iter().map(ToString::to_string).collect();
     let verdict = match outcome.action {

@@ -1,7 +1,7 @@
 //! Reviews of two sizes that clusters really send (3 KB: a small Pod; 17 KB: sidecars, probes,
 //! env and managedFields), each as a Pod that needs nothing and as one whose socket is swapped.
 
-use dind_injector::admission::request::{From, creation};
+use dind_injector::decode::creation::{From, creation};
 use serde_json::{Value, json};
 
 /// Sizes to ask [`body`] for.

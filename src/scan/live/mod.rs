@@ -19,17 +19,18 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::cluster::describe;
-use crate::policy::subject::NamespaceLabels;
+use crate::decide::subject::NamespaceLabels;
 
-use super::finding::Verdict;
-use super::judge::Court;
-use super::owners::{Owned, Owner, Passed, is_over, rows};
-use super::percent;
-use super::result::{self, Gap, Namespaces, Report, Seen};
-use super::text;
-use refused::{Failure, Refused};
-pub use resource::reads;
-use resource::{RESOURCES, Resource};
+use crate::scan::finding::Verdict;
+use crate::scan::judge::Court;
+use crate::scan::live::refused::{Failure, Refused};
+pub use crate::scan::live::resource::reads;
+use crate::scan::live::resource::{RESOURCES, Resource};
+use crate::scan::owners::{Owned, Owner, Passed, is_over, rows};
+use crate::scan::percent;
+use crate::scan::result;
+use crate::scan::result::{Gap, Namespaces, Report, Seen};
+use crate::scan::text;
 
 /// Objects of one page: about 5 MB.
 const PAGE: usize = 500;

@@ -1,9 +1,9 @@
 //! Hints from the `docker` commands that a container runs.
 
-use crate::pod::path::CleanPath;
+use crate::model::path::CleanPath;
 use crate::scan::words::DockerCommand;
 
-use super::{Evidence, Rule, Weight};
+use crate::scan::risk::{Evidence, Rule, Weight};
 
 pub(super) static PRUNES: Rule = Rule {
     id: "node-cleanup",
@@ -266,7 +266,7 @@ impl Evidence<'_, '_> {
         let path = CleanPath::on_node(path);
         let mut mounts = self.container.volume_mounts.iter();
         mounts.any(|mount| CleanPath::on_node(&mount.mount_path).holds(&path))
-            || path == CleanPath::on_node(crate::pod::sockets::DEFAULT_SOCKET)
+            || path == CleanPath::on_node(crate::model::sockets::DEFAULT_SOCKET)
     }
 }
 

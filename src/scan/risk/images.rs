@@ -1,8 +1,8 @@
 //! Hints from an image's name: what looks at the node's containers, or runs builds.
 
-use crate::policy::need::Need;
+use crate::decide::need::Need;
 
-use super::{Evidence, Rule, Weight};
+use crate::scan::risk::{Evidence, Rule, Weight};
 
 pub(super) static NODE_OBSERVER: Rule = Rule {
     id: "node-observer",

@@ -10,10 +10,10 @@ mod mounts;
 
 use std::collections::BTreeSet;
 
-use crate::pod::view::{Container, Pod};
+use crate::model::view::{Container, Pod};
 
-use super::finding::Finding;
-use super::words::{DockerCommand, docker_commands};
+use crate::scan::finding::Finding;
+use crate::scan::words::{DockerCommand, docker_commands};
 
 /// A hint about one container.
 #[derive(Clone, Debug, PartialEq, Eq)]

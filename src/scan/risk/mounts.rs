@@ -1,8 +1,8 @@
 //! Hints from what else of the node a container mounts.
 
-use crate::pod::path::CleanPath;
+use crate::model::path::CleanPath;
 
-use super::{Rule, Weight};
+use crate::scan::risk::{Rule, Weight};
 
 pub(super) static NODE_DOCKER_FILES: Rule = Rule {
     id: "node-docker-files",

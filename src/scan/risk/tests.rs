@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 
 use crate::scan::finding::{How, Verdict};
 
-use super::*;
+use crate::scan::risk::*;
 
 /// One container that reaches the node's daemon: its image, its shell script, more of its Pod.
 struct Case {

@@ -3,7 +3,7 @@
 # layer is a plain tar, all of them are in one archive as `docker save` would write it.
 
 # image_of CONSTANT: an image as the source names it, so that Pods find it on the node.
-image_of() { sed -n "s/^pub const $1: &str = \"\(.*\)\";\$/docker.io\/library\/\1/p" "$E2E_DIR/../../src/sidecar/profile.rs"; }
+image_of() { sed -n "s/^pub const $1: &str = \"\(.*\)\";\$/docker.io\/library\/\1/p" "$E2E_DIR/../../src/model/profile.rs"; }
 DIND_IMAGE=$(image_of DEFAULT_IMAGE)
 ROOTLESS_IMAGE=$(image_of DEFAULT_ROOTLESS_IMAGE)
 # A CI job's image: a shell and the Docker client with its plugins, no daemon.
@@ -42,7 +42,7 @@ build_images() {
     local docker
     docker=$(module_version docker github.com/docker/docker)
     [[ $DIND_IMAGE == */docker:${docker#v}-dind ]] ||
-        die "the default image (src/sidecar/profile.rs) is $DIND_IMAGE, and cluster/docker is of $docker"
+        die "the default image (src/model/profile.rs) is $DIND_IMAGE, and cluster/docker is of $docker"
     mkdir "$IMAGE_WORK"/{roots,layers,out}
     layer busybox busybox_files
     layer pause pause_files

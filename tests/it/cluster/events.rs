@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use dind_injector::admission::reviewer::{NoNamespaces, review};
 use dind_injector::cluster::{EventQueue, open_events};
-use dind_injector::metrics::Metrics;
-use dind_injector::policy::Policy;
+use dind_injector::decide::Policy;
+use dind_injector::review::pod::{NoNamespaces, review};
+use dind_injector::telemetry::metrics::Metrics;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 

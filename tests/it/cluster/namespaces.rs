@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dind_injector::admission::reviewer::Namespaces as _;
 use dind_injector::cluster::{
     KnownNamespaces, NATIVE_SIDECARS, Timing, server_version, watch_namespaces,
 };
-use dind_injector::metrics::Metrics;
+use dind_injector::review::pod::Namespaces as _;
 use dind_injector::server::Readiness;
+use dind_injector::telemetry::metrics::Metrics;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use dind_injector::certs::{
+use dind_injector::names::ca_secret;
+use dind_injector::tls::{
     Authority, BundleSeen, CA_LIFETIME, CaCert, Contents, LEAF_LIFETIME, Moment, Plan, Rotation,
     SecretChange, SecretSeen, Validity, Waits, read_bundle,
 };
-use dind_injector::names::ca_secret;
 use proptest::prelude::*;
 
 const SECOND: Duration = Duration::from_secs(1);

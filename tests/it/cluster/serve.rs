@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use base64_simd::STANDARD;
-use dind_injector::certs::read_bundle;
+use dind_injector::tls::read_bundle;
 use http_body_util::{BodyExt as _, Full};
 use hyper::Request;
 use hyper::client::conn::http1::handshake;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::fs;
 
-use dind_injector::policy::config::Config;
+use dind_injector::policy_file::Config;
 use ring::digest::{SHA256, digest};
 use serde_json::Value;
 

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use dind_injector::engine::Action;
-use dind_injector::manifest::{self, pods};
+use dind_injector::decide::Policy;
+use dind_injector::manifest;
+use dind_injector::manifest::pods;
 use dind_injector::names;
-use dind_injector::offline::{Setting, judge};
-use dind_injector::policy::Policy;
+use dind_injector::review::Action;
+use dind_injector::review::offline::{Setting, judge};
 use serde_json::Value;
 
 use super::rendered::{documents, files_below, list, root};

@@ -5,11 +5,11 @@
 use std::collections::BTreeSet;
 
 use cel::{Context, Program};
-use dind_injector::engine::Action;
+use dind_injector::decide::Policy;
 use dind_injector::manifest::{PodRef, pods};
 use dind_injector::names;
-use dind_injector::offline::{Setting, judge};
-use dind_injector::policy::Policy;
+use dind_injector::review::Action;
+use dind_injector::review::offline::{Setting, judge};
 use serde_json::{Value, json};
 
 use super::examples::examples;

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use dind_injector::metrics::{
+use dind_injector::decide::named::Named as _;
+use dind_injector::decide::reason::Reason;
+use dind_injector::telemetry::metrics::{
     DropReason, HandshakeFailure, Metrics, Remaining, RequestLabels, ReviewLabels, RouteLabel,
     ShedReason, Standing,
 };
-use dind_injector::policy::named::Named as _;
-use dind_injector::policy::reason::Reason;
 use regex_lite::Regex;
 use serde_json::Value;
 

@@ -1,12 +1,12 @@
 //! The detection, held to the table that the backstop's CEL is held to by a real API server.
 
 use dind_injector::budget::Budget;
+use dind_injector::detect::mounts::{Reach, detect};
 use dind_injector::manifest;
+use dind_injector::model::place::List;
+use dind_injector::model::sockets::Sockets;
+use dind_injector::model::view::Pod;
 use dind_injector::names;
-use dind_injector::pod::detect::{Reach, detect};
-use dind_injector::pod::place::List;
-use dind_injector::pod::sockets::Sockets;
-use dind_injector::pod::view::Pod;
 use serde::Deserialize;
 use serde_json::{Value, json};
 

@@ -6,15 +6,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use dind_injector::admission::reviewer::{Namespaces, review};
-use dind_injector::engine::{self, Action};
+use dind_injector::decide::Policy;
+use dind_injector::decide::decision::Scope;
+use dind_injector::decide::reason::Reason;
+use dind_injector::decide::subject::{NamespaceLabels, Requester, Subject};
 use dind_injector::manifest;
-use dind_injector::pod::view::Pod;
-use dind_injector::policy::Policy;
-use dind_injector::policy::config::Config;
-use dind_injector::policy::decide::Scope;
-use dind_injector::policy::reason::Reason;
-use dind_injector::policy::subject::{NamespaceLabels, Requester, Subject};
+use dind_injector::model::view::Pod;
+use dind_injector::policy_file::Config;
+use dind_injector::review;
+use dind_injector::review::Action;
+use dind_injector::review::pod::{Namespaces, review};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -243,7 +244,7 @@ fn through_engine(case: &Case, policy: &Policy, pod: &Value) -> (Came, Option<Va
         Operation::Create => Scope::Creation,
         Operation::EphemeralContainers => Scope::EphemeralContainers,
     };
-    let outcome = engine::pass(policy, &subject, &view, scope).unwrap();
+    let outcome = review::pass(policy, &subject, &view, scope).unwrap();
     let (word, reason, profile, message, patched) = match &outcome.action {
         Action::Left(reason) => ("left", reason.name(), "", String::new(), None),
         Action::Denied(denial) => ("denied", denial.reason(), "", denial.to_string(), None),
@@ -360,8 +361,8 @@ fn an_exemption_that_a_denial_names_works() {
 
 #[test]
 fn every_reason_has_a_case() {
-    use dind_injector::policy::denial::Cause;
-    use dind_injector::policy::named::Named;
+    use dind_injector::decide::denial::Cause;
+    use dind_injector::decide::named::Named;
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     for case in cases() {
         *seen.entry(case.expect.reason).or_default() += 1;

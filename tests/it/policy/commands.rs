@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
-use dind_injector::policy::config::schema;
+use dind_injector::policy_file::schema;
 use serde_json::Value;
 
 use super::golden;

@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 
+use dind_injector::decide::Policy;
+use dind_injector::decide::denial::Cause;
+use dind_injector::decide::named::Named;
+use dind_injector::decide::reason::Reason;
 use dind_injector::manifest;
-use dind_injector::policy::Policy;
-use dind_injector::policy::config::{Config, tables};
-use dind_injector::policy::denial::Cause;
-use dind_injector::policy::named::Named;
-use dind_injector::policy::reason::Reason;
+use dind_injector::policy_file::{Config, tables};
 
 use super::{golden, path};
 

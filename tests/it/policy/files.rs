@@ -1,7 +1,7 @@
 //! Policy files: the presets are sound, and every fault of a file is found and explained.
 
-use dind_injector::policy::Policy;
-use dind_injector::policy::config::{Config, Version};
+use dind_injector::decide::Policy;
+use dind_injector::policy_file::{Config, Version};
 
 use super::cases::preset_text;
 

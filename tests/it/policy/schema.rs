@@ -1,6 +1,6 @@
 //! The JSON Schema of a policy file, committed as the program makes it.
 
-use dind_injector::policy::config::schema;
+use dind_injector::policy_file::schema;
 
 use super::golden;
 

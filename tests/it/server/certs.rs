@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use dind_injector::certs::{
+use dind_injector::telemetry::metrics::Metrics;
+use dind_injector::tls::{
     CertArgs, CertError, CertStore, FilePair, LEAF_LIFETIME, Polled, SelfSigned, ServingPair,
 };
-use dind_injector::metrics::Metrics;
 use rcgen::{CertificateParams, KeyPair};
 use rustls::pki_types::CertificateDer;
 use time::OffsetDateTime;

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use axum::body::Bytes;
-use dind_injector::certs::{CertStore, SelfSigned};
-use dind_injector::metrics::Metrics;
 use dind_injector::server::{
     Bound, Ended, Handler, Readiness, Reply, Route, Server, ServerArgs, Shutdown, StatusCode,
     Stopper,
 };
-use dind_injector::trace::Tracer;
+use dind_injector::telemetry::metrics::Metrics;
+use dind_injector::telemetry::traces::Tracer;
+use dind_injector::tls::{CertStore, SelfSigned};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::HeaderMap;

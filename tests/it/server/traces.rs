@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use axum::body::Bytes;
-use dind_injector::admission::reviewer::NoNamespaces;
-use dind_injector::metrics::Metrics;
-use dind_injector::policy::Policy;
-use dind_injector::trace::{Exporter, Tracer, open};
-use dind_injector::webhook::Webhook;
+use dind_injector::decide::Policy;
+use dind_injector::review::pod::NoNamespaces;
+use dind_injector::server::webhook::Webhook;
+use dind_injector::telemetry::metrics::Metrics;
+use dind_injector::telemetry::traces::{Exporter, Tracer, open};
 use http_body_util::{BodyExt, Full};
 use hyper::Request;
 use hyper::server::conn::http1;

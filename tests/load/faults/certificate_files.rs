@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use dind_injector::certs::write_development;
+use dind_injector::tls::write_development;
 
 use super::mount::Mount;
 use super::{Outcome, Scene};

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use dind_injector::certs::write_development;
+use dind_injector::tls::write_development;
 use rustix::process::Signal;
 
 use super::{Outcome, Scene};

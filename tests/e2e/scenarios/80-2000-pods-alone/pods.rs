@@ -14,12 +14,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::http;
 use dind_injector::cluster::ClusterArgs;
-use dind_injector::engine::Action;
 use dind_injector::manifest;
 use dind_injector::names::INJECTION_LABEL;
-use dind_injector::offline::{Setting, apply, judge};
-use dind_injector::policy::config::Config;
-use dind_injector::sidecar::container::SidecarMode;
+use dind_injector::plan::container::SidecarMode;
+use dind_injector::policy_file::Config;
+use dind_injector::review::Action;
+use dind_injector::review::offline::{Setting, apply, judge};
 use kube::Client;
 use regex_lite::Regex;
 use serde_json::{Value, json};

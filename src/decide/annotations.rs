@@ -1,0 +1,241 @@
+//! What a Pod's author asks for by annotation, parsed once.
+//!
+//! A wish is only a wish: whether it counts is the rule's word. What cannot be understood
+//! is an error that names the annotation and what it may be, never a silent default.
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+use serde_json::error::Category;
+
+use crate::model::map::Annotations;
+use crate::model::notice::shortened;
+use crate::model::place::Place;
+use crate::model::view::Pod;
+use crate::names;
+
+use crate::decide::suggest::nearest;
+
+/// What the annotations ask for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wish {
+    /// Whether a daemon is asked for.
+    pub ask: Ask,
+    /// The containers that shall have it; every one where it is missing.
+    pub containers: Option<Vec<Place>>,
+    /// The profile.
+    pub profile: Option<String>,
+    /// The CPU limit, with the annotation that says it.
+    pub cpu: Option<Size>,
+    /// The memory limit.
+    pub memory: Option<Size>,
+    /// The storage size.
+    pub storage: Option<Size>,
+}
+
+/// Whether a daemon is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ask {
+    /// Nothing is said.
+    #[default]
+    Nothing,
+    /// It is.
+    Inject,
+    /// The Pod shall be left alone.
+    OptOut,
+}
+
+/// A size as it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// The annotation that says it.
+    pub annotation: &'static str,
+    /// Its value.
+    pub value: String,
+}
+
+/// Why annotations cannot be understood.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WishError {
+    /// Neither of the two values.
+    #[error(
+        "annotation {} is {value:?}; it may be \"true\" or \"false\"",
+        names::INJECT
+    )]
+    Inject {
+        /// The value, its first characters.
+        value: String,
+    },
+    /// A container that the Pod does not have.
+    #[error(
+        "annotation {} names {name:?}; the Pod's containers are: {known}",
+        names::CONTAINERS
+    )]
+    Container {
+        /// The name asked for.
+        name: String,
+        /// The Pod's containers.
+        known: String,
+    },
+    /// No container at all.
+    #[error(
+        "annotation {} names nobody; the Pod's containers are: {known}",
+        names::CONTAINERS
+    )]
+    NoContainer {
+        /// The Pod's containers.
+        known: String,
+    },
+    /// Not what Applatix took.
+    #[error(
+        "annotation {} is not understood: {error}; it may be \
+         {{\"graph-storage-size\": \"10Gi\", \"cpu_cores\": 1, \"mem_mib\": 1024}}",
+        names::APPLATIX
+    )]
+    Applatix {
+        /// What is wrong.
+        error: String,
+    },
+}
+
+/// Applatix's annotation, with the schema that it had
+/// (argo-workflows branch 1.1, `platform/source/lib/ax/platform/annotations.py`).
+#[derive(Deserialize)]
+struct Applatix {
+    #[serde(rename = "graph-storage-size")]
+    storage: String,
+    cpu_cores: f64,
+    mem_mib: f64,
+    #[serde(rename = "graph-storage-name")]
+    storage_name: Option<String>,
+}
+
+impl Wish {
+    /// Reads the wish of `pod`.
+    ///
+    /// # Errors
+    /// Where an annotation has a value that it may not have.
+    pub fn of(pod: &Pod<'_>) -> Result<Self, WishError> {
+        let annotations = &pod.metadata().annotations;
+        if annotations.is_empty() {
+            return Ok(Self::default());
+        }
+        let mut wish = applatix(annotations)?;
+        match annotations.get(names::INJECT) {
+            Some("true") => wish.ask = Ask::Inject,
+            Some("false") => wish.ask = Ask::OptOut,
+            Some(other) => {
+                let value = other.chars().take(40).collect();
+                return Err(WishError::Inject { value });
+            }
+            None => {}
+        }
+        if let Some(list) = annotations.get(names::CONTAINERS) {
+            wish.containers = Some(containers(pod, list)?);
+        }
+        let text = |key: &str| annotations.get(key).map(str::to_owned);
+        let size =
+            |annotation: &'static str| text(annotation).map(|value| Size { annotation, value });
+        wish.profile = text(names::PROFILE);
+        wish.cpu = size(names::CPU).or(wish.cpu);
+        wish.memory = size(names::MEMORY).or(wish.memory);
+        wish.storage = size(names::STORAGE).or(wish.storage);
+        Ok(wish)
+    }
+}
+
+/// What to say of the first annotation with our prefix that nobody reads: it was meant to do
+/// something.
+pub fn unknown_annotation(pod: &Pod<'_>) -> Option<String> {
+    let mut ours = pod.metadata().annotations.ours();
+    let (unknown, _) = ours.find(|(key, _)| !names::ANNOTATIONS.contains(key))?;
+    let short = |key: &'static str| key.strip_prefix(names::PREFIX).unwrap_or(key);
+    let written = unknown.strip_prefix(names::PREFIX).unwrap_or(unknown);
+    let meant = match nearest(written, names::ANNOTATIONS.map(short)) {
+        Some(near) => format!("did you mean {}{near}?", names::PREFIX),
+        None => "nobody reads it".to_owned(),
+    };
+    Some(format!(
+        "unknown annotation {}: {meant}",
+        shortened(unknown, 50)
+    ))
+}
+
+fn containers(pod: &Pod<'_>, list: &str) -> Result<Vec<Place>, WishError> {
+    let known = || {
+        let all = pod.containers().take(8);
+        let known: Vec<&str> = all.map(|(_, container)| &*container.name).collect();
+        known.join(", ")
+    };
+    let names = list
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty());
+    let by_name: HashMap<&str, Place> = pod
+        .containers()
+        .map(|(place, container)| (&*container.name, place))
+        .collect();
+    let places: Result<Vec<Place>, WishError> = names
+        .map(|name| {
+            by_name
+                .get(name)
+                .copied()
+                .ok_or_else(|| WishError::Container {
+                    name: name.chars().take(63).collect(),
+                    known: known(),
+                })
+        })
+        .collect();
+    let mut places = places?;
+    // In the Pod's order, and once each, however the author lists them.
+    places.sort_unstable();
+    places.dedup();
+    if places.is_empty() {
+        return Err(WishError::NoContainer { known: known() });
+    }
+    Ok(places)
+}
+
+fn applatix(annotations: &Annotations<'_>) -> Result<Wish, WishError> {
+    let Some(json) = annotations.get(names::APPLATIX) else {
+        return Ok(Wish::default());
+    };
+    let wrong = |what: &str| WishError::Applatix {
+        error: what.to_owned(),
+    };
+    let asked: Applatix = serde_json::from_str(json).map_err(|error| match error.classify() {
+        Category::Data => wrong(
+            "graph-storage-size is text, cpu_cores and mem_mib are numbers, all three are needed",
+        ),
+        Category::Io | Category::Syntax | Category::Eof => wrong("it is no JSON"),
+    })?;
+    let digits = asked.storage.strip_suffix("Gi").unwrap_or_default();
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(wrong("graph-storage-size must be whole Gi"));
+    }
+    if asked.cpu_cores <= 0.0 {
+        return Err(wrong("cpu_cores must be above 0"));
+    }
+    if asked.mem_mib < 32.0 {
+        return Err(wrong("mem_mib must be at least 32"));
+    }
+    if asked
+        .storage_name
+        .is_some_and(|name| !(5..=233).contains(&name.len()))
+    {
+        return Err(wrong("graph-storage-name must have 5 to 233 characters"));
+    }
+    let size = |value: String| {
+        Some(Size {
+            annotation: names::APPLATIX,
+            value,
+        })
+    };
+    Ok(Wish {
+        ask: Ask::Inject,
+        cpu: size(format!("{}m", (asked.cpu_cores * 1000.0).ceil())),
+        memory: size(format!("{}Mi", asked.mem_mib.ceil())),
+        storage: size(asked.storage),
+        ..Wish::default()
+    })
+}

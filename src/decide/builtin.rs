@@ -1,0 +1,100 @@
+//! The policies that need no file: one for a live cluster, one for offline use.
+//!
+//! The built-in policy is safe to install anywhere: it swaps nothing and only warns, but
+//! in namespaces that an admin has labelled. Offline, everything that can be swapped is.
+
+use std::sync::Arc;
+
+use crate::model::profile::Profile;
+use crate::model::sockets::Sockets;
+use crate::names;
+use crate::plan::container::SidecarMode;
+
+use crate::decide::Policy;
+use crate::decide::matcher::{Glob, LabelIs, Matcher};
+use crate::decide::rule::{
+    Action, AgentActions, Leave, Profiles, Restriction, Rule, Sizes, TcpAction,
+};
+
+/// The rule that only warns: what a policy file starts from.
+pub fn warn_rule(name: &str, profile: Arc<Profile>) -> Rule {
+    Rule {
+        name: name.to_owned(),
+        matches: Matcher::default(),
+        host_sockets: Action::Warn,
+        node_agents: AgentActions {
+            sockets: Action::Warn,
+            directories: Action::Warn,
+        },
+        ancestors: Restriction::Warn,
+        other_runtimes: Restriction::Allow,
+        tcp_docker_host: TcpAction::Warn,
+        annotation: Leave::Ignore,
+        opt_out: Leave::Ignore,
+        profiles: Profiles::only(profile),
+        pod_security_profile: None,
+        maximum: default_maximum(),
+    }
+}
+
+/// A rule that swaps and honors annotations; node agents are left alone.
+fn swap_rule(name: &str, profile: Arc<Profile>) -> Rule {
+    Rule {
+        host_sockets: Action::Swap,
+        annotation: Leave::Honor,
+        opt_out: Leave::Honor,
+        profiles: Profiles {
+            default: profile.clone(),
+            others: vec![Arc::new(Profile::rootless())],
+        },
+        ..warn_rule(name, profile)
+    }
+}
+
+/// What an annotation may ask for where an admin sets no other bounds.
+fn default_maximum() -> Sizes {
+    Sizes {
+        cpu: "16".parse().ok(),
+        memory: "64Gi".parse().ok(),
+        storage: "500Gi".parse().ok(),
+    }
+}
+
+impl Policy {
+    /// For a cluster whose admin has written no policy yet.
+    pub fn builtin() -> Self {
+        let profile = Arc::new(Profile::privileged());
+        let mut system = warn_rule("system", profile.clone());
+        system.matches.namespaces = vec![Glob::new("kube-system"), Glob::new(names::NAMESPACE)];
+        system.host_sockets = Action::Allow;
+        system.node_agents = AgentActions {
+            sockets: Action::Allow,
+            directories: Action::Allow,
+        };
+        system.ancestors = Restriction::Allow;
+        system.tcp_docker_host = TcpAction::Allow;
+        let mut enabled = swap_rule("enabled", profile.clone());
+        enabled.matches.namespace_labels = vec![LabelIs {
+            key: names::INJECTION_LABEL.to_owned(),
+            values: vec![Glob::new("enabled")],
+        }];
+        Self {
+            rules: vec![system, enabled],
+            otherwise: warn_rule("default", profile),
+            sockets: Sockets::default(),
+            sidecar_mode: SidecarMode::Native,
+        }
+    }
+
+    /// For offline use: swaps everywhere, and refuses what cannot be swapped for a node agent.
+    pub fn offline() -> Self {
+        let mut everywhere = swap_rule("offline", Arc::new(Profile::privileged()));
+        everywhere.node_agents.sockets = Action::Deny;
+        Self {
+            rules: Vec::new(),
+            otherwise: everywhere,
+            sockets: Sockets::default(),
+            sidecar_mode: SidecarMode::Native,
+        }
+    }
+}

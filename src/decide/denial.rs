@@ -1,0 +1,417 @@
+//! Why a Pod is refused: a fixed word for metrics, a full sentence for people.
+//!
+//! A sentence names what to change, and who can change it.
+
+use std::fmt;
+
+use crate::budget::Excess;
+use crate::detect::mounts::Agent;
+use crate::model::profile::{BoundsError, PodSecurity};
+use crate::names;
+
+use crate::decide::annotations::WishError;
+use crate::decide::named::{Entry, Named};
+use crate::decide::need::Need;
+
+/// A deliberate refusal.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Denial {
+    /// More than one review may cost.
+    #[error("{0}")]
+    Excess(#[from] Excess),
+    /// An annotation that cannot be understood.
+    #[error("{0}")]
+    Annotation(#[from] WishError),
+    /// A size that is none, or whose request is above its limit.
+    #[error("annotation {annotation}: {error}")]
+    Size {
+        /// The annotation.
+        annotation: &'static str,
+        /// What is wrong.
+        error: BoundsError,
+    },
+    /// A size above the rule's maximum.
+    #[error("annotation {annotation} is {value:?}, above the maximum {maximum} of rule {rule:?}")]
+    AboveMaximum {
+        /// The annotation.
+        annotation: &'static str,
+        /// Its value.
+        value: String,
+        /// The most that it may be.
+        maximum: String,
+        /// The rule.
+        rule: String,
+    },
+    /// A profile that the rule does not allow.
+    #[error(
+        "annotation {} is {asked:?}; rule {rule:?} allows: {allowed}",
+        names::PROFILE
+    )]
+    Profile {
+        /// The profile asked for.
+        asked: String,
+        /// The rule.
+        rule: String,
+        /// The profiles allowed.
+        allowed: String,
+    },
+    /// A mount of the Docker socket, where the rule denies it.
+    #[error(
+        "container {container:?} mounts the node's Docker socket ({path}); rule {rule:?} denies it. \
+         Remove the mount, or annotate the Pod with {}: \"true\" where that is honored{}",
+        names::INJECT,
+        but(*.need)
+    )]
+    HostSocket {
+        /// The container.
+        container: String,
+        /// The path of the node.
+        path: String,
+        /// The rule.
+        rule: String,
+        /// What it wants the node's daemon for.
+        need: Option<Need>,
+    },
+    /// A node agent that wants the node's daemon, where the rule denies it.
+    #[error(
+        "container {container:?} of a node agent ({}) mounts the node's Docker socket ({path}){}. A \
+         daemon of its own cannot replace the node's there, and rule {} denies it. {exemption}",
+        agent.name(),
+        and(*.need),
+        exemption.above_name()
+    )]
+    NodeAgent {
+        /// The container.
+        container: String,
+        /// The path of the node.
+        path: String,
+        /// Why it is one.
+        agent: Agent,
+        /// What it wants the node's daemon for.
+        need: Option<Need>,
+        /// What an admin can do.
+        exemption: Box<Exemption>,
+    },
+    /// A mount through which the socket is reached, and that cannot be swapped.
+    #[error(
+        "container {container:?} mounts {path} of the node, which holds the Docker socket; rule {} \
+         denies it. Mount only the directories that are needed. {exemption}",
+        exemption.above_name()
+    )]
+    Ancestor {
+        /// The container.
+        container: String,
+        /// The path of the node.
+        path: String,
+        /// What an admin can do.
+        exemption: Box<Exemption>,
+    },
+    /// A mount of which nobody can say here whether it reaches the socket.
+    #[error(
+        "container {container:?} mounts a part of {path} of the node that its subPathExpr names only \
+         when it runs; rule {rule:?} denies it. Use subPath"
+    )]
+    Unresolved {
+        /// The container.
+        container: String,
+        /// The path of the node.
+        path: String,
+        /// The rule.
+        rule: String,
+    },
+    /// Another runtime's socket, where the rule denies it.
+    #[error(
+        "container {container:?} mounts the node's {runtime} socket ({path}); rule {} denies it. A \
+         Docker daemon does not replace it: remove the mount. {exemption}",
+        exemption.above_name()
+    )]
+    OtherRuntime {
+        /// The container.
+        container: String,
+        /// The runtime.
+        runtime: &'static str,
+        /// The path of the node.
+        path: String,
+        /// What an admin can do.
+        exemption: Box<Exemption>,
+    },
+    /// `DOCKER_HOST` leads to the node, where the rule denies it.
+    #[error(
+        "container {container:?} has a DOCKER_HOST that leads to the node's Docker daemon; rule \
+         {rule:?} denies it. Remove the variable"
+    )]
+    TcpDockerHost {
+        /// The container.
+        container: String,
+        /// The rule.
+        rule: String,
+    },
+    /// A Pod in the node's network namespace.
+    #[error(
+        "the Pod has hostNetwork: true, so its Docker daemon would change the node's own bridges \
+         and firewall. Remove hostNetwork, or have an admin allow a profile with hostNetwork: true \
+         in rule {rule:?}"
+    )]
+    HostNetwork {
+        /// The rule.
+        rule: String,
+    },
+    /// A namespace whose Pod Security level the sidecar does not meet.
+    #[error(
+        "namespace label {}={enforced} does not admit the Docker sidecar of profile {profile:?}, \
+         which needs {needs}. Either label the namespace {}={needs}, or have an admin name a profile \
+         that fits as podSecurityProfile of rule {rule:?}",
+        names::PSA_ENFORCE,
+        names::PSA_ENFORCE,
+        enforced = .enforced.name(),
+        needs = .needs.name()
+    )]
+    PodSecurity {
+        /// The namespace's level.
+        enforced: PodSecurity,
+        /// The profile.
+        profile: String,
+        /// The level it needs.
+        needs: PodSecurity,
+        /// The rule.
+        rule: String,
+    },
+    /// An ephemeral container cannot get a mount that its Pod does not have.
+    #[error(
+        "ephemeral container {container:?} mounts the node's Docker socket ({path}), which cannot be \
+         swapped in a running Pod. Use a container of a Pod that was created with a daemon of its own"
+    )]
+    EphemeralContainer {
+        /// The container.
+        container: String,
+        /// The path of the node.
+        path: String,
+    },
+    /// The Pod asks for another runtime class than the profile's sidecar needs.
+    #[error(
+        "the Pod's runtimeClassName is {asked:?}; profile {profile:?} needs {needs:?}. Remove it, or \
+         choose another profile with {}",
+        names::PROFILE
+    )]
+    RuntimeClass {
+        /// The Pod's.
+        asked: String,
+        /// The profile.
+        profile: String,
+        /// The profile's.
+        needs: String,
+    },
+}
+
+fn and(need: Option<Need>) -> String {
+    need.map_or_else(String::new, |need| {
+        format!("; by its image, it {}", need.phrase())
+    })
+}
+
+fn but(need: Option<Need>) -> String {
+    need.map_or_else(String::new, |need| {
+        format!(
+            ". By its image, it {}, which a daemon of its own does not show",
+            need.phrase()
+        )
+    })
+}
+
+/// What an admin can write to let a Pod be: a rule for its namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exemption {
+    /// The Pod's namespace.
+    pub namespace: String,
+    /// The rule that denies.
+    pub above: String,
+    /// What the new rule says, as YAML.
+    pub says: &'static str,
+}
+
+impl Exemption {
+    fn above_name(&self) -> String {
+        format!("{:?}", self.above)
+    }
+
+    /// The rule, as YAML for the policy's list of rules.
+    pub fn recipe(&self) -> String {
+        let Self {
+            namespace, says, ..
+        } = self;
+        // A rule's name has at most 63 characters, as a namespace's has.
+        let short: String = namespace.chars().take(50).collect();
+        let short = short.trim_end_matches('-');
+        format!("{{name: exempt-{short}, match: {{namespaces: [{namespace}]}}, {says}}}")
+    }
+}
+
+impl fmt::Display for Exemption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "An admin can exempt it with a rule above {:?}: {}",
+            self.above,
+            self.recipe()
+        )
+    }
+}
+
+/// A refusal's fixed word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// [`Denial::Excess`], of a path.
+    PathTooLong,
+    /// Any other [`Denial::Excess`].
+    TooLarge,
+    /// [`Denial::Annotation`].
+    InvalidAnnotation,
+    /// [`Denial::Size`].
+    InvalidSize,
+    /// [`Denial::AboveMaximum`].
+    SizeAboveMaximum,
+    /// [`Denial::Profile`].
+    ProfileNotAllowed,
+    /// [`Denial::HostSocket`].
+    HostSocket,
+    /// [`Denial::NodeAgent`].
+    NodeAgent,
+    /// [`Denial::Ancestor`].
+    AncestorMount,
+    /// [`Denial::Unresolved`].
+    UnresolvedSubPath,
+    /// [`Denial::OtherRuntime`].
+    OtherRuntimeSocket,
+    /// [`Denial::TcpDockerHost`].
+    TcpDockerHost,
+    /// [`Denial::HostNetwork`].
+    HostNetwork,
+    /// [`Denial::PodSecurity`].
+    PodSecurity,
+    /// [`Denial::EphemeralContainer`].
+    EphemeralContainer,
+    /// [`Denial::RuntimeClass`].
+    RuntimeClass,
+}
+
+impl Named for Cause {
+    const ALL: &'static [Entry<Self>] = &[
+        (
+            Self::HostSocket,
+            "HostSocket",
+            "it mounts the node's Docker socket or its directory, and hostSockets is Deny",
+        ),
+        (
+            Self::NodeAgent,
+            "NodeAgent",
+            "a node agent mounts it, and nodeAgents is Deny",
+        ),
+        (
+            Self::AncestorMount,
+            "AncestorMount",
+            "it mounts a directory that holds the socket among much else, and ancestors is Deny",
+        ),
+        (
+            Self::UnresolvedSubPath,
+            "UnresolvedSubPath",
+            "a subPathExpr that only the kubelet can resolve may lead to the socket, and ancestors \
+             is Deny",
+        ),
+        (
+            Self::OtherRuntimeSocket,
+            "OtherRuntimeSocket",
+            "it mounts another runtime's socket, and otherRuntimes is Deny",
+        ),
+        (
+            Self::TcpDockerHost,
+            "TcpDockerHost",
+            "its DOCKER_HOST leads to the node, and tcpDockerHost is Deny",
+        ),
+        (
+            Self::EphemeralContainer,
+            "EphemeralContainer",
+            "an ephemeral container mounts the socket, which cannot be swapped in a running Pod",
+        ),
+        (
+            Self::HostNetwork,
+            "HostNetwork",
+            "it has hostNetwork, and the profile does not allow that",
+        ),
+        (
+            Self::PodSecurity,
+            "PodSecurity",
+            "its namespace's Pod Security level does not admit the sidecar",
+        ),
+        (
+            Self::RuntimeClass,
+            "RuntimeClass",
+            "its runtimeClassName is another than the profile's",
+        ),
+        (
+            Self::ProfileNotAllowed,
+            "ProfileNotAllowed",
+            "its annotation names a profile that the rule does not allow",
+        ),
+        (
+            Self::SizeAboveMaximum,
+            "SizeAboveMaximum",
+            "its annotation asks for more than the rule's maximum",
+        ),
+        (
+            Self::InvalidSize,
+            "InvalidSize",
+            "its annotation asks for an amount that is none, is 0, or requests more than its limit",
+        ),
+        (
+            Self::InvalidAnnotation,
+            "InvalidAnnotation",
+            "an annotation cannot be understood, where annotations are honored",
+        ),
+        (
+            Self::PathTooLong,
+            "PathTooLong",
+            "a path of it is longer than Linux takes, whatever the rule says",
+        ),
+        (
+            Self::TooLarge,
+            "TooLarge",
+            "it has too much of something, or to review it would take too much work, whatever the rule says",
+        ),
+    ];
+}
+
+impl Denial {
+    /// The reason as a fixed value.
+    pub fn cause(&self) -> Cause {
+        match self {
+            Self::Excess(Excess::Path { .. }) => Cause::PathTooLong,
+            Self::Excess(
+                Excess::Values
+                | Excess::Containers(_)
+                | Excess::Findings
+                | Excess::Mirrored
+                | Excess::Patch
+                | Excess::Steps,
+            ) => Cause::TooLarge,
+            Self::Annotation(_) => Cause::InvalidAnnotation,
+            Self::Size { .. } => Cause::InvalidSize,
+            Self::AboveMaximum { .. } => Cause::SizeAboveMaximum,
+            Self::Profile { .. } => Cause::ProfileNotAllowed,
+            Self::HostSocket { .. } => Cause::HostSocket,
+            Self::NodeAgent { .. } => Cause::NodeAgent,
+            Self::Ancestor { .. } => Cause::AncestorMount,
+            Self::Unresolved { .. } => Cause::UnresolvedSubPath,
+            Self::OtherRuntime { .. } => Cause::OtherRuntimeSocket,
+            Self::TcpDockerHost { .. } => Cause::TcpDockerHost,
+            Self::HostNetwork { .. } => Cause::HostNetwork,
+            Self::PodSecurity { .. } => Cause::PodSecurity,
+            Self::EphemeralContainer { .. } => Cause::EphemeralContainer,
+            Self::RuntimeClass { .. } => Cause::RuntimeClass,
+        }
+    }
+
+    /// The reason as a fixed word, for metrics and audit annotations.
+    pub fn reason(&self) -> &'static str {
+        self.cause().name()
+    }
+}

@@ -1,0 +1,514 @@
+//! The judge of one Pod: for each way in which it reaches a daemon, the first rule that
+//! matches, and what that rule says.
+//!
+//! All ways are judged, also after one of them is refused, so that `explain` shows them all.
+
+use std::borrow::Cow;
+
+use crate::budget::{Budget, Excess};
+use crate::detect::docker_host::{DockerHost, docker_host, may_set};
+use crate::detect::mounts;
+use crate::detect::mounts::{Agent, Finding, Reach};
+use crate::model::notice::{Notice, Notices, told_name, told_path};
+use crate::model::place::Place;
+use crate::model::view::{Container, Pod};
+use crate::names;
+
+use crate::decide::Policy;
+use crate::decide::decision::Scope;
+use crate::decide::denial::{Denial, Exemption};
+use crate::decide::matcher::Detection;
+use crate::decide::named::{Entry, Named};
+use crate::decide::need::Need;
+use crate::decide::rule::{Action, Leave, Restriction, Rule, TcpAction};
+use crate::decide::subject::Subject;
+
+/// What a rule says to one way of reaching or asking for a daemon.
+#[derive(Clone, Copy, Debug)]
+pub struct Judgment<'p> {
+    /// What was judged.
+    pub matter: Matter,
+    /// How it reaches or asks.
+    pub detection: Detection,
+    /// The rule that judged it.
+    pub rule: &'p Rule,
+    /// What the rule says.
+    pub ruling: Ruling,
+}
+
+/// What a judgment is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Matter {
+    /// The finding with this index.
+    Mount(usize),
+    /// A container's variable.
+    Variable {
+        /// The container.
+        place: Place,
+        /// The variable's index in `env`.
+        index: usize,
+    },
+    /// The Pod's annotations.
+    Annotations,
+}
+
+/// What a rule says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ruling {
+    /// A daemon of its own.
+    Swap,
+    /// The Pod is refused.
+    Deny,
+    /// Left, with a warning.
+    Warn,
+    /// Left.
+    Allow,
+    /// Left, since the Pod opts out.
+    OptedOut,
+    /// An annotation that counts.
+    Honor,
+    /// An annotation that does not.
+    Ignore,
+}
+
+impl Named for Ruling {
+    const ALL: &'static [Entry<Self>] = &[
+        (Self::Swap, "Swap", "a daemon of its own in its place"),
+        (Self::Deny, "Deny", "the Pod is refused"),
+        (Self::Warn, "Warn", "left, with a warning"),
+        (Self::Allow, "Allow", "left"),
+        (Self::OptedOut, "OptedOut", "left, since the Pod opts out"),
+        (Self::Honor, "Honor", "the annotation counts"),
+        (Self::Ignore, "Ignore", "the annotation does not count"),
+    ];
+}
+
+/// The judge, with what was judged so far.
+pub(crate) struct Judge<'p, 's, 'a> {
+    pub policy: &'p Policy,
+    pub subject: &'s Subject<'s>,
+    pub pod: &'s Pod<'a>,
+    pub scope: Scope,
+    pub budget: &'s Budget,
+    rules: Rules<'p>,
+    need: Option<(Place, Option<Need>)>,
+    opt_outs: Vec<&'p str>,
+    agent: Option<Agent>,
+    /// Whether the Pod asks to be left alone.
+    pub opts_out: bool,
+    pub judgments: Vec<Judgment<'p>>,
+    pub notices: Notices,
+    /// The first refusal, and the rule that says it.
+    pub denial: Option<(Denial, &'p Rule)>,
+}
+
+/// The rules of a policy that match a Pod, as far as they were asked for. A Pod's labels, user and groups
+/// are matched once a rule, and not once a mount.
+#[derive(Debug, Default)]
+struct Rules<'p> {
+    /// Those that match but for their detections, in order.
+    matching: Vec<&'p Rule>,
+    /// How many were looked at.
+    seen: usize,
+    /// The answers.
+    known: Vec<(Detection, &'p Rule)>,
+}
+
+impl<'p> Rules<'p> {
+    fn first(
+        &mut self,
+        policy: &'p Policy,
+        subject: &Subject<'_>,
+        detection: Detection,
+        budget: &Budget,
+    ) -> Result<&'p Rule, Excess> {
+        let mut known = self.known.iter();
+        if let Some((_, rule)) = known.find(|(of, _)| *of == detection) {
+            return Ok(rule);
+        }
+        let rule = match self
+            .matching
+            .iter()
+            .find(|rule| rule.matches.is_for(detection))
+        {
+            Some(rule) => rule,
+            None => self.next(policy, subject, detection, budget)?,
+        };
+        self.known.push((detection, rule));
+        Ok(rule)
+    }
+
+    /// The first of the rules that were not looked at yet.
+    fn next(
+        &mut self,
+        policy: &'p Policy,
+        subject: &Subject<'_>,
+        detection: Detection,
+        budget: &Budget,
+    ) -> Result<&'p Rule, Excess> {
+        for rule in policy.rules.iter().skip(self.seen) {
+            self.seen += 1;
+            if rule.matches.mismatch_of_subject(subject, budget)?.is_none() {
+                self.matching.push(rule);
+                if rule.matches.is_for(detection) {
+                    return Ok(rule);
+                }
+            }
+        }
+        Ok(&policy.otherwise)
+    }
+}
+
+impl<'p, 's, 'a> Judge<'p, 's, 'a> {
+    pub fn new(
+        policy: &'p Policy,
+        subject: &'s Subject<'s>,
+        pod: &'s Pod<'a>,
+        scope: Scope,
+        budget: &'s Budget,
+    ) -> Self {
+        Self {
+            policy,
+            subject,
+            pod,
+            scope,
+            budget,
+            rules: Rules::default(),
+            need: None,
+            opt_outs: Vec::new(),
+            agent: mounts::agent(pod, Some(subject.owner)),
+            opts_out: false,
+            judgments: Vec::new(),
+            notices: Notices::default(),
+            denial: None,
+        }
+    }
+
+    /// The first rule for a way of reaching or asking for a daemon.
+    pub fn rule_for(&mut self, detection: Detection) -> Result<&'p Rule, Excess> {
+        let Self {
+            policy,
+            subject,
+            budget,
+            rules,
+            ..
+        } = self;
+        rules.first(policy, subject, detection, budget)
+    }
+
+    /// The rule of the first judgment.
+    pub fn first(&self) -> Option<&'p Rule> {
+        self.judgments.first().map(|judgment| judgment.rule)
+    }
+
+    /// The rule of the first judgment with this ruling.
+    pub fn first_with(
+        &self,
+        ruling: Ruling,
+        also: impl Fn(&Judgment<'p>) -> bool,
+    ) -> Option<&'p Rule> {
+        let mut judgments = self.judgments.iter();
+        let found = judgments.find(|judgment| judgment.ruling == ruling && also(judgment));
+        found.map(|judgment| judgment.rule)
+    }
+
+    pub fn say(&mut self, text: String) {
+        self.notices.push(Notice::Policy(text));
+    }
+
+    /// Refuses the Pod, unless something refused it before.
+    pub fn deny(&mut self, rule: &'p Rule, denial: Denial) {
+        self.denial.get_or_insert((denial, rule));
+    }
+
+    /// Clients were to be swapped beside a socket, and there is none.
+    pub fn leave_clients(&mut self) {
+        let clients = self.judgments.iter_mut();
+        for client in clients.filter(|judgment| judgment.detection == Detection::Client) {
+            client.ruling = Ruling::Allow;
+        }
+    }
+
+    /// Notes what was said to the Pod's annotations.
+    pub fn annotation(&mut self, rule: &'p Rule, ruling: Ruling) {
+        self.judgments.push(Judgment {
+            matter: Matter::Annotations,
+            detection: Detection::Annotation,
+            rule,
+            ruling,
+        });
+    }
+
+    /// Judges every mount; returns those to swap.
+    pub fn findings(&mut self, findings: &[Finding]) -> Result<Vec<usize>, Excess> {
+        let mut swap = Vec::new();
+        for (index, finding) in findings.iter().enumerate() {
+            if !self.scope.holds(finding.place) {
+                continue;
+            }
+            let detection = Detection::of(finding);
+            let rule = self.rule_for(detection)?;
+            let ruling = match &finding.reach {
+                Reach::Socket(_) => self.socket(rule, finding, false),
+                Reach::Directory => self.socket(rule, finding, true),
+                Reach::Client => self.client(rule),
+                Reach::Ancestor => self.restricted(rule, finding, rule.ancestors),
+                Reach::Unresolved => self.restricted(rule, finding, rule.ancestors),
+                Reach::Runtime(_) => self.restricted(rule, finding, rule.other_runtimes),
+            };
+            if ruling == Ruling::Swap {
+                swap.push(index);
+            }
+            self.judgments.push(Judgment {
+                matter: Matter::Mount(index),
+                detection,
+                rule,
+                ruling,
+            });
+        }
+        Ok(swap)
+    }
+
+    /// A mount of the socket, or of the directory that holds it.
+    fn socket(&mut self, rule: &'p Rule, finding: &Finding, is_directory: bool) -> Ruling {
+        let action = match (self.agent, is_directory) {
+            (None, _) => rule.host_sockets,
+            (Some(_), true) => rule.node_agents.directories,
+            (Some(_), false) => rule.node_agents.sockets,
+        };
+        let container = self.pod.container(finding.place);
+        let need = self.need(finding.place);
+        let name = told_name(&container.name);
+        match action {
+            Action::Swap if self.opted_out(rule) => Ruling::OptedOut,
+            Action::Swap if self.scope == Scope::EphemeralContainers => {
+                let path = self.spelled(finding).into_owned();
+                let container = name;
+                self.deny(rule, Denial::EphemeralContainer { container, path });
+                Ruling::Deny
+            }
+            Action::Swap => {
+                if let Some(need) = need {
+                    self.say(format!(
+                        "{name} {}, by its image; its own daemon does not show it those",
+                        need.phrase()
+                    ));
+                }
+                Ruling::Swap
+            }
+            Action::Allow => Ruling::Allow,
+            Action::Warn => {
+                let who = self
+                    .agent
+                    .map(|agent| format!(" of a node agent ({})", agent.name()));
+                let path = self.spelled(finding);
+                self.say(format!(
+                    "{name}: {path}{} reaches the node's Docker daemon; it was left alone",
+                    who.unwrap_or_default()
+                ));
+                Ruling::Warn
+            }
+            Action::Deny => {
+                let path = self.spelled(finding).into_owned();
+                let container = name;
+                let denial = match self.agent {
+                    Some(agent) => Denial::NodeAgent {
+                        container,
+                        path,
+                        agent,
+                        need,
+                        exemption: self.exemption(
+                            rule,
+                            if is_directory {
+                                "nodeAgents: {directories: Allow}"
+                            } else {
+                                "nodeAgents: {sockets: Allow}"
+                            },
+                        ),
+                    },
+                    None => Denial::HostSocket {
+                        container,
+                        path,
+                        rule: rule.name.clone(),
+                        need,
+                    },
+                };
+                self.deny(rule, denial);
+                Ruling::Deny
+            }
+        }
+    }
+
+    /// A mount of the node's client: swapped beside a socket, harmless without one.
+    fn client(&mut self, rule: &'p Rule) -> Ruling {
+        match rule.host_sockets {
+            Action::Swap if self.opted_out(rule) => Ruling::OptedOut,
+            Action::Swap => Ruling::Swap,
+            Action::Deny | Action::Warn | Action::Allow => Ruling::Allow,
+        }
+    }
+
+    /// A mount that cannot be swapped.
+    fn restricted(&mut self, rule: &'p Rule, finding: &Finding, says: Restriction) -> Ruling {
+        let container = told_name(&self.pod.container(finding.place).name);
+        let path = self.spelled(finding).into_owned();
+        match says {
+            Restriction::Allow => Ruling::Allow,
+            Restriction::Warn => {
+                self.say(match &finding.reach {
+                    Reach::Runtime(runtime) => format!(
+                        "{container}: {path} reaches the node's {} socket; it was left alone",
+                        runtime.name()
+                    ),
+                    Reach::Unresolved => format!(
+                        "{container}: a subPathExpr below {path} may reach the node's Docker socket"
+                    ),
+                    Reach::Socket(_) | Reach::Directory | Reach::Client | Reach::Ancestor => {
+                        format!(
+                            "{container}: the node's Docker socket can still be reached through \
+                             its mount of {path}"
+                        )
+                    }
+                });
+                Ruling::Warn
+            }
+            Restriction::Deny => {
+                let denial = match &finding.reach {
+                    Reach::Runtime(runtime) => Denial::OtherRuntime {
+                        container,
+                        runtime: runtime.name(),
+                        path,
+                        exemption: self.exemption(rule, "otherRuntimes: Allow"),
+                    },
+                    Reach::Unresolved => Denial::Unresolved {
+                        container,
+                        path,
+                        rule: rule.name.clone(),
+                    },
+                    Reach::Socket(_) | Reach::Directory | Reach::Client | Reach::Ancestor => {
+                        Denial::Ancestor {
+                            container,
+                            path,
+                            exemption: self.exemption(rule, "ancestors: Allow"),
+                        }
+                    }
+                };
+                self.deny(rule, denial);
+                Ruling::Deny
+            }
+        }
+    }
+
+    /// Judges every `DOCKER_HOST` that leads to the node; returns those to replace.
+    pub fn docker_hosts(&mut self) -> Result<Vec<(Place, usize)>, Excess> {
+        let mut replace = Vec::new();
+        for (place, container) in may_set(self.pod) {
+            let DockerHost::Node(index) = docker_host(container) else {
+                continue;
+            };
+            if !self.scope.holds(place) {
+                continue;
+            }
+            let rule = self.rule_for(Detection::TcpDockerHost)?;
+            let ruling = self.docker_host(rule, container, index);
+            if ruling == Ruling::Swap {
+                replace.push((place, index));
+            }
+            self.judgments.push(Judgment {
+                matter: Matter::Variable { place, index },
+                detection: Detection::TcpDockerHost,
+                rule,
+                ruling,
+            });
+        }
+        Ok(replace)
+    }
+
+    fn docker_host(&mut self, rule: &'p Rule, container: &Container<'_>, index: usize) -> Ruling {
+        match rule.tcp_docker_host {
+            TcpAction::Allow => Ruling::Allow,
+            TcpAction::Replace if self.opted_out(rule) => Ruling::OptedOut,
+            TcpAction::Replace if self.scope == Scope::Creation => Ruling::Swap,
+            TcpAction::Deny => {
+                let denial = Denial::TcpDockerHost {
+                    container: told_name(&container.name),
+                    rule: rule.name.clone(),
+                };
+                self.deny(rule, denial);
+                Ruling::Deny
+            }
+            TcpAction::Replace | TcpAction::Warn => {
+                self.notices.push(Notice::DockerHostNode {
+                    container: told_name(&container.name),
+                    value: told_path(&container.env[index].value).into_owned(),
+                });
+                Ruling::Warn
+            }
+        }
+    }
+
+    /// Whether the Pod's wish to keep what it has counts.
+    fn opted_out(&mut self, rule: &'p Rule) -> bool {
+        if !self.opts_out {
+            return false;
+        }
+        match rule.opt_out {
+            Leave::Honor => true,
+            Leave::Ignore => {
+                if !self.opt_outs.contains(&rule.name.as_str()) {
+                    self.opt_outs.push(&rule.name);
+                    self.say(format!(
+                        "annotation {}: \"false\" is ignored here (rule {})",
+                        names::INJECT,
+                        rule.name
+                    ));
+                }
+                false
+            }
+        }
+    }
+
+    fn exemption(&self, rule: &Rule, says: &'static str) -> Box<Exemption> {
+        Box::new(Exemption {
+            namespace: self.subject.namespace.to_owned(),
+            above: rule.name.clone(),
+            says,
+        })
+    }
+
+    /// What the container at `place` wants the node's daemon for; its image is looked at once, however many
+    /// mounts it has.
+    fn need(&mut self, place: Place) -> Option<Need> {
+        match self.need {
+            Some((known, need)) if known == place => need,
+            _ => {
+                let need = Need::of(self.pod.container(place));
+                self.need = Some((place, need));
+                need
+            }
+        }
+    }
+
+    /// The mounted path as the Pod's author wrote it, cut where it is too long for a message.
+    fn spelled(&self, finding: &Finding) -> Cow<'s, str> {
+        let container = self.pod.container(finding.place);
+        let mount = &container.volume_mounts[finding.mount];
+        let volume = &self.pod.spec.volumes[finding.volume];
+        let host = volume.host_path.as_ref().map_or("", |source| &*source.path);
+        let below = match (&finding.reach, &*mount.sub_path) {
+            // The messages on it speak of its expression themselves.
+            (Reach::Unresolved, _) => "",
+            (_, "") => &*mount.sub_path_expr,
+            (_, sub) => sub,
+        };
+        let host = told_path(host);
+        match below {
+            "" => host,
+            below => Cow::Owned(format!(
+                "{}/{}",
+                host.trim_end_matches('/'),
+                told_path(below)
+            )),
+        }
+    }
+}

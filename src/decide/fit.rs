@@ -1,0 +1,160 @@
+//! The sidecar that fits: the profile that rule, author and namespace agree on, and sizes
+//! within the rule's maximum.
+
+use std::borrow::Cow;
+
+use crate::model::notice::Notice;
+use crate::model::profile::{Bounds, BoundsError, PodSecurity, Profile, Resources, Storage};
+use crate::model::quantity::Quantity;
+use crate::model::view::Pod;
+use crate::names;
+
+use crate::decide::annotations::{Size, Wish};
+use crate::decide::denial::Denial;
+use crate::decide::rule::Rule;
+use crate::decide::subject::{NamespaceLabels, Subject};
+
+/// The profile: the author's choice within the rule's, then what the namespace admits.
+pub(crate) fn profile<'p>(
+    rule: &'p Rule,
+    wish: &Wish,
+    subject: &Subject<'_>,
+    pod: &Pod<'_>,
+) -> Result<(&'p Profile, Option<Notice>), Denial> {
+    let chosen: &'p Profile = match &wish.profile {
+        None => &rule.profiles.default,
+        Some(name) => rule
+            .profiles
+            .get(name)
+            .ok_or_else(|| not_allowed(rule, name))?,
+    };
+    let (profile, notice) = admitted(rule, chosen, subject)?;
+    if pod.spec.host_network && !profile.host_network {
+        return Err(Denial::HostNetwork {
+            rule: rule.name.clone(),
+        });
+    }
+    let asked = &*pod.spec.runtime_class_name;
+    match profile.runtime_class_name.as_deref() {
+        Some(needs) if !asked.is_empty() && asked != needs => Err(Denial::RuntimeClass {
+            asked: asked.chars().take(63).collect(),
+            profile: profile.name.clone(),
+            needs: needs.to_owned(),
+        }),
+        _ => Ok((profile, notice)),
+    }
+}
+
+fn not_allowed(rule: &Rule, name: &str) -> Denial {
+    let all: Vec<&str> = rule.profiles.iter().map(|p| p.name.as_str()).collect();
+    Denial::Profile {
+        asked: name.chars().take(63).collect(),
+        rule: rule.name.clone(),
+        allowed: all.join(", "),
+    }
+}
+
+/// `chosen`, or the rule's other profile, as the namespace's Pod Security level admits.
+fn admitted<'p>(
+    rule: &'p Rule,
+    chosen: &'p Profile,
+    subject: &Subject<'_>,
+) -> Result<(&'p Profile, Option<Notice>), Denial> {
+    let enforced = enforced(subject.namespace_labels);
+    if chosen.pod_security >= enforced {
+        return Ok((chosen, None));
+    }
+    match rule.pod_security_profile.as_deref() {
+        Some(other) if other.pod_security >= enforced => {
+            let notice = Notice::Policy(format!(
+                "profile {} is used, since namespace label {}={} does not admit {}",
+                other.name,
+                names::PSA_ENFORCE,
+                enforced.name(),
+                chosen.name
+            ));
+            Ok((other, Some(notice)))
+        }
+        _ => Err(Denial::PodSecurity {
+            enforced,
+            profile: chosen.name.clone(),
+            needs: chosen.pod_security,
+            rule: rule.name.clone(),
+        }),
+    }
+}
+
+/// The level that Pod Security Admission enforces in a namespace with these labels. What is
+/// no level counts as the strictest one there.
+/// Source: `k8s.io/pod-security-admission/api/helpers.go`, `ParseLevel`.
+fn enforced(labels: Option<&NamespaceLabels>) -> PodSecurity {
+    match labels.and_then(|labels| labels.get(names::PSA_ENFORCE)) {
+        None => PodSecurity::Privileged,
+        Some(level) => [PodSecurity::Privileged, PodSecurity::Baseline]
+            .into_iter()
+            .find(|known| known.name() == level)
+            .unwrap_or(PodSecurity::Restricted),
+    }
+}
+
+/// The sidecar's sizes: the profile's, or the author's within the rule's maximum.
+pub(crate) fn sizes<'p>(
+    rule: &Rule,
+    profile: &'p Profile,
+    wish: &Wish,
+) -> Result<(Cow<'p, Resources>, Cow<'p, Storage>), Denial> {
+    let mut resources = Cow::Borrowed(&profile.resources);
+    let mut storage = Cow::Borrowed(&profile.storage);
+    if let Some(size) = &wish.cpu {
+        let asked = within(rule, size, &resources.cpu, rule.maximum.cpu.as_ref())?;
+        resources.to_mut().cpu = asked;
+    }
+    if let Some(size) = &wish.memory {
+        let asked = within(rule, size, &resources.memory, rule.maximum.memory.as_ref())?;
+        resources.to_mut().memory = asked;
+    }
+    if let Some(size) = &wish.storage {
+        // A volume has one size: there is no request beside it.
+        if let Err(error) = size.value.parse::<Quantity>() {
+            return Err(Denial::Size {
+                annotation: size.annotation,
+                error: BoundsError::Quantity {
+                    text: size.value.chars().take(40).collect(),
+                    error,
+                },
+            });
+        }
+        let asked = within(
+            rule,
+            size,
+            &Bounds::default(),
+            rule.maximum.storage.as_ref(),
+        )?;
+        match (storage.to_mut(), asked.limit()) {
+            (Storage::EmptyDir { size_limit }, limit) => *size_limit = limit.cloned(),
+            (Storage::Ephemeral { size, .. }, Some(limit)) => *size = limit.clone(),
+            (Storage::Ephemeral { .. }, None) => {}
+        }
+    }
+    Ok((resources, storage))
+}
+
+fn within(
+    rule: &Rule,
+    Size { annotation, value }: &Size,
+    bounds: &Bounds,
+    maximum: Option<&Quantity>,
+) -> Result<Bounds, Denial> {
+    let asked = bounds
+        .overridden(value)
+        .map_err(|error| Denial::Size { annotation, error })?;
+    match (asked.limit(), maximum) {
+        (Some(limit), Some(maximum)) if limit > maximum => Err(Denial::AboveMaximum {
+            annotation,
+            value: value.chars().take(40).collect(),
+            maximum: maximum.to_string(),
+            rule: rule.name.clone(),
+        }),
+        _ => Ok(asked),
+    }
+}

@@ -1,0 +1,251 @@
+//! The condition of a rule: who and what it is for.
+//!
+//! Every part that is named must hold; of a part's entries, one must. What is not known
+//! (a namespace's labels before the first sync) never matches a condition on it.
+
+use crate::budget::{Budget, Excess};
+use crate::detect::mounts::{Finding, Reach};
+
+use crate::decide::subject::Subject;
+
+/// A rule's condition.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Matcher {
+    /// Namespace names.
+    pub namespaces: Vec<Glob>,
+    /// Labels that the namespace has.
+    pub namespace_labels: Vec<LabelIs>,
+    /// Labels that the Pod has.
+    pub pod_labels: Vec<LabelIs>,
+    /// Service accounts, `name` or `namespace/name`.
+    pub service_accounts: Vec<Glob>,
+    /// Users that make the request.
+    pub users: Vec<Glob>,
+    /// Groups of that user.
+    pub groups: Vec<Glob>,
+    /// Kinds that made the Pod; `Pod` for one that nothing made.
+    pub owners: Vec<String>,
+    /// How the Pod reaches or asks for a daemon.
+    pub detections: Vec<Detection>,
+}
+
+/// A way in which a Pod reaches or asks for a Docker daemon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detection {
+    /// It mounts a Docker socket.
+    Socket,
+    /// It mounts a directory that holds one.
+    Parent,
+    /// It mounts the node's client.
+    Client,
+    /// It mounts another runtime's socket.
+    OtherRuntime,
+    /// Its `DOCKER_HOST` leads to the node.
+    TcpDockerHost,
+    /// It is annotated.
+    Annotation,
+}
+
+impl Detection {
+    /// The detection that `finding` is.
+    pub fn of(finding: &Finding) -> Self {
+        match finding.reach {
+            Reach::Socket(_) => Self::Socket,
+            Reach::Directory | Reach::Ancestor | Reach::Unresolved => Self::Parent,
+            Reach::Client => Self::Client,
+            Reach::Runtime(_) => Self::OtherRuntime,
+        }
+    }
+}
+
+/// One label with the value it must have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LabelIs {
+    /// The label's key.
+    pub key: String,
+    /// The values, of which one must be the label's.
+    pub values: Vec<Glob>,
+}
+
+impl Matcher {
+    /// The first part that does not hold, as a policy file spells it.
+    ///
+    /// # Errors
+    /// Where what is looked at is too long.
+    pub fn mismatch(
+        &self,
+        subject: &Subject<'_>,
+        detection: Detection,
+        budget: &Budget,
+    ) -> Result<Option<&'static str>, Excess> {
+        let of_subject = self.mismatch_of_subject(subject, budget)?;
+        Ok(of_subject.or_else(|| (!self.is_for(detection)).then_some("detections")))
+    }
+
+    /// Whether the rule is for a detection of this kind.
+    pub fn is_for(&self, detection: Detection) -> bool {
+        self.detections.is_empty() || self.detections.contains(&detection)
+    }
+
+    /// The same but for the detections: what is the same for all of a Pod.
+    ///
+    /// # Errors
+    /// As [`Self::mismatch`].
+    pub fn mismatch_of_subject(
+        &self,
+        subject: &Subject<'_>,
+        budget: &Budget,
+    ) -> Result<Option<&'static str>, Excess> {
+        let Self {
+            namespaces,
+            namespace_labels,
+            pod_labels,
+            service_accounts,
+            users,
+            groups,
+            owners,
+            detections: _,
+        } = self;
+        let named = |glob: &Glob, text: &str| glob.matches_within(text, budget);
+        if !any(namespaces, |glob| named(glob, subject.namespace))? {
+            return Ok(Some("namespaces"));
+        }
+        let of_namespace = |key: &str| subject.namespace_labels?.get(key).map(String::as_str);
+        if !all(namespace_labels, of_namespace, budget)? {
+            return Ok(Some("namespaceLabels"));
+        }
+        if !all(pod_labels, |key| subject.pod_labels.get(key), budget)? {
+            return Ok(Some("podLabels"));
+        }
+        if !any(service_accounts, |glob| {
+            glob.matches_account(subject, budget)
+        })? {
+            return Ok(Some("serviceAccounts"));
+        }
+        if !any(users, |glob| named(glob, subject.user))? {
+            return Ok(Some("users"));
+        }
+        if !any(groups, |glob| {
+            find(subject.groups, |group| named(glob, group))
+        })? {
+            return Ok(Some("groups"));
+        }
+        let is_owner = |kind: &String| Ok(kind == subject.owner);
+        Ok((!any(owners, is_owner)?).then_some("owners"))
+    }
+}
+
+/// Whether one of `entries` holds, or there is none.
+fn any<T>(entries: &[T], holds: impl Fn(&T) -> Result<bool, Excess>) -> Result<bool, Excess> {
+    Ok(entries.is_empty() || find(entries, holds)?)
+}
+
+/// Whether one of `entries` holds.
+fn find<T>(entries: &[T], holds: impl Fn(&T) -> Result<bool, Excess>) -> Result<bool, Excess> {
+    for entry in entries {
+        if holds(entry)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether each label is there with one of its values.
+fn all<'s>(
+    labels: &[LabelIs],
+    value: impl Fn(&str) -> Option<&'s str>,
+    budget: &Budget,
+) -> Result<bool, Excess> {
+    for LabelIs { key, values } in labels {
+        budget.spend(key.len())?;
+        let Some(value) = value(key) else {
+            return Ok(false);
+        };
+        if !find(values, |glob| glob.matches_within(value, budget))? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// A text in which `*` stands for any run of characters, `?` for one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Glob(String);
+
+impl Glob {
+    /// The glob that `text` spells; every text is one.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// Whether the subject's service account matches: its name, or with a `/` in the glob
+    /// its namespace and name.
+    fn matches_account(&self, subject: &Subject<'_>, budget: &Budget) -> Result<bool, Excess> {
+        let name = subject.service_account;
+        budget.spend(name.len())?;
+        if self.0.contains('/') {
+            self.matches_within(&format!("{}/{name}", subject.namespace), budget)
+        } else {
+            self.matches_within(name, budget)
+        }
+    }
+
+    /// Whether all of `text` matches, which is charged first.
+    fn matches_within(&self, text: &str, budget: &Budget) -> Result<bool, Excess> {
+        let is_exact = !self.0.contains('*');
+        let looks = if is_exact { 1 } else { self.0.len() };
+        budget.spend(looks.saturating_mul(text.len()))?;
+        Ok(self.matches(text))
+    }
+
+    /// Whether all of `text` matches. Linear but for the product of both lengths at worst.
+    pub fn matches(&self, text: &str) -> bool {
+        let (glob, text) = (self.0.as_bytes(), text.as_bytes());
+        let (mut g, mut t) = (0, 0);
+        let mut star: Option<(usize, usize)> = None;
+        while t < text.len() {
+            match glob.get(g) {
+                Some(b'*') => {
+                    star = Some((g, t));
+                    g += 1;
+                }
+                Some(c) if *c == b'?' || *c == text[t] => {
+                    g += 1;
+                    t += 1;
+                }
+                _ => match star {
+                    Some((at, from)) => {
+                        star = Some((at, from + 1));
+                        g = at + 1;
+                        t = from + 1;
+                    }
+                    None => return false,
+                },
+            }
+        }
+        glob[g..].iter().all(|c| *c == b'*')
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn globs_match_whole_names() {
+        for (glob, text, expected) in [
+            ("ci", "ci", true),
+            ("ci", "ci-2", false),
+            ("ci-*", "ci-2", true),
+            ("*", "", true),
+            ("*-ci", "team-ci-ci", true),
+            ("a*b*c", "axxbyyc", true),
+            ("a*b*c", "axxbyy", false),
+            ("team-?", "team-a", true),
+            ("team-?", "team-ab", false),
+            ("", "x", false),
+        ] {
+            assert_eq!(Glob::new(glob).matches(text), expected, "{glob} {text}");
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! Who gets a daemon, who is refused, and who decides.
+//!
+//! A policy is the admin's word; a Pod's author can only ask. Deciding is pure: no file,
+//! no cluster, no clock.
+
+pub mod annotations;
+pub mod builtin;
+pub mod decision;
+pub mod denial;
+pub mod evaluator;
+pub mod fit;
+pub mod matcher;
+pub mod named;
+pub mod need;
+pub mod reason;
+pub mod rule;
+pub mod subject;
+pub mod suggest;
+
+use crate::model::sockets::Sockets;
+use crate::plan::container::SidecarMode;
+
+use crate::decide::rule::Rule;
+
+/// Everything that an admin decides.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    /// The first one that matches decides.
+    pub rules: Vec<Rule>,
+    /// Decides where none does.
+    pub otherwise: Rule,
+    /// The paths that are watched.
+    pub sockets: Sockets,
+    /// How the cluster runs sidecars.
+    pub sidecar_mode: SidecarMode,
+}

@@ -1,0 +1,150 @@
+//! Values that an admin writes by name, each with its name and meaning in one place.
+//!
+//! The parser, its suggestions, the schema, the documentation and `explain` all read these
+//! tables, so a value cannot be taken, shown or described under two names.
+
+use crate::model::profile::{PodSecurity, PullPolicy};
+use crate::plan::container::SidecarMode;
+
+use crate::decide::matcher::Detection;
+use crate::decide::rule::{Action, Leave, Restriction, TcpAction};
+use crate::policy_file::SidecarChoice;
+
+/// A value, the name that stands for it in a policy, and what it means.
+pub type Entry<T> = (T, &'static str, &'static str);
+
+/// A type of which every value has a name.
+pub trait Named: Copy + PartialEq + 'static {
+    /// Every value, in the order in which people should read them.
+    const ALL: &'static [Entry<Self>];
+
+    /// The name of this value.
+    fn name(self) -> &'static str {
+        let mut all = Self::ALL.iter();
+        all.find(|(value, ..)| *value == self)
+            .map_or("", |(_, name, _)| name)
+    }
+
+    /// What this value means.
+    fn means(self) -> &'static str {
+        let mut all = Self::ALL.iter();
+        all.find(|(value, ..)| *value == self)
+            .map_or("", |(_, _, means)| means)
+    }
+}
+
+impl Named for Action {
+    const ALL: &'static [Entry<Self>] = &[
+        (
+            Self::Swap,
+            "Swap",
+            "give the Pod a daemon of its own in its place",
+        ),
+        (Self::Deny, "Deny", "refuse the Pod"),
+        (Self::Warn, "Warn", "leave it, and say so"),
+        (Self::Allow, "Allow", "leave it"),
+    ];
+}
+
+impl Named for Restriction {
+    const ALL: &'static [Entry<Self>] = &[
+        (Self::Deny, "Deny", "refuse the Pod"),
+        (Self::Warn, "Warn", "leave it, and say so"),
+        (Self::Allow, "Allow", "leave it"),
+    ];
+}
+
+impl Named for TcpAction {
+    const ALL: &'static [Entry<Self>] = &[
+        (
+            Self::Replace,
+            "Replace",
+            "give the Pod a daemon of its own, and set the variable to it",
+        ),
+        (Self::Deny, "Deny", "refuse the Pod"),
+        (Self::Warn, "Warn", "leave it, and say so"),
+        (Self::Allow, "Allow", "leave it"),
+    ];
+}
+
+impl Named for Leave {
+    const ALL: &'static [Entry<Self>] = &[
+        (Self::Honor, "Honor", "it counts"),
+        (
+            Self::Ignore,
+            "Ignore",
+            "it does not, and the author is told",
+        ),
+    ];
+}
+
+impl Named for Detection {
+    const ALL: &'static [Entry<Self>] = &[
+        (Self::Socket, "Socket", "a mount of a Docker socket"),
+        (
+            Self::Parent,
+            "Parent",
+            "a mount of a directory that holds one: /run, /var/run, /var, /",
+        ),
+        (
+            Self::Client,
+            "Client",
+            "a mount of the node's docker client",
+        ),
+        (
+            Self::OtherRuntime,
+            "OtherRuntime",
+            "a mount of containerd's, CRI-O's, Podman's or cri-dockerd's socket",
+        ),
+        (
+            Self::TcpDockerHost,
+            "TcpDockerHost",
+            "a DOCKER_HOST that leads to the node over TCP",
+        ),
+        (
+            Self::Annotation,
+            "Annotation",
+            "an annotation that asks for a daemon",
+        ),
+    ];
+}
+
+impl Named for SidecarChoice {
+    const ALL: &'static [Entry<Self>] = &[
+        (
+            Self::Auto,
+            "Auto",
+            "as the cluster's version allows; Native without a cluster",
+        ),
+        (
+            Self::Fixed(SidecarMode::Native),
+            "Native",
+            "an init container with restartPolicy: Always (Kubernetes 1.29 and newer)",
+        ),
+        (
+            Self::Fixed(SidecarMode::Container),
+            "Container",
+            "the first of the Pod's containers; a Job with it does not end by itself",
+        ),
+    ];
+}
+
+impl Named for PodSecurity {
+    const ALL: &'static [Entry<Self>] = &[
+        (Self::Privileged, "Privileged", "no level above privileged"),
+        (Self::Baseline, "Baseline", "privileged and baseline"),
+        (Self::Restricted, "Restricted", "every level"),
+    ];
+}
+
+impl Named for PullPolicy {
+    const ALL: &'static [Entry<Self>] = &[
+        (Self::Always, "Always", "ask the registry each time"),
+        (
+            Self::IfNotPresent,
+            "IfNotPresent",
+            "pull what the node does not have",
+        ),
+        (Self::Never, "Never", "use what the node has"),
+    ];
+}

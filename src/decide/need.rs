@@ -1,0 +1,193 @@
+//! What a container wants the node's daemon for, where its image says so.
+//!
+//! A daemon of its own has no containers and no images but those that the Pod makes, so some
+//! programs work with it and find nothing. A need only makes a message clearer: the author
+//! chooses the image, and so it must never decide anything.
+
+use crate::model::view::Container;
+
+/// A need that a daemon of one's own does not meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// The node's containers, to watch them.
+    Watch,
+    /// The node's images, to clean them up.
+    Clean,
+    /// The node's daemon, to check how it is set up.
+    Check,
+    /// The node's containers, to manage them.
+    Manage,
+}
+
+// Words of an image's repository, or of the organization that it is in.
+
+/// Log collectors, metrics agents, security monitors.
+const WATCHERS: [&str; 40] = [
+    "cadvisor",
+    "datadog",
+    "datadoghq",
+    "dd-agent",
+    "telegraf",
+    "filebeat",
+    "metricbeat",
+    "auditbeat",
+    "fluentd",
+    "fluent-bit",
+    "promtail",
+    "alloy",
+    "netdata",
+    "newrelic",
+    "newrelic-infra",
+    "oneagent",
+    "instana",
+    "scalyr",
+    "sumologic",
+    "logdna-agent",
+    "logagent",
+    "logspout",
+    "splunk-otel-collector",
+    "signalfx-agent",
+    "appdynamics",
+    "zabbix-agent",
+    "zabbix-agent2",
+    "docker-exporter",
+    "dozzle",
+    "ctop",
+    "weave-scope",
+    "sysdig",
+    "falco",
+    "falcosecurity",
+    "tracee",
+    "osquery",
+    "neuvector",
+    "deepfence",
+    "twistlock",
+    "aquasec",
+];
+
+/// What removes the node's images and containers.
+const CLEANERS: [&str; 9] = [
+    "docker-gc",
+    "image-gc",
+    "docker-cleanup",
+    "docker-prune",
+    "docker-image-gc",
+    "drone-gc",
+    "docker-custodian",
+    "image-cleaner",
+    "eraser",
+];
+
+/// What checks how the node's daemon is set up.
+const CHECKERS: [&str; 4] = [
+    "docker-bench",
+    "docker-bench-security",
+    "kube-bench",
+    "dagda",
+];
+
+/// What manages, restarts, exposes or discovers the node's containers.
+const MANAGERS: [&str; 19] = [
+    "watchtower",
+    "ouroboros",
+    "diun",
+    "portainer",
+    "portainer-ce",
+    "portainer-ee",
+    "autoheal",
+    "docker-autoheal",
+    "traefik",
+    "nginx-proxy",
+    "docker-gen",
+    "caddy-docker-proxy",
+    "docker-socket-proxy",
+    "registrator",
+    "yacht",
+    "dockge",
+    "swarmpit",
+    "pumba",
+    "rancher",
+];
+
+/// Each table with its need.
+const IMAGES: [(&[&str], Need); 4] = [
+    (&WATCHERS, Need::Watch),
+    (&CLEANERS, Need::Clean),
+    (&CHECKERS, Need::Check),
+    (&MANAGERS, Need::Manage),
+];
+
+/// The longest reference of an image that is looked at, in bytes: a repository of 255, a tag of 128, a digest.
+const LONGEST_IMAGE: usize = 512;
+
+impl Need {
+    /// The need of `container`, where its image is known.
+    pub fn of(container: &Container<'_>) -> Option<Self> {
+        // What is longer is no image that a registry has.
+        if container.image.len() > LONGEST_IMAGE {
+            return None;
+        }
+        let image = container.image.split('@').next().unwrap_or_default();
+        let repository = match image.rsplit_once(':') {
+            // What follows a registry's port is no tag.
+            Some((before, tag)) if !tag.contains('/') => before,
+            _ => image,
+        };
+        let mut parts = repository.rsplit('/').take(2);
+        parts.find_map(|part| {
+            let mut images = IMAGES.iter();
+            let found = images.find(|(words, _)| has_word(part, words));
+            found.map(|(_, need)| *need)
+        })
+    }
+
+    /// What it does, after the name of who does it.
+    pub fn phrase(self) -> &'static str {
+        match self {
+            Self::Watch => "watches the node's containers",
+            Self::Clean => "cleans up the node's images",
+            Self::Check => "checks the node's own daemon",
+            Self::Manage => "manages the node's containers",
+        }
+    }
+}
+
+/// Whether one of `words` stands in `part` between `-`, `_`, `.` or its ends. A Pod under review is
+/// asked for every word: they are looked at only where one may begin.
+fn has_word(part: &str, words: &[&str]) -> bool {
+    let is_end = |byte: Option<&u8>| matches!(byte, None | Some(b'-' | b'_' | b'.'));
+    let part = part.as_bytes();
+    let stands = |rest: &[u8], word: &&str| {
+        let word = word.as_bytes();
+        rest.first() == word.first() && rest.starts_with(word) && is_end(rest.get(word.len()))
+    };
+    (0..part.len())
+        .filter(|at| is_end(at.checked_sub(1).and_then(|before| part.get(before))))
+        .any(|at| words.iter().any(|word| stands(&part[at..], word)))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn tells_needs_apart_by_the_image() {
+        for (image, need) in [
+            ("gcr.io/cadvisor/cadvisor:v0.49", Some(Need::Watch)),
+            ("registry.example:5000/datadog/agent:7", Some(Need::Watch)),
+            ("fluent/fluent-bit@sha256:00", Some(Need::Watch)),
+            ("spotify/docker-gc", Some(Need::Clean)),
+            ("docker/docker-bench-security:1", Some(Need::Check)),
+            ("containrrr/watchtower", Some(Need::Manage)),
+            ("registry.example:5000/ci/builder", None),
+            ("ci/mytraefiklike", None),
+            ("docker:28", None),
+            ("", None),
+        ] {
+            let json = serde_json::json!({"image": image}).to_string();
+            let container: Container<'_> = crate::json::from_str(&json).unwrap();
+            assert_eq!(Need::of(&container), need, "{image}");
+        }
+    }
+}

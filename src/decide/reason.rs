@@ -1,0 +1,86 @@
+//! Why a Pod is left as it is: fixed words for metrics and audit annotations.
+
+use crate::decide::named::{Entry, Named};
+
+/// Why a Pod is left as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// It neither reaches nor asks for a daemon.
+    NothingToDo,
+    /// The mirror of a static Pod.
+    MirrorPod,
+    /// A Pod for Windows nodes.
+    WindowsPod,
+    /// Its annotation opts out, and the rule honors that.
+    OptedOut,
+    /// It runs a Docker daemon of its own.
+    OwnDaemon,
+    /// It has its sidecar already.
+    AlreadyInjected,
+    /// The rule warns or allows.
+    RuleAllows,
+    /// It asks by annotation, which the rule ignores.
+    AnnotationIgnored,
+    /// The request does not create a Pod.
+    NotACreation,
+}
+
+impl Named for Reason {
+    const ALL: &'static [Entry<Self>] = &[
+        (
+            Self::NothingToDo,
+            "NothingToDo",
+            "it neither reaches nor asks for a daemon",
+        ),
+        (
+            Self::RuleAllows,
+            "RuleAllows",
+            "the rule for what it reaches is Warn or Allow",
+        ),
+        (
+            Self::OptedOut,
+            "OptedOut",
+            "its annotation opts out of a swap, and the rule honors that",
+        ),
+        (
+            Self::AnnotationIgnored,
+            "AnnotationIgnored",
+            "it asks by annotation, which the rule ignores",
+        ),
+        (
+            Self::AlreadyInjected,
+            "AlreadyInjected",
+            "it has its sidecar already",
+        ),
+        (
+            Self::OwnDaemon,
+            "OwnDaemon",
+            "it asks by annotation, and runs a Docker daemon itself",
+        ),
+        (
+            Self::MirrorPod,
+            "MirrorPod",
+            "it is the mirror of a static Pod, which nobody may change",
+        ),
+        (
+            Self::WindowsPod,
+            "WindowsPod",
+            "it is for Windows nodes, which have no such sidecar",
+        ),
+        (
+            Self::NotACreation,
+            "NotACreation",
+            "the request creates no Pod and no ephemeral container",
+        ),
+    ];
+}
+
+impl Reason {
+    /// Those of a Pod that is no concern of this program, as most Pods are.
+    pub const UNEVENTFUL: [Self; 2] = [Self::NothingToDo, Self::NotACreation];
+
+    /// The reason as a fixed word.
+    pub fn name(self) -> &'static str {
+        Named::name(self)
+    }
+}

@@ -1,0 +1,262 @@
+//! An AdmissionReview as the API server sends it, decoded into a borrowed view.
+//!
+//! What is no review of a Pod's creation is told apart from what is no review at all; both
+//! are errors of the caller with a text that says what to change, and never a denial.
+//! Source of the shape: `k8s.io/api/admission/v1/types.go`.
+
+use std::fmt;
+
+use crate::budget::{Excess, has_too_many_values};
+use crate::decide::decision::Scope;
+use crate::json;
+use crate::json::{Skipped, Text, fields};
+use crate::model::view::Pod;
+
+/// The longest uid that is taken, in bytes.
+const LONGEST_UID: usize = 128;
+
+/// The API version that is read and written.
+pub const API_VERSION: &str = "admission.k8s.io/v1";
+/// The kind that is read and written.
+pub const KIND: &str = "AdmissionReview";
+
+/// A review of a Pod.
+#[derive(Debug)]
+pub struct PodReview<'a> {
+    /// What the answer must repeat.
+    pub uid: Text<'a>,
+    /// The namespace of the request.
+    pub namespace: Text<'a>,
+    /// The Pod's name; empty where the API server is still to make one.
+    pub name: Text<'a>,
+    /// The user that makes the request.
+    pub user: Text<'a>,
+    /// That user's groups.
+    pub groups: Vec<Text<'a>>,
+    /// Whether nothing will be stored.
+    pub dry_run: bool,
+    /// What of the Pod the request is about; none where it is not a creation.
+    pub scope: Option<Scope>,
+    /// The Pod: too large to be handed on by value. Empty where there is too much of it.
+    pub pod: Box<Pod<'a>>,
+    /// Why the Pod was not even read.
+    pub excess: Option<Excess>,
+}
+
+/// Why a body is not a review that this webhook answers.
+#[derive(Debug, thiserror::Error)]
+pub enum ReviewError {
+    /// Not JSON, or not of an AdmissionReview's shape.
+    #[error("the body is not an AdmissionReview: {0}")]
+    Malformed(json::Error),
+    /// JSON of another kind.
+    #[error(
+        "the body is {kind:?} of {api_version:?}, not AdmissionReview of admission.k8s.io/v1: set \
+         admissionReviewVersions: [v1] in the webhook configuration"
+    )]
+    NotAReview {
+        /// Its `apiVersion`.
+        api_version: String,
+        /// Its `kind`.
+        kind: String,
+    },
+    /// A review without a request, or without the request's uid.
+    #[error("the AdmissionReview has no request with a uid")]
+    NoRequest,
+    /// A uid that no API server makes. It would be said back, in answer and log.
+    #[error("the uid of the AdmissionReview has {0} bytes: Kubernetes' have 36")]
+    LongUid(usize),
+    /// A review of another kind of object.
+    #[error(
+        "this path reviews Pods, not {0}: set resources: [pods] in the rules of the webhook \
+         configuration"
+    )]
+    WrongKind(String),
+    /// A review of something that makes no Pods.
+    #[error(
+        "this path reviews Deployments, StatefulSets, DaemonSets, ReplicaSets, Jobs and CronJobs, \
+         not {0}: change the rules of the webhook configuration"
+    )]
+    NotAWorkload(String),
+    /// A deletion or connection.
+    #[error(
+        "this path reviews the creation of Pods, not {0}: set operations: [CREATE] in the rules of \
+         the webhook configuration"
+    )]
+    WrongOperation(String),
+    /// A review of a Pod that has none.
+    #[error("the AdmissionReview of a Pod has no object")]
+    NoObject,
+    /// The object is no Pod as the API server would write it.
+    #[error("the object of the AdmissionReview is not a Pod: {0}")]
+    MalformedPod(json::Error),
+}
+
+impl ReviewError {
+    /// Whether the body was a review, though not one for this webhook.
+    pub fn is_wrong_review(&self) -> bool {
+        match self {
+            Self::Malformed(_) | Self::NotAReview { .. } | Self::NoRequest | Self::LongUid(_) => {
+                false
+            }
+            Self::WrongKind(_)
+            | Self::NotAWorkload(_)
+            | Self::WrongOperation(_)
+            | Self::NoObject
+            | Self::MalformedPod(_) => true,
+        }
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct Review<'a, O, P = Skipped> {
+    api_version: Text<'a>,
+    kind: Text<'a>,
+    request: Option<Request<'a, O, P>>,
+}
+
+fields!(Review<'a, O, P> {
+    "kind" => kind,
+    "apiVersion" => api_version,
+    "request" => request,
+});
+
+#[derive(Default)]
+pub(crate) struct Request<'a, O, P = Skipped> {
+    pub(crate) uid: Text<'a>,
+    pub(crate) kind: GroupVersionKind<'a>,
+    pub(crate) sub_resource: Text<'a>,
+    pub(crate) name: Text<'a>,
+    pub(crate) namespace: Text<'a>,
+    pub(crate) operation: Text<'a>,
+    pub(crate) user_info: UserInfo<'a>,
+    pub(crate) dry_run: bool,
+    pub(crate) object: Option<O>,
+    /// What is replaced; read only where it is asked for.
+    pub(crate) old_object: Option<P>,
+}
+
+fields!(Request<'a, O, P> {
+    "uid" => uid,
+    "kind" => kind,
+    "subResource" => sub_resource,
+    "name" => name,
+    "namespace" => namespace,
+    "operation" => operation,
+    "userInfo" => user_info,
+    "object" => object,
+    "oldObject" => old_object,
+    "dryRun" => dry_run,
+});
+
+#[derive(Default)]
+pub(crate) struct GroupVersionKind<'a> {
+    pub(crate) group: Text<'a>,
+    pub(crate) version: Text<'a>,
+    pub(crate) kind: Text<'a>,
+}
+
+fields!(GroupVersionKind<'a> { "group" => group, "version" => version, "kind" => kind });
+
+#[derive(Default)]
+pub(crate) struct UserInfo<'a> {
+    pub(crate) username: Text<'a>,
+    pub(crate) groups: Vec<Text<'a>>,
+}
+
+fields!(UserInfo<'a> { "username" => username, "groups" => groups });
+
+/// Decodes a body. Of one with too many values, only what is around the Pod is read.
+///
+/// # Errors
+/// Where it is no review of a Pod; see [`ReviewError`].
+pub fn decode(body: &[u8]) -> Result<PodReview<'_>, ReviewError> {
+    if has_too_many_values(body) {
+        let review: Review<'_, Skipped> = json::from_slice(body).map_err(ReviewError::Malformed)?;
+        let mut request = checked(review)?;
+        request.object.take().ok_or(ReviewError::NoObject)?;
+        return Ok(reviewed(request, Box::default(), Some(Excess::Values)));
+    }
+    match json::from_slice::<Review<'_, Box<Pod<'_>>>>(body) {
+        Ok(review) => {
+            let mut request = checked(review)?;
+            let pod = request.object.take().ok_or(ReviewError::NoObject)?;
+            Ok(reviewed(request, pod, None))
+        }
+        // The object may be of another kind, and then that is what is wrong.
+        Err(error) => match json::from_slice::<Review<'_, Skipped>>(body) {
+            Ok(review) => {
+                checked(review)?;
+                Err(ReviewError::MalformedPod(error))
+            }
+            Err(error) => Err(ReviewError::Malformed(error)),
+        },
+    }
+}
+
+fn reviewed<'a, O>(
+    request: Request<'a, O>,
+    pod: Box<Pod<'a>>,
+    excess: Option<Excess>,
+) -> PodReview<'a> {
+    let scope = match (&*request.operation, &*request.sub_resource) {
+        ("CREATE", "") => Some(Scope::Creation),
+        (_, "ephemeralcontainers") => Some(Scope::EphemeralContainers),
+        _ => None,
+    };
+    PodReview {
+        uid: request.uid,
+        namespace: request.namespace,
+        name: request.name,
+        user: request.user_info.username,
+        groups: request.user_info.groups,
+        dry_run: request.dry_run,
+        scope,
+        pod,
+        excess,
+    }
+}
+
+fn checked<O>(review: Review<'_, O>) -> Result<Request<'_, O>, ReviewError> {
+    let request = enveloped(review)?;
+    let kind = &request.kind;
+    if (&*kind.group, &*kind.version, &*kind.kind) != ("", "v1", "Pod") {
+        return Err(ReviewError::WrongKind(kind.to_string()));
+    }
+    match &*request.operation {
+        "CREATE" | "UPDATE" => Ok(request),
+        other => Err(ReviewError::WrongOperation(
+            other.chars().take(40).collect(),
+        )),
+    }
+}
+
+/// The request of a review of anything.
+pub(crate) fn enveloped<O, P>(review: Review<'_, O, P>) -> Result<Request<'_, O, P>, ReviewError> {
+    if &*review.api_version != API_VERSION || &*review.kind != KIND {
+        return Err(ReviewError::NotAReview {
+            api_version: review.api_version.chars().take(80).collect(),
+            kind: review.kind.chars().take(80).collect(),
+        });
+    }
+    let request = review.request.filter(|request| !request.uid.is_empty());
+    let request = request.ok_or(ReviewError::NoRequest)?;
+    match request.uid.len() {
+        0..=LONGEST_UID => Ok(request),
+        long => Err(ReviewError::LongUid(long)),
+    }
+}
+
+/// Short enough for an error.
+impl fmt::Display for GroupVersionKind<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            group,
+            version,
+            kind,
+        } = self;
+        let named = format!("{group}/{version} {kind}");
+        let short: String = named.chars().take(120).collect();
+        f.write_str(&short)
+    }
+}

@@ -1,0 +1,10 @@
+//! Which mounts, variables and containers of a Pod reach a container runtime of the node.
+//!
+//! A path that cannot be resolved is a finding of its own, never a miss.
+
+pub mod candidates;
+pub mod docker_host;
+pub mod installed;
+pub mod mounts;
+pub mod own_daemon;
+pub mod prefilter;

@@ -1,0 +1,263 @@
+//! `$(NAME)` in a `subPathExpr`, expanded as the kubelet does it.
+//!
+//! The text may come from a hostile author: `A=$(B)$(B)`, `B=$(C)$(C)`, … doubles at
+//! each step, so nothing grows beyond [`LONGEST`]. What cannot be known at admission
+//! (a Secret's key, `envFrom`, a Service's variables) is never guessed.
+//! Source: `k8s.io/kubernetes/third_party/forked/golang/expansion/expand.go` and
+//! `pkg/kubelet/kubelet_pods.go`, `makeEnvironmentVariables`.
+
+use std::collections::BTreeMap;
+
+use crate::json::Raw;
+use crate::model::view::Container;
+
+/// No path on Linux is longer than `PATH_MAX`.
+const LONGEST: usize = 4096;
+/// All values of one container together; beyond it, a value is not kept. A variable of 4 KB
+/// that a hundred thousand others name must not fill the memory.
+const MOST_KEPT: usize = 256 << 10;
+/// More parts than this are no path that a person wrote.
+const MOST_PIECES: usize = 64;
+
+/// One part of an expanded text.
+#[derive(Clone, Debug)]
+pub enum Piece<'a> {
+    /// Text known now.
+    Known(String),
+    /// The value of a variable with this `valueFrom`, known to the kubelet.
+    From(Raw<'a>),
+    /// A variable that is not in the container's `env`. It may be a Service's, or come from
+    /// `envFrom`; the kubelet leaves `$(NAME)` where it is neither.
+    Unset(String),
+}
+
+impl Piece<'_> {
+    /// What it costs to keep it, and to read it, in bytes.
+    fn size(&self) -> usize {
+        match self {
+            Self::Known(text) | Self::Unset(text) => text.len() + size_of::<Self>(),
+            Self::From(source) => source.get().len() + size_of::<Self>(),
+        }
+    }
+}
+
+/// An expanded text: known, known but for some variables, or not to be known.
+#[derive(Clone, Debug)]
+pub enum Expanded<'a> {
+    /// The parts, in order, with no two [`Piece::Known`] side by side.
+    Pieces(Vec<Piece<'a>>),
+    /// It grows too long.
+    Unknown,
+}
+
+impl Expanded<'_> {
+    /// What it took to make it, in bytes.
+    pub fn length(&self) -> usize {
+        match self {
+            Self::Pieces(pieces) => pieces.iter().map(Piece::size).sum(),
+            // It grew to its end.
+            Self::Unknown => LONGEST,
+        }
+    }
+
+    /// The whole text, where all of it is known.
+    pub fn known(&self) -> Option<&str> {
+        match self {
+            Self::Pieces(pieces) => match pieces.as_slice() {
+                [] => Some(""),
+                [Piece::Known(text)] => Some(text),
+                _ => None,
+            },
+            Self::Unknown => None,
+        }
+    }
+}
+
+/// `text` as a kubelet must read it to see just that: no variable of the reader's is put in.
+pub fn literal(text: &str) -> String {
+    text.replace('$', "$$")
+}
+
+/// The variables of one container, evaluated once.
+pub struct Environment<'c, 'a> {
+    values: BTreeMap<&'c str, Expanded<'a>>,
+}
+
+impl<'c, 'a> Environment<'c, 'a> {
+    /// Evaluates `env` in order: a variable sees those before it.
+    pub fn of(container: &'c Container<'a>) -> Self {
+        let mut environment = Self {
+            values: BTreeMap::new(),
+        };
+        let mut kept = 0;
+        for var in container.env.iter() {
+            let value = match var.value_from {
+                // Nothing is expanded any more that would not be kept.
+                _ if kept > MOST_KEPT => Expanded::Unknown,
+                // Who names it reads it each time.
+                Some(source) if source.get().len() > LONGEST => Expanded::Unknown,
+                Some(source) => Expanded::Pieces(vec![Piece::From(source)]),
+                None => environment.expand(&var.value),
+            };
+            kept += value.length();
+            environment.values.insert(&var.name, value);
+        }
+        environment
+    }
+
+    /// The value of a variable, for another container of the Pod: what only this one has is
+    /// put in, what every container has stays a reference. None where it cannot be told.
+    pub fn value_elsewhere(&self, name: &str) -> Option<String> {
+        let Expanded::Pieces(pieces) = self.values.get(name)? else {
+            return None;
+        };
+        let texts = pieces.iter().map(|piece| match piece {
+            Piece::Known(text) => Some(literal(text)),
+            Piece::Unset(name) => Some(format!("$({name})")),
+            Piece::From(_) => None,
+        });
+        texts.collect()
+    }
+
+    /// Expands `text` with these variables.
+    pub fn expand(&self, text: &str) -> Expanded<'a> {
+        let mut out = Builder::default();
+        let mut rest = text;
+        // Looked for once where there is none: each `$(` of megabytes would look to the end.
+        let mut is_closed = true;
+        while let Some(dollar) = rest.find('$') {
+            out.push(&rest[..dollar]);
+            let after = &rest[dollar + 1..];
+            rest = match after.chars().next() {
+                // A lone "$" at the end stays.
+                None => {
+                    out.push("$");
+                    after
+                }
+                Some('$') => {
+                    out.push("$");
+                    &after[1..]
+                }
+                Some('(') => match is_closed.then(|| after.find(')')).flatten() {
+                    Some(end) => {
+                        match self.values.get(&after[1..end]) {
+                            Some(Expanded::Pieces(pieces)) => out.append(pieces),
+                            Some(Expanded::Unknown) => return Expanded::Unknown,
+                            None => out.unset(&after[1..end]),
+                        }
+                        &after[end + 1..]
+                    }
+                    None => {
+                        is_closed = false;
+                        out.push("$(");
+                        &after[1..]
+                    }
+                },
+                Some(other) => {
+                    out.push("$");
+                    out.push(&after[..other.len_utf8()]);
+                    &after[other.len_utf8()..]
+                }
+            };
+            if out.is_too_much() {
+                return Expanded::Unknown;
+            }
+        }
+        out.push(rest);
+        if out.is_too_much() {
+            return Expanded::Unknown;
+        }
+        Expanded::Pieces(out.pieces)
+    }
+}
+
+#[derive(Default)]
+struct Builder<'a> {
+    pieces: Vec<Piece<'a>>,
+    length: usize,
+}
+
+impl<'a> Builder<'a> {
+    fn push(&mut self, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        self.length += text.len();
+        match self.pieces.last_mut() {
+            Some(Piece::Known(last)) => last.push_str(text),
+            Some(Piece::From(_) | Piece::Unset(_)) | None => {
+                self.pieces.push(Piece::Known(text.to_owned()));
+            }
+        }
+    }
+
+    fn unset(&mut self, name: &str) {
+        self.length += name.len();
+        self.pieces.push(Piece::Unset(name.to_owned()));
+    }
+
+    fn append(&mut self, pieces: &[Piece<'a>]) {
+        for piece in pieces {
+            match piece {
+                Piece::Known(text) => self.push(text),
+                Piece::From(source) => self.pieces.push(Piece::From(*source)),
+                Piece::Unset(name) => self.unset(name),
+            }
+        }
+    }
+
+    fn is_too_much(&self) -> bool {
+        self.length > LONGEST || self.pieces.len() > MOST_PIECES
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn expand(env: &str, text: &str) -> Option<String> {
+        let container = format!(r#"{{"name":"c","env":{env}}}"#);
+        let container: Container<'_> = crate::json::from_str(&container).unwrap();
+        let expanded = Environment::of(&container).expand(text);
+        expanded.known().map(str::to_owned)
+    }
+
+    #[test]
+    fn expands_what_the_kubelet_expands() {
+        let env = r#"[{"name":"A","value":"docker"},{"name":"B","value":"$(A).sock"}]"#;
+        for (text, expected) in [
+            ("$(B)", "docker.sock"),
+            ("x/$(A)/y", "x/docker/y"),
+            ("$$(A)", "$(A)"),
+            ("$A", "$A"),
+            ("$(A", "$(A"),
+            ("$(A) $(A $(B", "docker $(A $(B"),
+            ("cost$", "cost$"),
+            ("$é", "$é"),
+            ("", ""),
+        ] {
+            assert_eq!(expand(env, text).as_deref(), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn never_guesses_what_only_the_kubelet_knows() {
+        let env = r#"[{"name":"A","valueFrom":{"fieldRef":{"fieldPath":"metadata.name"}}}]"#;
+        assert_eq!(expand(env, "$(A)"), None);
+        assert_eq!(expand(env, "$(OTHER)"), None);
+        assert_eq!(expand(env, "plain").as_deref(), Some("plain"));
+    }
+
+    #[test]
+    fn a_value_that_doubles_at_each_step_stays_small() {
+        let mut env = vec![r#"{"name":"V0","value":"xxxxxxxx"}"#.to_owned()];
+        for step in 1..64 {
+            let before = step - 1;
+            env.push(format!(
+                r#"{{"name":"V{step}","value":"$(V{before})$(V{before})"}}"#
+            ));
+        }
+        assert_eq!(expand(&format!("[{}]", env.join(",")), "$(V63)"), None);
+    }
+}

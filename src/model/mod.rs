@@ -1,0 +1,15 @@
+//! What a Pod is to this program, and the words that every stage shares.
+//!
+//! A review is read once into these types; the stages after that pass them on and never read JSON
+//! again. Nothing here decides or changes anything.
+
+pub mod expand;
+pub mod map;
+pub mod notice;
+pub mod path;
+pub mod place;
+pub mod profile;
+pub mod quantity;
+pub mod sockets;
+pub mod view;
+pub mod written;

@@ -1,0 +1,275 @@
+//! What the Pod's author is told: admission warnings, in the user's terms.
+//!
+//! The API server cuts a warning at 256 characters and asks for less than 120
+//! (`k8s.io/api/admission/v1/types.go`); a long name or path is shortened, never
+//! what happened.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::plan::mirror::Why;
+
+/// The longest warning, in characters.
+pub const LONGEST: usize = 119;
+
+/// How many notices an author is told; those behind them are counted.
+pub const MOST: usize = 32;
+
+/// What the author should know, in order: the first [`MOST`], and how many more there are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Notices {
+    kept: Vec<Notice>,
+    more: usize,
+}
+
+impl Notices {
+    /// Adds one; one too many is only counted.
+    pub fn push(&mut self, notice: Notice) {
+        if self.kept.len() < MOST {
+            self.kept.push(notice);
+        } else {
+            self.more += 1;
+        }
+    }
+
+    /// These, and then `others`.
+    #[must_use]
+    pub fn then(mut self, others: Self) -> Self {
+        self.extend(others.kept);
+        self.more += others.more;
+        self
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+
+    /// Those that are kept.
+    pub fn iter(&self) -> impl Iterator<Item = &Notice> {
+        self.kept.iter()
+    }
+
+    /// What the author is told, each in at most [`LONGEST`] characters.
+    pub fn texts(&self) -> Vec<String> {
+        let more =
+            (self.more > 0).then(|| format!("and {} more, of which none is told", self.more));
+        self.kept.iter().map(Notice::text).chain(more).collect()
+    }
+}
+
+impl Extend<Notice> for Notices {
+    fn extend<I: IntoIterator<Item = Notice>>(&mut self, notices: I) {
+        notices.into_iter().for_each(|notice| self.push(notice));
+    }
+}
+
+/// One thing that the author should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// These containers' mounts now lead to a daemon of the Pod's own.
+    Swapped {
+        /// The containers' names.
+        containers: Vec<String>,
+    },
+    /// These containers got a daemon because the annotation asks for it.
+    Added {
+        /// The containers' names.
+        containers: Vec<String>,
+    },
+    /// The sidecar's `restartPolicy` was put back.
+    Repaired,
+    /// A volume is not where the daemon sees it.
+    NotMirrored {
+        /// The container.
+        container: String,
+        /// The mount's path.
+        path: String,
+        /// The reason.
+        why: Why,
+    },
+    /// An init container that uses Docker starts before a sidecar that is no native one.
+    InitBeforeDaemon {
+        /// The container.
+        container: String,
+    },
+    /// A Job with a sidecar that is no native one never completes by itself.
+    JobWillNotComplete,
+    /// `DOCKER_HOST` of a container does not lead to the Pod's daemon.
+    DockerHostElsewhere {
+        /// The container.
+        container: String,
+        /// The value.
+        value: String,
+    },
+    /// `DOCKER_HOST` of a container leads to the node's daemon, and was left alone.
+    DockerHostNode {
+        /// The container.
+        container: String,
+        /// The value.
+        value: String,
+    },
+    /// `DOCKER_HOST` of these containers led to the node.
+    DockerHostReplaced {
+        /// The containers' names.
+        containers: Vec<String>,
+    },
+    /// Any other message of the policy.
+    Policy(String),
+}
+
+impl Notice {
+    /// What the author is told, in at most [`LONGEST`] characters.
+    pub fn text(&self) -> String {
+        let text = match self {
+            Self::Swapped { containers } => format!(
+                "the node's Docker socket was swapped for a daemon of this Pod's own in: {}",
+                containers.join(", ")
+            ),
+            Self::Added { containers } => format!(
+                "a Docker daemon of this Pod's own was added for: {}",
+                containers.join(", ")
+            ),
+            Self::Repaired => {
+                "restartPolicy: Always was put back on the dind sidecar; another webhook drops it"
+                    .to_owned()
+            }
+            Self::NotMirrored {
+                container,
+                path,
+                why,
+            } => {
+                let why = match why {
+                    Why::Taken => "another container's volume is there",
+                    Why::LeadsToNode => "it leads to the node's own runtime",
+                    Why::DaemonPath => "the daemon needs that path itself",
+                    Why::UnknownSubPath => "its subPathExpr is not known before the Pod runs",
+                    Why::AbsoluteSubPath => "the kubelet refuses its absolute subPathExpr",
+                    Why::SubPathUpwards => "the kubelet refuses .. in its subPathExpr",
+                };
+                let what = format!("is not visible to `docker run -v`: {why}");
+                let room = LONGEST.saturating_sub(what.len() + ":  ".len());
+                let container = shortened(container, room * 2 / 5);
+                let path = shortened(path, room - container.chars().count());
+                format!("{container}: {path} {what}")
+            }
+            Self::InitBeforeDaemon { container } => format!(
+                "init container {} starts before its Docker daemon on clusters before 1.29",
+                shortened(container, 30)
+            ),
+            Self::JobWillNotComplete => {
+                "this Job will not complete by itself: its dind sidecar keeps running before 1.29"
+                    .to_owned()
+            }
+            Self::DockerHostElsewhere { container, value } => format!(
+                "{}: DOCKER_HOST={} still leads past the Pod's own Docker daemon",
+                shortened(container, 30),
+                shortened(value, 30)
+            ),
+            Self::DockerHostNode { container, value } => format!(
+                "{}: DOCKER_HOST={} leads to the node's Docker daemon; it was left alone",
+                shortened(container, 22),
+                shortened(value, 30)
+            ),
+            Self::DockerHostReplaced { containers } => format!(
+                "DOCKER_HOST led to the node and leads to a daemon of this Pod's own now in: {}",
+                containers.join(", ")
+            ),
+            Self::Policy(text) => text.clone(),
+        };
+        match shortened(&text, LONGEST) {
+            Cow::Borrowed(_) => text,
+            Cow::Owned(short) => short,
+        }
+    }
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text())
+    }
+}
+
+/// A name as a message has it: Kubernetes' own are no longer, one of megabytes is cut.
+pub fn told_name(name: &str) -> String {
+    shortened(name, 63).into_owned()
+}
+
+/// As many names as fit into a message.
+pub fn told_names<'n>(names: impl Iterator<Item = &'n str>) -> Vec<String> {
+    // Each takes a letter, a comma and a space.
+    names.take(LONGEST / 3 + 1).map(told_name).collect()
+}
+
+/// A path as a message has it.
+pub fn told_path(path: &str) -> Cow<'_, str> {
+    shortened(path, 512)
+}
+
+/// `text`, cut to `most` characters with an ellipsis; control characters are left out.
+pub fn shortened(text: &str, most: usize) -> Cow<'_, str> {
+    if text.len() <= most && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return Cow::Borrowed(text);
+    }
+    let mut clean = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    let mut short: String = clean.by_ref().take(most).collect();
+    if clean.next().is_some() {
+        short.pop();
+        short.push('…');
+    }
+    Cow::Owned(short)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_name_or_path_is_cut_and_never_what_happened() {
+        let (container, path) = ("c".repeat(63), format!("/{}", "p".repeat(300)));
+        let not_mirrored = |why, told| {
+            let (container, path) = (container.clone(), path.clone());
+            let notice = Notice::NotMirrored {
+                container,
+                path,
+                why,
+            };
+            (notice, told)
+        };
+        let host = |value: &str| (container.clone(), value.repeat(100));
+        let (container_of_node, node) = host("tcp://node");
+        let (container_of_other, other) = host("tcp://other");
+        for (notice, told) in [
+            not_mirrored(Why::Taken, "is there"),
+            not_mirrored(Why::DaemonPath, "path itself"),
+            not_mirrored(Why::LeadsToNode, "own runtime"),
+            not_mirrored(Why::UnknownSubPath, "the Pod runs"),
+            not_mirrored(Why::AbsoluteSubPath, "absolute subPathExpr"),
+            not_mirrored(Why::SubPathUpwards, ".. in its subPathExpr"),
+            (
+                Notice::InitBeforeDaemon {
+                    container: container.clone(),
+                },
+                "before 1.29",
+            ),
+            (
+                Notice::DockerHostElsewhere {
+                    container: container_of_other,
+                    value: other,
+                },
+                "own Docker daemon",
+            ),
+            (
+                Notice::DockerHostNode {
+                    container: container_of_node,
+                    value: node,
+                },
+                "left alone",
+            ),
+        ] {
+            let text = notice.to_string();
+            assert!(text.ends_with(told), "{text}");
+            assert!(text.chars().count() <= LONGEST, "{text}");
+        }
+    }
+}

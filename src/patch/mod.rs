@@ -1,0 +1,284 @@
+//! A plan as an RFC 6902 JSON Patch, written straight to bytes.
+//!
+//! Operations come from the plan and never from a comparison of two documents; each touches
+//! only what must change, and none replaces a list. Places that later operations name are
+//! never moved by earlier ones: edits first, then volumes, the sidecar last.
+
+use std::fmt::{self, Display};
+
+use serde::Serialize;
+use serde_json::json;
+
+use crate::budget::{Excess, LARGEST_PATCH};
+use crate::json;
+use crate::model::place::{List, Place};
+use crate::model::view::Pod;
+
+use crate::plan::container::{SidecarMode, start_command_json};
+use crate::plan::pod::{ContainerEdit, Plan, PlanError};
+use crate::plan::volume::Volume;
+
+/// A JSON Patch as JSON text. The sidecar's start command is the same in each and not held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Patch {
+    json: Vec<u8>,
+    /// Where in `json` the start command belongs, where there is a sidecar.
+    command: Option<(usize, &'static str)>,
+}
+
+impl Patch {
+    /// Nothing to change.
+    pub fn is_empty(&self) -> bool {
+        self.json == b"[]"
+    }
+
+    /// The JSON text.
+    pub fn to_json(&self) -> Vec<u8> {
+        let (before, command, behind) = self.parts();
+        [before, command.unwrap_or_default().as_bytes(), behind].concat()
+    }
+
+    /// The JSON text in three parts, of which the second, where there is one, is
+    /// [`start_command_json`].
+    pub fn parts(&self) -> (&[u8], Option<&'static str>, &[u8]) {
+        match self.command {
+            Some((at, command)) => {
+                let (before, behind) = self.json.split_at(at);
+                (before, Some(command), behind)
+            }
+            None => (&self.json, None, b""),
+        }
+    }
+}
+
+/// Writes `plan` for `pod`.
+///
+/// # Errors
+/// Where it has more than [`LARGEST_PATCH`] bytes; see [`PlanError`].
+pub fn patch(pod: &Pod<'_>, plan: &Plan<'_>) -> Result<Patch, PlanError> {
+    let mut writer = Writer::new();
+    for edit in &plan.edits {
+        write_edit(&mut writer, pod, edit)?;
+    }
+    write_volumes(&mut writer, pod, plan)?;
+    write_pod_fields(&mut writer, pod, plan)?;
+    if let Some(sidecar) = &plan.sidecar {
+        let list = match plan.mode {
+            SidecarMode::Native => List::Init,
+            SidecarMode::Container => List::Main,
+        };
+        let list_of = list.field();
+        if pod.list(list).is_empty() {
+            writer.add(format_args!("/spec/{list_of}"), &[sidecar])?;
+        } else {
+            writer.add(format_args!("/spec/{list_of}/0"), sidecar)?;
+        }
+    }
+    writer.finish()
+}
+
+fn write_edit(
+    writer: &mut Writer,
+    pod: &Pod<'_>,
+    edit: &ContainerEdit<'_>,
+) -> Result<(), PlanError> {
+    let container = pod.container(edit.place);
+    let at = edit.place;
+    for swap in &edit.swaps {
+        let before = &container.volume_mounts[swap.mount];
+        let mount = AtMount(at, swap.mount);
+        // "add" also replaces, and a mount without a name must not make the patch fail.
+        writer.add(format_args!("{mount}/name"), &swap.volume)?;
+        match &swap.sub_path {
+            Some(file) => writer.add(format_args!("{mount}/subPath"), file)?,
+            None if !before.sub_path.is_empty() => {
+                writer.remove(format_args!("{mount}/subPath"))?
+            }
+            None => {}
+        }
+        if !before.sub_path_expr.is_empty() {
+            writer.remove(format_args!("{mount}/subPathExpr"))?;
+        }
+    }
+    for (index, value) in &edit.set_env {
+        writer.add(format_args!("{at}/env/{index}/value"), value)?;
+        if container.env[*index].value_from.is_some() {
+            writer.remove(format_args!("{at}/env/{index}/valueFrom"))?;
+        }
+    }
+    let new_mounts = container.volume_mounts.is_empty();
+    writer.append(
+        format_args!("{at}/volumeMounts"),
+        new_mounts,
+        &edit.add_mounts,
+    )?;
+    let new_env = container.env.is_empty();
+    writer.append(format_args!("{at}/env"), new_env, &edit.add_env)?;
+    if edit.restore_restart_policy {
+        writer.add(format_args!("{at}/restartPolicy"), "Always")?;
+    }
+    Ok(())
+}
+
+fn write_volumes(writer: &mut Writer, pod: &Pod<'_>, plan: &Plan<'_>) -> Result<(), PlanError> {
+    for index in plan.remove_volumes.iter().rev() {
+        writer.remove(format_args!("/spec/volumes/{index}"))?;
+    }
+    let volumes: Vec<_> = plan.add_volumes.iter().map(Volume::of).collect();
+    writer.append("/spec/volumes", pod.spec.volumes.is_empty(), &volumes)
+}
+
+fn write_pod_fields(writer: &mut Writer, pod: &Pod<'_>, plan: &Plan<'_>) -> Result<(), PlanError> {
+    if let Some(gid) = plan.add_group {
+        if pod.has_security() {
+            let is_new = pod.security().supplemental_groups.is_empty();
+            writer.append("/spec/securityContext/supplementalGroups", is_new, &[gid])?;
+        } else {
+            let context = json!({"supplementalGroups": [gid]});
+            writer.add("/spec/securityContext", &context)?;
+        }
+    }
+    if let Some(class) = plan.runtime_class_name {
+        writer.add("/spec/runtimeClassName", class)?;
+    }
+    if let Some(host_users) = plan.host_users {
+        writer.add("/spec/hostUsers", &host_users)?;
+    }
+    let adds = !plan.labels.is_empty() || !plan.annotations.is_empty();
+    if adds && !pod.has_metadata() {
+        writer.add("/metadata", &json!({}))?;
+    }
+    let metadata = pod.metadata();
+    for (field, present, entries) in [
+        ("labels", metadata.labels.is_present(), plan.labels),
+        (
+            "annotations",
+            metadata.annotations.is_present(),
+            plan.annotations,
+        ),
+    ] {
+        if entries.is_empty() {
+            continue;
+        }
+        if !present {
+            writer.add(format_args!("/metadata/{field}"), &json!({}))?;
+        }
+        for (key, value) in entries {
+            writer.add(format_args!("/metadata/{field}/{}", token(key)), value)?;
+        }
+    }
+    Ok(())
+}
+
+/// The path of one of a container's mounts.
+#[derive(Clone, Copy)]
+struct AtMount(Place, usize);
+
+impl Display for AtMount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(container, index) = self;
+        write!(f, "{container}/volumeMounts/{index}")
+    }
+}
+
+/// A key as one token of a JSON Pointer (RFC 6901, section 3).
+pub(crate) fn token(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}
+
+/// What a patch takes beside the start command, most often.
+const ROOM: usize = 4 * 1024;
+
+/// Writes operations one after the other. Paths are made of indexes, field names and
+/// escaped keys, and are still written as JSON strings.
+struct Writer {
+    out: Vec<u8>,
+    /// Where something is left out.
+    blank: Option<usize>,
+}
+
+impl Writer {
+    fn new() -> Self {
+        Self {
+            out: Vec::with_capacity(ROOM),
+            blank: None,
+        }
+    }
+
+    fn add<V: Serialize + ?Sized>(
+        &mut self,
+        path: impl Display,
+        value: &V,
+    ) -> Result<(), PlanError> {
+        self.operation("add", path, Some(value))
+    }
+
+    fn remove(&mut self, path: impl Display) -> Result<(), PlanError> {
+        self.operation::<()>("remove", path, None)
+    }
+
+    /// Adds `values` to the end of the list at `path`, or the whole list where there is none.
+    fn append<V: Serialize>(
+        &mut self,
+        path: impl Display + Copy,
+        is_new: bool,
+        values: &[V],
+    ) -> Result<(), PlanError> {
+        if values.is_empty() {
+            return Ok(());
+        }
+        if is_new {
+            return self.add(path, values);
+        }
+        for value in values {
+            self.add(format_args!("{path}/-"), value)?;
+        }
+        Ok(())
+    }
+
+    fn operation<V: Serialize + ?Sized>(
+        &mut self,
+        op: &str,
+        path: impl Display,
+        value: Option<&V>,
+    ) -> Result<(), PlanError> {
+        let separator: &[u8] = if self.out.is_empty() { b"[" } else { b"," };
+        self.out.extend_from_slice(separator);
+        self.out.extend_from_slice(br#"{"op":""#);
+        self.out.extend_from_slice(op.as_bytes());
+        self.out.extend_from_slice(br#"","path":"#);
+        json::write(&mut self.out, &Collected(path))?;
+        if let Some(value) = value {
+            self.out.extend_from_slice(br#","value":"#);
+            let blank = json::write_around(&mut self.out, value)?;
+            self.blank = self.blank.or(blank);
+        }
+        self.out.push(b'}');
+        match self.out.len() {
+            0..=LARGEST_PATCH => Ok(()),
+            _ => Err(Excess::Patch.into()),
+        }
+    }
+
+    fn finish(mut self) -> Result<Patch, PlanError> {
+        let end: &[u8] = if self.out.is_empty() { b"[]" } else { b"]" };
+        self.out.extend_from_slice(end);
+        let command = match self.blank {
+            Some(at) => Some((at, start_command_json()?)),
+            None => None,
+        };
+        Ok(Patch {
+            json: self.out,
+            command,
+        })
+    }
+}
+
+/// A path that is written as a JSON string without a copy of its own.
+struct Collected<D>(D);
+
+impl<D: Display> Serialize for Collected<D> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}

@@ -1,0 +1,353 @@
+//! The sidecar as a container of the Pod, written straight into the patch.
+//!
+//! The fields are those of `k8s.io/api/core/v1/types.go` that a sidecar needs, in the
+//! order in which people write them.
+
+use std::borrow::Cow;
+use std::sync::OnceLock;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::json;
+use crate::json::{Blank, Raw};
+use crate::model::view::Pod;
+use crate::names;
+
+use crate::model::profile::{Profile, Resources};
+use crate::model::quantity::Quantity;
+
+/// The script that starts the daemon, the same in every Pod.
+pub const START_SCRIPT: &str = include_str!("start.sh");
+
+/// The sidecar's `command`: the script, and nothing that differs from Pod to Pod.
+pub fn start_command() -> [&'static str; 4] {
+    ["/bin/sh", "-c", START_SCRIPT, names::SCRIPT_NAME]
+}
+
+/// [`start_command`] as JSON, made once: it is by far the largest part of a patch.
+///
+/// # Errors
+/// None that memory allows.
+pub fn start_command_json() -> Result<&'static str, serde_json::Error> {
+    static JSON: OnceLock<String> = OnceLock::new();
+    match JSON.get() {
+        Some(json) => Ok(json),
+        None => {
+            let json = json::to_text(&start_command())?;
+            Ok(JSON.get_or_init(|| json))
+        }
+    }
+}
+
+/// Whether the sidecar is one that the kubelet starts before all others and stops after.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SidecarMode {
+    /// An init container with `restartPolicy: Always` (Kubernetes 1.29 and newer).
+    #[default]
+    Native,
+    /// The first of `containers`, with a `postStart` hook that waits for the daemon.
+    Container,
+}
+
+/// The sidecar.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Sidecar<'a> {
+    /// Its name.
+    pub name: Cow<'a, str>,
+    /// The profile's image.
+    pub image: &'a str,
+    /// The profile's choice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image_pull_policy: Option<&'static str>,
+    /// `Always` for a native sidecar.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restart_policy: Option<&'static str>,
+    /// [`start_command`], which the patch has as JSON.
+    pub command: Blank,
+    /// More flags of dockerd.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub args: Vec<Cow<'a, str>>,
+    /// What the script reads.
+    pub env: Vec<EnvEntry<'a>>,
+    /// Holds back what comes after, until the daemon answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub startup_probe: Option<Probe>,
+    /// The same for a sidecar that is no native one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lifecycle: Option<Lifecycle>,
+    /// Requests and limits.
+    #[serde(skip_serializing_if = "ResourceRequirements::is_empty")]
+    pub resources: ResourceRequirements<'a>,
+    /// What it may do.
+    pub security_context: SidecarSecurity<'a>,
+    /// `kubectl describe` shows the start script's last words where it fails.
+    pub termination_message_policy: &'static str,
+    /// The daemon's own volumes, then the mirrored ones.
+    pub volume_mounts: Vec<Mount<'a>>,
+}
+
+/// One variable.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EnvEntry<'a> {
+    /// Its name.
+    pub name: Cow<'a, str>,
+    /// Its value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<Cow<'a, str>>,
+    /// Where its value is from, as a container of the Pod has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value_from: Option<Raw<'a>>,
+}
+
+impl<'a> EnvEntry<'a> {
+    /// A variable with a value.
+    pub fn new(name: impl Into<Cow<'a, str>>, value: impl Into<Cow<'a, str>>) -> Self {
+        Self {
+            name: name.into(),
+            value: Some(value.into()),
+            value_from: None,
+        }
+    }
+
+    /// A variable with a source.
+    pub fn from_source(name: String, source: Raw<'a>) -> Self {
+        Self {
+            name: Cow::Owned(name),
+            value: None,
+            value_from: Some(source),
+        }
+    }
+}
+
+/// One mount.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Mount<'a> {
+    /// The volume.
+    pub name: Cow<'a, str>,
+    /// Where it is seen.
+    pub mount_path: Cow<'a, str>,
+    /// The part of the volume.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sub_path: Option<Cow<'a, str>>,
+    /// The same with variables.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sub_path_expr: Option<String>,
+    /// Whether writing is refused.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub read_only: bool,
+    /// `Enabled` or `IfPossible`: the same for what is mounted below.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recursive_read_only: Option<&'a str>,
+    /// `HostToContainer`, or nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mount_propagation: Option<&'static str>,
+}
+
+impl<'a> Mount<'a> {
+    /// The whole of a volume.
+    pub fn whole(name: impl Into<Cow<'a, str>>, mount_path: impl Into<Cow<'a, str>>) -> Self {
+        Self {
+            name: name.into(),
+            mount_path: mount_path.into(),
+            sub_path: None,
+            sub_path_expr: None,
+            read_only: false,
+            recursive_read_only: None,
+            mount_propagation: None,
+        }
+    }
+}
+
+/// A probe that runs a command.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Probe {
+    exec: Exec,
+    period_seconds: u32,
+    timeout_seconds: u32,
+    failure_threshold: u32,
+}
+
+/// A `postStart` hook.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Lifecycle {
+    post_start: Hook,
+}
+
+#[derive(Debug, Serialize)]
+struct Hook {
+    exec: Exec,
+}
+
+#[derive(Debug, Serialize)]
+struct Exec {
+    command: Vec<Cow<'static, str>>,
+}
+
+/// How long the daemon may take to answer. A first start writes its storage anew, and a
+/// slow disk may need a minute for it.
+const START_SECONDS: u32 = 120;
+
+impl Probe {
+    /// Succeeds once the daemon answers at `socket`.
+    pub fn daemon_answers(socket: String) -> Self {
+        let command = [
+            "docker".into(),
+            "-H".into(),
+            socket.into(),
+            "version".into(),
+        ];
+        Self {
+            exec: Exec {
+                command: command.into(),
+            },
+            period_seconds: 1,
+            timeout_seconds: 10,
+            failure_threshold: START_SECONDS,
+        }
+    }
+}
+
+impl Lifecycle {
+    /// Returns once the daemon answers at `socket`.
+    pub fn wait_for_daemon(socket: &str) -> Self {
+        let wait = format!(
+            "n={START_SECONDS}; until docker -H {socket} version >/dev/null 2>&1; do \
+             n=$((n - 1)); [ $n -gt 0 ] || exit 1; sleep 1; done"
+        );
+        Self {
+            post_start: Hook {
+                exec: Exec {
+                    command: vec!["/bin/sh".into(), "-c".into(), wait.into()],
+                },
+            },
+        }
+    }
+}
+
+/// Requests and limits.
+#[derive(Debug, Default, Serialize)]
+pub struct ResourceRequirements<'a> {
+    #[serde(skip_serializing_if = "Amounts::is_empty")]
+    requests: Amounts<'a>,
+    #[serde(skip_serializing_if = "Amounts::is_empty")]
+    limits: Amounts<'a>,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct Amounts<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cpu: Option<&'a Quantity>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory: Option<&'a Quantity>,
+    #[serde(rename = "ephemeral-storage", skip_serializing_if = "Option::is_none")]
+    ephemeral_storage: Option<&'a Quantity>,
+}
+
+impl Amounts<'_> {
+    fn is_empty(&self) -> bool {
+        self.cpu.is_none() && self.memory.is_none() && self.ephemeral_storage.is_none()
+    }
+}
+
+impl<'a> ResourceRequirements<'a> {
+    /// `resources`, but for what the Pod as a whole has a word on: a container's amounts
+    /// must fit into the Pod's, and inside the Pod the daemon is held to them anyway.
+    pub fn new(resources: &'a Resources, pod: &Pod<'_>) -> Self {
+        let whole = &pod.spec.resources;
+        let free = |name: &str| !whole.requests.has(name) && !whole.limits.has(name);
+        let (cpu, memory) = (free("cpu"), free("memory"));
+        Self {
+            requests: Amounts {
+                cpu: resources.cpu.request().filter(|_| cpu),
+                memory: resources.memory.request().filter(|_| memory),
+                ephemeral_storage: resources.ephemeral_storage.request(),
+            },
+            limits: Amounts {
+                cpu: resources.cpu.limit().filter(|_| cpu),
+                memory: resources.memory.limit().filter(|_| memory),
+                ephemeral_storage: resources.ephemeral_storage.limit(),
+            },
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.requests.is_empty() && self.limits.is_empty()
+    }
+}
+
+/// The sidecar's `securityContext`.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum SidecarSecurity<'a> {
+    /// As the profile says.
+    Profile(&'a Value),
+    /// Root and privileged, whatever the Pod says for its other containers.
+    Privileged(Privileged<'a>),
+}
+
+/// What a privileged daemon needs said where the Pod may say otherwise.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Privileged<'a> {
+    privileged: bool,
+    allow_privilege_escalation: bool,
+    run_as_user: i64,
+    run_as_group: i64,
+    run_as_non_root: bool,
+    read_only_root_filesystem: bool,
+    seccomp_profile: Unconfined,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    app_armor_profile: Option<Unconfined>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    se_linux_options: Option<SeLinux<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Unconfined {
+    r#type: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct SeLinux<'a> {
+    r#type: &'static str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    level: &'a str,
+}
+
+/// The user of `docker:dind-rootless`.
+const ROOTLESS_UID: i64 = 1000;
+
+impl<'a> SidecarSecurity<'a> {
+    /// What `profile` says, or else a context that holds whatever the Pod's says.
+    pub fn new(profile: &'a Profile, pod: &'a Pod<'_>) -> Self {
+        if let Some(context) = &profile.security_context {
+            return Self::Profile(context);
+        }
+        let whole = pod.security();
+        let unconfined = || Unconfined {
+            r#type: "Unconfined",
+        };
+        let user = if profile.rootless { ROOTLESS_UID } else { 0 };
+        Self::Privileged(Privileged {
+            privileged: true,
+            allow_privilege_escalation: true,
+            run_as_user: user,
+            run_as_group: user,
+            run_as_non_root: profile.rootless,
+            read_only_root_filesystem: false,
+            seccomp_profile: unconfined(),
+            // Older API servers do not know the field: only against a Pod that uses it.
+            app_armor_profile: whole.app_armor_profile.map(|_| unconfined()),
+            se_linux_options: whole.se_linux_options.as_ref().map(|options| SeLinux {
+                r#type: "spc_t",
+                level: &options.level,
+            }),
+        })
+    }
+}

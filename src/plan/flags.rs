@@ -1,0 +1,125 @@
+//! From a profile to dockerd's flags and the start script's environment.
+//!
+//! Everything here comes from the admin's profile; of what the Pod's author wrote, only
+//! proxy variables are taken over, and only where the profile says so.
+
+use std::borrow::Cow;
+
+use crate::model::expand::Environment;
+use crate::model::place::Place;
+use crate::model::view::Pod;
+use crate::names;
+use crate::names::env;
+
+use crate::model::profile::Profile;
+use crate::plan::container::EnvEntry;
+
+/// Where a profile's CA bundle is mounted in the sidecar.
+pub const CA_DIR: &str = "/dind-ca";
+/// Where the storage volume of a rootless daemon is mounted. A volume's own directory is
+/// root's, and dockerd insists on setting the mode of its own: so that is one below.
+pub const ROOTLESS_STORAGE_DIR: &str = "/dind-storage";
+/// What dockerd of the rootless image is told. Its root's group is the image user's outside; the
+/// group that it would take by itself, the image's `docker`, is nobody's there.
+const ROOTLESS_FLAGS: [&str; 2] = ["--data-root=/dind-storage/docker", "--group=0"];
+
+/// The lowest API version that the daemon accepts. Engine 29 refuses clients below 1.44
+/// otherwise, and scripts in old images have such clients.
+const MIN_API_VERSION: &str = "1.24";
+
+const PROXY_VARIABLES: [&str; 6] = [
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+];
+
+/// Where the daemon's storage volume is mounted.
+pub fn storage_dir(profile: &Profile) -> &'static str {
+    if profile.rootless {
+        ROOTLESS_STORAGE_DIR
+    } else {
+        names::STORAGE_DIR
+    }
+}
+
+/// The sidecar's `args`: more flags of dockerd.
+pub fn arguments(profile: &Profile) -> Vec<Cow<'_, str>> {
+    let mirrors = profile.registry_mirrors.iter();
+    let insecure = profile.insecure_registries.iter();
+    let pools = profile.address_pools.iter();
+    let rootless: &[&str] = if profile.rootless {
+        &ROOTLESS_FLAGS
+    } else {
+        &[]
+    };
+    mirrors
+        .map(|url| format!("--registry-mirror={url}"))
+        .chain(insecure.map(|host| format!("--insecure-registry={host}")))
+        .chain(pools.map(|pool| {
+            format!(
+                "--default-address-pool=base={},size={}",
+                pool.base, pool.size
+            )
+        }))
+        .map(Cow::Owned)
+        .chain(rootless.iter().copied().map(Cow::Borrowed))
+        .chain(
+            profile
+                .daemon_flags
+                .iter()
+                .map(|flag| Cow::Borrowed(flag.as_str())),
+        )
+        .collect()
+}
+
+/// The sidecar's environment, but for what depends on the Pod's mounts.
+pub fn environment<'p>(
+    profile: &'p Profile,
+    pod: &'p Pod<'_>,
+    users: &[Place],
+) -> Vec<EnvEntry<'p>> {
+    let mut entries = vec![
+        EnvEntry::new(env::MIN_API, MIN_API_VERSION),
+        EnvEntry::new(env::TLS_CERTDIR, ""),
+    ];
+    if profile.rootless {
+        entries.push(EnvEntry::new(env::ROOTLESS, "1"));
+    }
+    if pod.spec.host_network {
+        entries.push(EnvEntry::new(env::HOST_NETWORK, "1"));
+    }
+    if let Some(mtu) = profile.mtu {
+        entries.push(EnvEntry::new(env::MTU, mtu.to_string()));
+    }
+    if profile.ca_config_map.is_some() {
+        // Read by Go's crypto/x509; the image's own certificates stay trusted.
+        let dirs = format!("/etc/ssl/certs:{CA_DIR}");
+        entries.push(EnvEntry::new("SSL_CERT_DIR", dirs));
+    }
+    if profile.inherit_proxy {
+        entries.extend(inherited_proxy(pod, users));
+    }
+    for (name, value) in &profile.env {
+        entries.retain(|entry| entry.name != name.as_str());
+        entries.push(EnvEntry::new(name.as_str(), value.as_str()));
+    }
+    entries
+}
+
+/// The proxy variables of the first container that uses Docker and has any. One whose value
+/// is known only on the node is left out.
+fn inherited_proxy<'p>(pod: &Pod<'_>, users: &[Place]) -> Vec<EnvEntry<'p>> {
+    let mut users = users.iter().map(|place| pod.container(*place));
+    let found = users.find_map(|container| {
+        let environment = Environment::of(container);
+        let known: Vec<EnvEntry<'p>> = PROXY_VARIABLES
+            .into_iter()
+            .filter_map(|name| Some(EnvEntry::new(name, environment.value_elsewhere(name)?)))
+            .collect();
+        (!known.is_empty()).then_some(known)
+    });
+    found.unwrap_or_default()
+}

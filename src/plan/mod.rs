@@ -1,0 +1,12 @@
+//! What a Pod gets: the sidecar, its volumes, and the edits that lead containers to it.
+//!
+//! From the decision to a plan, without I/O, clock or cluster.
+
+pub mod container;
+pub mod flags;
+pub mod group;
+pub mod mirror;
+pub mod original;
+pub mod planner;
+pub mod pod;
+pub mod volume;

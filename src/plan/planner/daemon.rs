@@ -1,0 +1,161 @@
+//! The daemon's own container: a new one, or what one of an earlier pass lacks.
+
+use std::borrow::Cow;
+
+use crate::budget::Excess;
+use crate::detect::installed::Installed;
+use crate::detect::mounts::Reach;
+use crate::json::Blank;
+use crate::model::path::CleanPath;
+use crate::model::place::Place;
+use crate::names;
+use crate::plan::container::{
+    EnvEntry, Lifecycle, Mount, Probe, ResourceRequirements, Sidecar, SidecarMode, SidecarSecurity,
+};
+use crate::plan::flags;
+use crate::plan::group::SocketGroup;
+use crate::plan::mirror::{Mirror, MirrorBuilder, Treat};
+
+use crate::plan::planner::Planner;
+use crate::plan::planner::sorted::Sorted;
+
+impl<'p, 'a> Planner<'_, 'p, 'a> {
+    /// The sidecar's mounts that are not somebody else's.
+    pub(crate) fn own_mounts(
+        &self,
+        storage: &Cow<'p, str>,
+        tmp: &Cow<'p, str>,
+        ca: &Cow<'p, str>,
+    ) -> Vec<Mount<'p>> {
+        if self.installed.is_some() {
+            return Vec::new();
+        }
+        let profile = self.order.profile;
+        let mut mounts = vec![
+            Mount::whole(self.socket_volume.clone(), self.shared_dir.clone()),
+            Mount::whole(storage.clone(), flags::storage_dir(profile)),
+        ];
+        if self.share_tmp {
+            mounts.push(Mount::whole(tmp.clone(), "/tmp"));
+        }
+        if profile.ca_config_map.is_some() {
+            mounts.push(Mount {
+                read_only: true,
+                ..Mount::whole(ca.clone(), flags::CA_DIR)
+            });
+        }
+        mounts
+    }
+
+    pub(crate) fn mirror(&self, own: &[Mount<'p>]) -> Result<Mirror<'p>, Excess> {
+        let own = || own.iter().map(|mount| CleanPath::new(&mount.mount_path));
+        let is_tmp = |path: &CleanPath<'_>| path.as_str() == "/tmp";
+        let protected = [
+            CleanPath::new(&self.shared_dir),
+            CleanPath::new(names::STORAGE_DIR),
+            CleanPath::new(flags::storage_dir(self.order.profile)),
+        ];
+        let protected = protected.into_iter().chain(own().filter(|at| !is_tmp(at)));
+        let mut builder = MirrorBuilder::new(self.pod, protected, self.budget);
+        own().filter(is_tmp).for_each(|at| builder.take(at));
+        if let Some(installed) = self.installed {
+            builder.continue_from(installed.container);
+        }
+        let to_the_node: Sorted<(Place, usize)> =
+            self.findings.iter().map(|f| (f.place, f.mount)).collect();
+        for &place in self.users.as_slice() {
+            builder.add(place, |mount| {
+                let at = &self.pod.container(place).volume_mounts[mount];
+                if self.swapped.contains(&(place, mount)) || *at.name == *self.socket_volume {
+                    Treat::Skip
+                } else if to_the_node.contains(&(place, mount)) {
+                    Treat::Refuse
+                } else {
+                    Treat::Mirror
+                }
+            })?;
+        }
+        Ok(builder.finish())
+    }
+
+    pub(crate) fn sidecar(
+        &self,
+        group: SocketGroup,
+        volume_mounts: Vec<Mount<'p>>,
+        copied: Vec<EnvEntry<'p>>,
+    ) -> Sidecar<'p> {
+        let profile = self.order.profile;
+        let name = self.near.free_container(names::SIDECAR);
+        let native = self.order.mode == SidecarMode::Native;
+        let mut env = flags::environment(profile, self.pod, self.users.as_slice());
+        env.insert(
+            0,
+            EnvEntry::new(names::env::SOCKETS, self.sockets(&volume_mounts).join(" ")),
+        );
+        if let Some(gid) = group.gid() {
+            env.push(EnvEntry::new(names::env::GROUP, gid.to_string()));
+        }
+        if let Some(client) = self.client() {
+            env.push(EnvEntry::new(names::env::CLIENT, client));
+        }
+        env.extend(copied);
+        Sidecar {
+            name,
+            image: &profile.image,
+            image_pull_policy: profile.image_pull_policy.map(|policy| policy.name()),
+            restart_policy: native.then_some("Always"),
+            command: Blank,
+            args: flags::arguments(profile),
+            env,
+            startup_probe: native.then(|| Probe::daemon_answers(self.docker_host())),
+            lifecycle: (!native).then(|| Lifecycle::wait_for_daemon(&self.docker_host())),
+            resources: ResourceRequirements::new(&self.order.resources, self.pod),
+            security_context: SidecarSecurity::new(profile, self.pod),
+            termination_message_policy: "FallbackToLogsOnError",
+            volume_mounts,
+        }
+    }
+
+    /// Gives a sidecar of an earlier pass what it lacks.
+    pub(crate) fn extend_installed(
+        &mut self,
+        installed: &Installed<'p, 'a>,
+        mounts: Vec<Mount<'p>>,
+        copied: Vec<EnvEntry<'p>>,
+    ) {
+        let container = installed.container;
+        let restore = installed.lost_restart_policy();
+        let mut add_env = copied;
+        if let Some(client) = self.client()
+            && container.env_var(names::env::CLIENT).is_none()
+        {
+            add_env.push(EnvEntry::new(names::env::CLIENT, client));
+        }
+        let mut set_env = Vec::new();
+        let wanted = self.sockets(&mounts);
+        let known = container.env.iter().enumerate();
+        for (index, var) in known.filter(|(_, var)| &*var.name == names::env::SOCKETS) {
+            let mut sockets: Vec<&str> = var.value.split(' ').collect();
+            let before = sockets.len();
+            for socket in &wanted {
+                if !sockets.contains(&socket.as_str()) {
+                    sockets.push(socket);
+                }
+            }
+            if sockets.len() > before && !self.swaps.is_empty() {
+                set_env.push((index, sockets.join(" ")));
+            }
+        }
+        let edit = self.edit(installed.place);
+        edit.add_mounts.extend(mounts);
+        edit.add_env.extend(add_env);
+        edit.set_env.extend(set_env);
+        edit.restore_restart_policy |= restore;
+    }
+
+    fn client(&self) -> Option<String> {
+        let mut swaps = self.swaps.iter();
+        let any = swaps.any(|finding| finding.reach == Reach::Client);
+        any.then(|| format!("{}/{}", self.shared_dir, names::CLIENT_FILE))
+    }
+}

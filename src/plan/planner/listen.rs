@@ -1,0 +1,67 @@
+//! Where the daemon listens.
+
+use crate::detect::mounts::Reach;
+use crate::model::path::CleanPath;
+use crate::model::sockets::DEFAULT_SOCKET;
+use crate::names;
+use crate::plan::container::Mount;
+
+use crate::plan::planner::Planner;
+
+impl Planner<'_, '_, '_> {
+    /// Where the daemon listens: in the shared directory under each name that a container
+    /// mounts, and at the node's own paths in the sidecar, so that
+    /// `docker run -v /var/run/docker.sock:…` works inside.
+    /// Never in a volume of a container, though: where that is the node's directory, dockerd
+    /// would put its socket in place of the node's.
+    pub(crate) fn sockets(&self, mounts: &[Mount<'_>]) -> Vec<String> {
+        let mut at: Vec<CleanPath<'_>> = Vec::new();
+        let mut in_a_volume = |socket: &str| {
+            if at.is_empty() {
+                let mounts = mounts.iter();
+                at.extend(mounts.map(|mount| CleanPath::new(&mount.mount_path).unlinked()));
+            }
+            let socket = CleanPath::new(socket).unlinked();
+            at.iter().any(|at| at.holds(&socket))
+        };
+        // Those of the policy that were looked at: few, whatever a Pod mounts of them.
+        let mut seen: Vec<String> = Vec::new();
+        let shared = |file: &str| format!("{}/{file}", self.shared_dir);
+        let rootless = self.order.profile.rootless;
+        let mut sockets = vec![shared(names::SOCKET_FILE)];
+        if !rootless {
+            sockets.push(DEFAULT_SOCKET.to_owned());
+        }
+        // A policy has few sockets, whatever a Pod mounts of them.
+        fn is_new(sockets: &[String], socket: &str) -> bool {
+            sockets.iter().all(|known| known != socket)
+        }
+        for finding in &self.swaps {
+            let path = &finding.node_path;
+            let directory = match finding.reach {
+                Reach::Socket(_) => path.parent(),
+                Reach::Directory => Some(path.clone()),
+                Reach::Ancestor | Reach::Client | Reach::Runtime(_) | Reach::Unresolved => None,
+            };
+            let Some(directory) = directory else {
+                continue;
+            };
+            for file in &finding.sockets {
+                let in_shared = shared(file);
+                if is_new(&sockets, &in_shared) {
+                    sockets.push(in_shared);
+                }
+                let at = directory.join(file);
+                let at = at.as_str();
+                if rootless || at == "/run/docker.sock" || !is_new(&seen, at) {
+                    continue;
+                }
+                seen.push(at.to_owned());
+                if is_new(&sockets, at) && !in_a_volume(at) {
+                    sockets.push(at.to_owned());
+                }
+            }
+        }
+        sockets
+    }
+}

@@ -1,0 +1,229 @@
+//! Makes the plan: each of the Pod's containers that uses Docker is led to one daemon.
+//!
+//! One value holds what all steps must agree on (the directory, the volume's name, who uses
+//! the daemon); a step a file. The order of steps is here.
+
+pub mod daemon;
+pub mod free;
+pub mod listen;
+pub mod sorted;
+pub mod users;
+pub mod warnings;
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use crate::budget::{Budget, Excess};
+use crate::detect::mounts::{Finding, Reach};
+use crate::model::path::CleanPath;
+use crate::model::place::Place;
+use crate::model::view::Pod;
+use crate::names;
+
+use crate::detect::candidates::Near;
+use crate::detect::installed::Installed;
+use crate::plan::group;
+use crate::plan::group::SocketGroup;
+use crate::plan::planner::free::mounts_at;
+use crate::plan::planner::sorted::Sorted;
+use crate::plan::pod::{ContainerEdit, NewVolume, Order, Plan, VolumeSource};
+
+/// What all steps of one plan agree on.
+pub(crate) struct Planner<'i, 'p, 'a> {
+    pod: &'p Pod<'a>,
+    near: &'i Near<'p, 'a>,
+    order: &'p Order<'p>,
+    installed: Option<&'i Installed<'p, 'a>>,
+    findings: &'p [Finding],
+    swaps: Vec<&'p Finding>,
+    /// Containers that talk to the daemon, in the Pod's order.
+    users: Sorted<Place>,
+    shared_dir: Cow<'p, str>,
+    socket_volume: Cow<'p, str>,
+    share_tmp: bool,
+    /// The annotation's containers, and those whose `DOCKER_HOST` is replaced.
+    targets: Sorted<Place>,
+    replaced: Sorted<Place>,
+    /// The mounts that are swapped.
+    swapped: Sorted<(Place, usize)>,
+    edits: BTreeMap<Place, ContainerEdit<'p>>,
+    budget: &'i Budget,
+}
+
+impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
+    /// Settles who uses the daemon, and where its socket is.
+    pub(crate) fn new(
+        near: &'i Near<'p, 'a>,
+        findings: &'p [Finding],
+        order: &'p Order<'p>,
+        installed: Option<&'i Installed<'p, 'a>>,
+        budget: &'i Budget,
+    ) -> Self {
+        let pod = near.pod;
+        let swaps: Vec<&Finding> = order.swap.iter().map(|&index| &findings[index]).collect();
+        let users: Sorted<Place> = swaps
+            .iter()
+            .filter(|finding| matches!(finding.reach, Reach::Socket(_) | Reach::Directory))
+            .map(|finding| finding.place)
+            .chain(order.targets.iter().copied())
+            .chain(order.replace_docker_host.iter().map(|(place, _)| *place))
+            .collect();
+        let (shared_dir, socket_volume) = match installed {
+            Some(installed) => (
+                Cow::Owned(installed.shared_dir.as_str().to_owned()),
+                Cow::Borrowed(installed.socket_volume),
+            ),
+            None => (
+                near.free_directory(),
+                near.free_volume(names::SOCKET_VOLUME),
+            ),
+        };
+        let tmp = CleanPath::new("/tmp");
+        let shares = order.profile.shared_tmp.unwrap_or(order.swap.is_empty());
+        let share_tmp = shares
+            && installed.is_none()
+            && !users
+                .as_slice()
+                .iter()
+                .any(|place| mounts_at(pod.container(*place), &tmp));
+        Self {
+            pod,
+            near,
+            order,
+            installed,
+            findings,
+            swaps,
+            users,
+            shared_dir,
+            socket_volume,
+            share_tmp,
+            targets: order.targets.iter().copied().collect(),
+            replaced: order
+                .replace_docker_host
+                .iter()
+                .map(|(at, _)| *at)
+                .collect(),
+            swapped: order
+                .swap
+                .iter()
+                .map(|&index| (findings[index].place, findings[index].mount))
+                .collect(),
+            edits: BTreeMap::new(),
+            budget,
+        }
+    }
+
+    /// The plan, and the group of a new socket.
+    ///
+    /// # Errors
+    /// Where it would be too large.
+    pub(crate) fn plan(mut self) -> Result<(Plan<'p>, Option<SocketGroup>), Excess> {
+        let notices = self.what_happened();
+        let mut add_volumes = Vec::new();
+        let storage_volume = self.name_of_new_volume(names::STORAGE_VOLUME);
+        let tmp_volume = self.name_of_new_volume(names::TMP_VOLUME);
+        let ca_volume = self.name_of_new_volume(names::CA_VOLUME);
+        if self.installed.is_none() {
+            add_volumes.push(NewVolume {
+                name: self.socket_volume.clone(),
+                source: VolumeSource::Shared,
+            });
+            add_volumes.push(NewVolume {
+                name: storage_volume.clone(),
+                source: VolumeSource::Storage(&self.order.storage),
+            });
+            if self.share_tmp {
+                add_volumes.push(NewVolume {
+                    name: tmp_volume.clone(),
+                    source: VolumeSource::Shared,
+                });
+            }
+            if let Some(config_map) = &self.order.profile.ca_config_map {
+                add_volumes.push(NewVolume {
+                    name: ca_volume.clone(),
+                    source: VolumeSource::ConfigMap(config_map),
+                });
+            }
+        }
+        self.edit_users(tmp_volume.clone());
+        let own = self.own_mounts(&storage_volume, &tmp_volume, &ca_volume);
+        let mirror = self.mirror(&own)?;
+        let notices = notices.then(mirror.notices);
+        let mounts = own.into_iter().chain(mirror.mounts).collect();
+        let (sidecar, group) = match self.installed {
+            Some(installed) => {
+                self.extend_installed(installed, mounts, mirror.env);
+                (None, None)
+            }
+            None => {
+                let group =
+                    group::choose(self.pod, self.users.as_slice(), self.order.profile.rootless);
+                (Some(self.sidecar(group, mounts, mirror.env)), Some(group))
+            }
+        };
+        let add_group = match group {
+            Some(SocketGroup::Added(gid)) => Some(gid),
+            Some(SocketGroup::Root | SocketGroup::Present(_)) | None => None,
+        };
+        let order = self.order;
+        let fresh = self.installed.is_none();
+        let profile = order.profile;
+        let plan = Plan {
+            remove_volumes: self.unused_volumes(),
+            edits: self
+                .edits
+                .into_values()
+                .filter(|edit| !edit.is_empty())
+                .collect(),
+            sidecar,
+            mode: order.mode,
+            add_volumes,
+            add_group,
+            labels: if fresh { &profile.labels } else { &[] },
+            annotations: if fresh { &profile.annotations } else { &[] },
+            runtime_class_name: profile.runtime_class_name.as_deref().filter(|_| fresh),
+            host_users: profile.host_users.filter(|_| fresh),
+            notices,
+        };
+        Ok((plan, group))
+    }
+
+    fn edit(&mut self, place: Place) -> &mut ContainerEdit<'p> {
+        self.edits
+            .entry(place)
+            .or_insert_with(|| ContainerEdit::at(place))
+    }
+
+    /// Volumes of which every mount was swapped.
+    fn unused_volumes(&self) -> Vec<usize> {
+        let volumes = &self.pod.spec.volumes;
+        let mut mounts_left: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+        for finding in &self.swaps {
+            let name = &*volumes[finding.volume].name;
+            mounts_left.entry(name).or_insert((finding.volume, 0));
+        }
+        // Whoever can mount a volume of a finding was looked at when that was found.
+        for mount in self.pod.looked_at().flat_map(|c| &c.volume_mounts) {
+            if let Some((_, left)) = mounts_left.get_mut(&*mount.name) {
+                *left += 1;
+            }
+        }
+        for finding in &self.swaps {
+            if let Some((_, left)) = mounts_left.get_mut(&*volumes[finding.volume].name) {
+                *left -= 1;
+            }
+        }
+        let unused = mounts_left.into_values().filter(|(_, left)| *left == 0);
+        let mut unused: Vec<usize> = unused.map(|(volume, _)| volume).collect();
+        unused.sort_unstable();
+        unused
+    }
+
+    fn docker_host(&self) -> String {
+        format!("unix://{}/{}", self.shared_dir, names::SOCKET_FILE)
+    }
+
+    fn name_of_new_volume(&self, base: &'static str) -> Cow<'p, str> {
+        self.near.free_volume(base)
+    }
+}

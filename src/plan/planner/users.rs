@@ -1,0 +1,88 @@
+//! The containers that use the daemon: their mounts and variables.
+//!
+//! A container keeps every path that it had; what it lacks is added, and nothing else.
+
+use std::borrow::Cow;
+
+use crate::detect::mounts::Reach;
+use crate::model::path::CleanPath;
+use crate::model::place::Place;
+use crate::model::sockets::DEFAULT_SOCKET;
+use crate::model::view::Container;
+use crate::names;
+use crate::plan::container::{EnvEntry, Mount};
+use crate::plan::pod::MountSwap;
+
+use crate::plan::planner::Planner;
+use crate::plan::planner::free::{mounts_at, mounts_near_socket};
+
+impl<'p> Planner<'_, 'p, '_> {
+    /// Swaps the mounts that were ordered, and gives each user what it lacks.
+    pub(crate) fn edit_users(&mut self, tmp_volume: Cow<'p, str>) {
+        for finding in std::mem::take(&mut self.swaps) {
+            let sub_path = match &finding.reach {
+                Reach::Socket(file) => Some(Cow::Borrowed(file.as_str())),
+                Reach::Client => Some(Cow::Borrowed(names::CLIENT_FILE)),
+                Reach::Directory | Reach::Ancestor | Reach::Runtime(_) | Reach::Unresolved => None,
+            };
+            let swap = MountSwap {
+                mount: finding.mount,
+                volume: self.socket_volume.clone(),
+                sub_path,
+            };
+            self.edit(finding.place).swaps.push(swap);
+            self.swaps.push(finding);
+        }
+        for (place, index) in &self.order.replace_docker_host {
+            let host = self.docker_host();
+            self.edit(*place).set_env.push((*index, host));
+        }
+        for index in 0..self.users.as_slice().len() {
+            let place = self.users.as_slice()[index];
+            self.edit_user(place, tmp_volume.clone());
+        }
+    }
+
+    fn edit_user(&mut self, place: Place, tmp_volume: Cow<'p, str>) {
+        let container = self.pod.container(place);
+        let shared = CleanPath::new(&self.shared_dir);
+        let shared_is_free = !mounts_at(container, &shared);
+        let wants_socket = self.targets.contains(&place);
+        let replaced = self.replaced.contains(&place);
+        let needs_host = container.env_var(names::DOCKER_HOST).is_none();
+        let socket_volume = self.socket_volume.clone();
+        let shared_dir = self.shared_dir.clone();
+        let host = self.docker_host();
+        let share_tmp = self.share_tmp;
+        let edit = self.edit(place);
+        if wants_socket && !mounts_near_socket(container) {
+            edit.add_mounts.push(Mount {
+                sub_path: Some(Cow::Borrowed(names::SOCKET_FILE)),
+                ..Mount::whole(socket_volume.clone(), DEFAULT_SOCKET)
+            });
+        }
+        if shared_is_free && (needs_host || replaced) {
+            edit.set_env.extend(tls_to_clear(container));
+            edit.add_mounts
+                .push(Mount::whole(socket_volume, shared_dir));
+            if needs_host {
+                edit.add_env.push(EnvEntry::new(names::DOCKER_HOST, host));
+            }
+        }
+        if share_tmp {
+            edit.add_mounts.push(Mount::whole(tmp_volume, "/tmp"));
+        }
+    }
+}
+
+/// Variables that make a client ask for TLS, which a socket does not speak; emptied, they
+/// count as not set. Source: docker/cli, `cli/flags/options.go`.
+fn tls_to_clear(container: &Container<'_>) -> impl Iterator<Item = (usize, String)> {
+    let named = container.env.iter().enumerate().filter(|(_, var)| {
+        matches!(
+            &*var.name,
+            "DOCKER_TLS" | "DOCKER_TLS_VERIFY" | "DOCKER_CERT_PATH"
+        ) && (!var.value.is_empty() || var.value_from.is_some())
+    });
+    named.map(|(index, _)| (index, String::new()))
+}

@@ -1,0 +1,100 @@
+//! What the Pod's author is told of a plan.
+
+use crate::detect::installed::Installed;
+use crate::model::notice::{Notice, Notices, told_name, told_names, told_path};
+use crate::model::path::CleanPath;
+use crate::model::place::{List, Place};
+use crate::model::sockets::DEFAULT_SOCKET;
+use crate::names;
+use crate::plan::container::SidecarMode;
+
+use crate::plan::planner::Planner;
+
+impl Planner<'_, '_, '_> {
+    pub(crate) fn what_happened(&self) -> Notices {
+        let named = |places: &mut dyn Iterator<Item = Place>| -> Vec<String> {
+            let mut seen: Vec<Place> = Vec::new();
+            for place in places {
+                if seen.last() != Some(&place) {
+                    seen.push(place);
+                }
+            }
+            let containers = seen.iter().map(|place| self.pod.container(*place));
+            told_names(containers.map(|container| &*container.name))
+        };
+        let mut notices = Notices::default();
+        let swapped = named(&mut self.swaps.iter().map(|finding| finding.place));
+        if !swapped.is_empty() {
+            notices.push(Notice::Swapped {
+                containers: swapped,
+            });
+        }
+        let added = named(&mut self.order.targets.iter().copied());
+        if !added.is_empty() {
+            notices.push(Notice::Added { containers: added });
+        }
+        let replaced = &self.order.replace_docker_host;
+        let hosts = named(&mut replaced.iter().map(|(place, _)| *place));
+        if !hosts.is_empty() {
+            notices.push(Notice::DockerHostReplaced { containers: hosts });
+        }
+        for &place in self.users.as_slice() {
+            if !self.replaced.contains(&place) {
+                notices.extend(self.host_elsewhere(place));
+            }
+        }
+        if self.installed.is_some_and(Installed::lost_restart_policy) {
+            notices.push(Notice::Repaired);
+        }
+        if self.order.mode == SidecarMode::Container {
+            let users = self.users.as_slice().iter();
+            for place in users.filter(|place| place.list == List::Init) {
+                let container = told_name(&self.pod.container(*place).name);
+                notices.push(Notice::InitBeforeDaemon { container });
+            }
+            if matches!(&*self.pod.spec.restart_policy, "Never" | "OnFailure") {
+                notices.push(Notice::JobWillNotComplete);
+            }
+        }
+        notices
+    }
+
+    /// Says so where a container's own `DOCKER_HOST` does not lead to the Pod's daemon.
+    fn host_elsewhere(&self, place: Place) -> Option<Notice> {
+        let container = self.pod.container(place);
+        let value = match container.env_var(names::DOCKER_HOST) {
+            Some(var) if var.value_from.is_none() && !var.value.is_empty() => &*var.value,
+            // A value that is known only on the node, and one that Docker takes for none.
+            _ => return None,
+        };
+        let leads_here = match value.strip_prefix("unix://") {
+            Some(path) => self.is_daemons_socket(place, &CleanPath::new(path)),
+            // A daemon that the Pod runs itself.
+            None => ["tcp://localhost", "tcp://127.0.0.1", "tcp://[::1]"]
+                .iter()
+                .any(|own| value.starts_with(own)),
+        };
+        (!leads_here).then(|| Notice::DockerHostElsewhere {
+            container: told_name(&container.name),
+            value: told_path(value).into_owned(),
+        })
+    }
+
+    /// Whether the container at `place` finds the daemon's socket at `path`.
+    fn is_daemons_socket(&self, place: Place, path: &CleanPath<'_>) -> bool {
+        let path = path.clone().unlinked();
+        let container = self.pod.container(place);
+        let at = |text: &str| CleanPath::new(text).unlinked().into_owned();
+        at(&self.shared_dir).holds(&path)
+            || (self.targets.contains(&place) && at(DEFAULT_SOCKET) == path)
+            || container
+                .volume_mounts
+                .iter()
+                .enumerate()
+                .any(|(index, mount)| {
+                    let leads_here = self.swapped.contains(&(place, index))
+                        || *mount.name == *self.socket_volume;
+                    leads_here && at(&mount.mount_path).holds(&path)
+                })
+    }
+}

@@ -1,0 +1,184 @@
+//! The file as a whole.
+//!
+//! Profiles are read first, then `default`, then the rules, in whatever order they stand.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::decide::Policy;
+use crate::decide::builtin;
+use crate::decide::rule::Rule;
+use crate::model::profile::{DEFAULT_NAME, Profile};
+use crate::model::sockets::{DEFAULT_SOCKET, Sockets};
+use crate::names::API_VERSION;
+use crate::plan::container::SidecarMode;
+
+use crate::policy_file::collection::{List, NamedRecords, Record};
+use crate::policy_file::error::Problem;
+use crate::policy_file::fields::{Fields, describe_mapping};
+use crate::policy_file::form;
+use crate::policy_file::kind::{Choice, Fixed, Kind, Text};
+use crate::policy_file::node::{Node, Report};
+use crate::policy_file::rule;
+use crate::policy_file::rule::Known;
+use crate::policy_file::{KIND, SidecarChoice, profile};
+
+/// What the file says.
+pub(crate) struct Document {
+    pub policy: Policy,
+    pub sidecar_mode: SidecarChoice,
+}
+
+/// Reads a policy.
+pub(crate) fn read(fields: &mut Fields<'_, '_>) -> Document {
+    fields.required(
+        "apiVersion",
+        "The version of this form.",
+        &Fixed(API_VERSION),
+    );
+    fields.required("kind", "What the file is.", &Fixed(KIND));
+    let sidecar_mode = fields.or(
+        "sidecarMode",
+        "How the sidecar is placed.",
+        &Choice::<SidecarChoice>::new(),
+        &SidecarChoice::Auto,
+    );
+    let sockets = fields.or(
+        "sockets",
+        "Where nodes have a Docker socket beside /var/run/docker.sock.",
+        &List::of(Socket),
+        &Vec::new(),
+    );
+    let defined = fields.get(
+        "profiles",
+        "Sidecars that rules and annotations may choose, beside the built-in `privileged` and \
+         `rootless`. What a profile leaves out is as in the one that it extends.",
+        &NamedRecords::new("profile", profile::read),
+    );
+    let known: Vec<Arc<Profile>> = profile::all(defined.unwrap_or_default())
+        .into_iter()
+        .map(Arc::new)
+        .collect();
+    let known = Known(&known);
+    let base = known.get(DEFAULT_NAME);
+    let base = base.unwrap_or_else(|| Arc::new(Profile::privileged()));
+    let base = builtin::warn_rule(rule::DEFAULT, base);
+    let otherwise = fields.get(
+        "default",
+        "What holds where no rule matches, and gives each rule what it leaves out.",
+        &Record(|fields: &mut Fields<'_, '_>| rule::read_default(fields, &base, known)),
+    );
+    let otherwise = otherwise.unwrap_or(base);
+    let rules = fields.get(
+        "rules",
+        "The first rule that matches decides, for each way in which a Pod reaches or asks for a \
+         daemon.",
+        &Rules {
+            base: &otherwise,
+            known,
+        },
+    );
+    Document {
+        policy: Policy {
+            rules: rules.unwrap_or_default(),
+            otherwise,
+            sockets: Sockets::new(&sockets),
+            sidecar_mode: match sidecar_mode {
+                SidecarChoice::Auto => SidecarMode::default(),
+                SidecarChoice::Fixed(mode) => mode,
+            },
+        },
+        sidecar_mode,
+    }
+}
+
+/// The JSON Schema of the file.
+pub(crate) fn schema() -> Value {
+    describe_mapping(read)
+}
+
+/// The list of rules.
+struct Rules<'p> {
+    base: &'p Rule,
+    known: Known<'p>,
+}
+
+impl Rules<'_> {
+    fn records(&self) -> NamedRecords<Rule, impl Fn(&mut Fields<'_, '_>, &[Rule]) -> Rule> {
+        NamedRecords::new("rule", |fields: &mut Fields<'_, '_>, _: &[Rule]| {
+            rule::read(fields, self.base, self.known)
+        })
+    }
+}
+
+impl Kind for Rules<'_> {
+    type Value = Vec<Rule>;
+
+    fn read<'d>(&self, node: &Node<'d>, report: &mut Report<'d>) -> Option<Vec<Rule>> {
+        let rules = self.records().read(node, report)?;
+        rule::refuse_unreachable(&rules, node, report);
+        Some(rules)
+    }
+
+    fn schema(&self) -> Value {
+        let mut schema = self.records().schema();
+        // What a rule leaves out is as in `default`, whatever that says.
+        forget_defaults(&mut schema);
+        schema
+    }
+
+    fn expected(&self) -> String {
+        self.records().expected()
+    }
+
+    fn show(&self, _value: &Vec<Rule>) -> Option<Value> {
+        None
+    }
+}
+
+fn forget_defaults(schema: &mut Value) {
+    match schema {
+        Value::Object(fields) => {
+            // A field of that name has a schema, and no value.
+            if fields
+                .get("default")
+                .is_some_and(|value| !value.is_object())
+            {
+                fields.shift_remove("default");
+            }
+            fields.values_mut().for_each(forget_defaults);
+        }
+        Value::Array(items) => items.iter_mut().for_each(forget_defaults),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// A socket's path, which no other entry has.
+struct Socket;
+
+impl Kind for Socket {
+    type Value = String;
+
+    fn read<'d>(&self, node: &Node<'d>, report: &mut Report<'d>) -> Option<String> {
+        let path = Text(&form::SOCKET).read(node, report)?;
+        if path == DEFAULT_SOCKET || path == "/run/docker.sock" {
+            let why = "which is always watched; remove it";
+            report.add(node, Problem::Refused { value: path, why });
+            return None;
+        }
+        Some(path)
+    }
+
+    fn schema(&self) -> Value {
+        form::SOCKET.schema()
+    }
+
+    fn expected(&self) -> String {
+        form::SOCKET.expected.to_owned()
+    }
+
+    fn show(&self, value: &String) -> Option<Value> {
+        Some(value.as_str().into())
+    }
+}

@@ -1,0 +1,313 @@
+//! What a field may hold: how it is read, how the schema says it, how a default is shown.
+
+use std::marker::PhantomData;
+
+use serde_json::{Value, json};
+
+use crate::decide::named::Named;
+use crate::model::quantity::Quantity;
+
+use crate::decide::suggest::nearest;
+use crate::policy_file::error::Problem;
+use crate::policy_file::form::Form;
+use crate::policy_file::node::{Node, Report, shown};
+
+/// What a field may hold.
+pub(crate) trait Kind {
+    /// What it is read into.
+    type Value;
+
+    /// Reads it; nothing where a fault was noted that leaves no value.
+    fn read<'d>(&self, node: &Node<'d>, report: &mut Report<'d>) -> Option<Self::Value>;
+
+    /// Its JSON Schema.
+    fn schema(&self) -> Value;
+
+    /// What to write, in words.
+    fn expected(&self) -> String;
+
+    /// A value as it would be written; nothing for one that its own fields show.
+    fn show(&self, value: &Self::Value) -> Option<Value>;
+}
+
+/// Notes that something else stands there.
+pub(crate) fn wrong_type<T>(
+    kind: &impl Kind,
+    node: &Node<'_>,
+    report: &mut Report<'_>,
+) -> Option<T> {
+    let found = node.found();
+    let expected = kind.expected();
+    report.add(node, Problem::Type { found, expected });
+    None
+}
+
+/// A text of one form.
+pub(crate) struct Text(pub &'static Form);
+
+impl Kind for Text {
+    type Value = String;
+
+    fn read<'d>(&self, node: &Node<'d>, report: &mut Report<'d>) -> Option<String> {
+        let Value::String(text) = node.value else {
+            return wrong_type(self, node, report);
+        };
+        if !self.0.fits(text) {
+            let value = shown(text);
+            let expected = self.0.expected;
+            report.add(node, Problem::Form { value, expected });
+            return None;
+        }
+        Some(text.clone())
+    }
+
+    fn schema(&self) -> Value {
+        self.0.schema()
+    }
+
+    fn expected(&self) -> String {
+        self.0.expected.to_owned()
+    }
+
+    fn show(&self, value: &String) -> Option<Value> {
+        Some(value.as_str().into())
+    }
+}
+
+/// A text of one form that may still be wrong: `refuse` says why.
+pub(crate) struct Sound {
+    /// The form.
+    pub form: &'static Form,
+    /// Why a text of that form may not stand there, and what to write.
+    pub refuse: fn(&str) -> Option<&'static str>,
+}
+
+impl Kind for Sound {
+    type Value = String;
+
+    fn read<'d>(&self, node: &Node<'d>, report: &mut Report<'d>) -> Option<String> {
+        let text = Text(self.form).read(node, report)?;
+        if let Some(why) = (self.refuse)(&text) {
+            let value = shown(&text);
+            report.add(node, Problem::Refused { value, why });
+            return None;
+        }
+        Some(text)
+    }
+
+    fn schema(&self) -> Value {
+        self.form.schema()
+    }
+
+    fn expected(&self) -> String {
+        self.form.expected.to_owned()
+    }
+
+    fn show(&self, value: &String) -> Option<Value> {
+        Some(value.as_str().into())
+    }
+}
+
+/// The one text that may stand there.
+pub(crate) struct Fixed(pub &'static str);
+
+impl Kind for Fixed {
+    type Value = ();
+
+    fn read<'d>(&self, node: &Node<'d>, report: &mut Report<'d>) -> Option<()> {
+        let Value::String(text) = node.value else {
+            return wrong_type(self, node, report);
+        };
+        if text != self.0 {
+            report.add(
+                node,
+                Problem::Choice {
+                    value: shown(text),
+                    near: None,
+                    allowed: self.0.to_owned(),
+                },
+            );
+        }
+        Some(())
+    }
+
+    fn schema(&self) -> Value {
+        json!({"const": self.0})
+    }
+
+    fn expected(&self) -> String {
+        self.0.to_owned()
+    }
+
+    fn show(&self, (): &()) -> Option<Value> {
+        None
+    }
+}
+
+/// One of the values that have names.
+pub(crate) struct Choice<T>(PhantomData<T>);
+
+impl<T> Choice<T> {
+    pub const fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<T: Named> Kind for Choice<T> {
+    type Value = T;
+
+    fn read<'d>(&self, node: &Node<'d>, report: &mut Report<'d>) -> Option<T> {
+        let Value::String(text) = node.value else {
+            return wrong_type(self, node, report);
+        };
+        let found = T::ALL.iter().find(|(_, name, _)| name == text);
+        if found.is_none() {
+            let near = nearest(text, T::ALL.iter().map(|(_, name, _)| *name));
+            report.add(
+                node,
+                Problem::Choice {
+                    value: shown(text),
+                    near: near.map(str::to_owned),
+                    allowed: self.expected(),
+                },
+            );
+        }
+        found.map(|(value, ..)| *value)
+    }
+
+    fn schema(&self) -> Value {
+        let names: Vec<&str> = T::ALL.iter().map(|(_, name, _)| *name).collect();
+        let meanings: Vec<&str> = T::ALL.iter().map(|(.., meaning)| *meaning).collect();
+        // `enumDescriptions` is what editors show beside each value.
+        json!({"enum": names, "enumDescriptions": meanings})
+    }
+
+    fn expected(&self) -> String {
+        let names: Vec<&str> = T::ALL.iter().map(|(_, name, _)| *name).collect();
+        either(&names)
+    }
+
+    fn show(&self, value: &T) -> Option<Value> {
+        Some(Named::name(*value).into())
+    }
+}
+
+/// `a, b or c`.
+pub(crate) fn either(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [only] => (*only).to_owned(),
+        [first @ .., last] => format!("{} or {last}", first.join(", ")),
+    }
+}
+
+/// `true` or `false`.
+pub(crate) struct Flag;
+
+impl Kind for Flag {
+    type Value = bool;
+
+    fn read<'d>(&self, node: &Node<'d>, report: &mut Report<'d>) -> Option<bool> {
+        match node.value {
+            Value::Bool(value) => Some(*value),
+            _ => wrong_type(self, node, report),
+        }
+    }
+
+    fn schema(&self) -> Value {
+        json!({"type": "boolean"})
+    }
+
+    fn expected(&self) -> String {
+        "true or false".to_owned()
+    }
+
+    fn show(&self, value: &bool) -> Option<Value> {
+        Some((*value).into())
+    }
+}
+
+/// A whole number within a range.
+pub(crate) struct Whole {
+    /// The least.
+    pub least: u64,
+    /// The most.
+    pub most: u64,
+}
+
+impl Kind for Whole {
+    type Value = u64;
+
+    fn read<'d>(&self, node: &Node<'d>, report: &mut Report<'d>) -> Option<u64> {
+        let Value::Number(number) = node.value else {
+            return wrong_type(self, node, report);
+        };
+        let Self { least, most } = *self;
+        let value = number
+            .as_u64()
+            .filter(|value| (least..=most).contains(value));
+        if value.is_none() {
+            let value = number.to_string();
+            report.add(node, Problem::Range { value, least, most });
+        }
+        value
+    }
+
+    fn schema(&self) -> Value {
+        json!({"type": "integer", "minimum": self.least, "maximum": self.most})
+    }
+
+    fn expected(&self) -> String {
+        format!("a whole number from {} to {}", self.least, self.most)
+    }
+
+    fn show(&self, value: &u64) -> Option<Value> {
+        Some((*value).into())
+    }
+}
+
+/// A Kubernetes quantity; a bare number is one too.
+pub(crate) struct Amount {
+    /// Whether nothing at all is an amount. As a limit, Kubernetes takes it for none.
+    pub may_be_zero: bool,
+}
+
+impl Kind for Amount {
+    type Value = Quantity;
+
+    fn read<'d>(&self, node: &Node<'d>, report: &mut Report<'d>) -> Option<Quantity> {
+        let text = match node.value {
+            Value::String(text) => text.clone(),
+            Value::Number(number) => number.to_string(),
+            _ => return wrong_type(self, node, report),
+        };
+        match text.parse::<Quantity>() {
+            Ok(amount) if amount.is_zero() && !self.may_be_zero => {
+                report.add(node, Problem::Zero(shown(&text)));
+                None
+            }
+            Ok(amount) => Some(amount),
+            Err(error) => {
+                let value = shown(&text);
+                report.add(node, Problem::Quantity { value, error });
+                None
+            }
+        }
+    }
+
+    fn schema(&self) -> Value {
+        json!({
+            "type": ["string", "number"],
+            "pattern": crate::policy_file::form::QUANTITY,
+            "minimum": 0,
+        })
+    }
+
+    fn expected(&self) -> String {
+        "a Kubernetes quantity such as 500m, 2 or 4Gi".to_owned()
+    }
+
+    fn show(&self, value: &Quantity) -> Option<Value> {
+        Some(value.as_str().into())
+    }
+}

@@ -1,0 +1,154 @@
+//! The policy as a file: YAML that an admin writes, read without mercy and explained with
+//! patience.
+//!
+//! Every field is declared once, in the function that reads it; the parser, the suggestions,
+//! the JSON Schema and the tables of the documentation all come from that declaration. All
+//! faults of a file are found at once, and a file with any fault is no policy at all.
+
+pub mod collection;
+pub mod document;
+pub mod error;
+pub mod fields;
+pub mod form;
+pub mod kind;
+pub mod node;
+pub mod pool;
+pub mod profile;
+pub mod resources;
+pub mod rule;
+pub mod schema;
+pub mod security;
+
+use std::fmt;
+
+use crate::manifest;
+use crate::plan::container::SidecarMode;
+
+use crate::decide::Policy;
+use crate::policy_file::document::Document;
+use crate::policy_file::node::{Node, Report};
+
+pub use crate::policy_file::error::{ConfigError, ConfigErrors, Problem};
+pub use crate::policy_file::schema::{schema, tables};
+
+/// The file's `kind`.
+pub const KIND: &str = "Policy";
+
+/// A policy file, read.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The policy, for a cluster that runs native sidecars unless the file says otherwise.
+    policy: Policy,
+    /// What the file says about sidecars.
+    sidecar_mode: SidecarChoice,
+    /// Which text it was.
+    version: Version,
+}
+
+/// How sidecars are placed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SidecarChoice {
+    /// As the cluster's version allows.
+    Auto,
+    /// As the file says.
+    Fixed(SidecarMode),
+}
+
+/// Which text a policy was read from: a hash of its content, or the built-in policy's word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Version {
+    /// No text.
+    BuiltIn,
+    /// A text with this hash.
+    Text(u64),
+}
+
+impl Version {
+    /// The version of a text. The same text has the same version in every replica and release.
+    pub fn of(text: &str) -> Self {
+        // FNV-1a (64 bits): told apart are an admin's own edits, nobody's attacks.
+        let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        Self::Text(hash)
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BuiltIn => f.write_str("built-in"),
+            Self::Text(hash) => write!(f, "{hash:016x}"),
+        }
+    }
+}
+
+impl Config {
+    /// Reads a policy file, YAML or JSON.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it; see [`Problem`].
+    pub fn from_yaml(text: &str) -> Result<Self, ConfigErrors> {
+        let documents = manifest::read_with_positions(text)?;
+        let [document] = documents.as_slice() else {
+            return Err(ConfigErrors::whole(Problem::Documents(documents.len())));
+        };
+        let positions = document.positions.clone().unwrap_or_default();
+        let mut report = Report::new(text, &positions);
+        let root = Node::root(&document.value);
+        let read = fields::read_mapping(&root, &mut report, document::read);
+        match (read, ConfigErrors::of(report.into_errors())) {
+            (
+                Some(Document {
+                    policy,
+                    sidecar_mode,
+                }),
+                None,
+            ) => Ok(Self {
+                policy,
+                sidecar_mode,
+                version: Version::of(text),
+            }),
+            (_, Some(errors)) => Err(errors),
+            // Reading fails only with a fault.
+            (None, None) => Err(ConfigErrors::whole(Problem::Documents(0))),
+        }
+    }
+
+    /// The policy that holds where no file is given.
+    pub fn builtin() -> Self {
+        Self {
+            policy: Policy::builtin(),
+            sidecar_mode: SidecarChoice::Auto,
+            version: Version::BuiltIn,
+        }
+    }
+
+    /// The policy, where nothing is known about a cluster.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The policy for a cluster that runs sidecars as `cluster` says, where the file leaves
+    /// that to the cluster.
+    pub fn policy_for(&self, cluster: SidecarMode) -> Policy {
+        let sidecar_mode = match self.sidecar_mode {
+            SidecarChoice::Auto => cluster,
+            SidecarChoice::Fixed(mode) => mode,
+        };
+        Policy {
+            sidecar_mode,
+            ..self.policy.clone()
+        }
+    }
+
+    /// What the file says about sidecars.
+    pub fn sidecar_mode(&self) -> SidecarChoice {
+        self.sidecar_mode
+    }
+
+    /// Which text it is.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+}

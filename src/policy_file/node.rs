@@ -1,0 +1,195 @@
+//! A value of the file with its place, and the list that its faults go to.
+//!
+//! Reading never stops at a fault: it is noted, and the rest is read, so that an admin sees
+//! all of them at once.
+
+use serde_json::Value;
+
+use crate::manifest::{Positions, below, tokens};
+
+use crate::policy_file::error::{ConfigError, Problem};
+
+/// A value, and where it stands.
+#[derive(Clone, Debug)]
+pub(crate) struct Node<'d> {
+    /// The value.
+    pub value: &'d Value,
+    /// Its JSON pointer.
+    pub pointer: String,
+}
+
+impl<'d> Node<'d> {
+    /// The whole document.
+    pub fn root(value: &'d Value) -> Self {
+        Self {
+            value,
+            pointer: String::new(),
+        }
+    }
+
+    /// The value of a mapping's key.
+    pub fn entry(&self, key: &str, value: &'d Value) -> Self {
+        Self {
+            value,
+            pointer: below(&self.pointer, key),
+        }
+    }
+
+    /// An item of a list.
+    pub fn item(&self, index: usize, value: &'d Value) -> Self {
+        Self {
+            value,
+            pointer: format!("{}/{index}", self.pointer),
+        }
+    }
+
+    /// What stands there, in words.
+    pub fn found(&self) -> &'static str {
+        match self.value {
+            Value::Null => "empty",
+            Value::Bool(_) => "true or false",
+            Value::Number(_) => "a number",
+            Value::String(_) => "a string",
+            Value::Array(_) => "a list",
+            Value::Object(_) => "a mapping",
+        }
+    }
+}
+
+/// Nobody reads more faults of one file, and a hostile one may have millions.
+const MOST_ERRORS: usize = 256;
+
+/// The faults found so far.
+pub(crate) struct Report<'d> {
+    text: &'d str,
+    /// The byte at which each line begins.
+    lines: Vec<usize>,
+    positions: &'d Positions,
+    errors: Vec<ConfigError>,
+    /// Faults beyond [`MOST_ERRORS`].
+    more: usize,
+}
+
+/// Which part of an entry a fault is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum At {
+    /// Its key, or the item where it has none.
+    Key,
+    /// Its value.
+    Value,
+}
+
+impl<'d> Report<'d> {
+    pub fn new(text: &'d str, positions: &'d Positions) -> Self {
+        let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+        Self {
+            text,
+            lines: std::iter::once(0)
+                .chain(ends.map(|(at, _)| at + 1))
+                .collect(),
+            positions,
+            errors: Vec::new(),
+            more: 0,
+        }
+    }
+
+    /// Notes a fault of a value.
+    pub fn add(&mut self, node: &Node<'_>, problem: Problem) {
+        self.note(node, At::Value, problem);
+    }
+
+    /// Notes a fault at the key or the value of an entry.
+    pub fn note(&mut self, node: &Node<'_>, at: At, problem: Problem) {
+        if self.errors.len() >= MOST_ERRORS {
+            self.more += 1;
+            return;
+        }
+        let (line, column) = self.place(&node.pointer, at);
+        self.errors.push(ConfigError {
+            line,
+            column,
+            field: spelled(&node.pointer),
+            problem,
+        });
+    }
+
+    /// The line in which the entry begins.
+    pub fn line(&self, node: &Node<'_>) -> u32 {
+        self.place(&node.pointer, At::Key).0
+    }
+
+    /// Whether a value, or something in it, has a fault, as far as can be told.
+    pub fn is_faulty(&self, node: &Node<'_>) -> bool {
+        if self.more > 0 {
+            return true;
+        }
+        let field = spelled(&node.pointer);
+        let mut errors = self.errors.iter();
+        errors.any(|error| error.field.starts_with(&field))
+    }
+
+    /// The faults.
+    pub fn into_errors(mut self) -> Vec<ConfigError> {
+        if self.more > 0 {
+            let (line, column) = (u32::try_from(self.lines.len()).unwrap_or(u32::MAX), 1);
+            self.errors.push(ConfigError {
+                line,
+                column,
+                field: String::new(),
+                problem: Problem::More(self.more),
+            });
+        }
+        self.errors
+    }
+
+    fn place(&self, pointer: &str, at: At) -> (u32, u32) {
+        // What an alias brought stands where the alias does.
+        let Some(position) = self.positions.nearest(pointer) else {
+            return (1, 1);
+        };
+        match at {
+            At::Key => (position.line, position.column),
+            At::Value => self.line_and_column(position.node.start),
+        }
+    }
+
+    fn line_and_column(&self, byte: usize) -> (u32, u32) {
+        let line = self.lines.partition_point(|start| *start <= byte).max(1);
+        let before = self.text.get(self.lines[line - 1]..byte);
+        let before = before.unwrap_or_default().chars();
+        let column = before.filter(|c| *c != '\u{feff}').count() + 1;
+        let number = |n| u32::try_from(n).unwrap_or(u32::MAX);
+        (number(line), number(column))
+    }
+}
+
+/// A JSON pointer as people write a path: `rules[0].match.namespaces[1]`.
+fn spelled(pointer: &str) -> String {
+    let mut path = String::new();
+    for token in tokens(pointer) {
+        if !token.is_empty() && token.bytes().all(|b| b.is_ascii_digit()) {
+            path.push_str(&format!("[{token}]"));
+        } else {
+            if !path.is_empty() {
+                path.push('.');
+            }
+            path.push_str(&shown(&token));
+        }
+    }
+    path
+}
+
+/// The first characters of what somebody wrote: enough to find it again.
+pub(crate) fn shown(text: &str) -> String {
+    const MOST: usize = 60;
+    let mut chars = text.chars();
+    let mut short: String = chars
+        .by_ref()
+        .take(MOST)
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    if chars.next().is_some() {
+        short.push('…');
+    }
+    short
+}

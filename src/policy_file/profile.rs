@@ -1,0 +1,348 @@
+//! Profiles of the file: each is another profile with some of its fields changed.
+
+use serde_json::Value;
+
+use crate::decide::named::Named;
+use crate::model::profile::{DEFAULT_NAME, PodSecurity, Profile, PullPolicy};
+use crate::names;
+
+use crate::decide::suggest::nearest;
+use crate::policy_file::collection::{Dictionary, List, Record, Shown};
+use crate::policy_file::error::Problem;
+use crate::policy_file::fields::Fields;
+use crate::policy_file::kind::{Choice, Flag, Kind, Sound, Text, Whole};
+use crate::policy_file::node::{Node, Report, shown};
+use crate::policy_file::{form, pool, resources, security};
+
+/// The profiles that need no file.
+fn builtin() -> [Profile; 2] {
+    [Profile::privileged(), Profile::rootless()]
+}
+
+/// Every profile that may be named: the file's, then the built-in ones that it does not
+/// define anew.
+pub(crate) fn all(defined: Vec<Profile>) -> Vec<Profile> {
+    let mut all = defined;
+    for profile in builtin() {
+        if !all.iter().any(|other| other.name == profile.name) {
+            all.push(profile);
+        }
+    }
+    all
+}
+
+/// The profile of that name among those above it, or the built-in one.
+fn base(name: &str, above: &[Profile]) -> Option<Profile> {
+    let mut above = above.iter().filter(|profile| profile.name == name);
+    let builtin = || builtin().into_iter().find(|profile| profile.name == name);
+    above.next().cloned().or_else(builtin)
+}
+
+/// The name of a profile above this one, or of a built-in one.
+struct Extends<'p> {
+    above: &'p [Profile],
+}
+
+impl Kind for Extends<'_> {
+    type Value = Profile;
+
+    fn read<'d>(&self, node: &Node<'d>, report: &mut Report<'d>) -> Option<Profile> {
+        let name = Text(&form::NAME).read(node, report)?;
+        let found = base(&name, self.above);
+        if found.is_none() {
+            let all = all(self.above.to_vec());
+            report.add(node, unknown_profile(&name, all.iter()));
+        }
+        found
+    }
+
+    fn schema(&self) -> Value {
+        form::NAME.schema()
+    }
+
+    fn expected(&self) -> String {
+        "the name of a profile above this one, privileged or rootless".to_owned()
+    }
+
+    fn show(&self, value: &Profile) -> Option<Value> {
+        Some(value.name.as_str().into())
+    }
+}
+
+/// The fault of a profile's name that is none.
+pub(crate) fn unknown_profile<'p>(name: &str, all: impl Iterator<Item = &'p Profile>) -> Problem {
+    let known: Vec<&str> = all.map(|profile| profile.name.as_str()).collect();
+    Problem::Profile {
+        value: shown(name),
+        near: nearest(name, known.iter().copied()).map(str::to_owned),
+        known: known.join(", "),
+    }
+}
+
+/// Reads one profile. What it leaves out is as in the profile that it extends.
+pub(crate) fn read(fields: &mut Fields<'_, '_>, above: &[Profile]) -> Profile {
+    let name = fields.required(
+        "name",
+        "The name that rules and annotations choose the profile by. `privileged` and `rootless` \
+         change the built-in profile of that name.",
+        &Text(&form::NAME),
+    );
+    let name = name.unwrap_or_default();
+    let extends = Extends { above };
+    let own = base(&name, &[]).or_else(|| base(DEFAULT_NAME, above));
+    let own = own.unwrap_or_else(Profile::privileged);
+    let base = fields.or(
+        "extends",
+        "The profile that this one changes: a built-in one, or one that stands above it.",
+        &extends,
+        &own,
+    );
+    let profile = read_over(fields, name, &base);
+    refuse_contradictions(fields, &profile);
+    profile
+}
+
+/// Every field but those that say which profile it is.
+fn read_over(fields: &mut Fields<'_, '_>, name: String, base: &Profile) -> Profile {
+    Profile {
+        name,
+        image: fields.or(
+            "image",
+            "The sidecar's image: `docker:<version>-dind`, or one that behaves as it does.",
+            &Text(&form::IMAGE),
+            &base.image,
+        ),
+        image_pull_policy: fields.or_none(
+            "imagePullPolicy",
+            "When the kubelet pulls the image; Kubernetes' own default where it is missing.",
+            &Choice::<PullPolicy>::new(),
+            &base.image_pull_policy,
+        ),
+        rootless: fields.or(
+            "rootless",
+            "Whether the image is `docker:<version>-dind-rootless`, or behaves as it does.",
+            &Flag,
+            &base.rootless,
+        ),
+        security_context: fields.or_none(
+            "securityContext",
+            "Replaces the sidecar's `securityContext`, which is privileged otherwise.",
+            &Record(security::read),
+            &base.security_context,
+        ),
+        pod_security: fields.or(
+            "podSecurity",
+            "The strictest Pod Security level under which a Pod with this sidecar is admitted.",
+            &Choice::<PodSecurity>::new(),
+            &base.pod_security,
+        ),
+        daemon_flags: fields.or(
+            "daemonFlags",
+            "More flags of dockerd.",
+            &List::of(Sound {
+                form: &form::FLAG,
+                refuse: refuse_flag,
+            }),
+            &base.daemon_flags,
+        ),
+        env: fields.or(
+            "env",
+            "More environment variables of the sidecar, which its inner containers do not see.",
+            &List::of(Record(read_variable)),
+            &base.env,
+        ),
+        resources: fields.or(
+            "resources",
+            "What the sidecar requests, and what it and all inner containers together are held \
+             to. Replaces the extended profile's as a whole.",
+            &Shown {
+                kind: Record(resources::read_resources),
+                show: resources::show_resources,
+            },
+            &base.resources,
+        ),
+        storage: fields.or(
+            "storage",
+            "Where the daemon keeps images and containers; `emptyDir` or `ephemeral`. Replaces the \
+             extended profile's as a whole.",
+            &Shown {
+                kind: Record(resources::read_storage),
+                show: resources::show_storage,
+            },
+            &base.storage,
+        ),
+        runtime_class_name: fields.or_none(
+            "runtimeClassName",
+            "The Pod's `runtimeClassName`, where the sidecar needs one (Sysbox, Kata).",
+            &Text(&form::OBJECT_NAME),
+            &base.runtime_class_name,
+        ),
+        host_users: fields.or_none(
+            "hostUsers",
+            "The Pod's `hostUsers`; false puts the Pod into a user namespace.",
+            &Flag,
+            &base.host_users,
+        ),
+        labels: fields.or(
+            "labels",
+            "Labels that the Pod gets.",
+            &Dictionary {
+                key: &form::KEY,
+                value: Text(&form::LABEL),
+                may_be_empty: true,
+            },
+            &base.labels,
+        ),
+        annotations: fields.or(
+            "annotations",
+            "Annotations that the Pod gets; a service mesh may need one.",
+            &Dictionary {
+                key: &form::KEY,
+                value: Text(&form::ANY),
+                may_be_empty: true,
+            },
+            &base.annotations,
+        ),
+        shared_tmp: fields.or_none(
+            "sharedTmp",
+            "Whether sidecar and containers share `/tmp`, so that `docker run -v $(mktemp -d):/x` \
+             works; where it is missing, only for Pods that ask by annotation.",
+            &Flag,
+            &base.shared_tmp,
+        ),
+        registry_mirrors: fields.or(
+            "registryMirrors",
+            "Mirrors of Docker Hub.",
+            &List::of(Text(&form::URL)),
+            &base.registry_mirrors,
+        ),
+        insecure_registries: fields.or(
+            "insecureRegistries",
+            "Registries without TLS, or with a certificate that nobody can check.",
+            &List::of(Text(&form::REGISTRY)),
+            &base.insecure_registries,
+        ),
+        ca_config_map: fields.or_none(
+            "caConfigMap",
+            "A ConfigMap of the Pod's own namespace with certificates for the daemon to trust.",
+            &Text(&form::OBJECT_NAME),
+            &base.ca_config_map,
+        ),
+        inherit_proxy: fields.or(
+            "inheritProxy",
+            "Whether proxy variables are taken over from the first container that uses Docker.",
+            &Flag,
+            &base.inherit_proxy,
+        ),
+        address_pools: fields.or(
+            "addressPools",
+            "The networks from which the daemon takes addresses for its bridges; none may overlap \
+             with the cluster's.",
+            &List::of(Record(pool::read)),
+            &base.address_pools,
+        ),
+        host_network: fields.or(
+            "hostNetwork",
+            "Whether a `hostNetwork` Pod may have this sidecar; its inner containers then have no \
+             bridge, and no rule of iptables is made.",
+            &Flag,
+            &base.host_network,
+        ),
+        mtu: fields
+            .or_none(
+                "mtu",
+                "A fixed MTU of the daemon's networks; the Pod interface's where it is missing.",
+                &Whole {
+                    least: 576,
+                    most: 65535,
+                },
+                &base.mtu.map(u64::from),
+            )
+            .and_then(|mtu| u16::try_from(mtu).ok()),
+    }
+}
+
+/// What the API server or the daemon would refuse only once a Pod has the sidecar.
+fn refuse_contradictions(fields: &mut Fields<'_, '_>, profile: &Profile) {
+    let security = profile.security_context.as_ref();
+    let privileged = match security {
+        None => true,
+        Some(context) => context.get("privileged") == Some(&Value::Bool(true)),
+    };
+    if privileged && profile.pod_security != PodSecurity::Privileged {
+        let level = Named::name(profile.pod_security);
+        let cause = match security {
+            None => "without securityContext the sidecar is privileged",
+            Some(_) => "securityContext has privileged: true",
+        };
+        fields.fault(
+            "podSecurity",
+            Problem::Contradiction(format!(
+                "is {level}, but {cause}, which that level does not admit; write Privileged, or a \
+                 securityContext that fits"
+            )),
+        );
+    }
+    for (field, added) in [
+        ("labels", &profile.labels),
+        ("annotations", &profile.annotations),
+    ] {
+        // What is taken over is a fault of the profile that it comes from.
+        if fields.has(field) && added.iter().any(|(key, _)| key.starts_with(names::PREFIX)) {
+            let prefix = names::PREFIX;
+            fields.fault(
+                field,
+                Problem::Contradiction(format!(
+                    "holds a key with the prefix {prefix}, which only a Pod's author sets; remove it"
+                )),
+            );
+        }
+    }
+    if profile.host_network && profile.host_users == Some(false) {
+        fields.fault(
+            "hostUsers",
+            Problem::Contradiction(
+                "is false, which Kubernetes does not admit with hostNetwork; remove one of the two"
+                    .to_owned(),
+            ),
+        );
+    }
+}
+
+fn refuse_flag(flag: &str) -> Option<&'static str> {
+    let (name, value) = flag.split_once('=').unwrap_or((flag, ""));
+    let on_loopback = [
+        "tcp://127.0.0.1:",
+        "tcp://localhost:",
+        "tcp://[::1]:",
+        "unix://",
+    ]
+    .iter()
+    .any(|start| value.starts_with(start));
+    match name {
+        "--host" | "--hosts" if !on_loopback => Some(
+            "which would make whoever reaches the Pod's address root in the sidecar; write \
+             tcp://127.0.0.1:PORT, or remove it",
+        ),
+        "--data-root" => Some("but the storage volume is at the default path; remove it"),
+        _ => None,
+    }
+}
+
+fn refuse_variable(name: &str) -> Option<&'static str> {
+    let is_own = name.starts_with("DIND_") || name == names::env::TLS_CERTDIR;
+    is_own.then_some("which the sidecar sets itself; remove it")
+}
+
+fn read_variable(fields: &mut Fields<'_, '_>) -> (String, String) {
+    let name = fields.required(
+        "name",
+        "The variable's name.",
+        &Sound {
+            form: &form::VARIABLE,
+            refuse: refuse_variable,
+        },
+    );
+    let value = fields.required("value", "Its value.", &Text(&form::ANY));
+    (name.unwrap_or_default(), value.unwrap_or_default())
+}

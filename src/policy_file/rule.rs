@@ -1,0 +1,369 @@
+//! Rules of the file: what one leaves out is as in `default`, so that an exemption exempts
+//! from what it names and from nothing else.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::decide::matcher::{Detection, Glob, LabelIs, Matcher};
+use crate::decide::rule::{
+    Action, AgentActions, Leave, Profiles, Restriction, Rule, Sizes, TcpAction,
+};
+use crate::model::profile::{PodSecurity, Profile};
+
+use crate::policy_file::collection::{Dictionary, List, OneOrMore, Record};
+use crate::policy_file::error::Problem;
+use crate::policy_file::fields::Fields;
+use crate::policy_file::form;
+use crate::policy_file::form::Form;
+use crate::policy_file::kind::{Amount, Choice, Kind, Sound, Text};
+use crate::policy_file::node::{At, Node, Report};
+use crate::policy_file::profile::unknown_profile;
+
+/// The name of the rule that decides where no other does.
+pub(crate) const DEFAULT: &str = "default";
+
+/// The profiles that rules may name.
+#[derive(Clone, Copy)]
+pub(crate) struct Known<'p>(pub &'p [Arc<Profile>]);
+
+impl Known<'_> {
+    /// The profile of that name.
+    pub fn get(self, name: &str) -> Option<Arc<Profile>> {
+        self.0.iter().find(|profile| profile.name == name).cloned()
+    }
+}
+
+/// The name of a profile.
+impl Kind for Known<'_> {
+    type Value = Arc<Profile>;
+
+    fn read<'d>(&self, node: &Node<'d>, report: &mut Report<'d>) -> Option<Arc<Profile>> {
+        let name = Text(&form::NAME).read(node, report)?;
+        let found = self.get(&name);
+        if found.is_none() {
+            let all = self.0.iter().map(Arc::as_ref);
+            report.add(node, unknown_profile(&name, all));
+        }
+        found
+    }
+
+    fn schema(&self) -> Value {
+        form::NAME.schema()
+    }
+
+    fn expected(&self) -> String {
+        "the name of a profile".to_owned()
+    }
+
+    fn show(&self, value: &Arc<Profile>) -> Option<Value> {
+        Some(value.name.as_str().into())
+    }
+}
+
+/// The profiles of a rule, at least one.
+struct Chosen<'p>(List<Known<'p>>);
+
+impl Kind for Chosen<'_> {
+    type Value = Profiles;
+
+    fn read<'d>(&self, node: &Node<'d>, report: &mut Report<'d>) -> Option<Profiles> {
+        let mut chosen = self.0.read(node, report)?.into_iter();
+        let default = chosen.next()?;
+        Some(Profiles {
+            default,
+            others: chosen.collect(),
+        })
+    }
+
+    fn schema(&self) -> Value {
+        self.0.schema()
+    }
+
+    fn expected(&self) -> String {
+        "a list of profiles' names, the default first".to_owned()
+    }
+
+    fn show(&self, value: &Profiles) -> Option<Value> {
+        Some(value.iter().map(|profile| profile.name.as_str()).collect())
+    }
+}
+
+/// Reads one rule of the list.
+pub(crate) fn read(fields: &mut Fields<'_, '_>, base: &Rule, known: Known<'_>) -> Rule {
+    let name = fields.required(
+        "name",
+        "The rule's name in messages, metrics and audit annotations.",
+        &Sound {
+            form: &form::NAME,
+            refuse: |name| {
+                (name == DEFAULT).then_some(
+                    "the name of the rule that decides where no other does; choose another",
+                )
+            },
+        },
+    );
+    let matches = fields.get(
+        "match",
+        "The Pods that the rule is for: every part that is named must hold, and of each part's \
+         entries one. Without it the rule is for every Pod.",
+        &Record(read_match),
+    );
+    let name = name.unwrap_or_default();
+    read_actions(fields, name, matches.unwrap_or_default(), base, known)
+}
+
+/// Reads the rule that decides where no other does.
+pub(crate) fn read_default(fields: &mut Fields<'_, '_>, base: &Rule, known: Known<'_>) -> Rule {
+    let name = DEFAULT.to_owned();
+    read_actions(fields, name, Matcher::default(), base, known)
+}
+
+fn read_actions(
+    fields: &mut Fields<'_, '_>,
+    name: String,
+    matches: Matcher,
+    base: &Rule,
+    known: Known<'_>,
+) -> Rule {
+    let restriction = Choice::<Restriction>::new();
+    let leave = Choice::<Leave>::new();
+    let rule = Rule {
+        name,
+        matches,
+        host_sockets: fields.or(
+            "hostSockets",
+            "What is done with a mount of the node's Docker socket, or of the directory that holds \
+             it (/run, /var/run).",
+            &Choice::<Action>::new(),
+            &base.host_sockets,
+        ),
+        node_agents: fields.or(
+            "nodeAgents",
+            "The same for node agents, which want the node's own daemon: Pods of a DaemonSet, and \
+             Pods with hostNetwork, hostPID or hostIPC.",
+            &Record(|fields: &mut Fields<'_, '_>| read_agents(fields, base.node_agents)),
+            &base.node_agents,
+        ),
+        ancestors: fields.or(
+            "ancestors",
+            "What is done with a mount that holds the socket among much else (/, /var), or that may \
+             hold it (a subPathExpr that only the kubelet can resolve). It cannot be swapped.",
+            &restriction,
+            &base.ancestors,
+        ),
+        other_runtimes: fields.or(
+            "otherRuntimes",
+            "What is done with a mount of the socket of containerd, CRI-O, Podman or cri-dockerd.",
+            &restriction,
+            &base.other_runtimes,
+        ),
+        tcp_docker_host: fields.or(
+            "tcpDockerHost",
+            "What is done with a DOCKER_HOST that leads to the node's daemon over TCP.",
+            &Choice::<TcpAction>::new(),
+            &base.tcp_docker_host,
+        ),
+        annotation: fields.or(
+            "annotation",
+            "Whether the annotation `dind-injector.io/inject: \"true\"` gives a Pod a daemon. \
+             Where it does, whoever may create Pods there gets a privileged sidecar.",
+            &leave,
+            &base.annotation,
+        ),
+        opt_out: fields.or(
+            "optOut",
+            "Whether the annotation `dind-injector.io/inject: \"false\"` keeps a Pod from being \
+             swapped. It never lifts a Deny.",
+            &leave,
+            &base.opt_out,
+        ),
+        profiles: fields.or(
+            "profiles",
+            "The profiles that the annotation `dind-injector.io/profile` may choose; the first one \
+             is used where it is missing.",
+            &Chosen(List::of_some(known)),
+            &base.profiles,
+        ),
+        pod_security_profile: fields.or_none(
+            "podSecurityProfile",
+            "The profile for namespaces whose Pod Security level does not admit the chosen one; \
+             without it, the Pod is refused.",
+            &known,
+            &base.pod_security_profile,
+        ),
+        maximum: fields.or(
+            "maximum",
+            "The largest sizes that annotations may ask for.",
+            &Record(|fields: &mut Fields<'_, '_>| read_sizes(fields, &base.maximum)),
+            &base.maximum,
+        ),
+    };
+    let fits = |profile: &Profile| profile.pod_security > PodSecurity::Privileged;
+    if fields.has("podSecurityProfile")
+        && let Some(profile) = &rule.pod_security_profile
+        && !fits(profile)
+    {
+        fields.fault(
+            "podSecurityProfile",
+            Problem::Contradiction(format!(
+                "is {:?}, whose podSecurity is Privileged, so that no namespace admits it that would \
+                 refuse another; name a profile with podSecurity: Baseline or Restricted",
+                profile.name
+            )),
+        );
+    }
+    rule
+}
+
+fn read_agents(fields: &mut Fields<'_, '_>, base: AgentActions) -> AgentActions {
+    let action = Choice::<Action>::new();
+    AgentActions {
+        sockets: fields.or(
+            "sockets",
+            "For the Docker socket itself.",
+            &action,
+            &base.sockets,
+        ),
+        directories: fields.or(
+            "directories",
+            "For the directory that holds it, in which agents look for other sockets too.",
+            &action,
+            &base.directories,
+        ),
+    }
+}
+
+fn read_sizes(fields: &mut Fields<'_, '_>, base: &Sizes) -> Sizes {
+    let amount = Amount { may_be_zero: false };
+    Sizes {
+        cpu: fields.or_none("cpu", "The CPU limit.", &amount, &base.cpu),
+        memory: fields.or_none("memory", "The memory limit.", &amount, &base.memory),
+        storage: fields.or_none(
+            "storage",
+            "The size of the daemon's storage.",
+            &amount,
+            &base.storage,
+        ),
+    }
+}
+
+fn read_match(fields: &mut Fields<'_, '_>) -> Matcher {
+    let globs = |form: &'static Form| List::of_some(Text(form));
+    let labels = Dictionary {
+        key: &form::KEY,
+        value: OneOrMore::of(Text(&form::LABEL_GLOB)),
+        may_be_empty: false,
+    };
+    let to_globs = |texts: Option<Vec<String>>| -> Vec<Glob> {
+        texts
+            .unwrap_or_default()
+            .into_iter()
+            .map(Glob::new)
+            .collect()
+    };
+    let to_labels = |entries: Option<Vec<(String, Vec<String>)>>| -> Vec<LabelIs> {
+        let entries = entries.unwrap_or_default().into_iter();
+        entries
+            .map(|(key, values)| LabelIs {
+                key,
+                values: values.into_iter().map(Glob::new).collect(),
+            })
+            .collect()
+    };
+    Matcher {
+        namespaces: to_globs(fields.get(
+            "namespaces",
+            "Names of namespaces.",
+            &globs(&form::NAMESPACE_GLOB),
+        )),
+        namespace_labels: to_labels(fields.get(
+            "namespaceLabels",
+            "Labels that the namespace has, each with one value or several to choose from; * stands \
+             for any.",
+            &labels,
+        )),
+        pod_labels: to_labels(fields.get(
+            "podLabels",
+            "Labels that the Pod has. Its author writes them.",
+            &labels,
+        )),
+        service_accounts: to_globs(fields.get(
+            "serviceAccounts",
+            "The Pod's service account, as name or namespace/name.",
+            &globs(&form::ACCOUNT_GLOB),
+        )),
+        users: to_globs(fields.get(
+            "users",
+            "The user that creates the Pod; for a workload's Pods, its controller.",
+            &globs(&form::USER_GLOB),
+        )),
+        groups: to_globs(fields.get(
+            "groups",
+            "Groups of that user.",
+            &globs(&form::USER_GLOB),
+        )),
+        owners: fields
+            .get(
+                "owners",
+                "Kinds that made the Pod; Pod for one that nothing made. The Pod's author can write \
+                 what its owner is.",
+                &List::of_some(Sound {
+                    form: &form::OBJECT_KIND,
+                    refuse: refuse_owner,
+                }),
+            )
+            .unwrap_or_default(),
+        detections: fields
+            .get(
+                "detections",
+                "How the Pod reaches or asks for a daemon.",
+                &List::of_some(Choice::<Detection>::new()),
+            )
+            .unwrap_or_default(),
+    }
+}
+
+/// Kinds that own no Pod, and misspellings of kinds that do.
+fn refuse_owner(kind: &str) -> Option<&'static str> {
+    match kind {
+        "Deployment" => Some("which owns ReplicaSets, and they own Pods; write ReplicaSet"),
+        "CronJob" => Some("which owns Jobs, and they own Pods; write Job"),
+        _ => {
+            let is = |right: &str| kind != right && kind.eq_ignore_ascii_case(right);
+            [
+                ("DaemonSet", "which is spelled DaemonSet"),
+                ("ReplicaSet", "which is spelled ReplicaSet"),
+                ("StatefulSet", "which is spelled StatefulSet"),
+                (
+                    "ReplicationController",
+                    "which is spelled ReplicationController",
+                ),
+            ]
+            .into_iter()
+            .find_map(|(right, why)| is(right).then_some(why))
+        }
+    }
+}
+
+/// Notes a rule for every Pod that stands above others.
+pub(crate) fn refuse_unreachable(rules: &[Rule], node: &Node<'_>, report: &mut Report<'_>) {
+    let Value::Array(items) = node.value else {
+        return;
+    };
+    // An entry that is no mapping has made no rule.
+    let items = items
+        .iter()
+        .enumerate()
+        .filter(|(_, item)| item.is_object());
+    let above_others = rules.split_last().map_or(&[][..], |(_, above)| above);
+    for ((index, item), rule) in items.zip(above_others) {
+        let item = node.item(index, item);
+        if rule.matches == Matcher::default() && !report.is_faulty(&item) {
+            let text = "matches every Pod, so that no rule below it is ever asked; add a match, or \
+                        write it as `default`";
+            let problem = Problem::Contradiction(text.to_owned());
+            report.note(&item, At::Key, problem);
+        }
+    }
+}

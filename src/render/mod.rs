@@ -1,0 +1,11 @@
+//! What people and programs read: how a manifest changes, what a scan found.
+
+pub mod changes;
+pub mod columns;
+pub mod diff;
+pub mod document;
+pub mod fold;
+pub mod html;
+pub mod moment;
+pub mod sarif;
+pub mod table;

@@ -1,0 +1,122 @@
+//! The answer to a review, as the API server reads it.
+//!
+//! `patch` and `patchType` are both there or neither is, the uid is the request's, and a
+//! denial is always a deliberate one.
+//! Source: `k8s.io/apiserver/pkg/admission/plugin/webhook/request/admissionreview.go`.
+
+pub mod encoded;
+
+use serde::Serialize;
+
+use crate::json;
+use crate::patch::Patch;
+
+use crate::decode::admission::{API_VERSION, KIND};
+
+/// An answer that can be written.
+#[derive(Debug)]
+pub struct Response<'a> {
+    /// The request's uid.
+    pub uid: &'a str,
+    /// A JSON Patch, where something changes.
+    pub patch: Option<&'a Patch>,
+    /// Why the Pod is refused, where it is.
+    pub denial: Option<&'a str>,
+    /// What the author is told.
+    pub warnings: &'a [String],
+    /// For the API server's audit log, but for empty ones.
+    pub audit: &'a [(&'static str, &'a str)],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Review<'a> {
+    api_version: &'static str,
+    kind: &'static str,
+    response: Wire<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Wire<'a> {
+    uid: &'a str,
+    allowed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<Status<'a>>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    warnings: &'a [String],
+    #[serde(skip_serializing_if = "Pairs::is_empty")]
+    audit_annotations: Pairs<'a>,
+}
+
+#[derive(Serialize)]
+struct Status<'a> {
+    code: u16,
+    reason: &'static str,
+    message: &'a str,
+}
+
+struct Pairs<'a>(&'a [(&'static str, &'a str)]);
+
+impl Pairs<'_> {
+    fn is_empty(&self) -> bool {
+        self.0.iter().all(|(_, value)| value.is_empty())
+    }
+}
+
+impl Serialize for Pairs<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let there = self.0.iter().filter(|(_, value)| !value.is_empty());
+        serializer.collect_map(there.copied())
+    }
+}
+
+impl Response<'_> {
+    /// The whole AdmissionReview as JSON.
+    ///
+    /// # Errors
+    /// Only for a fault of this program.
+    pub fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
+        let Self {
+            uid,
+            patch,
+            denial,
+            warnings,
+            audit,
+        } = self;
+        let review = Review {
+            api_version: API_VERSION,
+            kind: KIND,
+            response: Wire {
+                uid,
+                allowed: denial.is_none(),
+                status: denial.map(|message| Status {
+                    code: 403,
+                    reason: "Forbidden",
+                    message,
+                }),
+                warnings,
+                audit_annotations: Pairs(audit),
+            },
+        };
+        let length = patch.map_or(0, encoded::room);
+        let mut out = Vec::with_capacity(1024 + length);
+        json::write(&mut out, &review)?;
+        if let Some(patch) = patch {
+            append_patch(&mut out, patch);
+        }
+        Ok(out)
+    }
+}
+
+/// Adds the patch to a written review. Base64 needs no escapes: it is encoded into its place, and
+/// neither copied nor looked at.
+fn append_patch(json: &mut Vec<u8>, patch: &Patch) {
+    const END: &[u8] = b"}}";
+    debug_assert!(json.ends_with(END));
+    json.truncate(json.len() - END.len());
+    json.extend_from_slice(br#","patchType":"JSONPatch","patch":""#);
+    encoded::append(patch, json);
+    json.push(b'"');
+    json.extend_from_slice(END);
+}

@@ -1,0 +1,199 @@
+//! One pass over one Pod: detect, decide, plan, patch.
+//!
+//! The webhook, the offline commands and the tests all enter here, so what is reported and
+//! what is done can never differ. Pure: no I/O, no clock, no cluster.
+
+pub mod offline;
+pub mod pod;
+pub mod workload;
+
+use crate::budget;
+use crate::budget::{Budget, Excess};
+use crate::decide::Policy;
+use crate::decide::decision::{Decision, Scope, Verdict, decide, not_ours};
+use crate::decide::denial::Denial;
+use crate::decide::evaluator::Judgment;
+use crate::decide::reason::Reason;
+use crate::decide::subject::Subject;
+use crate::detect::candidates::Near;
+use crate::detect::installed::installed;
+use crate::detect::mounts::{Finding, detect};
+use crate::json;
+use crate::model::notice::Notices;
+use crate::model::view::Pod;
+use crate::patch::{Patch, patch};
+use crate::plan::pod::{PlanError, plan};
+
+/// What a pass came to.
+#[derive(Debug)]
+pub struct Outcome<'p> {
+    /// What is done.
+    pub action: Action<'p>,
+    /// The rule that decided, where one did.
+    pub rule: Option<&'p str>,
+    /// What the author should know, in order.
+    pub notices: Notices,
+    /// Every way to the node's runtime that was found.
+    pub findings: Vec<Finding>,
+    /// What the policy said to each way to a daemon.
+    pub judgments: Vec<Judgment<'p>>,
+    /// The steps that were taken, of [`budget::MOST_STEPS`].
+    pub steps: usize,
+}
+
+impl Outcome<'_> {
+    /// Of a Pod that nobody has looked into.
+    pub fn left(reason: Reason) -> Self {
+        Self::without_looking(Action::Left(reason))
+    }
+
+    /// Of a Pod that is too much to be looked into.
+    pub fn refused(excess: Excess) -> Self {
+        Self::without_looking(Action::Denied(excess.into()))
+    }
+
+    fn without_looking(action: Action<'static>) -> Self {
+        Self {
+            action,
+            rule: None,
+            notices: Notices::default(),
+            findings: Vec::new(),
+            judgments: Vec::new(),
+            steps: 0,
+        }
+    }
+}
+
+/// What is done with the Pod.
+#[derive(Debug)]
+pub enum Action<'p> {
+    /// It is left as it is.
+    Left(Reason),
+    /// It is refused.
+    Denied(Denial),
+    /// It is changed.
+    Changed(Change<'p>),
+}
+
+/// The reason word of a change.
+pub const INJECTED: &str = "Injected";
+
+impl Action<'_> {
+    /// The outcome (`left`, `denied` or `changed`) and the reason, as fixed words.
+    pub fn words(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Left(reason) => ("left", reason.name()),
+            Self::Denied(denial) => ("denied", denial.reason()),
+            Self::Changed(_) => ("changed", INJECTED),
+        }
+    }
+}
+
+/// A change of a Pod.
+#[derive(Debug)]
+pub struct Change<'p> {
+    /// What changes it.
+    pub patch: Patch,
+    /// The profile of its sidecar.
+    pub profile: &'p str,
+    /// The containers that were led to the Pod's own daemon.
+    pub containers: Vec<String>,
+}
+
+/// Why nothing came of a pass.
+#[derive(Debug, thiserror::Error)]
+pub enum PassError {
+    /// What was looked at is not as a Pod has it.
+    #[error("{0}")]
+    Malformed(json::Error),
+    /// A fault of this program: a plan that cannot be written as JSON.
+    #[error("internal error: {0}")]
+    Internal(#[from] serde_json::Error),
+}
+
+/// Passes over `pod` once. What would cost more than a review may is denied, whatever the policy says.
+///
+/// # Errors
+/// Where the Pod cannot be read, or for a fault of this program; see [`PassError`].
+pub fn pass<'p>(
+    policy: &'p Policy,
+    subject: &Subject<'_>,
+    pod: &Pod<'_>,
+    scope: Scope,
+) -> Result<Outcome<'p>, PassError> {
+    let budget = Budget::new();
+    let outcome = match within(&budget, policy, subject, pod, scope) {
+        Ok(outcome) => outcome,
+        Err(PlanError::Excess(excess)) => match not_ours(pod) {
+            Some(reason) => Outcome::left(reason),
+            None => Outcome::refused(excess),
+        },
+        Err(PlanError::Json(error)) => return Err(PassError::Internal(error)),
+    };
+    if let Some(fault) = pod.fault() {
+        return Err(PassError::Malformed(fault));
+    }
+    Ok(Outcome {
+        steps: budget.spent(),
+        ..outcome
+    })
+}
+
+fn within<'p>(
+    budget: &Budget,
+    policy: &'p Policy,
+    subject: &Subject<'_>,
+    pod: &Pod<'_>,
+    scope: Scope,
+) -> Result<Outcome<'p>, PlanError> {
+    budget::check(pod)?;
+    let findings = detect(pod, &policy.sockets, budget)?;
+    let near = Near::of(pod);
+    let installed = installed(&near, budget)?;
+    let Decision {
+        verdict,
+        rule,
+        mut notices,
+        judgments,
+    } = decide(
+        policy,
+        subject,
+        pod,
+        scope,
+        &findings,
+        installed.as_ref(),
+        budget,
+    );
+    let action = match verdict {
+        Verdict::Leave(reason) => Action::Left(reason),
+        Verdict::Deny(denial) => Action::Denied(denial),
+        Verdict::Change(order) => {
+            let plan = plan(&near, &findings, &order, installed.as_ref(), budget)?;
+            let patch = patch(pod, &plan)?;
+            let touched = plan.edits.iter().map(|edit| edit.place);
+            let containers = touched
+                .filter(|place| installed.as_ref().is_none_or(|i| i.place != *place))
+                .map(|place| pod.container(place).name.to_string())
+                .collect();
+            let profile = order.profile.name.as_str();
+            notices = plan.notices.then(notices);
+            if patch.is_empty() {
+                Action::Left(Reason::AlreadyInjected)
+            } else {
+                Action::Changed(Change {
+                    patch,
+                    profile,
+                    containers,
+                })
+            }
+        }
+    };
+    Ok(Outcome {
+        action,
+        rule,
+        notices,
+        findings,
+        judgments,
+        steps: budget.spent(),
+    })
+}

@@ -1,0 +1,167 @@
+//! Manifests through the engine, without a cluster: what `inject`, `demo`, `scan` and
+//! `explain` share.
+//!
+//! A Pod template counts as a Pod of the workload's controller, so that a DaemonSet's is
+//! judged as one. A document that makes no Pods passes through unchanged.
+
+use serde_json::{Map, Value};
+
+use crate::budget::Excess;
+use crate::decide::Policy;
+use crate::decide::decision::Scope;
+use crate::decide::subject::{
+    CONTROLLER_GROUPS, NamespaceLabels, Requester, Subject, controller_of,
+};
+use crate::json::{Text, from_str};
+use crate::manifest::{Operation, OperationError, PodRef, ShapeError, operations};
+use crate::model::view::Pod;
+use crate::review;
+use crate::review::{Action, Outcome, PassError};
+
+/// What is said about the cluster that is not there.
+#[derive(Clone, Debug, Default)]
+pub struct Setting {
+    /// The namespace of Pods that name none.
+    pub namespace: String,
+    /// The labels of every namespace.
+    pub namespace_labels: NamespaceLabels,
+    /// The user that makes Pods; a workload's are made by its controller.
+    pub user: String,
+    /// That user's groups.
+    pub groups: Vec<String>,
+}
+
+/// A Pod that cannot be judged or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum OfflineError {
+    /// The workload does not hold a Pod where it must.
+    #[error("{0}")]
+    Shape(#[from] ShapeError),
+    /// The Pod is not of a Pod's shape.
+    #[error("not a Pod as the API server takes it: {0}")]
+    Pod(String),
+    /// More than a review would look at, so that nobody can say what reaches what.
+    #[error("{0}")]
+    Excess(Excess),
+    /// A fault of this program.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+/// The kind that makes the Pods of a workload of this kind; none for a Pod itself.
+pub fn owner_of(kind: &str) -> Option<&str> {
+    match kind {
+        "Pod" | "PodTemplate" => None,
+        "Deployment" => Some("ReplicaSet"),
+        "CronJob" => Some("Job"),
+        other => Some(other),
+    }
+}
+
+/// The engine's word on one Pod of a document.
+///
+/// # Errors
+/// Where the Pod is none.
+pub fn judge<'p>(
+    policy: &'p Policy,
+    setting: &Setting,
+    pod: &PodRef<'_>,
+) -> Result<Outcome<'p>, OfflineError> {
+    view(setting, pod, |subject, view| {
+        review::pass(policy, subject, view, Scope::Creation).map_err(OfflineError::from)
+    })?
+}
+
+/// Gives `look` the Pod as the engine sees it, with its subject.
+///
+/// # Errors
+/// Where the Pod is none.
+pub fn view<T>(
+    setting: &Setting,
+    pod: &PodRef<'_>,
+    look: impl FnOnce(&Subject<'_>, &Pod<'_>) -> T,
+) -> Result<T, OfflineError> {
+    let object = pod.pod.as_ref().map_err(Clone::clone)?;
+    let json = to_json(object)?;
+    let view: Pod<'_> = from_str(&json).map_err(PassError::Malformed)?;
+    // A person is told of what no review would look at, too.
+    view.read_all().map_err(PassError::Malformed)?;
+    let named = view.metadata().namespace.to_string();
+    let namespace = [
+        pod.namespace.unwrap_or_default(),
+        &named,
+        &setting.namespace,
+    ];
+    let namespace = namespace.into_iter().find(|name| !name.is_empty());
+    let owner = owner_of(pod.kind);
+    let (user, groups): (&str, Vec<&str>) = match owner.and_then(controller_of) {
+        Some(controller) => (controller, CONTROLLER_GROUPS.to_vec()),
+        None => (
+            &setting.user,
+            setting.groups.iter().map(String::as_str).collect(),
+        ),
+    };
+    let groups: Vec<Text<'_>> = groups.into_iter().map(Text::from).collect();
+    let requester = Requester {
+        user,
+        groups: &groups,
+    };
+    let subject = Subject::new(
+        &view,
+        namespace.unwrap_or("default"),
+        Some(&setting.namespace_labels),
+        requester,
+        owner,
+    );
+    Ok(look(&subject, &view))
+}
+
+/// The operations of an outcome, with their paths from the root of the document that holds
+/// the Pod at `pointer`. None where nothing changes.
+///
+/// # Errors
+/// Never for a patch of the engine; see [`OfflineError::Internal`].
+pub fn changes(pointer: &str, outcome: &Outcome<'_>) -> Result<Vec<Operation>, OfflineError> {
+    let Action::Changed(change) = &outcome.action else {
+        return Ok(Vec::new());
+    };
+    let operations = operations(&change.patch.to_json())?;
+    Ok(operations
+        .into_iter()
+        .map(|operation| operation.below(pointer))
+        .collect())
+}
+
+/// Applies an outcome's patch to the Pod at `pointer` of `document`; keys keep their order.
+///
+/// # Errors
+/// Never for a patch of the engine; see [`OfflineError::Internal`].
+pub fn apply(
+    document: &mut Value,
+    pointer: &str,
+    outcome: &Outcome<'_>,
+) -> Result<(), OfflineError> {
+    for operation in changes(pointer, outcome)? {
+        operation.apply(document)?;
+    }
+    Ok(())
+}
+
+impl From<PassError> for OfflineError {
+    fn from(error: PassError) -> Self {
+        match error {
+            PassError::Malformed(error) => Self::Pod(error.without_place().to_string()),
+            PassError::Internal(error) => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+impl From<OperationError> for OfflineError {
+    fn from(error: OperationError) -> Self {
+        Self::Internal(error.to_string())
+    }
+}
+
+fn to_json(object: &Map<String, Value>) -> Result<String, OfflineError> {
+    serde_json::to_string(object).map_err(|error| OfflineError::Internal(error.to_string()))
+}

@@ -1,0 +1,345 @@
+//! One review, from bytes to bytes, with a record of what happened for logs and metrics.
+//!
+//! Pure: the policy and the namespaces' labels are given. A fault of this program is an
+//! error that becomes an HTTP 5xx, and never a denial.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::budget::{LONGEST_NAME, beginning};
+use crate::decide::Policy;
+use crate::decide::denial::Denial;
+use crate::decide::reason::Reason;
+use crate::decide::subject::{NamespaceLabels, Requester, Subject};
+use crate::detect::prefilter::may_concern;
+use crate::json::{Step, Text};
+use crate::model::view::OwnerReference;
+use crate::names::audit;
+use crate::review;
+use crate::review::{Action, Outcome, PassError};
+
+use crate::model::notice::shortened;
+
+use crate::decode::admission::{ReviewError, decode};
+use crate::respond::Response;
+
+/// Where the labels of namespaces are known from.
+pub trait Namespaces {
+    /// The labels of the namespace of that name; none where they are not known.
+    fn labels(&self, name: &str) -> Option<Arc<NamespaceLabels>>;
+}
+
+/// Knows no namespace: for use without a cluster.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoNamespaces;
+
+impl Namespaces for NoNamespaces {
+    fn labels(&self, _name: &str) -> Option<Arc<NamespaceLabels>> {
+        None
+    }
+}
+
+/// An answer, and what led to it.
+#[derive(Debug)]
+pub struct Reviewed<'r> {
+    /// The AdmissionReview to send back.
+    pub json: Vec<u8>,
+    /// What happened.
+    pub record: Record<'r>,
+    /// The steps that it took, of [`crate::budget::MOST_STEPS`].
+    pub steps: usize,
+}
+
+/// What happened in one review, for logs, metrics and events. It borrows from the request and the
+/// policy: most reviews are told once, and forgotten.
+#[derive(Debug)]
+pub struct Record<'r> {
+    /// The request's uid.
+    pub uid: Cow<'r, str>,
+    /// The namespace.
+    pub namespace: Cow<'r, str>,
+    /// The Pod's or workload's name, or the prefix that it will be made from.
+    pub name: Cow<'r, str>,
+    /// The user that asked.
+    pub user: Cow<'r, str>,
+    /// Whether nothing will be stored.
+    pub dry_run: bool,
+    /// `left`, `denied` or `changed`; of a workload `left` or `warned`.
+    pub outcome: &'static str,
+    /// Why, as a fixed word.
+    pub reason: &'static str,
+    /// The rule that decided; empty where none did.
+    pub rule: Cow<'r, str>,
+    /// The sidecar's profile; empty where there is none.
+    pub profile: Cow<'r, str>,
+    /// The containers that were led to the Pod's own daemon.
+    pub containers: Vec<String>,
+    /// What the author is told.
+    pub warnings: Vec<String>,
+    /// Why the Pod is refused, where it is.
+    pub denial: Option<String>,
+    /// What makes the Pod, where something does.
+    pub owner: Option<Owner<'r>>,
+}
+
+/// What makes a Pod.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Owner<'r> {
+    /// Its API version.
+    pub api_version: Cow<'r, str>,
+    /// Its kind.
+    pub kind: Cow<'r, str>,
+    /// Its name, in the Pod's namespace.
+    pub name: Cow<'r, str>,
+    /// Its uid.
+    pub uid: Cow<'r, str>,
+}
+
+impl Owner<'_> {
+    /// The same, for longer than the review.
+    pub fn kept(&self) -> Owner<'static> {
+        let Self {
+            api_version,
+            kind,
+            name,
+            uid,
+        } = self;
+        let [api_version, kind, name, uid] =
+            [api_version, kind, name, uid].map(|text| Cow::Owned(text.to_string()));
+        Owner {
+            api_version,
+            kind,
+            name,
+            uid,
+        }
+    }
+}
+
+impl fmt::Display for Owner<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.kind, self.name)
+    }
+}
+
+/// The longest denial, in characters: a name or path of the author's may be of any length.
+const LONGEST_DENIAL: usize = 1000;
+
+/// How many containers are named in logs, Events and audit annotations.
+const MOST_NAMES: usize = 20;
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The caller's fault.
+    #[error(transparent)]
+    Review(#[from] ReviewError),
+    /// Ours.
+    #[error("the answer cannot be written: {0}")]
+    Internal(serde_json::Error),
+}
+
+impl From<PassError> for Failure {
+    fn from(error: PassError) -> Self {
+        match error {
+            PassError::Malformed(error) => ReviewError::MalformedPod(error).into(),
+            PassError::Internal(error) => Self::Internal(error),
+        }
+    }
+}
+
+/// Answers the review in `body`.
+///
+/// # Errors
+/// Where the body is no review of a Pod, or for a fault of this program.
+pub fn review<'r>(
+    policy: &'r Policy,
+    namespaces: &dyn Namespaces,
+    body: &'r [u8],
+) -> Result<Reviewed<'r>, Failure> {
+    let review = decode(body)?;
+    let pod = &*review.pod;
+    let outcome = match (review.scope, review.excess) {
+        (Some(_), Some(excess)) => Outcome::refused(excess),
+        (Some(scope), None) if may_concern(pod) => {
+            let labels = namespaces.labels(&review.namespace);
+            let requester = Requester {
+                user: &review.user,
+                groups: &review.groups,
+            };
+            let subject = Subject::new(pod, &review.namespace, labels.as_deref(), requester, None);
+            review::pass(policy, &subject, pod, scope).map_err(in_request)?
+        }
+        (Some(_), None) => Outcome::left(Reason::NothingToDo),
+        (None, _) => Outcome::left(Reason::NotACreation),
+    };
+    let (word, reason) = outcome.action.words();
+    let (change, denial) = match &outcome.action {
+        Action::Left(_) => (None, None),
+        Action::Denied(denial) => (None, Some(denied(denial))),
+        Action::Changed(change) => (Some(change), None),
+    };
+    let warnings: Vec<String> = outcome.notices.texts();
+    let containers = change.map_or_else(Vec::new, |change| told(&change.containers));
+    let audited = containers.join(",");
+    let rule = outcome.rule.unwrap_or_default();
+    let profile = change.map_or("", |change| change.profile);
+    let audit = [
+        (audit::OUTCOME, word),
+        (audit::REASON, reason),
+        (audit::RULE, rule),
+        (audit::PROFILE, profile),
+        (audit::CONTAINERS, &audited),
+    ];
+    let response = Response {
+        uid: &review.uid,
+        patch: change.map(|change| &change.patch),
+        denial: denial.as_deref(),
+        warnings: &warnings,
+        audit: &audit,
+    };
+    let json = response.to_json().map_err(Failure::Internal)?;
+    let metadata = pod.metadata();
+    let name = [&review.name, &metadata.name, &metadata.generate_name];
+    let name = name.into_iter().find(|name| !name.is_empty());
+    let owner = pod.controller().and_then(owner);
+    Ok(Reviewed {
+        json,
+        steps: outcome.steps,
+        record: Record {
+            uid: text(&review.uid),
+            namespace: text(&review.namespace),
+            name: name.map(text).unwrap_or_default(),
+            user: text(&review.user),
+            dry_run: review.dry_run,
+            outcome: word,
+            reason,
+            rule: Cow::Borrowed(rule),
+            profile: Cow::Borrowed(profile),
+            containers,
+            warnings,
+            denial,
+            owner,
+        },
+    })
+}
+
+/// The field of a Pod as one of the review.
+fn in_request(error: PassError) -> PassError {
+    match error {
+        PassError::Malformed(error) => {
+            let outer = [Step::Field("object"), Step::Field("request")];
+            PassError::Malformed(error.within(outer))
+        }
+        PassError::Internal(error) => PassError::Internal(error),
+    }
+}
+
+/// What the author is told of a denial.
+pub(crate) fn denied(denial: &Denial) -> String {
+    shortened(&denial.to_string(), LONGEST_DENIAL).into_owned()
+}
+
+/// The text, borrowed from where it is, but for what no name of Kubernetes is as long as: a Pod comes here
+/// before the API server looks at its names.
+pub(crate) fn text<'r>(text: &Text<'r>) -> Cow<'r, str> {
+    match &text.0 {
+        Cow::Borrowed(text) => Cow::Borrowed(beginning(text, LONGEST_NAME)),
+        Cow::Owned(text) => Cow::Owned(beginning(text, LONGEST_NAME).to_owned()),
+    }
+}
+
+/// What makes the Pod; none where the API server would not take its names.
+fn owner<'r>(owner: &OwnerReference<'r>) -> Option<Owner<'r>> {
+    let OwnerReference {
+        api_version,
+        kind,
+        name,
+        uid,
+        controller: _,
+    } = owner;
+    let texts = [api_version, kind, name, uid];
+    if texts.iter().any(|text| text.len() > LONGEST_NAME) {
+        return None;
+    }
+    let [api_version, kind, name, uid] = texts.map(text);
+    Some(Owner {
+        api_version,
+        kind,
+        name,
+        uid,
+    })
+}
+
+/// The names of containers for a line of a log: some, and how many more there are.
+pub(crate) fn told(containers: &[String]) -> Vec<String> {
+    let names = containers.iter().take(MOST_NAMES);
+    let more = containers.len().saturating_sub(MOST_NAMES);
+    let more = (more > 0).then(|| format!("and {more} more"));
+    let names = names.map(|name| beginning(name, LONGEST_NAME).to_owned());
+    names.chain(more).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::decode::creation::{From, creation};
+
+    #[test]
+    fn a_uid_that_no_api_server_makes_is_refused() {
+        let policy = Policy::offline();
+        let answer = |uid: &str| {
+            let from = From {
+                uid,
+                namespace: "ci",
+                owner: None,
+            };
+            let pod = serde_json::json!({"metadata": {}, "spec": {"containers": []}});
+            let body = creation(pod.as_object().unwrap(), from).to_string();
+            review(&policy, &NoNamespaces, body.as_bytes()).map(|reviewed| reviewed.json.len())
+        };
+        assert!(answer(&"u".repeat(128)).unwrap() < 400);
+        assert_eq!(
+            answer(&"u".repeat(1 << 20)).unwrap_err().to_string(),
+            "the uid of the AdmissionReview has 1048576 bytes: Kubernetes' have 36"
+        );
+    }
+
+    #[test]
+    fn a_fault_is_told_by_the_same_path_whenever_it_is_read() {
+        let policy = Policy::offline();
+        let body = |containers: &str, volume: &str| {
+            format!(
+                r#"{{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":{{"uid":"u",
+                "kind":{{"group":"","version":"v1","kind":"Pod"}},"operation":"CREATE","object":{{"spec":{{
+                "volumes":[{{"name":{volume},"hostPath":{{"path":"/run/docker.sock"}}}}],
+                "containers":{containers}}}}}}}}}"#
+            )
+        };
+        let mount = r#""volumeMounts":[{"name":"s"}]"#;
+        for (containers, volume, field) in [
+            (
+                format!(r#"[{{{mount},"name":1}}]"#),
+                r#""s""#,
+                "containers[0].name",
+            ),
+            (
+                format!(r#"[{{{mount},"env":[{{"name":1}}]}}]"#),
+                r#""s""#,
+                "containers[0].env[0].name",
+            ),
+            ("[{}]".to_owned(), "1", "volumes[0].name"),
+        ] {
+            let body = body(&containers, volume);
+            let error = review(&policy, &NoNamespaces, body.as_bytes()).map(|_| ());
+            let error = error.map_err(|error| error.to_string());
+            let told = format!("request.object.spec.{field}: a string was expected");
+            assert!(
+                error.as_ref().is_err_and(|error| error.contains(&told)),
+                "{error:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! A review of what makes Pods: whoever applies it is told what will happen to them.
+//!
+//! Pods are made by controllers, so that nobody reads what is said about a Pod. The answer
+//! here is always yes; a denial that awaits the Pods is a warning to their author.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use crate::budget::{Excess, LONGEST_NAME, beginning, has_too_many_values};
+use crate::decide::Policy;
+use crate::decide::decision::Scope;
+use crate::decide::denial::Denial;
+use crate::decide::reason::Reason;
+use crate::decide::subject::{CONTROLLER_GROUPS, Requester, Subject, controller_of};
+use crate::json;
+use crate::json::{Skipped, Text};
+use crate::manifest::{PodRef, pods};
+use crate::model::notice::LONGEST;
+use crate::model::view::Pod;
+use crate::names::audit;
+use crate::review;
+use crate::review::offline::owner_of;
+use crate::review::{Action, INJECTED};
+
+use crate::decode::admission::{Request, Review, ReviewError, enveloped};
+use crate::respond::Response;
+use crate::review::pod::{Failure, Namespaces, Record, Reviewed, denied, told as told_containers};
+
+/// The workloads of this path, as [`pods`] names them.
+const KINDS: [&str; 6] = [
+    "Deployment",
+    "StatefulSet",
+    "DaemonSet",
+    "ReplicaSet",
+    "Job",
+    "CronJob",
+];
+
+/// What will happen to a workload's Pods.
+struct Foresight {
+    reason: &'static str,
+    rule: String,
+    profile: String,
+    containers: Vec<String>,
+    warnings: Vec<String>,
+    steps: usize,
+}
+
+/// Answers the review of a workload in `body`.
+///
+/// # Errors
+/// Where the body is no review of a workload, or for a fault of this program.
+pub fn warn(
+    policy: &Policy,
+    namespaces: &dyn Namespaces,
+    body: &[u8],
+) -> Result<Reviewed<'static>, Failure> {
+    if has_too_many_values(body) {
+        let review: Review<'_, Skipped> = json::from_slice(body).map_err(ReviewError::Malformed)?;
+        let request = asked(review)?;
+        return answer(
+            &request,
+            None,
+            Foresight::refused("workload", &Excess::Values.into()),
+        );
+    }
+    let review: Review<'_, Value, Value> =
+        json::from_slice(body).map_err(ReviewError::Malformed)?;
+    let request = asked(review)?;
+    let object = request.object.as_ref().ok_or(ReviewError::NoObject)?;
+    let makes = pods(object);
+    let [makes] = makes.as_slice() else {
+        return Err(ReviewError::NotAWorkload(request.kind.to_string()).into());
+    };
+    if !KINDS.contains(&makes.kind) {
+        return Err(ReviewError::NotAWorkload(request.kind.to_string()).into());
+    }
+    let foresight = if is_unchanged(&request, makes) {
+        Foresight::nothing(Reason::NotACreation)
+    } else {
+        foresee(policy, namespaces, &request.namespace, makes)?
+    };
+    answer(&request, Some(makes), foresight)
+}
+
+/// The request of a review of something that is made or changed.
+fn asked<O, P>(review: Review<'_, O, P>) -> Result<Request<'_, O, P>, ReviewError> {
+    let request = enveloped(review)?;
+    match &*request.operation {
+        "CREATE" | "UPDATE" => Ok(request),
+        other => Err(ReviewError::WrongOperation(
+            other.chars().take(40).collect(),
+        )),
+    }
+}
+
+/// Whether the Pods were warned about before: the template is as it was.
+fn is_unchanged(request: &Request<'_, Value, Value>, makes: &PodRef<'_>) -> bool {
+    let before = request.old_object.as_ref();
+    let before = before.and_then(|object| object.pointer(&makes.pointer));
+    let now = request.object.as_ref();
+    before.is_some() && before == now.and_then(|object| object.pointer(&makes.pointer))
+}
+
+fn foresee(
+    policy: &Policy,
+    namespaces: &dyn Namespaces,
+    namespace: &str,
+    makes: &PodRef<'_>,
+) -> Result<Foresight, Failure> {
+    let template = match &makes.pod {
+        Ok(template) => template,
+        // The API server refuses it anyway, and says why.
+        Err(_) => return Ok(Foresight::nothing(Reason::NothingToDo)),
+    };
+    let json = serde_json::to_string(template).map_err(Failure::Internal)?;
+    let pod: Pod<'_> = json::from_str(&json).map_err(ReviewError::MalformedPod)?;
+    let labels = namespaces.labels(namespace);
+    let owner = owner_of(makes.kind).unwrap_or(makes.kind);
+    let user = controller_of(owner).unwrap_or_default();
+    let groups: Vec<Text<'_>> = CONTROLLER_GROUPS.map(Text::from).to_vec();
+    let requester = Requester {
+        user,
+        groups: &groups,
+    };
+    let subject = Subject::new(&pod, namespace, labels.as_deref(), requester, Some(owner));
+    let outcome = review::pass(policy, &subject, &pod, Scope::Creation)?;
+    let mut warnings: Vec<String> = Vec::new();
+    let (reason, change) = match outcome.action {
+        Action::Left(reason) => (reason.name(), None),
+        Action::Denied(denial) => {
+            warnings.extend(refusal(makes.kind, &denial));
+            (denial.reason(), None)
+        }
+        Action::Changed(change) => (INJECTED, Some(change)),
+    };
+    let told = outcome.notices.texts();
+    let told = told
+        .iter()
+        .flat_map(|notice| lines(&format!("in its Pods: {notice}")));
+    warnings.extend(told);
+    Ok(Foresight {
+        reason,
+        rule: outcome.rule.unwrap_or_default().to_owned(),
+        profile: change
+            .as_ref()
+            .map(|change| change.profile.to_owned())
+            .unwrap_or_default(),
+        containers: change.map_or_else(Vec::new, |change| told_containers(&change.containers)),
+        warnings,
+        steps: outcome.steps,
+    })
+}
+
+fn answer<O, P>(
+    request: &Request<'_, O, P>,
+    makes: Option<&PodRef<'_>>,
+    foresight: Foresight,
+) -> Result<Reviewed<'static>, Failure> {
+    let Foresight {
+        reason,
+        rule,
+        profile,
+        containers,
+        warnings,
+        steps,
+    } = foresight;
+    let outcome = if warnings.is_empty() {
+        "left"
+    } else {
+        "warned"
+    };
+    let response = Response {
+        uid: &request.uid,
+        patch: None,
+        denial: None,
+        warnings: &warnings,
+        audit: &[(audit::OUTCOME, outcome), (audit::REASON, reason)],
+    };
+    let json = response.to_json().map_err(Failure::Internal)?;
+    let kind = makes.map_or(&*request.kind.kind, |makes| makes.kind);
+    let name = makes.and_then(|makes| makes.name).unwrap_or(&request.name);
+    let [kind, name] = [kind, name].map(|text| beginning(text, LONGEST_NAME));
+    let kept = |text: &Text<'_>| Cow::Owned(beginning(text, LONGEST_NAME).to_owned());
+    Ok(Reviewed {
+        json,
+        steps,
+        record: Record {
+            uid: Cow::Owned(request.uid.to_string()),
+            namespace: kept(&request.namespace),
+            name: Cow::Owned(format!("{kind}/{name}")),
+            user: kept(&request.user_info.username),
+            dry_run: request.dry_run,
+            outcome,
+            reason,
+            rule: Cow::Owned(rule),
+            profile: Cow::Owned(profile),
+            containers,
+            warnings,
+            denial: None,
+            owner: None,
+        },
+    })
+}
+
+impl Foresight {
+    fn nothing(reason: Reason) -> Self {
+        Self {
+            reason: reason.name(),
+            rule: String::new(),
+            profile: String::new(),
+            containers: Vec::new(),
+            warnings: Vec::new(),
+            steps: 0,
+        }
+    }
+
+    /// Of a workload that is too much to be looked into.
+    fn refused(kind: &str, denial: &Denial) -> Self {
+        Self {
+            reason: denial.reason(),
+            warnings: refusal(kind, denial),
+            ..Self::nothing(Reason::NothingToDo)
+        }
+    }
+}
+
+/// That the Pods of a workload will be refused, in as many warnings as that needs.
+fn refusal(kind: &str, denial: &Denial) -> Vec<String> {
+    let denial = denied(denial);
+    lines(&format!(
+        "the Pods of this {kind} will be refused: {denial}"
+    ))
+}
+
+/// `text` in as many warnings as it needs, broken between words.
+fn lines(text: &str) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let mut length = 0;
+    for word in text.split_whitespace() {
+        let word = cut(word);
+        let more = word.chars().count() + 1;
+        match lines.last_mut() {
+            Some(line) if length + more <= LONGEST => {
+                line.push(' ');
+                line.push_str(&word);
+                length += more;
+            }
+            _ => {
+                length = more - 1;
+                lines.push(word);
+            }
+        }
+    }
+    lines
+}
+
+/// `text`, no longer than a warning may be.
+fn cut(text: &str) -> String {
+    if text.chars().count() <= LONGEST {
+        return text.to_owned();
+    }
+    let mut short: String = text.chars().take(LONGEST - 1).collect();
+    short.push('…');
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_is_broken_between_words() {
+        let text = "a word after the other ".repeat(20);
+        let lines = lines(&text);
+        assert!(lines.len() > 3);
+        assert!(lines.iter().all(|line| line.chars().count() <= LONGEST));
+        assert_eq!(lines.join(" "), text.trim_end());
+    }
+
+    #[test]
+    fn a_word_that_is_too_long_is_cut() {
+        let lines = lines(&"é".repeat(500));
+        assert_eq!(lines.len(), 1);
+        assert_eq!(lines[0].chars().count(), LONGEST);
+    }
+}

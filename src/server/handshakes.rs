@@ -1,0 +1,110 @@
+//! One step of one handshake at a time, each behind everything else that is ready.
+//!
+//! A handshake is the most that somebody who has shown nothing yet can make us compute, and
+//! thousands can begin at once. In turns, a review that is ready waits for one of their steps
+//! and not for all of them; what waits between its steps holds nobody up.
+
+use std::future::{Future, poll_fn};
+use std::mem;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use tokio::sync::Semaphore;
+
+/// Hands out turns, in the order in which they are asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Turns(Arc<Semaphore>);
+
+impl Turns {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Semaphore::new(1)))
+    }
+
+    /// Runs work to its end, each of its steps in a turn of its own.
+    pub(crate) async fn take<F: Future>(&self, work: F) -> F::Output {
+        let Self(turns) = self;
+        let mut work = pin!(work);
+        loop {
+            // It is never closed.
+            let turn = turns.acquire().await;
+            tokio::task::yield_now().await;
+            let step = poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await;
+            drop(turn);
+            match step {
+                Poll::Ready(done) => return done,
+                Poll::Pending => woken().await,
+            }
+        }
+    }
+}
+
+/// Waits until this task is woken, by whatever it has waited for last.
+async fn woken() {
+    let mut asleep = true;
+    poll_fn(|_| match mem::take(&mut asleep) {
+        true => Poll::Pending,
+        false => Poll::Ready(()),
+    })
+    .await;
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+    use std::time::Duration;
+
+    use tokio::sync::oneshot;
+    use tokio::task::JoinSet;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_ready_waits_for_one_step_and_not_for_all() {
+        let (turns, steps) = (Turns::new(), Arc::new(AtomicUsize::new(0)));
+        let mut storm = JoinSet::new();
+        for _ in 0..100 {
+            let (turns, steps) = (turns.clone(), Arc::clone(&steps));
+            storm.spawn(async move { turns.take(async { steps.fetch_add(1, Relaxed) }).await });
+        }
+        let at = Arc::clone(&steps);
+        let review = tokio::spawn(async move { at.load(Relaxed) });
+        assert!(review.await.unwrap() <= 1);
+        storm.join_all().await;
+        assert_eq!(steps.load(Relaxed), 100);
+    }
+
+    #[tokio::test]
+    async fn who_waits_between_steps_holds_up_nobody() {
+        let turns = Turns::new();
+        let (go, gone) = oneshot::channel();
+        let waiting = tokio::spawn({
+            let turns = turns.clone();
+            async move { turns.take(gone).await }
+        });
+        let endless = tokio::spawn({
+            let turns = turns.clone();
+            async move { turns.take(std::future::pending::<()>()).await }
+        });
+        for _ in 0..10 {
+            turns
+                .take(tokio::time::sleep(Duration::from_millis(1)))
+                .await;
+        }
+        go.send(()).unwrap();
+        waiting.await.unwrap().unwrap();
+        endless.abort();
+    }
+
+    #[tokio::test]
+    async fn who_is_thrown_out_gives_its_turn_back() {
+        let turns = Turns::new();
+        for _ in 0..10 {
+            let given_up = turns.take(std::future::pending::<()>());
+            tokio::select! { biased; () = given_up => {}, () = tokio::task::yield_now() => {} }
+        }
+        assert_eq!(turns.take(async { 7 }).await, 7);
+    }
+}

@@ -1,0 +1,268 @@
+//! The webhook: the pure reviewer behind the server's [`Handler`].
+//!
+//! It gives the reviewer its policy and namespaces, turns failures into HTTP statuses, and
+//! leaves one count for each review, and one log line: at `debug` where nothing came of it.
+
+use std::sync::{Arc, LazyLock};
+
+use arc_swap::ArcSwap;
+
+use crate::cluster::EventQueue;
+use crate::decide::Policy;
+use crate::decide::reason::Reason;
+use crate::names::span;
+use crate::review::pod::{Failure, Namespaces, Record, Reviewed, review};
+use crate::review::workload::warn;
+use crate::server::{Handler, Reply, Route, StatusCode};
+use crate::telemetry::metrics::{Metrics, ReviewLabels};
+use crate::telemetry::queue::{LONGEST_NAME, beginning};
+use crate::telemetry::traces::Words;
+
+/// Answers reviews under a policy that can be replaced at any time.
+pub struct Webhook {
+    /// The policy in force.
+    pub policy: Arc<ArcSwap<Policy>>,
+    /// Where the labels of namespaces are known from.
+    pub namespaces: Arc<dyn Namespaces + Send + Sync>,
+    /// Where reviews are counted.
+    pub metrics: Arc<Metrics>,
+    /// Where denials and changes are told to the cluster; none where nobody is to be told.
+    pub events: Option<EventQueue>,
+}
+
+impl Handler for Webhook {
+    fn handle(&self, route: Route, body: &[u8]) -> Reply {
+        let policy = self.policy.load();
+        self.answer(self.review(&policy, route, body))
+    }
+
+    fn handle_traced(&self, route: Route, body: &[u8]) -> (Reply, Words) {
+        let policy = self.policy.load();
+        let reviewed = self.review(&policy, route, body);
+        let words = reviewed.as_ref().map(|reviewed| words(&reviewed.record));
+        let words = words.unwrap_or_default();
+        (self.answer(reviewed), words)
+    }
+}
+
+/// What a span says of a review.
+fn words(record: &Record<'_>) -> Words {
+    [
+        (span::UID, &*record.uid),
+        (span::NAMESPACE, &record.namespace),
+        (span::NAME, &record.name),
+        (span::OUTCOME, record.outcome),
+        (span::REASON, record.reason),
+        (span::RULE, &record.rule),
+        (span::PROFILE, &record.profile),
+    ]
+    .map(|(key, value)| (key, beginning(value, LONGEST_NAME).to_owned()))
+    .to_vec()
+}
+
+impl Webhook {
+    fn review<'r>(
+        &self,
+        policy: &'r Policy,
+        route: Route,
+        body: &'r [u8],
+    ) -> Result<Reviewed<'r>, Failure> {
+        let namespaces = &*self.namespaces;
+        match route {
+            Route::Mutate => review(policy, namespaces, body),
+            Route::Warn => warn(policy, namespaces, body),
+        }
+    }
+
+    fn answer(&self, reviewed: Result<Reviewed<'_>, Failure>) -> Reply {
+        match reviewed {
+            Ok(reviewed) => {
+                self.leave_word(&reviewed.record);
+                Reply {
+                    status: StatusCode::OK,
+                    body: reviewed.json,
+                }
+            }
+            Err(failure) => {
+                let status = match &failure {
+                    Failure::Review(error) if error.is_wrong_review() => {
+                        StatusCode::UNPROCESSABLE_ENTITY
+                    }
+                    Failure::Review(_) => StatusCode::BAD_REQUEST,
+                    Failure::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+                };
+                let status_code = status.as_u16();
+                tracing::warn!(status = status_code, error = %failure, "review not answered");
+                Reply::error(status, &failure.to_string())
+            }
+        }
+    }
+
+    fn leave_word(&self, record: &Record<'_>) {
+        let Record {
+            uid,
+            namespace,
+            name,
+            user,
+            dry_run,
+            outcome,
+            reason,
+            rule,
+            profile,
+            containers,
+            warnings,
+            denial,
+            owner,
+        } = record;
+        if let Some(events) = &self.events {
+            events.offer(record);
+        }
+        self.metrics.review(&ReviewLabels {
+            outcome,
+            reason,
+            rule: label(rule),
+            profile: label(profile),
+        });
+        // The same line at either level.
+        macro_rules! line {
+            ($level:ident) => {
+                tracing::$level!(
+                    uid = &**uid,
+                    namespace = &**namespace,
+                    name = &**name,
+                    user = &**user,
+                    dry_run,
+                    outcome,
+                    reason,
+                    rule = &**rule,
+                    profile = &**profile,
+                    containers = containers.join(","),
+                    warnings = warnings.join("; "),
+                    denial,
+                    owner = owner.as_ref().map(tracing::field::display),
+                    "review"
+                )
+            };
+        }
+        let mut uneventful = Reason::UNEVENTFUL.iter();
+        if warnings.is_empty() && uneventful.any(|known| known.name() == *reason) {
+            line!(debug);
+        } else {
+            line!(info);
+        }
+    }
+}
+
+/// A label's value; most reviews have none.
+fn label(text: &str) -> Arc<str> {
+    static NONE: LazyLock<Arc<str>> = LazyLock::new(|| Arc::from(""));
+    match text {
+        "" => Arc::clone(&NONE),
+        text => Arc::from(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::sync::Mutex;
+
+    use serde_json::json;
+    use tracing::{Event, Level, Subscriber};
+    use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
+
+    use super::*;
+    use crate::decode::creation::{From, creation};
+    use crate::review::pod::NoNamespaces;
+
+    #[derive(Clone, Default)]
+    struct Levels(Arc<Mutex<Vec<Level>>>);
+
+    impl<S: Subscriber> Layer<S> for Levels {
+        fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+            self.0.lock().unwrap().push(*event.metadata().level());
+        }
+    }
+
+    fn webhook() -> Webhook {
+        Webhook {
+            policy: Arc::new(ArcSwap::from_pointee(Policy::offline())),
+            namespaces: Arc::new(NoNamespaces),
+            metrics: Arc::new(Metrics::new()),
+            events: None,
+        }
+    }
+
+    /// The levels of the lines that a review of a Pod with these volumes leaves.
+    fn levels(volumes: &serde_json::Value) -> Vec<Level> {
+        let webhook = webhook();
+        let mounts = json!([{"name": "s", "mountPath": "/var/run/docker.sock"}]);
+        let pod = json!({"metadata": {}, "spec": {"volumes": volumes,
+            "containers": [{"name": "c", "volumeMounts": mounts}]}});
+        let from = From {
+            uid: "u",
+            namespace: "ci",
+            owner: None,
+        };
+        let body = creation(pod.as_object().unwrap(), from).to_string();
+        let levels = Levels::default();
+        let subscriber = tracing_subscriber::registry().with(levels.clone());
+        let reply = tracing::subscriber::with_default(subscriber, || {
+            webhook.handle(Route::Mutate, body.as_bytes())
+        });
+        assert_eq!(reply.status, StatusCode::OK);
+        levels.0.lock().unwrap().clone()
+    }
+
+    #[test]
+    fn a_pod_that_is_no_concern_leaves_its_line_at_debug() {
+        assert_eq!(
+            levels(&json!([{"name": "s", "emptyDir": {}}])),
+            [Level::DEBUG]
+        );
+        let socket = json!([{"name": "s", "hostPath": {"path": "/var/run/docker.sock"}}]);
+        assert_eq!(levels(&socket), [Level::INFO]);
+    }
+
+    #[test]
+    fn a_span_keeps_little_of_a_long_name() {
+        assert_eq!(beginning("short", LONGEST_NAME), "short");
+        assert_eq!(
+            beginning(&"é".repeat(1 << 20), LONGEST_NAME),
+            "é".repeat(126)
+        );
+    }
+
+    #[test]
+    fn what_a_pod_calls_itself_is_in_no_metric() {
+        let webhook = webhook();
+        for annotation in [
+            "dind-injector.io/inject",
+            "dind-injector.io/profile",
+            "dind-injector.io/containers",
+            "dind-injector.io/storage",
+            "dind-injector.io/xyzzy",
+        ] {
+            let pod = json!({
+                "metadata": {"name": "xyzzy", "labels": {"xyzzy": "xyzzy"},
+                    "annotations": {annotation: "xyzzy"}},
+                "spec": {"containers": [{"name": "xyzzy", "image": "xyzzy"}]},
+            });
+            let from = From {
+                uid: "xyzzy",
+                namespace: "xyzzy",
+                owner: None,
+            };
+            let body = creation(pod.as_object().unwrap(), from).to_string();
+            let reply = webhook.handle(Route::Mutate, body.as_bytes());
+            assert_eq!(reply.status, StatusCode::OK);
+        }
+        let text = webhook.metrics.encode().unwrap();
+        let counted = text
+            .lines()
+            .filter(|line| line.starts_with("dind_injector_reviews_total{"));
+        assert!(counted.count() >= 2, "{text}");
+        assert!(!text.contains("xyzzy"), "{text}");
+    }
+}

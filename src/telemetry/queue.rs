@@ -1,0 +1,115 @@
+//! Where a review leaves what is told beside its answer: Events and spans.
+//!
+//! An offer never waits. What finds the queue full is dropped and counted, so that nobody who
+//! is told of reviews can slow one down.
+
+use std::fmt;
+use std::sync::Arc;
+
+use tokio::sync::mpsc::{self, Receiver};
+
+use crate::telemetry::metrics::{Metrics, Upkeep};
+
+pub use crate::budget::{LONGEST_NAME, beginning};
+
+/// The end of a bounded queue that reviews offer to.
+pub struct Offers<T> {
+    sender: mpsc::Sender<T>,
+    metrics: Arc<Metrics>,
+    count_drop: fn(&Upkeep),
+}
+
+/// A queue with room for `room`, and its other end; `count_drop` counts what is dropped.
+pub fn bounded<T>(
+    room: usize,
+    metrics: Arc<Metrics>,
+    count_drop: fn(&Upkeep),
+) -> (Offers<T>, Receiver<T>) {
+    let (sender, receiver) = mpsc::channel(room);
+    let offers = Offers {
+        sender,
+        metrics,
+        count_drop,
+    };
+    (offers, receiver)
+}
+
+impl<T> Offers<T> {
+    /// Offers one; drops and counts it where there is no room, or nobody who reads.
+    pub fn offer(&self, one: T) {
+        if self.sender.try_send(one).is_err() {
+            (self.count_drop)(self.metrics.upkeep());
+        }
+    }
+}
+
+/// Whatever is offered: `derive` would ask for more of it.
+impl<T> Clone for Offers<T> {
+    fn clone(&self) -> Self {
+        Self {
+            sender: self.sender.clone(),
+            metrics: Arc::clone(&self.metrics),
+            count_drop: self.count_drop,
+        }
+    }
+}
+
+impl<T> fmt::Debug for Offers<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Offers")
+            .field("room", &self.sender.capacity())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::names::metric;
+    use crate::telemetry::metrics::EventResult;
+
+    fn of_two() -> (Offers<u8>, Receiver<u8>, Arc<Metrics>) {
+        let metrics = Arc::new(Metrics::new());
+        let (offers, reader) = bounded(2, Arc::clone(&metrics), |upkeep| {
+            upkeep.event(EventResult::Dropped);
+        });
+        (offers, reader, metrics)
+    }
+
+    fn dropped(metrics: &Metrics) -> String {
+        let line = format!("{}{{result=\"dropped\"}} ", metric::EVENTS);
+        let text = metrics.encode().unwrap_or_default();
+        let counted = text.lines().find_map(|text| text.strip_prefix(&line));
+        counted.unwrap_or_default().to_owned()
+    }
+
+    #[test]
+    fn what_is_offered_is_read_in_order() {
+        let (offers, mut reader, metrics) = of_two();
+        offers.offer(1);
+        offers.clone().offer(2);
+        assert_eq!(reader.try_recv(), Ok(1));
+        assert_eq!(reader.try_recv(), Ok(2));
+        assert_eq!(dropped(&metrics), "0");
+    }
+
+    #[test]
+    fn what_finds_the_queue_full_is_dropped_and_counted() {
+        let (offers, mut reader, metrics) = of_two();
+        (1..=5).for_each(|one| offers.offer(one));
+        assert_eq!(dropped(&metrics), "3");
+        assert_eq!(reader.try_recv(), Ok(1));
+        offers.offer(6);
+        assert_eq!(reader.try_recv(), Ok(2));
+        assert_eq!(reader.try_recv(), Ok(6));
+        assert_eq!(dropped(&metrics), "3");
+    }
+
+    #[test]
+    fn without_a_reader_all_is_dropped_and_counted() {
+        let (offers, reader, metrics) = of_two();
+        drop(reader);
+        offers.offer(1);
+        assert_eq!(dropped(&metrics), "1");
+    }
+}

@@ -1,0 +1,169 @@
+//! A certificate and key in two files, followed by their content.
+//!
+//! A mounted Secret changes by a symlink swap, which inotify on the file never sees; reading
+//! two small files every few seconds always works. A pair that is not usable is refused and
+//! said once; the old one stays in use until a usable one comes.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::time::MissedTickBehavior;
+
+use crate::tls::{CertError, CertStore, ServingPair};
+
+/// How often the files are read. The kubelet itself takes up to a minute to project a changed
+/// Secret, and certificates are renewed days ahead.
+const POLL: Duration = Duration::from_secs(10);
+
+/// Two files and the content last seen in them.
+#[derive(Debug)]
+pub struct FilePair {
+    cert: PathBuf,
+    key: PathBuf,
+    /// What the certificate must be for.
+    names: Vec<String>,
+    store: Arc<CertStore>,
+    poll: Duration,
+    seen: Option<Content>,
+    /// That content was refused only for being early: it is judged again at each look.
+    early: bool,
+    /// The last reading error, so that a lasting one is said once.
+    trouble: Option<String>,
+}
+
+/// What one look at the files came to.
+#[derive(Debug)]
+pub enum Polled {
+    /// The same content as before.
+    Unchanged,
+    /// A new pair is in use.
+    Swapped,
+    /// A new pair is not usable; the old one stays in use.
+    Refused(CertError),
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Content {
+    cert: Vec<u8>,
+    key: Vec<u8>,
+}
+
+impl FilePair {
+    /// Files to follow. Nothing is read yet.
+    #[must_use]
+    pub fn new(cert: PathBuf, key: PathBuf, store: Arc<CertStore>) -> Self {
+        Self {
+            cert,
+            key,
+            names: Vec::new(),
+            store,
+            poll: POLL,
+            seen: None,
+            early: false,
+            trouble: None,
+        }
+    }
+
+    /// Refuses a certificate that is not for each of these names.
+    #[must_use]
+    pub fn named(self, names: Vec<String>) -> Self {
+        Self { names, ..self }
+    }
+
+    /// Reads the files every `poll` instead of every ten seconds.
+    #[must_use]
+    pub fn every(self, poll: Duration) -> Self {
+        Self { poll, ..self }
+    }
+
+    /// Reads the first pair.
+    ///
+    /// # Errors
+    /// When the files cannot be read or the pair is not usable.
+    pub async fn load(&mut self, now: SystemTime) -> Result<(), CertError> {
+        match self.poll(now).await {
+            Polled::Unchanged | Polled::Swapped => Ok(()),
+            Polled::Refused(error) => Err(error),
+        }
+    }
+
+    /// Looks at the files once.
+    pub async fn poll(&mut self, now: SystemTime) -> Polled {
+        let content = match self.read().await {
+            Ok(content) => content,
+            Err(error) => {
+                let text = error.to_string();
+                if self.trouble.as_deref() == Some(text.as_str()) {
+                    return Polled::Unchanged;
+                }
+                self.trouble = Some(text);
+                self.store.refused();
+                return Polled::Refused(error);
+            }
+        };
+        self.trouble = None;
+        let again = self.seen.as_ref() == Some(&content);
+        if again && !self.early {
+            return Polled::Unchanged;
+        }
+        let pair = ServingPair::from_pem(&content.cert, &content.key, now)
+            .and_then(|pair| pair.is_for(&self.names).map(|()| pair));
+        self.early = matches!(pair, Err(CertError::NotYet { .. }));
+        self.seen = Some(content);
+        match pair {
+            Err(_) if again => Polled::Unchanged,
+            Ok(pair) => {
+                self.store.swap(pair);
+                Polled::Swapped
+            }
+            Err(error) => {
+                self.store.refused();
+                Polled::Refused(CertError::Files {
+                    cert: self.cert.clone(),
+                    key: self.key.clone(),
+                    source: Box::new(error),
+                })
+            }
+        }
+    }
+
+    /// Follows the files for as long as it runs.
+    pub async fn run(mut self) {
+        let mut looks = tokio::time::interval(self.poll);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            looks.tick().await;
+            match self.poll(SystemTime::now()).await {
+                Polled::Unchanged => {}
+                Polled::Swapped => tracing::info!("took a new serving certificate into use"),
+                Polled::Refused(error) => {
+                    tracing::error!(%error, "refused a new serving certificate, keeping the old one");
+                }
+            }
+        }
+    }
+
+    /// Reads both files, again if the certificate changed in between: a swap must not be
+    /// seen half done.
+    async fn read(&self) -> Result<Content, CertError> {
+        let mut cert = read("--tls-cert", &self.cert).await?;
+        let mut key = read("--tls-key", &self.key).await?;
+        let again = read("--tls-cert", &self.cert).await?;
+        if cert != again {
+            cert = again;
+            key = read("--tls-key", &self.key).await?;
+        }
+        Ok(Content { cert, key })
+    }
+}
+
+async fn read(flag: &'static str, path: &Path) -> Result<Vec<u8>, CertError> {
+    tokio::fs::read(path)
+        .await
+        .map_err(|source| CertError::Read {
+            flag,
+            path: path.to_owned(),
+            source,
+        })
+}
