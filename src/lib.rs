@@ -1,9 +1,11 @@
-//! `dind-injector` gives each Pod that needs Docker a Docker daemon of its own, in place
-//! of the node's.
+//! `dind-injector` gives every Pod that needs Docker its own Docker daemon, in place of the
+//! node's.
 //!
-//! A review runs one way through the program: decode (`admission`), detect (`pod`),
-//! decide (`policy`), plan and patch (`sidecar`), respond (`admission`). These
-//! rooms are pure; everything that touches a network, a file or a clock depends on them.
+//! An admission review runs one way through the program, and the folders are named for the
+//! stages: [`decode`], [`detect`], [`decide`], [`plan`], [`patch`], [`respond`], over one shared
+//! [`model`]. [`review`] is the only place that calls them in order. Everything from decode to
+//! respond is pure; what touches a network, a file or a clock ([`server`], [`tls`], [`cluster`],
+//! [`telemetry`], [`cli`]) stands around it and depends inward.
 
 pub mod budget;
 mod calendar;

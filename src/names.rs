@@ -106,7 +106,7 @@ pub mod env {
 
 /// Keys of the audit annotations; the API server puts the webhook's name before them.
 pub mod audit {
-    /// What was done: see [`crate::review::Outcome`].
+    /// What was done with a Pod, or what a workload was told: see [`crate::review::Action::words`].
     pub const OUTCOME: &str = "outcome";
     /// Why, as a fixed word.
     pub const REASON: &str = "reason";

@@ -138,14 +138,16 @@ impl BesideArgs {
                 tasks,
             });
         };
+        let timing = Timing::default();
+        let (namespaces, watch) =
+            watch_namespaces(client.clone(), Arc::clone(metrics), readiness, timing);
+        tasks.spawn("the watch of namespaces", watch.run());
         let events = events.events.then(|| {
-            let (queue, writer) = open_events(client.clone(), instance(), Arc::clone(metrics));
+            let known = namespaces.clone();
+            let (queue, writer) = open_events(client, instance(), known, Arc::clone(metrics));
             tasks.spawn("Events", writer.run());
             queue
         });
-        let timing = Timing::default();
-        let (namespaces, watch) = watch_namespaces(client, Arc::clone(metrics), readiness, timing);
-        tasks.spawn("the watch of namespaces", watch.run());
         Ok(Beside {
             certs,
             ca_pem,

@@ -35,7 +35,7 @@ impl Progress {
         if !io::stderr().is_terminal() {
             return work();
         }
-        let (end, ended) = mpsc::channel::<()>();
+        let (end, ended) = mpsc::sync_channel::<()>(0);
         thread::scope(|scope| {
             scope.spawn(move || watch(bar, done, &ended));
             let result = work();

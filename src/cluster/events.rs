@@ -2,7 +2,8 @@
 //!
 //! A review only offers an Event to a queue, and never waits; what is too much is dropped and
 //! counted. A Pod that is denied does not exist, and one that is created has no uid yet, so that
-//! Events are on its owner or on nothing. None is made for a dry run.
+//! Events are on its owner or on nothing. None is made for a dry run, nor for a namespace that the
+//! cluster does not have: whoever reaches the port can send what looks like a review.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,17 +19,21 @@ use tokio::sync::mpsc::Receiver;
 
 use crate::cluster::client::describe;
 use crate::cluster::limit::Limit;
+use crate::cluster::namespaces::KnownNamespaces;
+use crate::cluster::object_name::{is_api_version, is_kind, is_label, is_subdomain};
 use crate::names::event;
-use crate::review::pod::{Owner, Record};
+use crate::review::pod::{Namespaces as _, Owner, Record};
 use crate::telemetry::metrics::{EventResult, Metrics};
 use crate::telemetry::queue;
-use crate::telemetry::queue::{LONGEST_NAME, Offers, beginning};
+use crate::telemetry::queue::{Offers, beginning};
 
 /// Events that wait to be written.
 const QUEUE: usize = 256;
 /// An Event's longest message, in bytes: the API server's own bound.
 /// Source: `kubernetes/pkg/apis/core/validation/events.go`, `NoteLengthLimit`.
 const LONGEST: usize = 1024;
+/// The most containers that an Event names.
+const MOST_NAMED: usize = 8;
 /// The longest wait for the API server.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -50,6 +55,7 @@ pub struct EventArgs {
 #[derive(Clone, Debug)]
 pub struct EventQueue {
     notes: Offers<Note>,
+    namespaces: KnownNamespaces,
 }
 
 /// Writes what is offered; to be run beside the server.
@@ -71,11 +77,13 @@ struct Note {
     message: String,
 }
 
-/// A queue and its writer. `reporter` is this process's name, a Pod's say.
+/// A queue and its writer. `reporter` is this process's name, a Pod's say. Events are only for
+/// `namespaces`.
 #[must_use]
 pub fn open_events(
     client: Client,
     reporter: String,
+    namespaces: KnownNamespaces,
     metrics: Arc<Metrics>,
 ) -> (EventQueue, EventWriter) {
     let (offers, notes) = queue::bounded(QUEUE, Arc::clone(&metrics), |upkeep| {
@@ -88,7 +96,11 @@ pub fn open_events(
         reporter,
         limit: Limit::new(Instant::now()),
     };
-    (EventQueue { notes: offers }, writer)
+    let queue = EventQueue {
+        notes: offers,
+        namespaces,
+    };
+    (queue, writer)
 }
 
 impl fmt::Debug for EventWriter {
@@ -102,7 +114,10 @@ impl fmt::Debug for EventWriter {
 impl EventQueue {
     /// Offers the Event of a review, where it makes one. Never waits.
     pub fn offer(&self, record: &Record<'_>) {
-        if let Some(note) = note(record) {
+        if let Some(note) = note(record)
+            // What names no namespace of the cluster is no review of its API server's.
+            && self.namespaces.labels(&note.namespace).is_some()
+        {
             self.notes.offer(note);
         }
     }
@@ -124,9 +139,9 @@ fn note(record: &Record<'_>) -> Option<Note> {
             format!("a Pod was refused: {denial}"),
         ),
         None if record.outcome == "changed" => {
-            let containers = record.containers.join(", ");
+            let containers = named(&record.containers);
             let profile = &record.profile;
-            let message = if containers.is_empty() {
+            let message = if record.containers.is_empty() {
                 format!("a Pod's Docker sidecar was repaired (profile {profile})")
             } else {
                 format!(
@@ -147,8 +162,8 @@ fn note(record: &Record<'_>) -> Option<Note> {
     })
 }
 
-/// Whether these are what the API server takes for names. Reviews come before it looks: a Pod that it
-/// will refuse may have names of megabytes, which would be kept here.
+/// Whether the API server could have an object of these names. Reviews come before it looks: what a
+/// Pod that it will refuse says of itself may be megabytes, or lead a URL elsewhere.
 fn could_be_stored(owner: &Owner<'_>, namespace: &str) -> bool {
     let Owner {
         api_version,
@@ -156,8 +171,25 @@ fn could_be_stored(owner: &Owner<'_>, namespace: &str) -> bool {
         name,
         uid,
     } = owner;
-    let texts = [api_version, kind, name, uid];
-    namespace.len() <= LONGEST_NAME && texts.iter().all(|text| text.len() <= LONGEST_NAME)
+    is_label(namespace)
+        && is_api_version(api_version)
+        && is_kind(kind)
+        && is_subdomain(name)
+        && is_label(uid)
+}
+
+/// The containers, as far as these can be names of some, and not more than the first few.
+fn named(containers: &[String]) -> String {
+    let names = containers.iter().take(MOST_NAMED);
+    let names: Vec<&str> = names
+        .map(String::as_str)
+        .filter(|name| is_label(name))
+        .collect();
+    match containers.len() - names.len() {
+        0 => names.join(", "),
+        more if names.is_empty() => format!("{more} of its containers"),
+        more => format!("{} and {more} more", names.join(", ")),
+    }
 }
 
 fn shortened(mut text: String) -> String {

@@ -9,6 +9,7 @@ pub(crate) mod client;
 pub(crate) mod events;
 pub(crate) mod limit;
 pub(crate) mod namespaces;
+pub(crate) mod object_name;
 pub(crate) mod pace;
 pub(crate) mod version;
 pub(crate) mod watch;

@@ -30,7 +30,7 @@ pub fn write<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) -> Result<(), 
 /// belongs.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_around<T: Serialize + ?Sized>(
     out: &mut Vec<u8>,
     value: &T,
@@ -60,7 +60,7 @@ impl Serialize for Blank {
 /// `value` as a text.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn to_text<T: Serialize + ?Sized>(value: &T) -> Result<String, Error> {
     let mut out = Vec::with_capacity(256);
     write(&mut out, value)?;

@@ -1,7 +1,7 @@
 //! `$(NAME)` in a `subPathExpr`, expanded as the kubelet does it.
 //!
 //! The text may come from a hostile author: `A=$(B)$(B)`, `B=$(C)$(C)`, … doubles at
-//! each step, so nothing grows beyond [`LONGEST`]. What cannot be known at admission
+//! each step, so nothing grows beyond `LONGEST`. What cannot be known at admission
 //! (a Secret's key, `envFrom`, a Service's variables) is never guessed.
 //! Source: `k8s.io/kubernetes/third_party/forked/golang/expansion/expand.go` and
 //! `pkg/kubelet/kubelet_pods.go`, `makeEnvironmentVariables`.

@@ -2,7 +2,9 @@
 //!
 //! Kept in the order in which they were written; what nobody here reads is not kept.
 
-use crate::json::{Read, Reader, Stop, Text};
+use std::borrow::Cow;
+
+use crate::json::{Raw, Read, Reader, Stop, Text};
 use crate::model::written::Given;
 use crate::names;
 
@@ -151,23 +153,59 @@ impl<'a> Read<'a> for Annotations<'a> {
     }
 }
 
-/// The keys of a map, in whatever type its values are written: an author may write an amount
-/// as a number.
+/// CPU and memory of a map of amounts, in whatever type they are written: an author may write an
+/// amount as a number.
 #[derive(Debug, Default)]
-pub struct Keys<'a>(Vec<Text<'a>>);
+pub struct Amounts<'a> {
+    cpu: Option<Raw<'a>>,
+    memory: Option<Raw<'a>>,
+}
 
-impl Keys<'_> {
-    /// Whether the map has this key.
-    pub fn has(&self, key: &str) -> bool {
-        self.0.iter().any(|known| &**known == key)
+/// What an amount is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resource {
+    /// `cpu`.
+    Cpu,
+    /// `memory`.
+    Memory,
+}
+
+impl Amounts<'_> {
+    fn of(&self, resource: Resource) -> Option<Raw<'_>> {
+        match resource {
+            Resource::Cpu => self.cpu,
+            Resource::Memory => self.memory,
+        }
+    }
+
+    /// Whether the map has an amount of it.
+    pub fn has(&self, resource: Resource) -> bool {
+        self.of(resource).is_some()
+    }
+
+    /// The amount as text; none where there is none, or what is there is neither a string nor a
+    /// number.
+    pub fn get(&self, resource: Resource) -> Option<Cow<'_, str>> {
+        let written = self.of(resource)?.get().trim();
+        match written.bytes().next()? {
+            b'"' => serde_json::from_str(written).ok().map(Cow::Owned),
+            b'0'..=b'9' | b'-' => Some(Cow::Borrowed(written)),
+            _ => None,
+        }
     }
 }
 
-impl<'a> Read<'a> for Keys<'a> {
+impl<'a> Read<'a> for Amounts<'a> {
     fn read(&mut self, reader: &mut Reader<'a>) -> Result<(), Stop> {
         reader.entries(|reader, key| {
-            reader.skip()?;
-            self.0.push(key);
+            let amount = match &*key {
+                "cpu" => &mut self.cpu,
+                "memory" => &mut self.memory,
+                _ => return reader.skip(),
+            };
+            let mut written = Raw::default();
+            written.read(reader)?;
+            *amount = Some(written);
             Ok(())
         })?;
         Ok(())

@@ -131,6 +131,14 @@ impl fmt::Display for Quantity {
 }
 
 impl Quantity {
+    /// Nothing at all.
+    pub fn zero() -> Self {
+        Self {
+            text: "0".to_owned(),
+            nanos: 0,
+        }
+    }
+
     /// The quantity as it was written.
     pub fn as_str(&self) -> &str {
         &self.text

@@ -6,7 +6,7 @@
 //! `k8s.io/api/core/v1/types.go`.
 
 use crate::json::{Error, Raw, Skipped, Step, Text, Verbatim, Word, fields};
-use crate::model::map::{Annotations, Keys, Labels};
+use crate::model::map::{Amounts, Annotations, Labels};
 use crate::model::place::{List, Place};
 use crate::model::written::{Later, Listed};
 
@@ -137,13 +137,13 @@ fields!(Os<'a> {
     "name" => name,
 });
 
-/// `spec.resources`: which resources the Pod as a whole has a word on.
+/// `spec.resources`: what the Pod as a whole requests and is held to.
 #[derive(Debug, Default)]
 pub struct PodResources<'a> {
     /// Requests of the whole Pod.
-    pub requests: Keys<'a>,
+    pub requests: Amounts<'a>,
     /// Limits of the whole Pod.
-    pub limits: Keys<'a>,
+    pub limits: Amounts<'a>,
 }
 
 fields!(PodResources<'a> {

@@ -11,10 +11,11 @@ use serde_json::Value;
 
 use crate::json;
 use crate::json::{Blank, Raw};
-use crate::model::view::Pod;
+use crate::model::map::Resource;
+use crate::model::view::{Pod, PodResources};
 use crate::names;
 
-use crate::model::profile::{Profile, Resources};
+use crate::model::profile::{Bounds, Profile, Resources};
 use crate::model::quantity::Quantity;
 
 /// The script that starts the daemon, the same in every Pod.
@@ -242,11 +243,11 @@ pub struct ResourceRequirements<'a> {
 #[derive(Debug, Default, Serialize)]
 struct Amounts<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    cpu: Option<&'a Quantity>,
+    cpu: Option<Cow<'a, Quantity>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    memory: Option<&'a Quantity>,
+    memory: Option<Cow<'a, Quantity>>,
     #[serde(rename = "ephemeral-storage", skip_serializing_if = "Option::is_none")]
-    ephemeral_storage: Option<&'a Quantity>,
+    ephemeral_storage: Option<Cow<'a, Quantity>>,
 }
 
 impl Amounts<'_> {
@@ -256,22 +257,30 @@ impl Amounts<'_> {
 }
 
 impl<'a> ResourceRequirements<'a> {
-    /// `resources`, but for what the Pod as a whole has a word on: a container's amounts
-    /// must fit into the Pod's, and inside the Pod the daemon is held to them anyway.
+    /// `resources`, made to fit into what the Pod as a whole is given.
+    ///
+    /// A container's own limit holds whatever the Pod's is, so the sidecar always has the
+    /// profile's. The Pod's author can only lower it: no container may have a limit above the
+    /// Pod's, and all of them together may request what the Pod does. What the Pod requests was
+    /// counted without the sidecar, which therefore requests nothing of it, and says so, since a
+    /// request that is missing is the limit.
+    /// Source: `kubernetes/pkg/apis/core/validation/validation.go`, `validatePodResourceConsistency`;
+    /// `kubernetes/pkg/apis/core/v1/defaults.go`, `SetDefaults_Pod`.
     pub fn new(resources: &'a Resources, pod: &Pod<'_>) -> Self {
         let whole = &pod.spec.resources;
-        let free = |name: &str| !whole.requests.has(name) && !whole.limits.has(name);
-        let (cpu, memory) = (free("cpu"), free("memory"));
+        let (cpu_request, cpu) = fitting(&resources.cpu, whole, Resource::Cpu);
+        let (memory_request, memory) = fitting(&resources.memory, whole, Resource::Memory);
+        let disk = &resources.ephemeral_storage;
         Self {
             requests: Amounts {
-                cpu: resources.cpu.request().filter(|_| cpu),
-                memory: resources.memory.request().filter(|_| memory),
-                ephemeral_storage: resources.ephemeral_storage.request(),
+                cpu: cpu_request,
+                memory: memory_request,
+                ephemeral_storage: disk.request().map(Cow::Borrowed),
             },
             limits: Amounts {
-                cpu: resources.cpu.limit().filter(|_| cpu),
-                memory: resources.memory.limit().filter(|_| memory),
-                ephemeral_storage: resources.ephemeral_storage.limit(),
+                cpu,
+                memory,
+                ephemeral_storage: disk.limit().map(Cow::Borrowed),
             },
         }
     }
@@ -279,6 +288,26 @@ impl<'a> ResourceRequirements<'a> {
     fn is_empty(&self) -> bool {
         self.requests.is_empty() && self.limits.is_empty()
     }
+}
+
+/// The request and the limit of a container in a Pod with `whole`.
+fn fitting<'a>(
+    bounds: &'a Bounds,
+    whole: &PodResources<'_>,
+    resource: Resource,
+) -> (Option<Cow<'a, Quantity>>, Option<Cow<'a, Quantity>>) {
+    let most = whole.limits.get(resource);
+    let most = most.and_then(|most| most.parse::<Quantity>().ok());
+    let limit = match (bounds.limit(), most) {
+        // To the kubelet, 0 is no limit at all.
+        (Some(own), Some(most)) if most < *own && !most.is_zero() => Some(Cow::Owned(most)),
+        (own, _) => own.map(Cow::Borrowed),
+    };
+    let request = match whole.requests.has(resource) || whole.limits.has(resource) {
+        true => limit.as_ref().map(|_| Cow::Owned(Quantity::zero())),
+        false => bounds.request().map(Cow::Borrowed),
+    };
+    (request, limit)
 }
 
 /// The sidecar's `securityContext`.

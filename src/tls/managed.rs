@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::Client;
-use tokio::sync::mpsc;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use crate::cluster::pace::Pace;
@@ -33,7 +33,7 @@ pub struct ManagedArgs {
     )]
     pub ca_secret: String,
     /// Service that the API server reaches this by: certificates are for
-    /// <service>.<namespace>.svc
+    /// `<service>.<namespace>.svc`
     #[arg(
         long,
         value_name = "NAME",
@@ -116,6 +116,45 @@ struct Status {
 enum News {
     Secret(Option<Box<Secret>>),
     Configuration(usize, Hooks),
+}
+
+impl News {
+    /// The configuration that it is of, or none for the Secret.
+    fn configuration(&self) -> Option<usize> {
+        match self {
+            Self::Secret(_) => None,
+            Self::Configuration(index, _) => Some(*index),
+        }
+    }
+}
+
+/// What the watches saw and nobody has read: the last of each object, so that it stays as small while the
+/// API server is slow to take a change and quick to tell of others.
+#[derive(Default)]
+struct Unread {
+    news: Mutex<Vec<News>>,
+    some: Notify,
+}
+
+impl Unread {
+    fn put(&self, seen: News) {
+        let mut news = self.news.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut others = news.iter_mut();
+        match others.find(|other| other.configuration() == seen.configuration()) {
+            Some(older) => *older = seen,
+            None => news.push(seen),
+        }
+        self.some.notify_one();
+    }
+
+    /// Returns once there is some, or there was some a moment ago.
+    async fn wait(&self) {
+        self.some.notified().await;
+    }
+
+    fn take(&self) -> Vec<News> {
+        std::mem::take(&mut *self.news.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 impl ManagedArgs {
@@ -218,18 +257,16 @@ fn report(
 impl ManagedCerts {
     /// Runs until it is dropped.
     pub async fn run(mut self) {
-        let (sender, mut news) = mpsc::unbounded_channel();
+        let unread = Arc::new(Unread::default());
         let mut watches = JoinSet::new();
-        self.watch(&sender, &mut watches);
+        self.watch(&unread, &mut watches);
         loop {
             let wait = self.work().await;
             tokio::select! {
                 // A watch that ended, by a fault, would leave a view that nobody keeps true.
                 _ = watches.join_next() => return,
-                seen = news.recv() => {
-                    let Some(seen) = seen else { return };
-                    self.see(seen);
-                    while let Ok(seen) = news.try_recv() {
+                () = unread.wait() => {
+                    for seen in unread.take() {
                         self.see(seen);
                     }
                 }
@@ -238,26 +275,23 @@ impl ManagedCerts {
         }
     }
 
-    fn watch(&self, sender: &mpsc::UnboundedSender<News>, watches: &mut JoinSet<()>) {
+    fn watch(&self, unread: &Arc<Unread>, watches: &mut JoinSet<()>) {
         let timing = self.settings.timing;
-        let news = sender.clone();
+        let news = Arc::clone(unread);
         let (api, name) = (self.secret.api.clone(), self.secret.name.clone());
         let health = Arc::clone(&self.health);
         watches.spawn(async move {
-            let sink = |change| {
-                // An error is the keeper's end, and ours comes with it.
-                let _ = news.send(News::Secret(the_one(change).map(Box::new)));
-            };
+            let sink = |change| news.put(News::Secret(the_one(change).map(Box::new)));
             follow(api, Some(&name), &health, timing, sink).await;
         });
         for (index, configuration) in self.configurations.iter().enumerate() {
-            let news = sender.clone();
+            let news = Arc::clone(unread);
             let (api, name) = (configuration.api.clone(), configuration.name.clone());
             let health = Arc::clone(&configuration.health);
             watches.spawn(async move {
                 let sink = |change| {
                     let hooks = Hooks::of(the_one(change).as_ref());
-                    let _ = news.send(News::Configuration(index, hooks));
+                    news.put(News::Configuration(index, hooks));
                 };
                 follow(api, Some(&name), &health, timing, sink).await;
             });

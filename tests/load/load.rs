@@ -8,8 +8,9 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::disallowed_macros,
     missing_docs,
-    reason = "as in every test"
+    reason = "as in every test; it prints for who runs it"
 )]
 
 #[path = "../it/cluster/api.rs"]

@@ -28,7 +28,7 @@ use crate::telemetry::traces::span::Span;
 #[derive(Clone, Debug, Default, Eq, PartialEq, clap::Args)]
 pub struct TraceArgs {
     /// OpenTelemetry collector that spans of traced reviews are sent to, by OTLP over HTTP, such
-    /// as http://collector.tracing:4318; none are made without it
+    /// as `http://collector.tracing:4318`; none are made without it
     #[arg(long, value_name = "URL", env = "DIND_INJECTOR_OTLP_ENDPOINT")]
     pub otlp_endpoint: Option<Collector>,
 }

@@ -300,6 +300,7 @@ impl State {
     }
 
     fn watch(&mut self, collection: &str, query: Query) -> Answer {
+        #[expect(clippy::disallowed_methods, reason = "holds what one test puts")]
         let (events, received) = mpsc::unbounded_channel();
         let from: u64 = query.version.parse().unwrap();
         for ((at, name), object) in &self.objects {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dind_injector::cluster::{EventQueue, open_events};
+use dind_injector::cluster::{EventQueue, KnownNamespaces, open_events};
 use dind_injector::decide::Policy;
 use dind_injector::review::pod::{NoNamespaces, review};
 use dind_injector::telemetry::metrics::Metrics;
@@ -13,8 +13,26 @@ use super::api::{Api, until};
 
 const PATH: &str = "/api/v1/namespaces/ci/events";
 
+/// The one namespace that is known.
+fn known() -> KnownNamespaces {
+    [("ci".to_owned(), Default::default())]
+        .into_iter()
+        .collect()
+}
+
 /// Reviews a Pod that mounts the socket, and offers what happened to `queue`.
 fn offer(queue: &EventQueue, owner: Option<&str>, size: &str, dry_run: bool) {
+    offer_in(queue, "ci", "build", owner, size, dry_run);
+}
+
+fn offer_in(
+    queue: &EventQueue,
+    namespace: &str,
+    container: &str,
+    owner: Option<&str>,
+    size: &str,
+    dry_run: bool,
+) {
     let owners = owner.map(|name| {
         json!([{
             "apiVersion": "apps/v1", "kind": "ReplicaSet", "name": name, "uid": format!("u-{name}"),
@@ -25,13 +43,13 @@ fn offer(queue: &EventQueue, owner: Option<&str>, size: &str, dry_run: bool) {
         "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
         "request": {
             "uid": "1", "kind": {"group": "", "version": "v1", "kind": "Pod"},
-            "namespace": "ci", "operation": "CREATE", "dryRun": dry_run, "userInfo": {},
+            "namespace": namespace, "operation": "CREATE", "dryRun": dry_run, "userInfo": {},
             "object": {
                 "metadata": {"generateName": "builder-", "ownerReferences": owners,
                     "annotations": {"dind-injector.io/memory": size}},
                 "spec": {
                     "containers": [{
-                        "name": "build",
+                        "name": container,
                         "volumeMounts": [{"name": "s", "mountPath": "/var/run/docker.sock"}],
                     }],
                     "volumes": [{"name": "s", "hostPath": {"path": "/var/run/docker.sock"}}],
@@ -54,7 +72,12 @@ struct Written {
 fn writing() -> Written {
     let api = Api::default();
     let metrics = Arc::new(Metrics::new());
-    let (queue, writer) = open_events(api.client(), "replica-1".to_owned(), Arc::clone(&metrics));
+    let (queue, writer) = open_events(
+        api.client(),
+        "replica-1".to_owned(),
+        known(),
+        Arc::clone(&metrics),
+    );
     let mut tasks = JoinSet::new();
     tasks.spawn(writer.run());
     Written {
@@ -128,6 +151,41 @@ async fn nothing_is_told_of_dry_runs_nor_where_there_is_no_owner() {
 }
 
 #[tokio::test]
+async fn nothing_is_told_to_what_the_cluster_does_not_have() {
+    let written = writing();
+    for namespace in [
+        "",
+        "../../../apis/apps/v1/namespaces/ci/deployments?",
+        "..",
+        "ci/pods",
+        "ci%2f",
+        "CI",
+        "not-there",
+    ] {
+        offer_in(&written.queue, namespace, "build", Some("a"), "1Gi", false);
+    }
+    for owner in ["..", "a/b", "a\nb", "A", ""] {
+        offer(&written.queue, Some(owner), "1Gi", false);
+    }
+    offer(&written.queue, Some("last"), "1Gi", false);
+    until(|| written.count("sent") == 1).await;
+    assert_eq!(written.api.requests(), [format!("POST {PATH}")]);
+    assert_eq!(written.api.all(PATH).len(), 1);
+}
+
+#[tokio::test]
+async fn a_change_says_nothing_in_the_sender_s_words() {
+    let written = writing();
+    let container = "a: click http://evil.example\n::stop-commands::x";
+    offer_in(&written.queue, "ci", container, Some("a"), "1Gi", false);
+    until(|| written.count("sent") == 1).await;
+    assert_eq!(
+        written.api.all(PATH)[0]["message"],
+        "a Pod got a Docker daemon of its own (profile privileged) for: 1 of its containers"
+    );
+}
+
+#[tokio::test]
 async fn the_pods_of_one_owner_are_told_once() {
     let written = writing();
     for _ in 0..5 {
@@ -144,6 +202,7 @@ async fn a_full_queue_drops_and_a_review_never_waits() {
     let (queue, _writer) = open_events(
         Api::default().client(),
         "replica-1".to_owned(),
+        known(),
         Arc::clone(&metrics),
     );
     for _ in 0..300 {

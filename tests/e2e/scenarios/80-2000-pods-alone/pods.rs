@@ -4,7 +4,7 @@
 //! What is accepted without the webhook must be accepted with it, and must come back as the
 //! plan says: the engine's patch on what was stored without, and what the API server makes of
 //! that. A seed is a Pod, so that a failure names all that is needed to see it again.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::disallowed_macros)]
 
 use std::collections::BTreeMap;
 use std::error::Error;

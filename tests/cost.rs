@@ -6,11 +6,11 @@
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 use allocation_counter::{AllocationInfo, measure};
-use dind_injector::review::pod::{NoNamespaces, Reviewed, review};
-use dind_injector::review::workload::warn;
 use dind_injector::budget::MOST_STEPS;
 use dind_injector::decide::Policy;
 use dind_injector::policy_file::Config;
+use dind_injector::review::pod::{NoNamespaces, Reviewed, review};
+use dind_injector::review::workload::warn;
 use hostile::{Hostile, all, some};
 
 #[path = "support/hostile.rs"]
