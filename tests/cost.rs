@@ -96,7 +96,7 @@ impl Cost {
         } = self.allocations;
         let bytes = self.bytes as u64;
         let held = [
-            ("allocations", count_total, 2_000 + bytes / 8),
+            ("allocations", count_total, 15_000 + bytes / 3),
             ("bytes allocated", bytes_total, (16 << 20) + 40 * bytes),
             ("bytes at one time", bytes_max, (16 << 20) + 12 * bytes),
             ("steps", self.steps as u64, MOST_STEPS as u64),
