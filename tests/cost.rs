@@ -8,8 +8,9 @@
 use allocation_counter::{AllocationInfo, measure};
 use dind_injector::budget::MOST_STEPS;
 use dind_injector::decide::Policy;
+use dind_injector::model::namespaces::NoNamespaces;
 use dind_injector::policy_file::Config;
-use dind_injector::review::pod::{NoNamespaces, Reviewed, review};
+use dind_injector::review::pod::{Reviewed, review};
 use dind_injector::review::workload::warn;
 use hostile::{Hostile, all, some};
 

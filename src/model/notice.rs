@@ -142,7 +142,7 @@ impl Notice {
                 let why = match why {
                     Why::Taken => "another container's volume is there",
                     Why::LeadsToNode => "it leads to the node's own runtime",
-                    Why::DaemonPath => "the daemon needs that path itself",
+                    Why::DaemonPath => "a volume there could change the daemon",
                     Why::UnknownSubPath => "its subPathExpr is not known before the Pod runs",
                     Why::AbsoluteSubPath => "the kubelet refuses its absolute subPathExpr",
                     Why::SubPathUpwards => "the kubelet refuses .. in its subPathExpr",

@@ -9,14 +9,14 @@ use serde_json::Value;
 
 use crate::budget::{Excess, LONGEST_NAME, beginning, has_too_many_values};
 use crate::decide::Policy;
-use crate::decide::decision::Scope;
 use crate::decide::denial::Denial;
 use crate::decide::reason::Reason;
-use crate::decide::subject::{CONTROLLER_GROUPS, Requester, Subject, controller_of};
 use crate::json;
 use crate::json::{Skipped, Text};
 use crate::manifest::{PodRef, pods};
 use crate::model::notice::LONGEST;
+use crate::model::scope::Scope;
+use crate::model::subject::{CONTROLLER_GROUPS, Requester, Subject, controller_of};
 use crate::model::view::Pod;
 use crate::names::audit;
 use crate::review;
@@ -24,8 +24,10 @@ use crate::review::offline::owner_of;
 use crate::review::{Action, INJECTED};
 
 use crate::decode::admission::{Request, Review, ReviewError, enveloped};
+use crate::model::namespaces::Namespaces;
 use crate::respond::Response;
-use crate::review::pod::{Failure, Namespaces, Record, Reviewed, denied, told as told_containers};
+use crate::respond::record::Record;
+use crate::review::pod::{Failure, Reviewed, denied, told as told_containers};
 
 /// The workloads of this path, as [`pods`] names them.
 const KINDS: [&str; 6] = [

@@ -9,16 +9,16 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use crate::decide::Policy;
-use crate::decide::decision::Scope;
 use crate::decide::denial::Denial;
 use crate::decide::evaluator::{Matter, Ruling};
 use crate::decide::named::Named as _;
-use crate::decide::subject::Subject;
 use crate::detect::docker_host::{DockerHost, docker_host};
 use crate::detect::mounts;
 use crate::detect::mounts::{Agent, Reach};
 use crate::manifest::PodRef;
 use crate::model::place::Place;
+use crate::model::scope::Scope;
+use crate::model::subject::Subject;
 use crate::model::view::{Container, Pod};
 use crate::names::NO_NAME;
 use crate::review;

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use dind_injector::plan::container::start_command_json;
+use dind_injector::model::start::start_command;
 
 /// A review.
 #[derive(Clone, Debug)]
@@ -372,7 +372,7 @@ const MANY: &[(&str, Many)] = &[
         p.ephemeral = items(n, most, at);
     }),
     ("sidecars that are none", |p, n, most| {
-        let command = start_command_json().unwrap_or_default();
+        let command = serde_json::to_string(&start_command()).unwrap_or_default();
         let at = |i| {
             format!(
                 r#",{{"name":"dind-{i}","command":{command},"env":[{{"name":"DIND_SOCKETS","value":"/dind/docker.sock"}}],"volumeMounts":[{{"name":"no","mountPath":"/dind"}}]}}"#

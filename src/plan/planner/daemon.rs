@@ -5,14 +5,16 @@ use std::borrow::Cow;
 use crate::budget::Excess;
 use crate::detect::installed::Installed;
 use crate::detect::mounts::Reach;
-use crate::json::Blank;
 use crate::model::path::CleanPath;
 use crate::model::place::Place;
+use crate::model::sidecar_mode::SidecarMode;
+use crate::model::start::StartCommand;
 use crate::names;
 use crate::plan::container::{
-    EnvEntry, Lifecycle, Mount, Probe, ResourceRequirements, Sidecar, SidecarMode, SidecarSecurity,
+    EnvEntry, Lifecycle, Mount, Probe, ResourceRequirements, Sidecar, SidecarSecurity,
 };
 use crate::plan::flags;
+use crate::plan::ground::named_paths;
 use crate::plan::group::SocketGroup;
 use crate::plan::mirror::{Mirror, MirrorBuilder, Treat};
 
@@ -55,7 +57,14 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
             CleanPath::new(names::STORAGE_DIR),
             CleanPath::new(flags::storage_dir(self.order.profile)),
         ];
-        let protected = protected.into_iter().chain(own().filter(|at| !is_tmp(at)));
+        let profile = self.order.profile;
+        let flags = profile.daemon_flags.iter();
+        let values = profile.env.iter().map(|(_, value)| value);
+        let named = flags.chain(values).flat_map(|text| named_paths(text));
+        let protected = protected
+            .into_iter()
+            .chain(own().filter(|at| !is_tmp(at)))
+            .chain(named);
         let mut builder = MirrorBuilder::new(self.pod, protected, self.budget);
         own().filter(is_tmp).for_each(|at| builder.take(at));
         if let Some(installed) = self.installed {
@@ -104,7 +113,7 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
             image: &profile.image,
             image_pull_policy: profile.image_pull_policy.map(|policy| policy.name()),
             restart_policy: native.then_some("Always"),
-            command: Blank,
+            command: StartCommand,
             args: flags::arguments(profile),
             env,
             startup_probe: native.then(|| Probe::daemon_answers(self.docker_host())),
