@@ -18,7 +18,7 @@ pub const MOST_STEPS: usize = 1_000_000;
 pub const MOST_VALUES: usize = 200_000;
 /// Containers of a Pod, of all three kinds.
 pub const MOST_CONTAINERS: usize = 1_000;
-/// Mounts of a Pod that reach, or may reach, a runtime of the node.
+/// Mounts of a Pod that reach a runtime of the node, or that a rule looks at for another reason.
 pub const MOST_FINDINGS: usize = 1_000;
 /// Mounts that a sidecar gets from a Pod's containers.
 pub const MOST_MIRRORED: usize = 1_000;
@@ -31,15 +31,6 @@ pub const LONGEST_PATH: usize = 4096;
 /// itself, and waits here, may be of any length.
 /// Source: `apimachinery/pkg/util/validation`, `DNS1123SubdomainMaxLength`.
 pub const LONGEST_NAME: usize = 253;
-
-/// As much of a text as `most` bytes hold, in whole characters.
-pub fn beginning(text: &str, most: usize) -> &str {
-    let mut end = text.len().min(most);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text.get(..end).unwrap_or_default()
-}
 
 /// What a Pod has too much of.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -55,9 +46,9 @@ pub enum Excess {
         "the Pod has {0} containers; one review looks at {MOST_CONTAINERS} at most. Use fewer containers"
     )]
     Containers(usize),
-    /// Mounts of a runtime.
+    /// Mounts of paths of the node.
     #[error(
-        "the Pod has more than {MOST_FINDINGS} mounts that reach a container runtime of the node, the most that \
+        "the Pod has more than {MOST_FINDINGS} mounts of paths of the node that have to be looked at, the most that \
          one review looks at. Remove some"
     )]
     Findings,

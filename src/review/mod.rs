@@ -148,7 +148,7 @@ fn within<'p>(
     scope: Scope,
 ) -> Result<Outcome<'p>, PlanError> {
     budget::check(pod)?;
-    let findings = detect(pod, &policy.sockets, budget)?;
+    let findings = detect(pod, &policy.sockets, policy.watch(), budget)?;
     let near = Near::of(pod);
     let installed = installed(&near, budget)?;
     let Decision {

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use crate::budget::{LONGEST_NAME, beginning};
+use crate::budget::LONGEST_NAME;
 use crate::decide::Policy;
 use crate::decide::denial::Denial;
 use crate::decide::reason::Reason;
@@ -17,7 +17,7 @@ use crate::names::audit;
 use crate::review;
 use crate::review::{Action, Outcome, PassError};
 
-use crate::model::notice::shortened;
+use crate::text::{beginning, shortened};
 
 use crate::decode::admission::{ReviewError, decode};
 use crate::model::namespaces::Namespaces;

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use crate::budget::{Excess, LONGEST_NAME, beginning, has_too_many_values};
+use crate::budget::{Excess, LONGEST_NAME, has_too_many_values};
 use crate::decide::Policy;
 use crate::decide::denial::Denial;
 use crate::decide::reason::Reason;
@@ -22,6 +22,7 @@ use crate::names::audit;
 use crate::review;
 use crate::review::offline::owner_of;
 use crate::review::{Action, INJECTED};
+use crate::text::beginning;
 
 use crate::decode::admission::{Request, Review, ReviewError, enveloped};
 use crate::model::namespaces::Namespaces;

@@ -10,7 +10,7 @@ use tokio::sync::mpsc::{self, Receiver};
 
 use crate::telemetry::metrics::{Metrics, Upkeep};
 
-pub use crate::budget::{LONGEST_NAME, beginning};
+pub use crate::budget::LONGEST_NAME;
 
 /// The end of a bounded queue that reviews offer to.
 pub struct Offers<T> {
