@@ -21,11 +21,13 @@ use crate::cluster::client::describe;
 use crate::cluster::limit::Limit;
 use crate::cluster::namespaces::KnownNamespaces;
 use crate::cluster::object_name::{is_api_version, is_kind, is_label, is_subdomain};
+use crate::model::namespaces::Namespaces as _;
 use crate::names::event;
-use crate::review::pod::{Namespaces as _, Owner, Record};
+use crate::respond::record::{Owner, Record};
 use crate::telemetry::metrics::{EventResult, Metrics};
 use crate::telemetry::queue;
-use crate::telemetry::queue::{Offers, beginning};
+use crate::telemetry::queue::Offers;
+use crate::text::beginning;
 
 /// Events that wait to be written.
 const QUEUE: usize = 256;

@@ -6,9 +6,9 @@
 use std::sync::Arc;
 
 use crate::model::profile::Profile;
+use crate::model::sidecar_mode::SidecarMode;
 use crate::model::sockets::Sockets;
 use crate::names;
-use crate::plan::container::SidecarMode;
 
 use crate::decide::Policy;
 use crate::decide::matcher::{Glob, LabelIs, Matcher};
@@ -28,6 +28,9 @@ pub fn warn_rule(name: &str, profile: Arc<Profile>) -> Rule {
         },
         ancestors: Restriction::Warn,
         other_runtimes: Restriction::Allow,
+        data_directories: Restriction::Allow,
+        host_paths: Restriction::Allow,
+        allowed_host_paths: Vec::new(),
         tcp_docker_host: TcpAction::Warn,
         annotation: Leave::Ignore,
         opt_out: Leave::Ignore,

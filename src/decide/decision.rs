@@ -9,11 +9,12 @@ use std::borrow::Cow;
 use crate::detect::installed::Installed;
 use crate::detect::mounts::{Finding, Reach};
 use crate::detect::own_daemon;
+use crate::model::injection::Order;
 use crate::model::notice::Notice;
-use crate::model::place::{List, Place};
+use crate::model::place::Place;
+use crate::model::scope::Scope;
 use crate::model::view::Pod;
 use crate::names;
-use crate::plan::pod::Order;
 
 use crate::decide::Policy;
 use crate::decide::annotations::{Ask, Wish, unknown_annotation};
@@ -23,7 +24,7 @@ use crate::decide::fit;
 use crate::decide::matcher::Detection;
 use crate::decide::reason::Reason;
 use crate::decide::rule::{Leave, Rule};
-use crate::decide::subject::Subject;
+use crate::model::subject::Subject;
 
 /// What is done with a Pod, and what its author is told.
 #[derive(Debug)]
@@ -49,25 +50,6 @@ pub enum Verdict<'p> {
     Change(Box<Order<'p>>),
 }
 
-/// The part of a Pod that a request is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// The whole Pod, at its creation.
-    Creation,
-    /// Only its ephemeral containers: the rest cannot be changed any more.
-    EphemeralContainers,
-}
-
-impl Scope {
-    /// Whether a container at `place` is a part of it.
-    pub fn holds(self, place: Place) -> bool {
-        match self {
-            Self::Creation => true,
-            Self::EphemeralContainers => place.list == List::Ephemeral,
-        }
-    }
-}
-
 /// Decides about `pod`.
 pub fn decide<'p>(
     policy: &'p Policy,
@@ -78,6 +60,10 @@ pub fn decide<'p>(
     installed: Option<&Installed<'_, '_>>,
 ) -> Decision<'p> {
     if let Some(reason) = not_ours(pod) {
+        let reason = match reason {
+            Reason::WindowsPod if has_pipe(findings) => Reason::NamedPipe,
+            other => other,
+        };
         return Decision {
             verdict: Verdict::Leave(reason),
             rule: None,
@@ -100,6 +86,12 @@ pub fn decide<'p>(
         notices: judge.notices,
         judgments: judge.judgments,
     }
+}
+
+/// Whether the Pod reaches a Windows node's runtime, which is left alone.
+fn has_pipe(findings: &[Finding]) -> bool {
+    let mut findings = findings.iter();
+    findings.any(|finding| matches!(finding.reach, Reach::Pipe(_)))
 }
 
 /// Kubelets never start what carries the first mark; the API server keeps it from being
@@ -144,7 +136,11 @@ impl<'p> Case<'p, '_, '_> {
         let repair = creates && installed.is_some_and(Installed::lost_restart_policy);
         if !reaches && targets.is_empty() && hosts.is_empty() && !repair {
             self.judge.leave_clients();
-            return Ok(Verdict::Leave(self.why_left(&wish, installed)));
+            let reason = match self.why_left(&wish, installed) {
+                Reason::NothingToDo if has_pipe(findings) => Reason::NamedPipe,
+                other => other,
+            };
+            return Ok(Verdict::Leave(reason));
         }
         let rule = match ordering {
             Some(rule) => rule,

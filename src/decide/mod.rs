@@ -14,11 +14,11 @@ pub mod named;
 pub mod need;
 pub mod reason;
 pub mod rule;
-pub mod subject;
 pub mod suggest;
 
+use crate::detect::mounts::Watch;
+use crate::model::sidecar_mode::SidecarMode;
 use crate::model::sockets::Sockets;
-use crate::plan::container::SidecarMode;
 
 use crate::decide::rule::Rule;
 
@@ -33,4 +33,15 @@ pub struct Policy {
     pub sockets: Sockets,
     /// How the cluster runs sidecars.
     pub sidecar_mode: SidecarMode,
+}
+
+impl Policy {
+    /// Which mounts are to be looked for: those on which a rule may have a word.
+    pub fn watch(&self) -> Watch {
+        let mut rules = self.rules.iter().chain([&self.otherwise]);
+        match rules.all(|rule| rule.host_paths == rule::Restriction::Allow) {
+            true => Watch::Runtimes,
+            false => Watch::EveryHostPath,
+        }
+    }
 }

@@ -4,11 +4,9 @@
 //! tables, so a value cannot be taken, shown or described under two names.
 
 use crate::model::profile::{PodSecurity, PullPolicy};
-use crate::plan::container::SidecarMode;
 
 use crate::decide::matcher::Detection;
 use crate::decide::rule::{Action, Leave, Restriction, TcpAction};
-use crate::policy_file::SidecarChoice;
 
 /// A value, the name that stands for it in a policy, and what it means.
 pub type Entry<T> = (T, &'static str, &'static str);
@@ -84,7 +82,8 @@ impl Named for Detection {
         (
             Self::Parent,
             "Parent",
-            "a mount of a directory that holds one: /run, /var/run, /var, /",
+            "a mount through which one is reached: /run, /var/run, /var, /, /proc, or what may be a \
+             link that the Pod makes",
         ),
         (
             Self::Client,
@@ -94,7 +93,17 @@ impl Named for Detection {
         (
             Self::OtherRuntime,
             "OtherRuntime",
-            "a mount of containerd's, CRI-O's, Podman's or cri-dockerd's socket",
+            "a mount of another runtime's socket, or of a directory that leads to one",
+        ),
+        (
+            Self::DataDirectory,
+            "DataDirectory",
+            "a writable mount of a runtime's images and containers: /var/lib/docker, /var/lib/containerd",
+        ),
+        (
+            Self::HostPath,
+            "HostPath",
+            "a mount of any other path of the node",
         ),
         (
             Self::TcpDockerHost,
@@ -105,26 +114,6 @@ impl Named for Detection {
             Self::Annotation,
             "Annotation",
             "an annotation that asks for a daemon",
-        ),
-    ];
-}
-
-impl Named for SidecarChoice {
-    const ALL: &'static [Entry<Self>] = &[
-        (
-            Self::Auto,
-            "Auto",
-            "as the cluster's version allows; Native without a cluster",
-        ),
-        (
-            Self::Fixed(SidecarMode::Native),
-            "Native",
-            "an init container with restartPolicy: Always (Kubernetes 1.29 and newer)",
-        ),
-        (
-            Self::Fixed(SidecarMode::Container),
-            "Container",
-            "the first of the Pod's containers; a Job with it does not end by itself",
         ),
     ];
 }

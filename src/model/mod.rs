@@ -4,12 +4,20 @@
 //! again. Nothing here decides or changes anything.
 
 pub mod expand;
+pub mod injection;
 pub mod map;
+pub mod namespaces;
 pub mod notice;
 pub mod path;
 pub mod place;
+pub mod pointer;
 pub mod profile;
 pub mod quantity;
+pub mod scope;
+pub mod sidecar_mode;
 pub mod sockets;
+pub mod sockets_table;
+pub mod start;
+pub mod subject;
 pub mod view;
 pub mod written;

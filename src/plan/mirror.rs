@@ -11,6 +11,7 @@ use std::collections::btree_map::Entry;
 
 use crate::json::{Raw, Text, fields, from_str};
 use crate::model::expand::{Environment, Expanded, Piece, literal};
+use crate::model::notice::Why;
 use crate::model::path::CleanPath;
 use crate::model::place::Place;
 use crate::model::view::{Container, Pod, VolumeMount};
@@ -18,46 +19,7 @@ use crate::names;
 
 use crate::model::notice::Notice;
 use crate::plan::container::{EnvEntry, Mount};
-
-/// Paths that the daemon stands on, with `/var/run` written `/run`: a mount at one, above
-/// one or below one would change the daemon itself, or hide it.
-/// `/run/containerd` is here because dockerd takes over a containerd that it finds there.
-static DAEMON_PATHS: [CleanPath<'static>; 26] = [
-    CleanPath::literal("/bin"),
-    CleanPath::literal("/sbin"),
-    CleanPath::literal("/lib"),
-    CleanPath::literal("/lib64"),
-    CleanPath::literal("/usr/bin"),
-    CleanPath::literal("/usr/sbin"),
-    CleanPath::literal("/usr/lib"),
-    CleanPath::literal("/usr/libexec"),
-    CleanPath::literal("/usr/local/bin"),
-    CleanPath::literal("/usr/local/sbin"),
-    CleanPath::literal("/usr/local/lib"),
-    CleanPath::literal("/usr/local/libexec"),
-    CleanPath::literal("/etc/docker"),
-    CleanPath::literal("/etc/passwd"),
-    CleanPath::literal("/etc/group"),
-    CleanPath::literal("/etc/subuid"),
-    CleanPath::literal("/etc/subgid"),
-    CleanPath::literal("/home/rootless/.config"),
-    CleanPath::literal("/proc"),
-    CleanPath::literal("/sys"),
-    CleanPath::literal("/dev"),
-    CleanPath::literal("/run/dind-injector"),
-    CleanPath::literal("/run/docker"),
-    CleanPath::literal("/run/docker.sock"),
-    CleanPath::literal("/run/containerd"),
-    CleanPath::literal("/var/lib/containerd"),
-];
-
-/// Paths below those that are nobody's but the containers'. Builds with emulators mount
-/// `/dev/kvm`; no daemon needs it.
-static FREE_PATHS: [CleanPath<'static>; 3] = [
-    CleanPath::literal("/dev/kvm"),
-    CleanPath::literal("/dev/shm"),
-    CleanPath::literal("/lib/modules"),
-];
+use crate::plan::ground;
 
 /// What the sidecar mounts and knows for the sake of the containers.
 #[derive(Debug, Default)]
@@ -142,7 +104,7 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
             let node_path = self.node_path(mount, &sub_path);
             let mirrored = Mount {
                 name: Cow::Borrowed(&mount.name),
-                mount_path: Cow::Borrowed(&mount.mount_path),
+                mount_path: spelled(&mount.mount_path, &path),
                 sub_path: sub_path.literal(),
                 sub_path_expr: sub_path.expression(),
                 read_only: mount.read_only,
@@ -153,16 +115,16 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
                     _ => None,
                 },
             };
-            if let Some(at) = node_path
+            if let Some(at) = &node_path
                 && at.clone().unlinked() != path.clone().unlinked()
             {
                 let alias = Mount {
                     mount_path: Cow::Owned(at.as_str().to_owned()),
                     ..mirrored.clone()
                 };
-                self.aliases.push((at, alias));
+                self.aliases.push((at.clone(), alias));
             }
-            if self.covers_daemon(&path) {
+            if self.covers_daemon(&path, node_path.as_ref()) {
                 self.refuse(container, &mount.mount_path, Why::DaemonPath);
             } else {
                 self.insert(container, path, mirrored);
@@ -174,7 +136,7 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
     /// what a container sees at a path is what it means by that path.
     pub fn finish(mut self) -> Mirror<'p> {
         for (at, alias) in std::mem::take(&mut self.aliases) {
-            if !self.covers_daemon(&at)
+            if !self.covers_daemon(&at, Some(&at))
                 && let Entry::Vacant(free) = self.taken.entry(at.unlinked())
             {
                 free.insert(None);
@@ -218,13 +180,9 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
         });
     }
 
-    fn covers_daemon(&self, path: &CleanPath<'_>) -> bool {
-        let path = path.clone().unlinked();
-        if FREE_PATHS.iter().any(|free| free.holds(&path)) {
-            return false;
-        }
-        DAEMON_PATHS.iter().any(|at| at.is_on_the_way(&path))
-            || self.own.iter().any(|at| at.is_on_the_way(&path))
+    fn covers_daemon(&self, path: &CleanPath<'_>, node_path: Option<&CleanPath<'_>>) -> bool {
+        let unlinked = path.clone().unlinked();
+        !ground::is_free(path, node_path) || self.own.iter().any(|at| at.is_on_the_way(&unlinked))
     }
 
     /// The path of the node that a `hostPath` mount shows: scripts written for the node's
@@ -305,21 +263,13 @@ pub enum Treat {
     Refuse,
 }
 
-/// Why a mount is not mirrored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Why {
-    /// Another volume is there already.
-    Taken,
-    /// The daemon itself stands there.
-    DaemonPath,
-    /// It leads to the node's own runtime.
-    LeadsToNode,
-    /// Its `subPathExpr` names what is not in the container's `env`.
-    UnknownSubPath,
-    /// Its `subPathExpr` comes to an absolute path, which the kubelet refuses.
-    AbsoluteSubPath,
-    /// Its `subPathExpr` comes to a path with `..`, which the kubelet refuses.
-    SubPathUpwards,
+/// The path as its author wrote it; where that goes upwards, as it was judged, for a runtime may follow
+/// a link before it does.
+fn spelled<'p>(written: &'p str, path: &CleanPath<'_>) -> Cow<'p, str> {
+    match written.contains("..") {
+        true => Cow::Owned(path.as_str().to_owned()),
+        false => Cow::Borrowed(written),
+    }
 }
 
 /// Whether a piece means in the sidecar what it means in its container. An amount without a
@@ -379,20 +329,5 @@ impl SubPath {
             Self::Expression(text) => Some(text.clone()),
             Self::None | Self::Literal(_) => None,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_path_of_the_daemon_is_clean() {
-        assert!(
-            DAEMON_PATHS
-                .iter()
-                .chain(&FREE_PATHS)
-                .all(CleanPath::is_clean)
-        );
     }
 }

@@ -4,6 +4,7 @@
 
 pub mod container;
 pub mod flags;
+pub mod ground;
 pub mod group;
 pub mod mirror;
 pub mod original;

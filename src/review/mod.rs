@@ -8,16 +8,17 @@ pub mod pod;
 pub mod workload;
 
 use crate::decide::Policy;
-use crate::decide::decision::{Decision, Scope, Verdict, decide};
+use crate::decide::decision::{Decision, Verdict, decide};
 use crate::decide::denial::Denial;
 use crate::decide::evaluator::Judgment;
 use crate::decide::reason::Reason;
-use crate::decide::subject::Subject;
 use crate::detect::candidates::Near;
 use crate::detect::installed::installed;
 use crate::detect::mounts::{Finding, detect};
 use crate::json;
 use crate::model::notice::Notice;
+use crate::model::scope::Scope;
+use crate::model::subject::Subject;
 use crate::model::view::Pod;
 use crate::patch::{Patch, patch};
 use crate::plan::pod::plan;
@@ -107,7 +108,7 @@ pub fn pass<'p>(
     pod: &Pod<'_>,
     scope: Scope,
 ) -> Result<Outcome<'p>, PassError> {
-    let findings = detect(pod, &policy.sockets);
+    let findings = detect(pod, &policy.sockets, policy.watch());
     let near = Near::of(pod);
     let installed = installed(&near);
     let Decision {

@@ -9,6 +9,7 @@ mod convert;
 mod convert_command;
 mod docs;
 mod golden;
+mod layers;
 mod manifest;
 mod manifests;
 mod plugin;

@@ -4,14 +4,16 @@ use std::borrow::Cow;
 
 use crate::detect::installed::Installed;
 use crate::detect::mounts::Reach;
-use crate::json::Blank;
 use crate::model::path::CleanPath;
 use crate::model::place::Place;
+use crate::model::sidecar_mode::SidecarMode;
+use crate::model::start::StartCommand;
 use crate::names;
 use crate::plan::container::{
-    EnvEntry, Lifecycle, Mount, Probe, ResourceRequirements, Sidecar, SidecarMode, SidecarSecurity,
+    EnvEntry, Lifecycle, Mount, Probe, ResourceRequirements, Sidecar, SidecarSecurity,
 };
 use crate::plan::flags;
+use crate::plan::ground::named_paths;
 use crate::plan::group::SocketGroup;
 use crate::plan::mirror::{Mirror, MirrorBuilder, Treat};
 
@@ -54,14 +56,21 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
             CleanPath::new(names::STORAGE_DIR),
             CleanPath::new(flags::storage_dir(self.order.profile)),
         ];
-        let protected = protected.into_iter().chain(own().filter(|at| !is_tmp(at)));
+        let profile = self.order.profile;
+        let flags = profile.daemon_flags.iter();
+        let values = profile.env.iter().map(|(_, value)| value);
+        let named = flags.chain(values).flat_map(|text| named_paths(text));
+        let protected = protected
+            .into_iter()
+            .chain(own().filter(|at| !is_tmp(at)))
+            .chain(named);
         let mut builder = MirrorBuilder::new(self.pod, protected);
         own().filter(is_tmp).for_each(|at| builder.take(at));
         if let Some(installed) = self.installed {
             builder.continue_from(installed.container);
         }
-        let to_the_node: Sorted<(Place, usize)> =
-            self.findings.iter().map(|f| (f.place, f.mount)).collect();
+        let to_the_node = self.findings.iter().filter(|f| f.is_way_to_a_runtime());
+        let to_the_node: Sorted<(Place, usize)> = to_the_node.map(|f| (f.place, f.mount)).collect();
         for &place in self.users.as_slice() {
             builder.add(place, |mount| {
                 let at = &self.pod.container(place).volume_mounts[mount];
@@ -103,7 +112,7 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
             image: &profile.image,
             image_pull_policy: profile.image_pull_policy.map(|policy| policy.name()),
             restart_policy: native.then_some("Always"),
-            command: Blank,
+            command: StartCommand,
             args: flags::arguments(profile),
             env,
             startup_probe: native.then(|| Probe::daemon_answers(self.docker_host())),
