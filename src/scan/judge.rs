@@ -290,7 +290,10 @@ fn hand_of(denial: &Denial, agent: Option<Agent>) -> Option<Hand> {
         | Denial::Size { .. }
         | Denial::AboveMaximum { .. }
         | Denial::Profile { .. } => Hand::Annotation,
-        Denial::HostSocket { .. } => return None,
+        // The last two are of Pods in a cluster's API server, which a scan does not ask.
+        Denial::HostSocket { .. } | Denial::Unswapped { .. } | Denial::SidecarImage { .. } => {
+            return None;
+        }
         Denial::NodeAgent { .. } => return agent.map(Hand::Agent),
         Denial::Ancestor { .. } => Hand::Ancestor,
         Denial::Unresolved { .. } => Hand::SubPathExpr,

@@ -26,4 +26,5 @@ mod start_script;
 #[path = "../support/mod.rs"]
 mod support;
 mod uninject;
+mod verify;
 mod workloads;
