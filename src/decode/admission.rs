@@ -8,7 +8,7 @@ use std::fmt;
 
 use crate::budget::{Excess, has_too_many_values};
 use crate::json;
-use crate::json::{Skipped, Text, fields};
+use crate::json::{Read, Skipped, Text, fields};
 use crate::model::scope::Scope;
 use crate::model::view::Pod;
 
@@ -171,17 +171,34 @@ fields!(UserInfo<'a> { "username" => username, "groups" => groups });
 /// # Errors
 /// Where it is no review of a Pod; see [`ReviewError`].
 pub fn decode(body: &[u8]) -> Result<PodReview<'_>, ReviewError> {
+    let (review, _) = decode_with::<Skipped>(body)?;
+    Ok(review)
+}
+
+/// Decodes a body, and the Pod as it was where there was one.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_both(body: &[u8]) -> Result<(PodReview<'_>, Option<Box<Pod<'_>>>), ReviewError> {
+    decode_with(body)
+}
+
+fn decode_with<'a, P: Read<'a>>(body: &'a [u8]) -> Result<(PodReview<'a>, Option<P>), ReviewError> {
     if has_too_many_values(body) {
         let review: Review<'_, Skipped> = json::from_slice(body).map_err(ReviewError::Malformed)?;
         let mut request = checked(review)?;
         request.object.take().ok_or(ReviewError::NoObject)?;
-        return Ok(reviewed(request, Box::default(), Some(Excess::Values)));
+        return Ok((
+            reviewed(request, Box::default(), Some(Excess::Values)),
+            None,
+        ));
     }
-    match json::from_slice::<Review<'_, Box<Pod<'_>>>>(body) {
+    match json::from_slice::<Review<'_, Box<Pod<'_>>, P>>(body) {
         Ok(review) => {
             let mut request = checked(review)?;
             let pod = request.object.take().ok_or(ReviewError::NoObject)?;
-            Ok(reviewed(request, pod, None))
+            let old = request.old_object.take();
+            Ok((reviewed(request, pod, None), old))
         }
         // The object may be of another kind, and then that is what is wrong.
         Err(error) => match json::from_slice::<Review<'_, Skipped>>(body) {
@@ -194,8 +211,8 @@ pub fn decode(body: &[u8]) -> Result<PodReview<'_>, ReviewError> {
     }
 }
 
-fn reviewed<'a, O>(
-    request: Request<'a, O>,
+fn reviewed<'a, O, P>(
+    request: Request<'a, O, P>,
     pod: Box<Pod<'a>>,
     excess: Option<Excess>,
 ) -> PodReview<'a> {
@@ -217,7 +234,7 @@ fn reviewed<'a, O>(
     }
 }
 
-fn checked<O>(review: Review<'_, O>) -> Result<Request<'_, O>, ReviewError> {
+fn checked<O, P>(review: Review<'_, O, P>) -> Result<Request<'_, O, P>, ReviewError> {
     let request = enveloped(review)?;
     let kind = &request.kind;
     if (&*kind.group, &*kind.version, &*kind.kind) != ("", "v1", "Pod") {

@@ -19,7 +19,7 @@ use crate::review::{Action, Outcome, PassError};
 
 use crate::text::{beginning, shortened};
 
-use crate::decode::admission::{ReviewError, decode};
+use crate::decode::admission::{PodReview, ReviewError, decode};
 use crate::model::namespaces::Namespaces;
 use crate::respond::Response;
 use crate::respond::record::{Owner, Record};
@@ -71,9 +71,19 @@ pub fn review<'r>(
     body: &'r [u8],
 ) -> Result<Reviewed<'r>, Failure> {
     let review = decode(body)?;
+    let outcome = decide(policy, namespaces, &review)?;
+    answer(&review, outcome)
+}
+
+/// What is done with the Pod of a review.
+pub(super) fn decide<'p>(
+    policy: &'p Policy,
+    namespaces: &dyn Namespaces,
+    review: &PodReview<'_>,
+) -> Result<Outcome<'p>, Failure> {
     let pod = &*review.pod;
-    let outcome = match (review.scope, review.excess) {
-        (Some(_), Some(excess)) => Outcome::refused(excess),
+    Ok(match (review.scope, &review.excess) {
+        (Some(_), Some(excess)) => Outcome::refused(excess.clone()),
         (Some(scope), None) if may_concern(pod) => {
             let labels = namespaces.labels(&review.namespace);
             let requester = Requester {
@@ -85,7 +95,15 @@ pub fn review<'r>(
         }
         (Some(_), None) => Outcome::left(Reason::NothingToDo),
         (None, _) => Outcome::left(Reason::NotACreation),
-    };
+    })
+}
+
+/// The answer that says so.
+pub(super) fn answer<'r>(
+    review: &PodReview<'r>,
+    outcome: Outcome<'r>,
+) -> Result<Reviewed<'r>, Failure> {
+    let pod = &*review.pod;
     let (word, reason) = outcome.action.words();
     let (change, denial) = match &outcome.action {
         Action::Left(_) => (None, None),
