@@ -61,6 +61,6 @@ fn names_like_ours_cost_in_proportion() {
         assert_eq!(answer().record.outcome, "changed");
         measure(|| drop(answer())).count_total
     };
-    let (some, twice) = (count(2000), count(4000));
+    let (some, twice) = (count(400), count(800));
     assert!(twice <= some * 21 / 10, "{some}, then {twice}");
 }

@@ -9,11 +9,12 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use crate::budget::{Excess, has_too_many_values};
 use crate::decode::prefilter::may_concern;
 use crate::json;
 use crate::json::{Text, object, or_default};
 use crate::model::scope::Scope;
-use crate::model::view::{Metadata, Pod};
+use crate::model::view::{Metadata, NO_METADATA, Pod};
 
 /// The longest uid that is taken, in bytes.
 const LONGEST_UID: usize = 128;
@@ -51,6 +52,8 @@ pub enum Object<'a> {
     Pod(Box<Pod<'a>>),
     /// The review has no word of what this program looks for.
     NoConcern(Box<Unread<'a>>),
+    /// There is too much of it.
+    TooMuch(Excess),
 }
 
 impl<'a> Object<'a> {
@@ -59,6 +62,7 @@ impl<'a> Object<'a> {
         match self {
             Self::Pod(pod) => pod.metadata(),
             Self::NoConcern(unread) => &unread.metadata,
+            Self::TooMuch(_) => &NO_METADATA,
         }
     }
 }
@@ -197,14 +201,15 @@ object!(
     Unread<'a>,
 );
 
-/// Decodes a body.
+/// Decodes a body. Of one with too many values, only what is around the Pod is read.
 ///
 /// # Errors
 /// Where it is no review of a Pod; see [`ReviewError`].
 pub fn decode(body: &[u8]) -> Result<PodReview<'_>, ReviewError> {
-    match may_concern(body) {
-        true => Ok(read::<_, IgnoredAny>(body, Object::Pod)?.0),
-        false => Ok(read::<_, IgnoredAny>(body, Object::NoConcern)?.0),
+    match Extent::of(body) {
+        Extent::Around => around(body),
+        Extent::Metadata => Ok(read::<_, IgnoredAny>(body, Object::NoConcern)?.0),
+        Extent::Whole => Ok(read::<_, IgnoredAny>(body, Object::Pod)?.0),
     }
 }
 
@@ -213,10 +218,37 @@ pub fn decode(body: &[u8]) -> Result<PodReview<'_>, ReviewError> {
 /// # Errors
 /// As [`decode`].
 pub fn decode_both(body: &[u8]) -> Result<(PodReview<'_>, Option<Box<Pod<'_>>>), ReviewError> {
-    match may_concern(body) {
-        true => read(body, Object::Pod),
-        false => Ok((decode(body)?, None)),
+    match Extent::of(body) {
+        Extent::Around | Extent::Metadata => Ok((decode(body)?, None)),
+        Extent::Whole => read(body, Object::Pod),
     }
+}
+
+/// How much of a Pod is read.
+enum Extent {
+    /// Nothing: there is too much of it.
+    Around,
+    /// Its metadata: it is no concern of this program.
+    Metadata,
+    /// All that decides.
+    Whole,
+}
+
+impl Extent {
+    fn of(body: &[u8]) -> Self {
+        match (has_too_many_values(body), may_concern(body)) {
+            (true, _) => Self::Around,
+            (false, false) => Self::Metadata,
+            (false, true) => Self::Whole,
+        }
+    }
+}
+
+fn around(body: &[u8]) -> Result<PodReview<'_>, ReviewError> {
+    let review: Review<'_, IgnoredAny> = json::from_slice(body).map_err(ReviewError::Malformed)?;
+    let mut request = checked(review)?;
+    request.object.take().ok_or(ReviewError::NoObject)?;
+    Ok(reviewed(request, Object::TooMuch(Excess::Values)))
 }
 
 fn read<'a, O, P>(
@@ -229,24 +261,10 @@ where
 {
     match json::from_slice::<Review<'_, Box<O>, P>>(body) {
         Ok(review) => {
-            let request = checked(review)?;
-            let object = request.object.ok_or(ReviewError::NoObject)?;
-            let scope = match (&*request.operation, &*request.sub_resource) {
-                ("CREATE", "") => Some(Scope::Creation),
-                (_, "ephemeralcontainers") => Some(Scope::EphemeralContainers),
-                _ => None,
-            };
-            let review = PodReview {
-                uid: request.uid,
-                namespace: request.namespace,
-                name: request.name,
-                user: request.user_info.username,
-                groups: request.user_info.groups,
-                dry_run: request.dry_run,
-                scope,
-                pod: pod(object),
-            };
-            Ok((review, request.old_object))
+            let mut request = checked(review)?;
+            let object = request.object.take().ok_or(ReviewError::NoObject)?;
+            let old = request.old_object.take();
+            Ok((reviewed(request, pod(object)), old))
         }
         // The object may be of another kind, and then that is what is wrong.
         Err(error) => match json::from_slice::<Review<'_, IgnoredAny>>(body) {
@@ -256,6 +274,24 @@ where
             }
             Err(error) => Err(ReviewError::Malformed(error)),
         },
+    }
+}
+
+fn reviewed<'a, O, P>(request: Request<'a, O, P>, pod: Object<'a>) -> PodReview<'a> {
+    let scope = match (&*request.operation, &*request.sub_resource) {
+        ("CREATE", "") => Some(Scope::Creation),
+        (_, "ephemeralcontainers") => Some(Scope::EphemeralContainers),
+        _ => None,
+    };
+    PodReview {
+        uid: request.uid,
+        namespace: request.namespace,
+        name: request.name,
+        user: request.user_info.username,
+        groups: request.user_info.groups,
+        dry_run: request.dry_run,
+        scope,
+        pod,
     }
 }
 

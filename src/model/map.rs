@@ -13,11 +13,16 @@ use crate::json::{Text, object};
 use crate::model::written::{Given, written};
 use crate::names;
 
+/// More entries than most maps have: beyond it, no key is looked for from entry to entry.
+const FEW: usize = 16;
+
 /// A map of strings, kept in order.
 #[derive(Debug)]
 pub struct Labels<'a> {
     entries: Vec<(Text<'a>, Text<'a>)>,
     given: Given,
+    /// The entries' indexes in the order of their keys, where there are many.
+    by_key: Vec<usize>,
 }
 
 impl Default for Labels<'_> {
@@ -31,6 +36,7 @@ impl Labels<'_> {
     pub const ABSENT: Self = Self {
         entries: Vec::new(),
         given: Given::Absent,
+        by_key: Vec::new(),
     };
 
     /// Whether the map is there at all, be it empty.
@@ -50,8 +56,30 @@ impl Labels<'_> {
 
     /// The value of `key`; the last one where a key is there twice, as in JSON.
     pub fn get(&self, key: &str) -> Option<&str> {
-        let found = self.entries.iter().rev().find(|(k, _)| &**k == key);
-        found.map(|(_, value)| &**value)
+        if self.entries.len() <= FEW {
+            let found = self.entries.iter().rev().find(|(k, _)| &**k == key);
+            return found.map(|(_, value)| &**value);
+        }
+        let behind = self
+            .by_key
+            .partition_point(|index| self.key_of(*index) <= key);
+        let (key_there, value) = self
+            .entries
+            .get(*self.by_key.get(behind.checked_sub(1)?)?)?;
+        (&**key_there == key).then_some(value)
+    }
+}
+
+impl Labels<'_> {
+    fn key_of(&self, index: usize) -> &str {
+        self.entries.get(index).map_or("", |(key, _)| key)
+    }
+
+    fn ordered(&self) -> Vec<usize> {
+        let mut indexes: Vec<usize> = (0..self.entries.len()).collect();
+        // Stable: of equal keys, the last one stays last.
+        indexes.sort_by(|a, b| self.key_of(*a).cmp(self.key_of(*b)));
+        indexes
     }
 }
 
@@ -81,16 +109,21 @@ impl<'de> Visitor<'de> for Those {
                 map.next_value::<IgnoredAny>()?;
             }
         }
-        Ok(Labels {
+        let mut labels = Labels {
             entries,
             given: Given::Value,
-        })
+            by_key: Vec::new(),
+        };
+        if labels.entries.len() > FEW {
+            labels.by_key = labels.ordered();
+        }
+        Ok(labels)
     }
 
     fn visit_unit<E: Error>(self) -> Result<Labels<'de>, E> {
         Ok(Labels {
-            entries: Vec::new(),
             given: Given::Null,
+            ..Labels::ABSENT
         })
     }
 }
@@ -183,6 +216,26 @@ impl Amounts<'_> {
             b'"' => serde_json::from_str(written).ok().map(Cow::Owned),
             b'0'..=b'9' | b'-' => Some(Cow::Borrowed(written)),
             _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn the_last_of_equal_keys_counts_among_few_and_among_many() {
+        for many in [0, 100] {
+            let others = (0..many).map(|n| format!(r#""k{n}":"{n}","#));
+            let others: String = others.collect();
+            let json = format!(r#"{{"z":"1",{others}"a":"2","z":"3","":"4"}}"#);
+            let labels: Labels<'_> = crate::json::from_str(&json).unwrap();
+            let found = ["z", "a", "", "b", "zz"].map(|key| labels.get(key));
+            assert_eq!(found, [Some("3"), Some("2"), Some("4"), None, None]);
+            assert_eq!(labels.get("k99"), (many > 0).then_some("99"));
         }
     }
 }

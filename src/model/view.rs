@@ -310,7 +310,8 @@ object!(
     SecurityContext,
 );
 
-static NO_METADATA: Metadata<'static> = Metadata {
+/// What a Pod has that has none.
+pub(crate) static NO_METADATA: Metadata<'static> = Metadata {
     name: Text::EMPTY,
     generate_name: Text::EMPTY,
     namespace: Text::EMPTY,

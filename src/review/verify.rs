@@ -8,6 +8,7 @@
 //! Of a Pod that runs, an image can be changed. That of a sidecar of ours is the profile's, which is an
 //! admin's word, and stays.
 
+use crate::budget;
 use crate::decide::Policy;
 use crate::decide::denial::Denial;
 use crate::decide::evaluator::{Matter, Ruling};
@@ -15,6 +16,7 @@ use crate::decide::matcher::Detection;
 use crate::decide::reason::Reason;
 use crate::decode::admission::{Object, PodReview, decode_both};
 use crate::model::namespaces::Namespaces;
+use crate::model::notice::{Notices, told_name, told_path};
 use crate::model::view::{Container, Pod};
 use crate::names;
 
@@ -32,9 +34,10 @@ pub fn verify<'r>(
 ) -> Result<Reviewed<'r>, Failure> {
     let (review, old) = decode_both(body)?;
     let outcome = match (review.scope, &review.pod, &old) {
+        (None, Object::TooMuch(excess), _) => Outcome::refused(excess.clone()),
         (None, Object::Pod(pod), Some(old)) => updated(old, pod),
         // A Pod that is no concern has no sidecar of ours.
-        (Some(_), _, _) | (None, Object::NoConcern(_), _) | (None, _, None) => {
+        (Some(_), _, _) | (None, Object::NoConcern(_), _) | (None, Object::Pod(_), None) => {
             verified(decide(policy, namespaces, &review)?, &review)
         }
     };
@@ -48,7 +51,7 @@ fn verified<'p>(outcome: Outcome<'p>, review: &PodReview<'_>) -> Outcome<'p> {
         Action::Changed(_) => {
             let denial = match &review.pod {
                 Object::Pod(pod) => unswapped(&outcome, pod),
-                Object::NoConcern(_) => None,
+                Object::NoConcern(_) | Object::TooMuch(_) => None,
             };
             let action = match denial {
                 Some(denial) => Action::Denied(denial),
@@ -59,7 +62,7 @@ fn verified<'p>(outcome: Outcome<'p>, review: &PodReview<'_>) -> Outcome<'p> {
             Outcome {
                 action,
                 // They speak of a change that is not made.
-                notices: Vec::new(),
+                notices: Notices::default(),
                 ..outcome
             }
         }
@@ -76,14 +79,15 @@ fn unswapped(outcome: &Outcome<'_>, pod: &Pod<'_>) -> Option<Denial> {
         Matter::Mount(index) => {
             let finding = outcome.findings.get(index)?;
             let volume = pod.spec.volumes.get(finding.volume)?;
-            let path = volume.host_path.as_ref().map(|host| host.path.to_string());
+            let path = volume.host_path.as_ref();
+            let path = path.map(|host| told_path(&host.path).into_owned());
             (finding.place, path.unwrap_or_default())
         }
         Matter::Variable { place, index: _ } => (place, names::DOCKER_HOST.to_owned()),
         Matter::Annotations => return None,
     };
     Some(Denial::Unswapped {
-        container: pod.container(place).name.to_string(),
+        container: told_name(&pod.container(place).name),
         what,
         rule: judgment.rule.name.clone(),
     })
@@ -91,13 +95,16 @@ fn unswapped(outcome: &Outcome<'_>, pod: &Pod<'_>) -> Option<Denial> {
 
 /// What is said to an update of a Pod that runs.
 fn updated<'a>(old: &Pod<'a>, new: &Pod<'a>) -> Outcome<'static> {
+    if let Err(excess) = budget::check(old).and_then(|()| budget::check(new)) {
+        return Outcome::refused(excess);
+    }
     // By place: the API server takes no update that adds, removes or reorders containers.
     let mut changed = old.containers().zip(new.containers());
     let changed = changed.find(|((was_at, was), (is_at, is))| {
         was_at == is_at && was.image != is.image && is_sidecar(was)
     });
     let denial = changed.map(|((_, was), _)| Denial::SidecarImage {
-        container: was.name.to_string(),
+        container: told_name(&was.name),
     });
     match denial {
         Some(denial) => Outcome {
