@@ -484,7 +484,10 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
             TcpAction::Replace | TcpAction::Warn => {
                 self.notices.push(Notice::DockerHostNode {
                     container: container.name.to_string(),
-                    value: container.env[index].value.to_string(),
+                    value: match container.env[index].value_from {
+                        Some(_) => "(valueFrom)".to_owned(),
+                        None => container.env[index].value.to_string(),
+                    },
                     is_known,
                 });
                 Ruling::Warn
