@@ -9,12 +9,12 @@ use std::borrow::Cow;
 use crate::detect::installed::Installed;
 use crate::detect::mounts::{Finding, Reach};
 use crate::detect::own_daemon;
+use crate::model::injection::Order;
 use crate::model::notice::Notice;
 use crate::model::place::Place;
 use crate::model::scope::Scope;
 use crate::model::view::Pod;
 use crate::names;
-use crate::plan::pod::Order;
 
 use crate::decide::Policy;
 use crate::decide::annotations::{Ask, Wish, unknown_annotation};

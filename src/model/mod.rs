@@ -4,6 +4,7 @@
 //! again. Nothing here decides or changes anything.
 
 pub mod expand;
+pub mod injection;
 pub mod map;
 pub mod namespaces;
 pub mod notice;
