@@ -182,7 +182,7 @@ mod tests {
         let (container_of_other, other) = host("tcp://other");
         for (notice, told) in [
             not_mirrored(Why::Taken, "is there"),
-            not_mirrored(Why::DaemonPath, "path itself"),
+            not_mirrored(Why::DaemonPath, "change the daemon"),
             not_mirrored(Why::LeadsToNode, "own runtime"),
             not_mirrored(Why::UnknownSubPath, "the Pod runs"),
             not_mirrored(Why::AbsoluteSubPath, "absolute subPathExpr"),

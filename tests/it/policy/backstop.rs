@@ -204,8 +204,8 @@ fn within(entries: &[&Entry]) -> Vec<String> {
     all.collect()
 }
 
-fn slashed(path: &String) -> String {
-    match path.as_str() {
+fn slashed(path: &str) -> String {
+    match path {
         "" => String::new(),
         path => format!("{path}/"),
     }
@@ -234,12 +234,14 @@ fn the_lists_of_the_backstop_are_the_programs() {
         "docker",
         "Docker sockets, what is above them, and processes of the node, whose links lead anywhere.",
         at_docker
-            .chain(above_docker.iter().map(slashed))
+            .chain(above_docker.iter().map(|path| slashed(path)))
             .chain([processes.to_owned(), behind_links.to_owned()]),
     ) + &variable(
         "holding",
         "What holds another runtime's socket somewhere below.",
-        above_runtimes.difference(&above_docker).map(slashed),
+        above_runtimes
+            .difference(&above_docker)
+            .map(|path| slashed(path)),
     );
     let document = with_part(&backstop(), "docker", &made);
 
@@ -248,28 +250,33 @@ fn the_lists_of_the_backstop_are_the_programs() {
         "Other runtimes' sockets and directories, and what is above them.",
         within(&runtimes)
             .into_iter()
-            .chain(above_runtimes.iter().map(slashed)),
+            .chain(above_runtimes.iter().map(|path| slashed(path))),
     ) + &variable(
         "data",
         "Images and containers, and what is above them.",
         within(&data)
             .into_iter()
-            .chain(holding(&data).iter().map(slashed)),
+            .chain(holding(&data).iter().map(|path| slashed(path))),
     );
     let document = with_part(&document, "runtimes", &made);
 
     let config = Config::from_yaml(&preset_text("enforce")).unwrap();
-    let mut made = "    # As the preset `enforce`. Edit both where you need more.\n    - name: allowed\n      \
-                    expression: >-\n        [\n"
-        .to_owned();
-    for allowed in &config.policy().otherwise.allowed_host_paths {
-        let (path, read_only) = (allowed.path_prefix.as_str(), allowed.read_only);
-        writeln!(
-            made,
-            "        {{'path': '{path}/', 'readOnly': {read_only}}},"
-        )
-        .unwrap();
+    let mut made = String::new();
+    for (name, about, read_only) in [
+        (
+            "allowedToRead",
+            "As the preset `enforce`, with readOnly: true",
+            true,
+        ),
+        ("allowed", "The same, without", false),
+    ] {
+        writeln!(made, "    # {about}.").unwrap();
+        writeln!(made, "    - name: {name}\n      expression: >-\n        [").unwrap();
+        let all = &config.policy().otherwise.allowed_host_paths;
+        for allowed in all.iter().filter(|allowed| allowed.read_only == read_only) {
+            writeln!(made, "        '{}/',", allowed.path_prefix).unwrap();
+        }
+        made.push_str("        ]\n");
     }
-    made.push_str("        ]\n");
     golden(FILE, &with_part(&document, "allowed", &made));
 }
