@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use dind_injector::budget::Budget;
 use dind_injector::decide::Policy;
 use dind_injector::detect::mounts::{Reach, Watch, detect};
 use dind_injector::manifest;
@@ -57,7 +58,7 @@ fn reaches(spec: &Value) -> bool {
     let text = json!({"spec": spec}).to_string();
     let pod: Pod<'_> = dind_injector::json::from_str(&text).unwrap();
     let only_new = !pod.spec.ephemeral_containers.is_empty();
-    let findings = detect(&pod, &Sockets::default(), Watch::Runtimes);
+    let findings = detect(&pod, &Sockets::default(), Watch::Runtimes, &Budget::new()).unwrap();
     findings.iter().any(|finding| {
         let in_scope = !only_new || finding.place.list == List::Ephemeral;
         in_scope
