@@ -108,6 +108,8 @@ pub struct Spec<'a> {
     /// The operating system that the author named.
     #[serde(deserialize_with = "or_default")]
     pub os: Os<'a>,
+    /// The node, where the author chose one.
+    pub node_name: Text<'a>,
     /// Labels that the node must have.
     pub node_selector: Labels<'a>,
     /// The service account; empty means `default`.
@@ -163,6 +165,8 @@ pub struct Container<'a> {
     pub command: Listed<Text<'a>>,
     /// What replaces the image's arguments.
     pub args: Listed<Text<'a>>,
+    /// Present where ConfigMaps or Secrets give it variables as a whole.
+    pub env_from: Option<IgnoredAny>,
     /// Its environment, in order.
     pub env: Listed<EnvVar<'a>>,
     /// Its mounts.
