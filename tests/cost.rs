@@ -203,7 +203,6 @@ fn a_pod_that_somebody_would_write_costs_a_five_hundredth_at_most() {
     }
     assert!(seen > 500, "{seen}");
     assert!(most.0 <= MOST_STEPS / 500, "{most:?} of {MOST_STEPS}");
-    println!("{most:?} of {MOST_STEPS}");
 }
 
 /// The YAML files of goldens and corpora.

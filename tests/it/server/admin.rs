@@ -61,7 +61,7 @@ fn while_a_review_is_kept<F: Future<Output = ()>>(
             .build()
     };
     let (entered, entries) = mpsc::sync_channel(1);
-    let (hold, let_go) = mpsc::channel::<()>();
+    let (hold, let_go) = mpsc::sync_channel::<()>(0);
     let let_go = Mutex::new(let_go);
     let (start, started) = mpsc::sync_channel(1);
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
