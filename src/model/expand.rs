@@ -200,7 +200,7 @@ impl<'a> Builder<'a> {
         for piece in pieces {
             match piece {
                 Piece::Known(text) => self.push(text),
-                Piece::From(source) => self.pieces.push(Piece::From(*source)),
+                Piece::From(source) => self.pieces.push(Piece::From(source)),
                 Piece::Unset(name) => self.unset(name),
             }
         }
