@@ -1,8 +1,8 @@
 //! Which mounts of a Pod reach a container runtime of the node, and how.
 //!
 //! Judged per mount, not per volume: a `hostPath` and the mount's `subPath` are
-//! joined first. A Pod without a suspicious `hostPath` costs one look at each volume,
-//! and a container that names none is not read. What cannot be known is a finding of its own,
+//! joined first. A Pod without a suspicious `hostPath` costs one look at each volume and mount.
+//! What cannot be known is a finding of its own,
 //! never a miss. What is of a volume is computed once a volume, so that the cost is that of
 //! the Pod's own length.
 
