@@ -22,7 +22,7 @@ use crate::decide::evaluator::{Judge, Judgment, Ruling};
 use crate::decide::fit;
 use crate::decide::matcher::Detection;
 use crate::decide::reason::Reason;
-use crate::decide::rule::{Leave, Rule};
+use crate::decide::rule::{Leave, Rule, TcpAction};
 use crate::decide::subject::Subject;
 
 /// What is done with a Pod, and what its author is told.
@@ -170,6 +170,7 @@ impl<'p> Case<'p, '_, '_> {
             let (resources, storage) = fit::sizes(rule, profile, &wish)?;
             (profile, resources, storage)
         };
+        let published = judge.rule_for(Detection::TcpDockerHost).tcp_docker_host;
         Ok(Verdict::Change(Box::new(Order {
             profile,
             resources,
@@ -177,6 +178,7 @@ impl<'p> Case<'p, '_, '_> {
             swap,
             targets,
             replace_docker_host: hosts,
+            replace_published: published == TcpAction::Replace,
             mode: judge.policy.sidecar_mode,
         })))
     }

@@ -77,7 +77,7 @@ struct FieldRef<'a> {
 
 fields!(FieldRef<'a> { "fieldPath" => field_path });
 
-fn is_node_address(source: Raw<'_>) -> bool {
+pub(super) fn is_node_address(source: Raw<'_>) -> bool {
     let source: Result<Source<'_>, _> = from_str(source.get());
     let field = source.ok().and_then(|source| source.field_ref);
     field.is_some_and(|field| {

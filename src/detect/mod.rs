@@ -8,3 +8,4 @@ pub mod installed;
 pub mod mounts;
 pub mod own_daemon;
 pub mod prefilter;
+pub mod published;

@@ -62,6 +62,15 @@ pub enum Notice {
         /// The containers' names.
         containers: Vec<String>,
     },
+    /// A variable said that published ports are at the node, where they are not any more.
+    Published {
+        /// The container.
+        container: String,
+        /// The variable.
+        variable: String,
+        /// Whether it says the Pod now.
+        replaced: bool,
+    },
     /// Any other message of the policy.
     Policy(String),
 }
@@ -91,6 +100,9 @@ impl Notice {
                     Why::Taken => "another container's volume is there",
                     Why::LeadsToNode => "it leads to the node's own runtime",
                     Why::DaemonPath => "a volume there could change the daemon",
+                    Why::DaemonSettings => "a daemon's settings are its profile's",
+                    Why::Trusted => "the daemon trusts it, elsewhere",
+                    Why::MadeLater => "it may be made after the daemon starts",
                     Why::UnknownSubPath => "its subPathExpr is not known before the Pod runs",
                     Why::AbsoluteSubPath => "the kubelet refuses its absolute subPathExpr",
                     Why::SubPathUpwards => "the kubelet refuses .. in its subPathExpr",
@@ -123,6 +135,22 @@ impl Notice {
                 "DOCKER_HOST led to the node and leads to a daemon of this Pod's own now in: {}",
                 containers.join(", ")
             ),
+            Self::Published {
+                container,
+                variable,
+                replaced,
+            } => {
+                let container = shortened(container, 24);
+                let variable = shortened(variable, 30);
+                match replaced {
+                    true => format!(
+                        "{container}: {variable} was the node; published ports are in this Pod: localhost"
+                    ),
+                    false => format!(
+                        "{container}: {variable} is the node, but published ports are in this Pod: localhost"
+                    ),
+                }
+            }
             Self::Policy(text) => text.clone(),
         };
         match shortened(&text, LONGEST) {

@@ -10,4 +10,6 @@ pub mod mirror;
 pub mod original;
 pub mod planner;
 pub mod pod;
+pub mod start_order;
+pub mod trust;
 pub mod volume;

@@ -32,6 +32,8 @@ pub struct Order<'o> {
     pub targets: Vec<Place>,
     /// `DOCKER_HOST` variables that lead to the node over TCP, to be replaced.
     pub replace_docker_host: Vec<(Place, usize)>,
+    /// Whether variables that say the node as the place of published ports are to say the Pod.
+    pub replace_published: bool,
     /// How the cluster runs sidecars.
     pub mode: SidecarMode,
 }

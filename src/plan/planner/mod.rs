@@ -138,20 +138,20 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
                 });
             }
         }
-        self.edit_users(tmp_volume.clone());
+        notices.extend(self.edit_users(tmp_volume.clone()));
         let own = self.own_mounts(&storage_volume, &tmp_volume, &ca_volume);
-        let mirror = self.mirror(&own);
-        notices.extend(mirror.notices);
-        let mounts = own.into_iter().chain(mirror.mounts).collect();
+        let mut mirror = self.mirror(&own);
+        notices.append(&mut mirror.notices);
+        mirror.mounts.splice(..0, own);
         let (sidecar, group) = match self.installed {
             Some(installed) => {
-                self.extend_installed(installed, mounts, mirror.env);
+                self.extend_installed(installed, mirror);
                 (None, None)
             }
             None => {
                 let group =
                     group::choose(self.pod, self.users.as_slice(), self.order.profile.rootless);
-                (Some(self.sidecar(group, mounts, mirror.env)), Some(group))
+                (Some(self.sidecar(group, mirror)), Some(group))
             }
         };
         let add_group = match group {
