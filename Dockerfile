@@ -21,7 +21,7 @@ target=$(rustc -vV | sed -n 's/^host: //p')
 cargo=${CARGO_HOME:-$HOME/.cargo}
 export RUSTFLAGS="-C target-feature=+crt-static --remap-path-prefix=$PWD=/src --remap-path-prefix=$cargo=/cargo"
 export CFLAGS="-ffile-prefix-map=$PWD=/src -ffile-prefix-map=$cargo=/cargo"
-scripts/release
+cargo build --locked --release --target "$target" --bin dind-injector
 install -D "target/$target/release/dind-injector" /out/dind-injector
 install -D -m 644 LICENSE /out/LICENSE
 END

@@ -7,7 +7,8 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use dind_injector::decide::Policy;
-use dind_injector::review::pod::{NoNamespaces, review};
+use dind_injector::model::namespaces::NoNamespaces;
+use dind_injector::review::pod::review;
 use reviews::{LARGE, SMALL, body};
 use serde::de::IgnoredAny;
 

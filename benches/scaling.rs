@@ -11,8 +11,9 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use dind_injector::cluster::KnownNamespaces;
 use dind_injector::decide::Policy;
 use dind_injector::decode::creation::{From, creation};
+use dind_injector::model::namespaces::{Namespaces, NoNamespaces};
 use dind_injector::policy_file::Config;
-use dind_injector::review::pod::{Namespaces, NoNamespaces, review};
+use dind_injector::review::pod::review;
 use serde_json::{Value, json};
 
 #[global_allocator]

@@ -30,8 +30,8 @@ use crate::scan::judge::Court;
 use crate::scan::live;
 use crate::scan::live::AT_EASE;
 use crate::scan::result::{Cluster, Report};
-use crate::server::Readiness;
 use crate::telemetry::metrics::{Metrics, Remaining, ScanResult, Standing};
+use crate::telemetry::readiness::Readiness;
 
 /// Before the first new attempt after a scan that failed; it doubles up to the interval.
 const TRY_AGAIN: Duration = Duration::from_secs(5);

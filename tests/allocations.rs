@@ -8,7 +8,8 @@
 use allocation_counter::measure;
 use dind_injector::decide::Policy;
 use dind_injector::decode::creation::{From, creation};
-use dind_injector::review::pod::{NoNamespaces, review};
+use dind_injector::model::namespaces::NoNamespaces;
+use dind_injector::review::pod::review;
 use reviews::{LARGE, SMALL, UID, body};
 use serde_json::{Value, json};
 

@@ -4,7 +4,8 @@
 
 mod support;
 
-use dind_injector::review::pod::{NoNamespaces, review};
+use dind_injector::model::namespaces::NoNamespaces;
+use dind_injector::review::pod::review;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 use support::{POLICIES, invariants};

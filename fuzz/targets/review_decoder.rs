@@ -3,7 +3,7 @@
 #![no_main]
 
 use dind_injector::decode::admission::decode;
-use dind_injector::review::pod::NoNamespaces;
+use dind_injector::model::namespaces::NoNamespaces;
 use dind_injector::review::workload::warn;
 use dind_injector::json;
 use dind_injector::decide::Policy;

@@ -5,7 +5,8 @@
 mod support;
 
 use dind_injector::decode::creation::{From, creation};
-use dind_injector::review::pod::{NoNamespaces, review};
+use dind_injector::model::namespaces::NoNamespaces;
+use dind_injector::review::pod::review;
 use libfuzzer_sys::arbitrary::Unstructured;
 use libfuzzer_sys::fuzz_target;
 use support::pods::{Source, pod};

@@ -18,7 +18,7 @@ use std::sync::LazyLock;
 
 use dind_injector::decide::Policy;
 use dind_injector::decide::rule::TcpAction;
-use dind_injector::plan::container::SidecarMode;
+use dind_injector::model::sidecar_mode::SidecarMode;
 
 /// Policies under which nothing may keep the node's socket.
 pub static POLICIES: LazyLock<[Policy; 3]> = LazyLock::new(|| {

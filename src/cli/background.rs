@@ -17,13 +17,13 @@ use crate::cluster::{
     watch_namespaces,
 };
 use crate::decide::Policy;
+use crate::model::namespaces::{Namespaces, NoNamespaces};
+use crate::model::sidecar_mode::SidecarMode;
 use crate::names::PROGRAM;
-use crate::plan::container::SidecarMode;
 use crate::policy_file::{Config, SidecarChoice};
 use crate::reload::{Followed, Source};
-use crate::review::pod::{Namespaces, NoNamespaces};
-use crate::server::Readiness;
 use crate::telemetry::metrics::{FollowedFile, Metrics};
+use crate::telemetry::readiness::Readiness;
 use crate::tls::{CertArgs, CertStore, Opened};
 
 use crate::cli::policy::PolicyArgs;
@@ -230,7 +230,7 @@ pub(super) async fn in_force(
 async fn ask_mode(
     client: &Client,
     config: &ArcSwap<Config>,
-    check: &crate::server::Check,
+    check: &crate::telemetry::readiness::Check,
 ) -> SidecarMode {
     loop {
         match (server_version(client).await, config.load().sidecar_mode()) {

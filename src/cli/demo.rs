@@ -19,14 +19,15 @@ use serde_json::Value;
 use crate::decide::Policy;
 use crate::decode::creation;
 use crate::manifest::{PodRef, pods, to_yaml};
+use crate::model::namespaces::NoNamespaces;
 use crate::names::NO_NAME;
 use crate::render::diff::unified;
 use crate::render::fold::fold_script;
 use crate::review::offline::owner_of;
-use crate::review::pod::NoNamespaces;
 use crate::server::webhook::Webhook;
-use crate::server::{Grace, Readiness, Server, ServerArgs, ServerError, Shutdown};
+use crate::server::{Grace, Server, ServerArgs, ServerError, Shutdown};
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::readiness::Readiness;
 use crate::tls::{CertArgs, CertError, Opened};
 
 use crate::cli::client::{Client, ClientError};

@@ -4,9 +4,9 @@ use std::io::Write;
 
 use clap::{Args, ValueEnum};
 
-use crate::decide::subject::NamespaceLabels;
 use crate::explain::{Explanation, Place, explain, text};
 use crate::manifest::{pods, read_with_positions};
+use crate::model::subject::NamespaceLabels;
 use crate::review::offline::Setting;
 
 use crate::cli::policy::PolicyArgs;

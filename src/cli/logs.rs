@@ -11,14 +11,14 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::Registry;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Layer, SubscriberExt as _};
 use tracing_subscriber::reload::{self, Handle};
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{Registry, fmt};
 
 use crate::reload::{Followed, ReloadError, Source};
-use crate::telemetry::logs::{JsonLines, Sink, panic_text};
+use crate::telemetry::logs::{Lines, panic_text};
 use crate::telemetry::metrics::{FollowedFile, Metrics};
 
 /// The flags of logging.
@@ -90,7 +90,7 @@ impl FromStr for LogFilter {
 pub(super) struct Logging {
     /// Which lines are written, for who follows the file.
     pub(super) filter: LogFilters,
-    _lines: Sink,
+    _lines: Lines,
 }
 
 /// The filter that is in force.
@@ -101,31 +101,27 @@ pub(super) struct LogFilters {
 
 impl LogArgs {
     /// Begins to log for the whole process, by `--log` until the file is read.
-    ///
-    /// # Errors
-    /// When the system has no thread for it.
-    pub(super) fn start(self) -> io::Result<Logging> {
+    pub(super) fn start(self) -> Logging {
         let Self {
             log_format,
             log: LogFilter(targets),
             log_filter_file: file,
         } = self;
         let (targets, filter) = reload::Layer::new(targets);
-        let sink = Sink::start(io::stderr())?;
-        let writer = sink.writer();
-        let lines = match log_format {
-            LogFormat::Json => JsonLines::new(writer).boxed(),
-            LogFormat::Text => fmt::layer().with_writer(move || writer.clone()).boxed(),
+        let lines = Lines::start(io::stderr());
+        let written = match log_format {
+            LogFormat::Json => lines.json().boxed(),
+            LogFormat::Text => lines.text().boxed(),
         };
         tracing_subscriber::registry()
             .with(targets)
-            .with(lines)
+            .with(written)
             .init();
         log_panics();
-        Ok(Logging {
+        Logging {
             filter: LogFilters { filter, file },
-            _lines: sink,
-        })
+            _lines: lines,
+        }
     }
 }
 

@@ -10,8 +10,9 @@ use clap::Args;
 use crate::cluster::ClusterError;
 use crate::reload::ReloadError;
 use crate::server::webhook::Webhook;
-use crate::server::{Ended, Readiness, Server, ServerArgs, ServerError, Shutdown};
+use crate::server::{Ended, Server, ServerArgs, ServerError, Shutdown};
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::readiness::Readiness;
 use crate::telemetry::traces::{TraceArgs, open as open_traces};
 use crate::tls::CertError;
 
@@ -76,7 +77,7 @@ pub fn run(args: ServeArgs, out: &mut dyn Write) -> Result<Exit, ServeError> {
         logs,
         trace,
     } = args;
-    let logging = logs.start()?;
+    let logging = logs.start();
     let ended = runtime::run(serve(server, beside, logging.filter, trace, out))??;
     Ok(exit(ended))
 }

@@ -7,8 +7,9 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::reporter::{Reporter, Settings};
-use crate::server::{Ended, Grace, PlainServer, Readiness, Shutdown, duration};
+use crate::server::{Ended, Grace, PlainServer, Shutdown, duration};
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::readiness::Readiness;
 
 use crate::cli::background::{Tasks, in_force};
 use crate::cli::live::LiveArgs;
@@ -80,7 +81,7 @@ impl WatchArgs {
             diffs,
             logs,
         } = self;
-        let logging = logs.start().map_err(ServeError::from)?;
+        let logging = logs.start();
         let settings = Settings {
             namespaces,
             interval,

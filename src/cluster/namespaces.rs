@@ -12,10 +12,10 @@ use kube::core::PartialObjectMeta;
 use kube::{Api, Client};
 
 use crate::cluster::watch::{Change, Health, MetadataOf, Timing, follow};
-use crate::decide::subject::NamespaceLabels;
-use crate::review::pod::Namespaces;
-use crate::server::Readiness;
+use crate::model::namespaces::Namespaces;
+use crate::model::subject::NamespaceLabels;
 use crate::telemetry::metrics::{Metrics, Watch};
+use crate::telemetry::readiness::Readiness;
 
 type Map = HashMap<String, Arc<NamespaceLabels>>;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use kube::Client;
 
 use crate::cluster::client::{ClusterError, describe};
-use crate::plan::container::SidecarMode;
+use crate::model::sidecar_mode::SidecarMode;
 
 /// The first version that has native sidecars switched on by default.
 /// Source: `kubernetes/pkg/features/kube_features.go`, `SidecarContainers` (beta in 1.29).

@@ -6,9 +6,9 @@
 use std::sync::Arc;
 
 use crate::model::profile::Profile;
+use crate::model::sidecar_mode::SidecarMode;
 use crate::model::sockets::Sockets;
 use crate::names;
-use crate::plan::container::SidecarMode;
 
 use crate::decide::Policy;
 use crate::decide::matcher::{Glob, LabelIs, Matcher};

@@ -10,7 +10,8 @@ use crate::detect::installed::Installed;
 use crate::detect::mounts::{Finding, Reach};
 use crate::detect::own_daemon;
 use crate::model::notice::Notice;
-use crate::model::place::{List, Place};
+use crate::model::place::Place;
+use crate::model::scope::Scope;
 use crate::model::view::Pod;
 use crate::names;
 use crate::plan::pod::Order;
@@ -23,7 +24,7 @@ use crate::decide::fit;
 use crate::decide::matcher::Detection;
 use crate::decide::reason::Reason;
 use crate::decide::rule::{Leave, Rule, TcpAction};
-use crate::decide::subject::Subject;
+use crate::model::subject::Subject;
 
 /// What is done with a Pod, and what its author is told.
 #[derive(Debug)]
@@ -47,25 +48,6 @@ pub enum Verdict<'p> {
     Deny(Denial),
     /// It is changed.
     Change(Box<Order<'p>>),
-}
-
-/// The part of a Pod that a request is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// The whole Pod, at its creation.
-    Creation,
-    /// Only its ephemeral containers: the rest cannot be changed any more.
-    EphemeralContainers,
-}
-
-impl Scope {
-    /// Whether a container at `place` is a part of it.
-    pub fn holds(self, place: Place) -> bool {
-        match self {
-            Self::Creation => true,
-            Self::EphemeralContainers => place.list == List::Ephemeral,
-        }
-    }
 }
 
 /// Decides about `pod`.

@@ -14,13 +14,13 @@ use crate::model::view::{Container, Pod};
 use crate::names;
 
 use crate::decide::Policy;
-use crate::decide::decision::Scope;
 use crate::decide::denial::{Denial, Exemption};
 use crate::decide::matcher::Detection;
 use crate::decide::named::{Entry, Named};
 use crate::decide::need::Need;
 use crate::decide::rule::{Action, Leave, Restriction, Rule, TcpAction};
-use crate::decide::subject::Subject;
+use crate::model::scope::Scope;
+use crate::model::subject::Subject;
 
 /// What a rule says to one way of reaching or asking for a daemon.
 #[derive(Clone, Copy, Debug)]

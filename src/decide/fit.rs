@@ -12,7 +12,7 @@ use crate::names;
 use crate::decide::annotations::{Size, Wish};
 use crate::decide::denial::Denial;
 use crate::decide::rule::Rule;
-use crate::decide::subject::{NamespaceLabels, Subject};
+use crate::model::subject::{NamespaceLabels, Subject};
 
 /// The profile: the author's choice within the rule's, then what the namespace admits.
 pub(crate) fn profile<'p>(

@@ -5,7 +5,7 @@
 
 use crate::detect::mounts::{Finding, Reach};
 
-use crate::decide::subject::Subject;
+use crate::model::subject::Subject;
 
 /// A rule's condition.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -14,11 +14,10 @@ pub mod named;
 pub mod need;
 pub mod reason;
 pub mod rule;
-pub mod subject;
 pub mod suggest;
 
+use crate::model::sidecar_mode::SidecarMode;
 use crate::model::sockets::Sockets;
-use crate::plan::container::SidecarMode;
 
 use crate::decide::rule::Rule;
 

@@ -4,11 +4,9 @@
 //! tables, so a value cannot be taken, shown or described under two names.
 
 use crate::model::profile::{PodSecurity, PullPolicy};
-use crate::plan::container::SidecarMode;
 
 use crate::decide::matcher::Detection;
 use crate::decide::rule::{Action, Leave, Restriction, TcpAction};
-use crate::policy_file::SidecarChoice;
 
 /// A value, the name that stands for it in a policy, and what it means.
 pub type Entry<T> = (T, &'static str, &'static str);
@@ -105,26 +103,6 @@ impl Named for Detection {
             Self::Annotation,
             "Annotation",
             "an annotation that asks for a daemon",
-        ),
-    ];
-}
-
-impl Named for SidecarChoice {
-    const ALL: &'static [Entry<Self>] = &[
-        (
-            Self::Auto,
-            "Auto",
-            "as the cluster's version allows; Native without a cluster",
-        ),
-        (
-            Self::Fixed(SidecarMode::Native),
-            "Native",
-            "an init container with restartPolicy: Always (Kubernetes 1.29 and newer)",
-        ),
-        (
-            Self::Fixed(SidecarMode::Container),
-            "Container",
-            "the first of the Pod's containers; a Job with it does not end by itself",
         ),
     ];
 }

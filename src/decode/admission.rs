@@ -6,9 +6,9 @@
 
 use std::fmt;
 
-use crate::decide::decision::Scope;
 use crate::json;
 use crate::json::{Skipped, Text, fields};
+use crate::model::scope::Scope;
 use crate::model::view::Pod;
 
 /// The longest uid that is taken, in bytes.

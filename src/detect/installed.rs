@@ -11,7 +11,7 @@ use crate::model::view::{Container, VolumeMount};
 use crate::names;
 
 use crate::detect::candidates::Near;
-use crate::plan::container::start_command;
+use crate::model::start::start_command;
 
 /// The sidecar that an earlier pass put into the Pod.
 #[derive(Clone, Debug)]

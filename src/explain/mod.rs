@@ -8,14 +8,14 @@ mod text;
 use serde::Serialize;
 
 use crate::decide::Policy;
-use crate::decide::decision::Scope;
 use crate::decide::evaluator::{Judgment, Matter};
 use crate::decide::matcher::Detection;
 use crate::decide::named::Named;
-use crate::decide::subject::Subject;
 use crate::detect::mounts::{Finding, Reach, agent};
 use crate::manifest::{PodRef, Positions};
 use crate::model::notice::Notice;
+use crate::model::scope::Scope;
+use crate::model::subject::Subject;
 use crate::model::view::Pod;
 use crate::review;
 use crate::review::offline;

@@ -28,7 +28,7 @@ pub use crate::json::read::{Read, Skipped};
 pub use crate::json::reader::{Reader, Stop};
 pub use crate::json::text::{Text, is_plain};
 pub use crate::json::word::Word;
-pub use crate::json::write::{Blank, to_text, write, write_around, write_text};
+pub use crate::json::write::{to_text, write, write_text};
 
 /// Reads a `T` from the whole of `text`.
 ///

@@ -1,8 +1,7 @@
 //! Writes JSON as it is sent: patches and answers, most of whose text has nothing to escape.
 //!
 //! For what this program writes, the same text as serde_json's, byte for byte. Names of fields are
-//! ours and are written as they are; a string is looked at once, and copied. What is the same each
-//! time may be left out, and its place is told.
+//! ours and are written as they are; a string is looked at once, and copied.
 
 use std::io::Write as _;
 
@@ -23,38 +22,7 @@ const RAW: &str = "$serde_json::private::RawValue";
 /// # Errors
 /// Where a map has other keys than strings, or `value` cannot be written.
 pub fn write<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) -> Result<(), Error> {
-    write_around(out, value).map(|_| ())
-}
-
-/// Writes `value` to the end of `out`, but for the [`Blank`] in it; tells where in `out` that
-/// belongs.
-///
-/// # Errors
-/// As [`write()`].
-pub fn write_around<T: Serialize + ?Sized>(
-    out: &mut Vec<u8>,
-    value: &T,
-) -> Result<Option<usize>, Error> {
-    let mut writer = Writer {
-        out,
-        is_raw: false,
-        blank: None,
-    };
-    value.serialize(&mut writer)?;
-    Ok(writer.blank)
-}
-
-/// A value that somebody else writes.
-#[derive(Clone, Copy, Debug)]
-pub struct Blank;
-
-/// How a [`Blank`] is told from anything else.
-const BLANK: &str = "$blank";
-
-impl Serialize for Blank {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_unit_struct(BLANK)
-    }
+    value.serialize(&mut Writer { out, is_raw: false })
 }
 
 /// `value` as a text.
@@ -108,8 +76,6 @@ struct Writer<'o> {
     out: &'o mut Vec<u8>,
     /// Whether the next string is JSON.
     is_raw: bool,
-    /// Where something is left out.
-    blank: Option<usize>,
 }
 
 /// What is between brackets.
@@ -252,11 +218,7 @@ impl<'w, 'o> Serializer for &'w mut Writer<'o> {
         Ok(())
     }
 
-    fn serialize_unit_struct(self, name: &'static str) -> Result<(), Error> {
-        if name == BLANK {
-            self.blank = Some(self.out.len());
-            return Ok(());
-        }
+    fn serialize_unit_struct(self, _: &'static str) -> Result<(), Error> {
         self.serialize_unit()
     }
 

@@ -5,11 +5,17 @@
 
 pub mod expand;
 pub mod map;
+pub mod namespaces;
 pub mod notice;
 pub mod path;
 pub mod place;
+pub mod pointer;
 pub mod profile;
 pub mod quantity;
+pub mod scope;
+pub mod sidecar_mode;
 pub mod sockets;
+pub mod start;
+pub mod subject;
 pub mod view;
 pub mod written;

@@ -4,6 +4,7 @@
 //! only what must change, and none replaces a list. Places that later operations name are
 //! never moved by earlier ones: edits first, then volumes, the sidecar last.
 
+use crate::model::pointer::token;
 use std::fmt::{self, Display};
 
 use serde::Serialize;
@@ -13,40 +14,24 @@ use crate::json;
 use crate::model::place::{List, Place};
 use crate::model::view::Pod;
 
-use crate::plan::container::{SidecarMode, start_command_json};
+use crate::model::sidecar_mode::SidecarMode;
 use crate::plan::pod::{ContainerEdit, Plan};
 use crate::plan::volume::Volume;
 
-/// A JSON Patch as JSON text. The sidecar's start command is the same in each and not held.
+/// A JSON Patch as JSON text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Patch {
-    json: Vec<u8>,
-    /// Where in `json` the start command belongs, where there is a sidecar.
-    command: Option<(usize, &'static str)>,
-}
+pub struct Patch(Vec<u8>);
 
 impl Patch {
     /// Nothing to change.
     pub fn is_empty(&self) -> bool {
-        self.json == b"[]"
+        self.as_json() == b"[]"
     }
 
     /// The JSON text.
-    pub fn to_json(&self) -> Vec<u8> {
-        let (before, command, behind) = self.parts();
-        [before, command.unwrap_or_default().as_bytes(), behind].concat()
-    }
-
-    /// The JSON text in three parts, of which the second, where there is one, is
-    /// [`start_command_json`].
-    pub fn parts(&self) -> (&[u8], Option<&'static str>, &[u8]) {
-        match self.command {
-            Some((at, command)) => {
-                let (before, behind) = self.json.split_at(at);
-                (before, Some(command), behind)
-            }
-            None => (&self.json, None, b""),
-        }
+    pub fn as_json(&self) -> &[u8] {
+        let Self(json) = self;
+        json
     }
 }
 
@@ -73,7 +58,7 @@ pub fn patch(pod: &Pod<'_>, plan: &Plan<'_>) -> Result<Patch, serde_json::Error>
             writer.add(format_args!("/spec/{list_of}/0"), sidecar)?;
         }
     }
-    writer.finish()
+    Ok(writer.finish())
 }
 
 fn write_edit(
@@ -188,27 +173,19 @@ impl Display for AtMount {
     }
 }
 
-/// A key as one token of a JSON Pointer (RFC 6901, section 3).
-pub(crate) fn token(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
-}
-
-/// What a patch takes beside the start command, most often.
-const ROOM: usize = 4 * 1024;
+/// The bytes that most patches with a sidecar take; six of the KiB are the start command.
+const ROOM: usize = 12 * 1024;
 
 /// Writes operations one after the other. Paths are made of indexes, field names and
 /// escaped keys, and are still written as JSON strings.
 struct Writer {
     out: Vec<u8>,
-    /// Where something is left out.
-    blank: Option<usize>,
 }
 
 impl Writer {
     fn new() -> Self {
         Self {
             out: Vec::with_capacity(ROOM),
-            blank: None,
         }
     }
 
@@ -257,24 +234,16 @@ impl Writer {
         json::write(&mut self.out, &Collected(path))?;
         if let Some(value) = value {
             self.out.extend_from_slice(br#","value":"#);
-            let blank = json::write_around(&mut self.out, value)?;
-            self.blank = self.blank.or(blank);
+            json::write(&mut self.out, value)?;
         }
         self.out.push(b'}');
         Ok(())
     }
 
-    fn finish(mut self) -> Result<Patch, serde_json::Error> {
+    fn finish(mut self) -> Patch {
         let end: &[u8] = if self.out.is_empty() { b"[]" } else { b"]" };
         self.out.extend_from_slice(end);
-        let command = match self.blank {
-            Some(at) => Some((at, start_command_json()?)),
-            None => None,
-        };
-        Ok(Patch {
-            json: self.out,
-            command,
-        })
+        Patch(self.out)
     }
 }
 

@@ -4,52 +4,17 @@
 //! order in which people write them.
 
 use std::borrow::Cow;
-use std::sync::OnceLock;
 
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::json;
-use crate::json::{Blank, Raw};
+use crate::json::Raw;
 use crate::model::map::Resource;
 use crate::model::view::{Pod, PodResources};
-use crate::names;
 
 use crate::model::profile::{Bounds, Profile, Resources};
 use crate::model::quantity::Quantity;
-
-/// The script that starts the daemon, the same in every Pod.
-pub const START_SCRIPT: &str = include_str!("start.sh");
-
-/// The sidecar's `command`: the script, and nothing that differs from Pod to Pod.
-pub fn start_command() -> [&'static str; 4] {
-    ["/bin/sh", "-c", START_SCRIPT, names::SCRIPT_NAME]
-}
-
-/// [`start_command`] as JSON, made once: it is by far the largest part of a patch.
-///
-/// # Errors
-/// None that memory allows.
-pub fn start_command_json() -> Result<&'static str, serde_json::Error> {
-    static JSON: OnceLock<String> = OnceLock::new();
-    match JSON.get() {
-        Some(json) => Ok(json),
-        None => {
-            let json = json::to_text(&start_command())?;
-            Ok(JSON.get_or_init(|| json))
-        }
-    }
-}
-
-/// Whether the sidecar is one that the kubelet starts before all others and stops after.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SidecarMode {
-    /// An init container with `restartPolicy: Always` (Kubernetes 1.29 and newer).
-    #[default]
-    Native,
-    /// The first of `containers`, with a `postStart` hook that waits for the daemon.
-    Container,
-}
+use crate::model::start::StartCommand;
 
 /// The sidecar.
 #[derive(Debug, Serialize)]
@@ -65,8 +30,8 @@ pub struct Sidecar<'a> {
     /// `Always` for a native sidecar.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restart_policy: Option<&'static str>,
-    /// [`start_command`], which the patch has as JSON.
-    pub command: Blank,
+    /// [`start_command`].
+    pub command: StartCommand,
     /// More flags of dockerd.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<Cow<'a, str>>,

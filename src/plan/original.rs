@@ -13,8 +13,9 @@ use crate::model::view::{Container, EnvVar, Pod};
 use crate::model::written::Given;
 use crate::names;
 
-use crate::patch::token;
-use crate::plan::container::{EnvEntry, SidecarMode};
+use crate::model::pointer::token;
+use crate::model::sidecar_mode::SidecarMode;
+use crate::plan::container::EnvEntry;
 use crate::plan::group::{NEW_GROUP, ROOTLESS_GROUP, SocketGroup};
 use crate::plan::pod::Plan;
 

@@ -13,7 +13,8 @@ use crate::detect::candidates::Near;
 use crate::detect::installed::Installed;
 use crate::model::notice::Notice;
 use crate::model::profile::{Profile, Resources, Storage};
-use crate::plan::container::{EnvEntry, Mount, Sidecar, SidecarMode};
+use crate::model::sidecar_mode::SidecarMode;
+use crate::plan::container::{EnvEntry, Mount, Sidecar};
 use crate::plan::original;
 use crate::plan::planner::Planner;
 

@@ -10,9 +10,9 @@ use crate::decide::Policy;
 use crate::decide::builtin;
 use crate::decide::rule::Rule;
 use crate::model::profile::{DEFAULT_NAME, Profile};
+use crate::model::sidecar_mode::SidecarMode;
 use crate::model::sockets::{DEFAULT_SOCKET, Sockets};
 use crate::names::API_VERSION;
-use crate::plan::container::SidecarMode;
 
 use crate::policy_file::collection::{List, NamedRecords, Record};
 use crate::policy_file::error::Problem;

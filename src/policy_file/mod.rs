@@ -21,8 +21,9 @@ pub mod security;
 
 use std::fmt;
 
+use crate::decide::named::{Entry, Named};
 use crate::manifest;
-use crate::plan::container::SidecarMode;
+use crate::model::sidecar_mode::SidecarMode;
 
 use crate::decide::Policy;
 use crate::policy_file::document::Document;
@@ -52,6 +53,26 @@ pub enum SidecarChoice {
     Auto,
     /// As the file says.
     Fixed(SidecarMode),
+}
+
+impl Named for SidecarChoice {
+    const ALL: &'static [Entry<Self>] = &[
+        (
+            Self::Auto,
+            "Auto",
+            "as the cluster's version allows; Native without a cluster",
+        ),
+        (
+            Self::Fixed(SidecarMode::Native),
+            "Native",
+            "an init container with restartPolicy: Always (Kubernetes 1.29 and newer)",
+        ),
+        (
+            Self::Fixed(SidecarMode::Container),
+            "Container",
+            "the first of the Pod's containers; a Job with it does not end by itself",
+        ),
+    ];
 }
 
 /// Which text a policy was read from: a hash of its content, or the built-in policy's word.

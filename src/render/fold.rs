@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::plan::container::START_SCRIPT;
+use crate::model::start::START_SCRIPT;
 
 /// Puts a line that names the script in place of each copy of it.
 pub fn fold_script(value: &mut Value) {

@@ -4,6 +4,7 @@
 //! could not be looked at is a notification of the run. Source: OASIS, "Static Analysis
 //! Results Interchange Format (SARIF) Version 2.1.0".
 
+use percent_encoding::utf8_percent_encode;
 use serde_json::{Value, json};
 
 use crate::names;
@@ -259,7 +260,7 @@ fn fingerprint(workload: &Workload, parts: &[&str]) -> String {
 fn uri(path: &str) -> String {
     let path = path.strip_prefix("./").unwrap_or(path);
     let scheme = if path.starts_with('/') { "file://" } else { "" };
-    format!("{scheme}{}", percent::encoded(path, b"/"))
+    format!("{scheme}{}", utf8_percent_encode(path, percent::PATH))
 }
 
 fn pascal(id: &str) -> String {

@@ -4,8 +4,9 @@
 //! denial is always a deliberate one.
 //! Source: `k8s.io/apiserver/pkg/admission/plugin/webhook/request/admissionreview.go`.
 
-pub mod encoded;
+pub mod record;
 
+use base64_simd::STANDARD;
 use serde::Serialize;
 
 use crate::json;
@@ -99,7 +100,7 @@ impl Response<'_> {
                 audit_annotations: Pairs(audit),
             },
         };
-        let length = patch.map_or(0, encoded::room);
+        let length = patch.map_or(0, |patch| STANDARD.encoded_length(patch.as_json().len()));
         let mut out = Vec::with_capacity(1024 + length);
         json::write(&mut out, &review)?;
         if let Some(patch) = patch {
@@ -116,7 +117,7 @@ fn append_patch(json: &mut Vec<u8>, patch: &Patch) {
     debug_assert!(json.ends_with(END));
     json.truncate(json.len() - END.len());
     json.extend_from_slice(br#","patchType":"JSONPatch","patch":""#);
-    encoded::append(patch, json);
+    STANDARD.encode_append(patch.as_json(), json);
     json.push(b'"');
     json.extend_from_slice(END);
 }

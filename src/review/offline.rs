@@ -7,12 +7,12 @@
 use serde_json::{Map, Value};
 
 use crate::decide::Policy;
-use crate::decide::decision::Scope;
-use crate::decide::subject::{
-    CONTROLLER_GROUPS, NamespaceLabels, Requester, Subject, controller_of,
-};
 use crate::json::{Text, from_str};
 use crate::manifest::{Operation, OperationError, PodRef, ShapeError, operations};
+use crate::model::scope::Scope;
+use crate::model::subject::{
+    CONTROLLER_GROUPS, NamespaceLabels, Requester, Subject, controller_of,
+};
 use crate::model::view::Pod;
 use crate::review;
 use crate::review::{Action, Outcome, PassError};
@@ -121,7 +121,7 @@ pub fn changes(pointer: &str, outcome: &Outcome<'_>) -> Result<Vec<Operation>, O
     let Action::Changed(change) = &outcome.action else {
         return Ok(Vec::new());
     };
-    let operations = operations(&change.patch.to_json())?;
+    let operations = operations(change.patch.as_json())?;
     Ok(operations
         .into_iter()
         .map(|operation| operation.below(pointer))

@@ -4,15 +4,13 @@
 //! error that becomes an HTTP 5xx, and never a denial.
 
 use std::borrow::Cow;
-use std::fmt;
-use std::sync::Arc;
 
 use crate::decide::Policy;
 use crate::decide::denial::Denial;
 use crate::decide::reason::Reason;
-use crate::decide::subject::{NamespaceLabels, Requester, Subject};
 use crate::detect::prefilter::may_concern;
 use crate::json::{Step, Text};
+use crate::model::subject::{Requester, Subject};
 use crate::names::audit;
 use crate::review;
 use crate::review::{Action, Outcome, PassError};
@@ -20,23 +18,9 @@ use crate::review::{Action, Outcome, PassError};
 use crate::model::notice::{Notice, shortened};
 
 use crate::decode::admission::{ReviewError, decode};
+use crate::model::namespaces::Namespaces;
 use crate::respond::Response;
-
-/// Where the labels of namespaces are known from.
-pub trait Namespaces {
-    /// The labels of the namespace of that name; none where they are not known.
-    fn labels(&self, name: &str) -> Option<Arc<NamespaceLabels>>;
-}
-
-/// Knows no namespace: for use without a cluster.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NoNamespaces;
-
-impl Namespaces for NoNamespaces {
-    fn labels(&self, _name: &str) -> Option<Arc<NamespaceLabels>> {
-        None
-    }
-}
+use crate::respond::record::{Owner, Record};
 
 /// An answer, and what led to it.
 #[derive(Debug)]
@@ -45,77 +29,6 @@ pub struct Reviewed<'r> {
     pub json: Vec<u8>,
     /// What happened.
     pub record: Record<'r>,
-}
-
-/// What happened in one review, for logs, metrics and events. It borrows from the request and the
-/// policy: most reviews are told once, and forgotten.
-#[derive(Debug)]
-pub struct Record<'r> {
-    /// The request's uid.
-    pub uid: Cow<'r, str>,
-    /// The namespace.
-    pub namespace: Cow<'r, str>,
-    /// The Pod's or workload's name, or the prefix that it will be made from.
-    pub name: Cow<'r, str>,
-    /// The user that asked.
-    pub user: Cow<'r, str>,
-    /// Whether nothing will be stored.
-    pub dry_run: bool,
-    /// `left`, `denied` or `changed`; of a workload `left` or `warned`.
-    pub outcome: &'static str,
-    /// Why, as a fixed word.
-    pub reason: &'static str,
-    /// The rule that decided; empty where none did.
-    pub rule: Cow<'r, str>,
-    /// The sidecar's profile; empty where there is none.
-    pub profile: Cow<'r, str>,
-    /// The containers that were led to the Pod's own daemon.
-    pub containers: Vec<String>,
-    /// What the author is told.
-    pub warnings: Vec<String>,
-    /// Why the Pod is refused, where it is.
-    pub denial: Option<String>,
-    /// What makes the Pod, where something does.
-    pub owner: Option<Owner<'r>>,
-}
-
-/// What makes a Pod.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub struct Owner<'r> {
-    /// Its API version.
-    pub api_version: Cow<'r, str>,
-    /// Its kind.
-    pub kind: Cow<'r, str>,
-    /// Its name, in the Pod's namespace.
-    pub name: Cow<'r, str>,
-    /// Its uid.
-    pub uid: Cow<'r, str>,
-}
-
-impl Owner<'_> {
-    /// The same, for longer than the review.
-    pub fn kept(&self) -> Owner<'static> {
-        let Self {
-            api_version,
-            kind,
-            name,
-            uid,
-        } = self;
-        let [api_version, kind, name, uid] =
-            [api_version, kind, name, uid].map(|text| Cow::Owned(text.to_string()));
-        Owner {
-            api_version,
-            kind,
-            name,
-            uid,
-        }
-    }
-}
-
-impl fmt::Display for Owner<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.kind, self.name)
-    }
 }
 
 /// The longest denial, in characters: a name or path of the author's may be of any length.
@@ -251,6 +164,7 @@ mod tests {
 
     use super::*;
     use crate::decode::creation::{From, creation};
+    use crate::model::namespaces::NoNamespaces;
 
     #[test]
     fn a_uid_that_no_api_server_makes_is_refused() {

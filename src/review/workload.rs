@@ -8,13 +8,13 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use crate::decide::Policy;
-use crate::decide::decision::Scope;
 use crate::decide::reason::Reason;
-use crate::decide::subject::{CONTROLLER_GROUPS, Requester, Subject, controller_of};
 use crate::json;
 use crate::json::Text;
 use crate::manifest::{PodRef, pods};
 use crate::model::notice::{LONGEST, Notice};
+use crate::model::scope::Scope;
+use crate::model::subject::{CONTROLLER_GROUPS, Requester, Subject, controller_of};
 use crate::model::view::Pod;
 use crate::names::audit;
 use crate::review;
@@ -22,8 +22,10 @@ use crate::review::offline::owner_of;
 use crate::review::{Action, INJECTED};
 
 use crate::decode::admission::{Request, Review, ReviewError, enveloped};
+use crate::model::namespaces::Namespaces;
 use crate::respond::Response;
-use crate::review::pod::{Failure, Namespaces, Record, Reviewed};
+use crate::respond::record::Record;
+use crate::review::pod::{Failure, Reviewed};
 
 /// The workloads of this path, as [`pods`] names them.
 const KINDS: [&str; 6] = [

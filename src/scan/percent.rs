@@ -1,18 +1,12 @@
-//! Percent-encoding, RFC 3986.
+//! What is escaped in a URL: every byte that RFC 3986 does not call unreserved.
 
-use std::fmt::Write as _;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 
-/// `text` with every byte escaped that is neither unreserved nor in `keep`.
-pub fn encoded(text: &str, keep: &[u8]) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        let unreserved = byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-        if unreserved || keep.contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            // Writing to a String cannot fail.
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
-}
+/// For one segment of a path, or one value of a query.
+pub const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+/// For a path, whose slashes stay.
+pub const PATH: &AsciiSet = &SEGMENT.remove(b'/');

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::decide::subject::NamespaceLabels;
+use crate::model::subject::NamespaceLabels;
 
 use crate::scan::finding::{Verdict, Workload};
 use crate::scan::risk::Weight;

@@ -7,9 +7,9 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use crate::decide::subject::NamespaceLabels;
 use crate::manifest;
 use crate::manifest::{Document, Problem, ReadError};
+use crate::model::subject::NamespaceLabels;
 use crate::names::NO_NAME;
 use crate::review::offline::Setting;
 

@@ -12,7 +12,6 @@ mod accept;
 mod admin;
 mod args;
 mod body;
-mod cohort;
 mod connection;
 mod descriptors;
 mod handler;
@@ -35,12 +34,12 @@ use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
 use crate::reload::ReloadError;
-use crate::server::cohort::Cohort;
 use crate::server::connection::{Plan, Tls, serve_http, serve_tls};
 use crate::server::handshakes::Turns;
 use crate::server::limiter::Room;
 use crate::server::shutdown::Phase;
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::readiness::Readiness;
 use crate::telemetry::traces::Tracer;
 use crate::tls::CertStore;
 use crate::tls::client_auth::FollowedCa;
@@ -49,7 +48,6 @@ pub use crate::server::args::{Grace, Limits, ServerArgs, duration};
 pub use crate::server::handler::{Handler, Reply, Route, StatusCode};
 pub use crate::server::plain::{BoundPlain, PlainServer};
 pub use crate::server::shutdown::{Ended, Shutdown, Stopper};
-pub use crate::telemetry::readiness::{Check, Readiness, Report};
 pub use crate::tls::client_auth::ClientArgs;
 
 /// A server that has no port yet.
@@ -119,10 +117,10 @@ impl Server {
         let clients = self.args.clients.open(Arc::clone(&self.metrics)).await?;
         let (verifier, client_ca) = clients.unzip();
         let verifier = verifier.map(|verifier| verifier as Arc<dyn ClientCertVerifier>);
-        let acceptor = AcceptorDebug(crate::tls::acceptor::acceptor(
-            self.certs.clone(),
-            verifier,
-        )?);
+        let acceptor = AcceptorDebug(
+            crate::tls::acceptor::acceptor(self.certs.clone(), verifier)
+                .map_err(ServerError::Tls)?,
+        );
         let (webhook, webhook_address) = listen("--listen", self.args.listen).await?;
         let (admin, admin_address) = listen("--admin-listen", self.args.admin_listen).await?;
         Ok(Bound {
@@ -192,7 +190,6 @@ impl Bound {
             handler: Box::new(handler),
             limits,
             bodies: Room::new(limits.max_waiting, limits.max_waiting_memory),
-            cohort: Cohort::new(),
             metrics: Arc::clone(&metrics),
             tracer,
         });

@@ -16,7 +16,6 @@ use axum::routing::any;
 
 use crate::server::args::Limits;
 use crate::server::body::{BodyError, discard, gather};
-use crate::server::cohort::Cohort;
 use crate::server::handler::{Handler, Reply, Route, StatusCode};
 use crate::server::limiter::{Full, Room};
 use crate::telemetry::logs::panic_text;
@@ -28,7 +27,6 @@ pub(crate) struct App {
     pub(crate) handler: Box<dyn Handler>,
     pub(crate) limits: Limits,
     pub(crate) bodies: Arc<Room>,
-    pub(crate) cohort: Cohort,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) tracer: Option<Tracer>,
 }
@@ -89,15 +87,7 @@ async fn answer(app: &App, route: Route, request: Request, span: &mut Option<Beg
         return Answer::error(StatusCode::UNSUPPORTED_MEDIA_TYPE, message).closing(!drained);
     }
     match gather(body, &app.limits, &app.bodies).await {
-        Ok(body) => {
-            let gathered = Instant::now();
-            let member = app.cohort.join(body.len(), gathered);
-            member.step(gathered).await;
-            let reply = call(app, route, &body, span);
-            drop(body);
-            member.step(Instant::now()).await;
-            Answer::from(reply)
-        }
+        Ok(body) => Answer::from(call(app, route, &body, span)),
         Err(error) => refuse(app, error),
     }
 }

@@ -10,13 +10,18 @@ use arc_swap::ArcSwap;
 use crate::cluster::EventQueue;
 use crate::decide::Policy;
 use crate::decide::reason::Reason;
+use crate::model::namespaces::Namespaces;
 use crate::names::span;
-use crate::review::pod::{Failure, Namespaces, Record, Reviewed, review};
+use crate::respond::record::Record;
+use crate::review::pod::{Failure, Reviewed, review};
 use crate::review::workload::warn;
 use crate::server::{Handler, Reply, Route, StatusCode};
 use crate::telemetry::metrics::{Metrics, ReviewLabels};
 use crate::telemetry::queue::{LONGEST_NAME, beginning};
 use crate::telemetry::traces::Words;
+
+/// The longest list or message in a log line, in bytes: names in it are of any length.
+const LONGEST_TEXT: usize = 2048;
 
 /// Answers reviews under a policy that can be replaced at any time.
 pub struct Webhook {
@@ -92,8 +97,10 @@ impl Webhook {
                     Failure::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
                 };
                 let status_code = status.as_u16();
-                tracing::warn!(status = status_code, error = %failure, "review not answered");
-                Reply::error(status, &failure.to_string())
+                let message = failure.to_string();
+                let error = beginning(&message, LONGEST_TEXT);
+                tracing::warn!(status = status_code, error, "review not answered");
+                Reply::error(status, &message)
             }
         }
     }
@@ -123,23 +130,26 @@ impl Webhook {
             rule: label(rule),
             profile: label(profile),
         });
-        // The same line at either level.
+        // The same line at either level. Texts are strings, which both formats of a line escape, and
+        // are cut, since lines that wait are in memory.
         macro_rules! line {
             ($level:ident) => {
                 tracing::$level!(
                     uid = &**uid,
-                    namespace = &**namespace,
-                    name = &**name,
-                    user = &**user,
+                    namespace = beginning(namespace, LONGEST_NAME),
+                    name = beginning(name, LONGEST_NAME),
+                    user = beginning(user, LONGEST_NAME),
                     dry_run,
                     outcome,
                     reason,
                     rule = &**rule,
                     profile = &**profile,
-                    containers = containers.join(","),
-                    warnings = warnings.join("; "),
-                    denial,
-                    owner = owner.as_ref().map(tracing::field::display),
+                    containers = beginning(&containers.join(","), LONGEST_TEXT),
+                    warnings = beginning(&warnings.join("; "), LONGEST_TEXT),
+                    denial = denial.as_deref().map(|text| beginning(text, LONGEST_TEXT)),
+                    owner = owner
+                        .as_ref()
+                        .map(|owner| beginning(&owner.to_string(), LONGEST_TEXT).to_owned()),
                     "review"
                 )
             };
@@ -174,7 +184,7 @@ mod tests {
 
     use super::*;
     use crate::decode::creation::{From, creation};
-    use crate::review::pod::NoNamespaces;
+    use crate::model::namespaces::NoNamespaces;
 
     #[derive(Clone, Default)]
     struct Levels(Arc<Mutex<Vec<Level>>>);

@@ -8,7 +8,6 @@ use rustls::server::{NoServerSessionStorage, ResolvesServerCert};
 use rustls::{AlertDescription, Error, ServerConfig};
 use tokio_rustls::TlsAcceptor;
 
-use crate::server::ServerError;
 use crate::telemetry::metrics::HandshakeFailure;
 
 /// Makes the acceptor for a certificate source; every client is judged where there is a
@@ -16,11 +15,10 @@ use crate::telemetry::metrics::HandshakeFailure;
 pub(crate) fn acceptor(
     certs: Arc<dyn ResolvesServerCert>,
     clients: Option<Arc<dyn ClientCertVerifier>>,
-) -> Result<TlsAcceptor, ServerError> {
+) -> Result<TlsAcceptor, rustls::Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
-        .map_err(ServerError::Tls)?;
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?;
     let mut config = match clients {
         None => builder.with_no_client_auth().with_cert_resolver(certs),
         Some(verifier) => {

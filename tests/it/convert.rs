@@ -10,7 +10,7 @@ use dind_injector::decide::Policy;
 use dind_injector::manifest::{
     Document, Flow, Layout, Operation, Spacing, pods, read, read_with_positions, to_block, to_flow,
 };
-use dind_injector::plan::container::START_SCRIPT;
+use dind_injector::model::start::START_SCRIPT;
 use dind_injector::review::offline::{Setting, changes, judge};
 use serde_json::Value;
 

@@ -19,12 +19,12 @@ use crate::support::model::{self, Shows};
 use crate::support::rfc6902;
 use base64_simd::STANDARD;
 use dind_injector::decide::Policy;
-use dind_injector::decide::decision::Scope;
-use dind_injector::decide::subject::{Requester, Subject};
 use dind_injector::manifest;
 use dind_injector::manifest::PodRef;
+use dind_injector::model::scope::Scope;
+use dind_injector::model::start::START_SCRIPT;
+use dind_injector::model::subject::{Requester, Subject};
 use dind_injector::model::view::Pod;
-use dind_injector::plan::container::START_SCRIPT;
 use dind_injector::policy_file::Config;
 use dind_injector::review;
 use dind_injector::review::Action;
@@ -347,7 +347,7 @@ impl Pass<'_> {
                 None,
             ),
             Action::Changed(change) => {
-                let after = applied(pod, &change.patch.to_json())?;
+                let after = applied(pod, change.patch.as_json())?;
                 let (profile, containers) = (change.profile, change.containers);
                 (
                     Verdict::Changed {

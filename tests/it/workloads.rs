@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use dind_injector::decide::Policy;
-use dind_injector::decide::subject::NamespaceLabels;
 use dind_injector::decode::admission::ReviewError;
-use dind_injector::review::pod::{Failure, Namespaces, Reviewed};
+use dind_injector::model::namespaces::Namespaces;
+use dind_injector::model::subject::NamespaceLabels;
+use dind_injector::review::pod::{Failure, Reviewed};
 use dind_injector::review::workload::warn;
 use serde_json::{Value, json};
 

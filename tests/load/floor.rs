@@ -9,11 +9,11 @@ use std::time::SystemTime;
 use base64_simd::STANDARD;
 use clap::Parser as _;
 use dind_injector::decide::Policy;
-use dind_injector::review::pod::{NoNamespaces, review};
-use dind_injector::server::{
-    Handler, Readiness, Reply, Route, Server, ServerArgs, Shutdown, StatusCode,
-};
+use dind_injector::model::namespaces::NoNamespaces;
+use dind_injector::review::pod::review;
+use dind_injector::server::{Handler, Reply, Route, Server, ServerArgs, Shutdown, StatusCode};
 use dind_injector::telemetry::metrics::Metrics;
+use dind_injector::telemetry::readiness::Readiness;
 use dind_injector::tls::{CertStore, SelfSigned};
 
 use crate::client::SERVER_NAME;

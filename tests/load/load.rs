@@ -2,8 +2,7 @@
 //!
 //! It speaks as the API server does: 25 kept-alive HTTP/1.1 connections over TLS, reviews of
 //! both sizes, and every answer is judged by its uid, its patch and its status. `measure` is a
-//! benchmark against a floor and reports; `connections` has ever more of them open; `faults` asserts;
-//! `train` is the traffic that a release is optimized for (scripts/profile).
+//! benchmark against a floor and reports; `connections` has ever more of them open; `faults` asserts.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -27,7 +26,6 @@ mod review;
 mod reviews;
 mod served;
 mod traffic;
-mod train;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -50,7 +48,6 @@ fn main() -> ExitCode {
         [] => whole(true, Some((false, &[]))),
         ["measure"] => whole(true, None),
         ["connections"] => crowd(),
-        ["train"] => training(),
         ["faults", "--short", rest @ ..] => whole(false, Some((true, rest))),
         ["faults", rest @ ..] => whole(false, Some((false, rest))),
         _ => Err(USAGE.to_owned()),
@@ -102,25 +99,15 @@ fn whole(measured: bool, faults: Option<(bool, &[&str])>) -> Result<ExitCode, St
 
 /// The measurement of ever more connections.
 fn crowd() -> Result<ExitCode, String> {
-    print!("{}", on_one_thread(connections::run)?);
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Traffic for binaries that count what they execute.
-fn training() -> Result<ExitCode, String> {
-    on_one_thread(train::run).map(|()| ExitCode::SUCCESS)
-}
-
-/// Does this with a bench, which leaves nothing behind.
-fn on_one_thread<T>(work: impl AsyncFnOnce(&Bench) -> Result<T, String>) -> Result<T, String> {
     let bench = Bench::new(binary()?).map_err(|error| error.to_string())?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
     let runtime = runtime.map_err(|error| error.to_string())?;
-    let done = runtime.block_on(work(&bench));
+    let measured = runtime.block_on(connections::run(&bench));
     drop(std::fs::remove_dir_all(&bench.directory));
-    done
+    print!("{}", measured?);
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The release binary beside this program, unless another is named.

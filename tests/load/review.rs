@@ -52,17 +52,6 @@ impl Review {
         Self::of(&body(LARGE, true), Expect::Changed)
     }
 
-    /// Both sizes, each with the node's socket and without.
-    pub fn each() -> [Self; 4] {
-        [
-            (SMALL, Expect::Left),
-            (SMALL, Expect::Changed),
-            (LARGE, Expect::Left),
-            (LARGE, Expect::Changed),
-        ]
-        .map(|(size, expect)| Self::of(&body(size, expect == Expect::Changed), expect))
-    }
-
     pub fn expecting(self, expect: Expect) -> Self {
         Self { expect, ..self }
     }

@@ -4,14 +4,15 @@
 //! A statement is an error that says what is wrong, so that each side fails in its own way.
 
 use dind_injector::decide::Policy;
-use dind_injector::decide::decision::Scope;
 use dind_injector::decide::reason::Reason;
-use dind_injector::decide::subject::{Requester, Subject};
+use dind_injector::model::namespaces::NoNamespaces;
+use dind_injector::model::scope::Scope;
+use dind_injector::model::start::START_SCRIPT;
+use dind_injector::model::subject::{Requester, Subject};
 use dind_injector::model::view::Pod;
-use dind_injector::plan::container::START_SCRIPT;
 use dind_injector::review;
 use dind_injector::review::Action;
-use dind_injector::review::pod::{NoNamespaces, Reviewed, review};
+use dind_injector::review::pod::{Reviewed, review};
 use serde_json::{Value, json};
 
 use super::model::{self, Shows};
@@ -82,7 +83,7 @@ pub fn pass(policy: &Policy, pod: &Value) -> Result<Passed, String> {
     let verdict = match outcome.action {
         Action::Left(reason) => Verdict::Left(reason),
         Action::Denied(denial) => Verdict::Denied(denial.to_string()),
-        Action::Changed(change) => Verdict::Changed(applied(pod, &change.patch.to_json())?),
+        Action::Changed(change) => Verdict::Changed(applied(pod, change.patch.as_json())?),
     };
     Ok(Passed { verdict, warnings })
 }

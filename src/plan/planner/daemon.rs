@@ -4,12 +4,13 @@ use std::borrow::Cow;
 
 use crate::detect::installed::Installed;
 use crate::detect::mounts::Reach;
-use crate::json::Blank;
 use crate::model::path::CleanPath;
 use crate::model::place::Place;
+use crate::model::sidecar_mode::SidecarMode;
+use crate::model::start::StartCommand;
 use crate::names;
 use crate::plan::container::{
-    EnvEntry, Lifecycle, Mount, Probe, ResourceRequirements, Sidecar, SidecarMode, SidecarSecurity,
+    EnvEntry, Lifecycle, Mount, Probe, ResourceRequirements, Sidecar, SidecarSecurity,
 };
 use crate::plan::flags;
 use crate::plan::ground::named_paths;
@@ -122,7 +123,7 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
             image: &profile.image,
             image_pull_policy: profile.image_pull_policy.map(|policy| policy.name()),
             restart_policy: native.then_some("Always"),
-            command: Blank,
+            command: StartCommand,
             args: flags::arguments(profile),
             env,
             startup_probe: native.then(|| Probe::daemon_answers(self.docker_host())),

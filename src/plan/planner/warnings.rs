@@ -4,9 +4,9 @@ use crate::detect::installed::Installed;
 use crate::model::notice::Notice;
 use crate::model::path::CleanPath;
 use crate::model::place::{List, Place};
+use crate::model::sidecar_mode::SidecarMode;
 use crate::model::sockets::DEFAULT_SOCKET;
 use crate::names;
-use crate::plan::container::SidecarMode;
 
 use crate::plan::planner::Planner;
 

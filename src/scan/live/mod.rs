@@ -14,12 +14,13 @@ use std::time::Duration;
 use axum::http::Request;
 use futures_util::future::BoxFuture;
 use kube::Client;
+use percent_encoding::utf8_percent_encode;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::cluster::describe;
-use crate::decide::subject::NamespaceLabels;
+use crate::model::subject::NamespaceLabels;
 
 use crate::scan::finding::Verdict;
 use crate::scan::judge::Court;
@@ -227,7 +228,10 @@ impl Cluster {
             if token.is_empty() {
                 return Ok(whole);
             }
-            next = format!("&continue={}", percent::encoded(&token, b""));
+            next = format!(
+                "&continue={}",
+                utf8_percent_encode(&token, percent::SEGMENT)
+            );
         }
     }
 
@@ -268,7 +272,12 @@ impl Cluster {
         let mut known = Namespaces::new();
         let mut paths: Vec<String> = names
             .iter()
-            .map(|name| format!("/api/v1/namespaces/{}", percent::encoded(name, b"")))
+            .map(|name| {
+                format!(
+                    "/api/v1/namespaces/{}",
+                    utf8_percent_encode(name, percent::SEGMENT)
+                )
+            })
             .collect();
         if paths.is_empty() {
             paths.push(format!("/api/v1/namespaces?limit={PAGE}"));
@@ -290,7 +299,7 @@ impl Cluster {
             };
             let token = text_of(&page, "/metadata/continue");
             if !token.is_empty() {
-                let token = percent::encoded(&token, b"");
+                let token = utf8_percent_encode(&token, percent::SEGMENT);
                 paths.push(format!("/api/v1/namespaces?limit={PAGE}&continue={token}"));
             }
             match page.get_mut("items").map(Value::take) {

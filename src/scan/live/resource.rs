@@ -2,6 +2,8 @@
 //!
 //! The reporter's RBAC is held to this table: it needs these lists and no other right.
 
+use percent_encoding::utf8_percent_encode;
+
 use crate::scan::percent;
 
 /// Something that a cluster has lists of.
@@ -75,7 +77,7 @@ impl Resource {
         let Self { root, plural, .. } = self;
         match namespace {
             Some(namespace) if self.has_namespace => {
-                let namespace = percent::encoded(namespace, b"");
+                let namespace = utf8_percent_encode(namespace, percent::SEGMENT);
                 format!("{root}/namespaces/{namespace}/{plural}")
             }
             Some(_) | None => format!("{root}/{plural}"),

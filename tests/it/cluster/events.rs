@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use dind_injector::cluster::{EventQueue, KnownNamespaces, open_events};
 use dind_injector::decide::Policy;
-use dind_injector::review::pod::{NoNamespaces, review};
+use dind_injector::model::namespaces::NoNamespaces;
+use dind_injector::review::pod::review;
 use dind_injector::telemetry::metrics::Metrics;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;

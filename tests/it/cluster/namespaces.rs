@@ -6,9 +6,9 @@ use std::time::Duration;
 use dind_injector::cluster::{
     KnownNamespaces, NATIVE_SIDECARS, Timing, server_version, watch_namespaces,
 };
-use dind_injector::review::pod::Namespaces as _;
-use dind_injector::server::Readiness;
+use dind_injector::model::namespaces::Namespaces as _;
 use dind_injector::telemetry::metrics::Metrics;
+use dind_injector::telemetry::readiness::Readiness;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 

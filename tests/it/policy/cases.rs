@@ -7,15 +7,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use dind_injector::decide::Policy;
-use dind_injector::decide::decision::Scope;
 use dind_injector::decide::reason::Reason;
-use dind_injector::decide::subject::{NamespaceLabels, Requester, Subject};
 use dind_injector::manifest;
+use dind_injector::model::namespaces::Namespaces;
+use dind_injector::model::scope::Scope;
+use dind_injector::model::subject::{NamespaceLabels, Requester, Subject};
 use dind_injector::model::view::Pod;
 use dind_injector::policy_file::Config;
 use dind_injector::review;
 use dind_injector::review::Action;
-use dind_injector::review::pod::{Namespaces, review};
+use dind_injector::review::pod::review;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -249,7 +250,7 @@ fn through_engine(case: &Case, policy: &Policy, pod: &Value) -> (Came, Option<Va
         Action::Left(reason) => ("left", reason.name(), "", String::new(), None),
         Action::Denied(denial) => ("denied", denial.reason(), "", denial.to_string(), None),
         Action::Changed(change) => {
-            let patch: json_patch::Patch = serde_json::from_slice(&change.patch.to_json()).unwrap();
+            let patch: json_patch::Patch = serde_json::from_slice(change.patch.as_json()).unwrap();
             let mut patched = pod.clone();
             json_patch::patch(&mut patched, &patch).unwrap();
             (

@@ -7,10 +7,10 @@ use std::time::{Duration, SystemTime};
 
 use axum::body::Bytes;
 use dind_injector::server::{
-    Bound, Ended, Handler, Readiness, Reply, Route, Server, ServerArgs, Shutdown, StatusCode,
-    Stopper,
+    Bound, Ended, Handler, Reply, Route, Server, ServerArgs, Shutdown, StatusCode, Stopper,
 };
 use dind_injector::telemetry::metrics::Metrics;
+use dind_injector::telemetry::readiness::Readiness;
 use dind_injector::telemetry::traces::Tracer;
 use dind_injector::tls::{CertStore, SelfSigned};
 use http_body_util::{BodyExt, Full};

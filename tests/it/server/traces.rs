@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use axum::body::Bytes;
 use dind_injector::decide::Policy;
-use dind_injector::review::pod::NoNamespaces;
+use dind_injector::model::namespaces::NoNamespaces;
 use dind_injector::server::webhook::Webhook;
 use dind_injector::telemetry::metrics::Metrics;
 use dind_injector::telemetry::traces::{Exporter, Tracer, open};
