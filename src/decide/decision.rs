@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 
 use crate::detect::installed::Installed;
+use crate::detect::lost::lost_sockets;
 use crate::detect::mounts::{Finding, Reach};
 use crate::detect::own_daemon;
 use crate::model::notice::Notice;
@@ -108,6 +109,7 @@ impl<'p> Case<'p, '_, '_> {
     ) -> Result<Verdict<'p>, Denial> {
         let wish = self.wish();
         self.judge.opts_out = wish.ask == Ask::OptOut;
+        self.judge.has_daemon = installed.is_some();
         let swap = self.judge.findings(findings);
         let hosts = self.judge.docker_hosts();
         let ordering = self.judge.first_with(Ruling::Swap, |judgment| {
@@ -124,7 +126,13 @@ impl<'p> Case<'p, '_, '_> {
             .any(|index| findings[*index].reach != Reach::Client);
         let creates = self.judge.scope == Scope::Creation;
         let repair = creates && installed.is_some_and(Installed::lost_restart_policy);
-        if !reaches && targets.is_empty() && hosts.is_empty() && !repair {
+        let sockets = &self.judge.policy.sockets;
+        let lost = match (creates, installed) {
+            (false, Some(installed)) => lost_sockets(self.judge.pod, installed, sockets),
+            _ => Vec::new(),
+        };
+        let needs_none = targets.is_empty() && hosts.is_empty() && lost.is_empty();
+        if !reaches && needs_none && !repair {
             self.judge.leave_clients();
             return Ok(Verdict::Leave(self.why_left(&wish, installed)));
         }
@@ -160,6 +168,8 @@ impl<'p> Case<'p, '_, '_> {
             swap,
             targets,
             replace_docker_host: hosts,
+            lost,
+            scope: judge.scope,
             replace_published: published == TcpAction::Replace,
             mode: judge.policy.sidecar_mode,
         })))

@@ -91,6 +91,8 @@ pub(crate) struct Judge<'p, 's, 'a> {
     agent: Option<Agent>,
     /// Whether the Pod asks to be left alone.
     pub opts_out: bool,
+    /// Whether the Pod has a daemon of its own already.
+    pub has_daemon: bool,
     pub judgments: Vec<Judgment<'p>>,
     pub notices: Vec<Notice>,
     /// The first refusal, and the rule that says it.
@@ -111,6 +113,7 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
             scope,
             agent: mounts::agent(pod, Some(subject.owner)),
             opts_out: false,
+            has_daemon: false,
             judgments: Vec::new(),
             notices: Vec::new(),
             denial: None,
@@ -209,7 +212,7 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
         let name = &*container.name;
         match action {
             Action::Swap if self.opted_out(rule) => Ruling::OptedOut,
-            Action::Swap if self.scope == Scope::EphemeralContainers => {
+            Action::Swap if self.scope == Scope::EphemeralContainers && !self.has_daemon => {
                 let path = self.spelled(finding).into_owned();
                 let container = name.to_owned();
                 self.deny(rule, Denial::EphemeralContainer { container, path });

@@ -71,6 +71,13 @@ pub enum Notice {
         /// Whether it says the Pod now.
         replaced: bool,
     },
+    /// An ephemeral container has the Pod's daemon by its directory.
+    SocketByDirectory {
+        /// The container.
+        container: String,
+        /// Its `DOCKER_HOST`.
+        host: String,
+    },
     /// Any other message of the policy.
     Policy(String),
 }
@@ -151,6 +158,11 @@ impl Notice {
                     ),
                 }
             }
+            Self::SocketByDirectory { container, host } => format!(
+                "{}: no single file may be mounted here; this Pod's Docker is at DOCKER_HOST={}",
+                shortened(container, 20),
+                shortened(host, 34)
+            ),
             Self::Policy(text) => text.clone(),
         };
         match shortened(&text, LONGEST) {

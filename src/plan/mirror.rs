@@ -52,10 +52,13 @@ pub struct MirrorBuilder<'o, 'p, 'a> {
     first_copy: usize,
     first: FirstNumbers,
     aliases: Vec<Wanted<'p, 'a>>,
-    trusted: BTreeMap<(&'p str, Option<Cow<'p, str>>, Option<String>), usize>,
+    trusted: BTreeMap<Part<'p>, usize>,
     sidecar: Option<Place>,
     mirror: Mirror<'p>,
 }
+
+/// A volume, and the part of it as `subPath` or as `subPathExpr`.
+type Part<'p> = (&'p str, Option<Cow<'p, str>>, Option<String>);
 
 /// What is at a path of the sidecar.
 enum Taken<'p, 'a> {
@@ -242,7 +245,8 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
                 if let Entry::Vacant(new) = self.trusted.entry(key) {
                     new.insert(next);
                     let at = trust::place(next);
-                    self.mirror.authorities.extend(trust::directories(&at));
+                    let directories = trust::directories(&at, &wanted.at);
+                    self.mirror.authorities.extend(directories);
                     self.insert(container, read_only(at, wanted));
                 }
             }

@@ -3,6 +3,7 @@
 //! From the decision to a plan, without I/O, clock or cluster.
 
 pub mod container;
+pub mod ephemeral;
 pub mod flags;
 pub mod ground;
 pub mod group;

@@ -13,8 +13,10 @@ use crate::detect::candidates::Near;
 use crate::detect::installed::Installed;
 use crate::model::notice::Notice;
 use crate::model::profile::{Profile, Resources, Storage};
+use crate::model::scope::Scope;
 use crate::model::sidecar_mode::SidecarMode;
 use crate::plan::container::{EnvEntry, Mount, Sidecar};
+use crate::plan::ephemeral;
 use crate::plan::original;
 use crate::plan::planner::Planner;
 
@@ -35,6 +37,10 @@ pub struct Order<'o> {
     pub replace_docker_host: Vec<(Place, usize)>,
     /// Whether variables that say the node as the place of published ports are to say the Pod.
     pub replace_published: bool,
+    /// Mounts of ephemeral containers that were written for a socket and lead to none.
+    pub lost: Vec<(Place, usize)>,
+    /// The part of the Pod that can be changed.
+    pub scope: Scope,
     /// How the cluster runs sidecars.
     pub mode: SidecarMode,
 }
@@ -121,6 +127,8 @@ pub struct MountSwap<'p> {
     pub volume: Cow<'p, str>,
     /// The file of the socket volume; none for the whole directory.
     pub sub_path: Option<Cow<'p, str>>,
+    /// Where it is seen from now on, where that is elsewhere.
+    pub mount_path: Option<Cow<'p, str>>,
 }
 
 /// A new volume.
@@ -153,6 +161,9 @@ pub fn plan<'p, 'a>(
     order: &'p Order<'p>,
     installed: Option<&Installed<'p, 'a>>,
 ) -> Result<Plan<'p>, serde_json::Error> {
+    if let (Scope::EphemeralContainers, Some(installed)) = (order.scope, installed) {
+        return Ok(ephemeral::plan(near.pod, findings, order, installed));
+    }
     let (mut plan, group) = Planner::new(near, findings, order, installed).plan();
     let earlier = installed.map(|installed| installed.container);
     if let Some(record) = original::record(near.pod, &plan, group, earlier)? {

@@ -46,6 +46,15 @@ static AUTHORITIES: [CleanPath<'static>; 10] = [
     CleanPath::literal("/usr/share/pki"),
 ];
 
+/// Directories in those that hold authorities: Go looks into no directory of a directory.
+static DEEPER: [CleanPath<'static>; 5] = [
+    CleanPath::literal("/etc/ca-certificates/trust-source/anchors"),
+    CleanPath::literal("/etc/pki/ca-trust/extracted/pem"),
+    CleanPath::literal("/etc/pki/ca-trust/source/anchors"),
+    CleanPath::literal("/usr/share/pki/ca-trust-source/anchors"),
+    CleanPath::literal("/usr/share/pki/trust/anchors"),
+];
+
 /// Where the image's own authorities are; Go reads every file there beside the bundle.
 pub const OWN_AUTHORITIES: &str = "/etc/ssl/certs";
 
@@ -73,10 +82,18 @@ pub fn place(number: usize) -> CleanPath<'static> {
     CleanPath::new(&format!("{}/{number}/certs", names::TRUST_DIR)).into_owned()
 }
 
-/// The directories of which one holds those files.
-pub fn directories(place: &CleanPath<'_>) -> impl Iterator<Item = String> {
+/// The directories of which one holds those files, where a container has them at `at`.
+pub fn directories(place: &CleanPath<'_>, at: &CleanPath<'_>) -> Vec<String> {
     let parent = place.parent().map(|parent| parent.to_string());
-    parent.into_iter().chain([place.to_string()])
+    let below = DEEPER.iter().filter_map(|deeper| {
+        let rest = deeper.as_str().strip_prefix(at.as_str())?;
+        (at.holds(deeper) && !rest.is_empty()).then(|| format!("{place}{rest}"))
+    });
+    parent
+        .into_iter()
+        .chain([place.to_string()])
+        .chain(below)
+        .collect()
 }
 
 /// The value of `SSL_CERT_DIR` with `more` directories: a list that Go reads all of.
@@ -135,8 +152,17 @@ mod tests {
 
     #[test]
     fn directories_are_added_and_none_is_replaced() {
-        let more = directories(&place(2)).collect::<Vec<_>>();
+        let at = CleanPath::new("/etc/ssl/certs");
+        let more = directories(&place(2), &at);
         assert_eq!(more, ["/dind-trust/2", "/dind-trust/2/certs"]);
+        let deeper = directories(&place(0), &CleanPath::new("/etc/pki/ca-trust"));
+        assert_eq!(
+            deeper[2..],
+            [
+                "/dind-trust/0/certs/extracted/pem",
+                "/dind-trust/0/certs/source/anchors"
+            ]
+        );
         assert_eq!(
             with_directories(None, &more),
             "/etc/ssl/certs:/dind-trust/2:/dind-trust/2/certs"

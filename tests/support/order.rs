@@ -40,7 +40,7 @@ fn make(pod: &Value, container: &Value, made: &mut BTreeSet<Made>) {
             {
                 put(volume, "", made);
             }
-            put(volume, &sub_path(mount), made);
+            put(volume, &sub_path(container, mount), made);
         }
         let at = parts(text(mount, "mountPath"));
         let mut around: Vec<_> = mounts
@@ -55,7 +55,7 @@ fn make(pod: &Value, container: &Value, made: &mut BTreeSet<Made>) {
             && let Some(volume) = volume(pod, inner)
         {
             let rest = &at[parts(text(inner, "mountPath")).len()..];
-            let place = format!("{}/{}", sub_path(inner), rest.join("/"));
+            let place = format!("{}/{}", sub_path(container, inner), rest.join("/"));
             put(volume, &place, made);
         }
     }
@@ -108,10 +108,21 @@ fn volume<'v>(pod: &'v Value, mount: &Value) -> Option<&'v Value> {
         .then_some(volume)
 }
 
-fn sub_path(mount: &Value) -> String {
-    match text(mount, "subPathExpr") {
+/// What only the kubelet knows is a text of its own, the same in every container. Where a `$` is left, it is
+/// a matter of how often it was escaped: nothing is said of such a part.
+fn sub_path(container: &Value, mount: &Value) -> String {
+    let mut part = match text(mount, "subPathExpr") {
         "" => text(mount, "subPath").to_owned(),
-        expression => expression.to_owned(),
+        expression => model::with_literals(container, expression),
+    };
+    for var in model::list(container, "env").filter(|var| !var["valueFrom"].is_null()) {
+        let source = var["valueFrom"].to_string();
+        part = part.replace(&format!("$({})", model::name(var)), &source);
+    }
+    if part.contains('$') {
+        String::new()
+    } else {
+        part
     }
 }
 

@@ -32,6 +32,7 @@ impl<'p> Planner<'_, 'p, '_> {
                 mount: finding.mount,
                 volume: self.socket_volume.clone(),
                 sub_path,
+                mount_path: None,
             };
             self.edit(finding.place).swaps.push(swap);
             self.swaps.push(finding);
