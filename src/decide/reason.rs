@@ -11,6 +11,8 @@ pub enum Reason {
     MirrorPod,
     /// A Pod for Windows nodes.
     WindowsPod,
+    /// It mounts a Windows named pipe of a runtime.
+    NamedPipe,
     /// Its annotation opts out, and the rule honors that.
     OptedOut,
     /// It runs a Docker daemon of its own.
@@ -66,6 +68,11 @@ impl Named for Reason {
             Self::WindowsPod,
             "WindowsPod",
             "it is for Windows nodes, which have no such sidecar",
+        ),
+        (
+            Self::NamedPipe,
+            "NamedPipe",
+            "it reaches a Windows node's runtime by a named pipe, which no sidecar replaces",
         ),
         (
             Self::NotACreation,

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use crate::detect::installed::Installed;
 use crate::detect::mounts::{Finding, Reach};
+use crate::model::injection::Order;
 use crate::model::notice::Notice;
 use crate::model::path::CleanPath;
 use crate::model::place::Place;
@@ -15,7 +16,7 @@ use crate::model::view::Pod;
 use crate::names;
 
 use super::container::EnvEntry;
-use super::pod::{ContainerEdit, MountSwap, Order, Plan};
+use super::pod::{ContainerEdit, MountSwap, Plan};
 
 /// What `order` says for the ephemeral containers of a Pod with this daemon.
 pub fn plan<'p>(
@@ -33,7 +34,15 @@ pub fn plan<'p>(
                 Reach::Socket(_) => false,
                 Reach::Directory => true,
                 // A client is a file, too; the container's own has to do.
-                Reach::Client | Reach::Ancestor | Reach::Runtime(_) | Reach::Unresolved => {
+                Reach::Client
+                | Reach::Ancestor
+                | Reach::Runtime(_)
+                | Reach::Data(_)
+                | Reach::Unresolved
+                | Reach::Link
+                | Reach::UnknownSocket
+                | Reach::HostPath
+                | Reach::Pipe(_) => {
                     return None;
                 }
             };

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::json::{Raw, Text, fields, from_str};
 use crate::model::expand::{Environment, Expanded, Piece, literal};
+use crate::model::notice::Why;
 use crate::model::path::CleanPath;
 use crate::model::place::Place;
 use crate::model::view::{Container, Pod, VolumeMount};
@@ -289,16 +290,22 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
         for (at, taken) in paths {
             while over.pop_if(|(above, _)| !above.holds(at)).is_some() {}
             let above = over.last().map(|(_, above)| *above);
-            let asked = |mount, place| Asked { at, mount, place };
+            let asked = |mount, place, is_read_only| Asked {
+                at,
+                mount,
+                place,
+                is_read_only,
+            };
             over.push((
                 at,
                 match taken {
                     Taken::Own => Above::Own,
-                    Taken::Earlier(mount) => Above::Mounted(asked(mount, None)),
+                    Taken::Earlier(mount) => Above::Mounted(asked(mount, None, mount.read_only)),
                     Taken::Later => Above::Later,
                     Taken::Wanted(index) => {
                         let wanted = &self.wanted[*index];
-                        let asked = asked(wanted.source, Some(wanted.place));
+                        let asked =
+                            asked(wanted.source, Some(wanted.place), wanted.mount.read_only);
                         let is_closed = self.closed.contains(&*wanted.source.name);
                         ways[*index] = order.way(asked, above, is_closed);
                         match ways[*index] {
@@ -480,29 +487,6 @@ pub enum Treat {
     Skip,
     /// It leads to the node's runtime, which the sidecar shall not reach; the author is told.
     Refuse,
-}
-
-/// Why a mount is not mirrored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Why {
-    /// Another volume is there already.
-    Taken,
-    /// The daemon itself stands there.
-    DaemonPath,
-    /// It leads to the node's own runtime.
-    LeadsToNode,
-    /// The daemon's settings are its profile's.
-    DaemonSettings,
-    /// It is among what the daemon trusts, elsewhere.
-    Trusted,
-    /// A container that starts after the daemon may still have to make it.
-    MadeLater,
-    /// Its `subPathExpr` names what is not in the container's `env`.
-    UnknownSubPath,
-    /// Its `subPathExpr` comes to an absolute path, which the kubelet refuses.
-    AbsoluteSubPath,
-    /// Its `subPathExpr` comes to a path with `..`, which the kubelet refuses.
-    SubPathUpwards,
 }
 
 /// Mounts of volumes at places where no container has them, from which links lead into them.

@@ -46,6 +46,8 @@ pub struct Asked<'w, 'p, 'a> {
     pub mount: &'p VolumeMount<'a>,
     /// The container, where it is not the sidecar of an earlier pass.
     pub place: Option<Place>,
+    /// Whether the sidecar shall only read it.
+    pub is_read_only: bool,
 }
 
 /// A path of the sidecar with what is there already.
@@ -71,6 +73,8 @@ pub struct StartOrder<'p, 'a> {
     parts: BTreeMap<(&'p str, CleanPath<'p>), Place>,
     /// The same for parts that only the kubelet knows.
     unknown_parts: BTreeMap<&'p str, Place>,
+    /// Volumes that a container has the whole of, and whether one may write there.
+    roots: BTreeMap<&'p str, bool>,
     mounts: BTreeMap<(Place, CleanPath<'p>), &'p VolumeMount<'a>>,
     /// hostPath volumes whose path another container may make, in a hostPath that holds it.
     made_later: Vec<&'p str>,
@@ -89,6 +93,7 @@ impl<'p, 'a> StartOrder<'p, 'a> {
             first_writer: BTreeMap::new(),
             parts: BTreeMap::new(),
             unknown_parts: BTreeMap::new(),
+            roots: BTreeMap::new(),
             mounts: BTreeMap::new(),
             made_later: Vec::new(),
             can_link,
@@ -113,6 +118,9 @@ impl<'p, 'a> StartOrder<'p, 'a> {
         }
         if mount.sub_path_expr.is_empty() {
             let part = CleanPath::new(&mount.sub_path);
+            if part.as_str() == "/" {
+                *self.roots.entry(name).or_default() |= !mount.read_only;
+            }
             self.parts.entry((name, part)).or_insert(place);
         } else {
             self.unknown_parts.entry(name).or_insert(place);
@@ -155,8 +163,8 @@ impl<'p, 'a> StartOrder<'p, 'a> {
         if self.is_written_before(name) || !self.may_be_made_before(asked) {
             return Some(Source::Part);
         }
-        let root = (name, CleanPath::literal("/"));
-        let is_given = self.parts.contains_key(&root) && !is_closed;
+        let root = self.roots.get(name).filter(|_| !is_closed);
+        let is_given = root.is_some_and(|may_write| *may_write || asked.is_read_only);
         is_given.then_some(Source::Root)
     }
 

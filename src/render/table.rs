@@ -16,7 +16,8 @@ use crate::scan::result::{Gap, Report};
 use crate::scan::risk::{Rule, Weight};
 
 use crate::render::columns::{GUTTER, fit, shortened};
-use crate::render::diff::{Paint, push_visible, push_visible_lines, visible};
+use crate::render::diff::Paint;
+use crate::text::{push_visible, push_visible_lines, visible};
 
 /// Below this many columns a table is hard to read.
 const NARROWEST_TABLE: usize = 72;

@@ -15,7 +15,8 @@ use crate::names::audit;
 use crate::review;
 use crate::review::{Action, Outcome, PassError};
 
-use crate::model::notice::{Notice, shortened};
+use crate::model::notice::Notice;
+use crate::text::shortened;
 
 use crate::decode::admission::{ReviewError, decode};
 use crate::model::namespaces::Namespaces;

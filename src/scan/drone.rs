@@ -103,11 +103,12 @@ pub fn volumes(object: &Value, pointer: &str, sockets: &Sockets) -> Option<Workl
             continue;
         };
         let how = match sockets.leads(&CleanPath::on_node(path)) {
-            Some(Leads::Socket(_)) => How::Socket,
-            Some(Leads::Directory(_)) => How::Directory,
-            Some(Leads::Ancestor(_)) => How::Ancestor,
+            Some(Leads::Socket) => How::Socket,
+            Some(Leads::Directory) => How::Directory,
+            Some(Leads::Ancestor) => How::Ancestor,
             Some(Leads::Runtime(runtime)) => How::OtherRuntime(runtime.name()),
-            Some(Leads::Client) | None => continue,
+            Some(Leads::Data(runtime)) => How::DataDirectory(runtime.name()),
+            Some(Leads::Client | Leads::Pipe(_)) | None => continue,
         };
         findings.push(Finding {
             container: user(object, volume),

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::decide::Policy;
 use crate::decide::denial::Denial;
-use crate::decide::evaluator::{Matter, Ruling};
+use crate::decide::evaluator::{Judgment, Matter, Ruling};
 use crate::decide::named::Named as _;
 use crate::detect::docker_host::{DockerHost, docker_host};
 use crate::detect::mounts;
@@ -100,6 +100,7 @@ impl Hearing<'_, '_, '_> {
         let mut findings: Vec<Finding> = ways
             .iter()
             .enumerate()
+            .filter(|(index, way)| self.is_told(*index, way))
             .map(|(index, way)| self.mount(index, way))
             .collect();
         for (place, container) in self.pod.containers() {
@@ -168,6 +169,26 @@ impl Hearing<'_, '_, '_> {
         }
     }
 
+    /// A path of the node that leads to no runtime, and that the policy allows, is nobody's
+    /// concern.
+    fn is_told(&self, index: usize, way: &mounts::Finding) -> bool {
+        let is_judged = |judgment: &Judgment<'_>| {
+            judgment.matter == Matter::Mount(index) && judgment.ruling != Ruling::Allow
+        };
+        match way.reach {
+            Reach::HostPath | Reach::Data(_) => self.outcome.judgments.iter().any(is_judged),
+            Reach::Socket(_)
+            | Reach::Directory
+            | Reach::Ancestor
+            | Reach::Client
+            | Reach::Runtime(_)
+            | Reach::Unresolved
+            | Reach::Link
+            | Reach::UnknownSocket
+            | Reach::Pipe(_) => true,
+        }
+    }
+
     fn mount(&self, index: usize, way: &mounts::Finding) -> Finding {
         let container = self.pod.container(way.place);
         let mount = &container.volume_mounts[way.mount];
@@ -216,6 +237,11 @@ impl Hearing<'_, '_, '_> {
             Reach::Ancestor => Some(Hand::Ancestor),
             Reach::Unresolved => Some(Hand::SubPathExpr),
             Reach::Runtime(runtime) => Some(Hand::OtherRuntime(runtime.name())),
+            Reach::Data(_) => Some(Hand::DataDirectory),
+            Reach::Link => Some(Hand::Link),
+            Reach::UnknownSocket => Some(Hand::UnknownSocket),
+            Reach::HostPath => Some(Hand::HostPath),
+            Reach::Pipe(_) => Some(Hand::NamedPipe),
             Reach::Socket(_) | Reach::Directory => self.agent.map(Hand::Agent),
             Reach::Client => None,
         }
@@ -269,6 +295,10 @@ fn hand_of(denial: &Denial, agent: Option<Agent>) -> Option<Hand> {
         Denial::Ancestor { .. } => Hand::Ancestor,
         Denial::Unresolved { .. } => Hand::SubPathExpr,
         Denial::OtherRuntime { runtime, .. } => Hand::OtherRuntime(runtime),
+        Denial::DataDirectory { .. } => Hand::DataDirectory,
+        Denial::Link { .. } => Hand::Link,
+        Denial::UnknownSocket { .. } => Hand::UnknownSocket,
+        Denial::HostPath { .. } => Hand::HostPath,
         Denial::TcpDockerHost { .. } => Hand::TcpDockerHost,
         Denial::HostNetwork { rule: _ } => Hand::Agent(Agent::HostNetwork),
         Denial::PodSecurity { .. } => Hand::PodSecurity,

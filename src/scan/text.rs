@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::manifest;
 use crate::manifest::{Document, Problem, ReadError};
+use crate::model::sockets_table;
 use crate::model::subject::NamespaceLabels;
 use crate::names::NO_NAME;
 use crate::review::offline::Setting;
@@ -81,16 +82,10 @@ pub fn object(court: &Court, namespaces: &Namespaces, object: &Value) -> Reading
 
 /// The first line of `text` that names a runtime's socket.
 pub fn first_mention(text: &str) -> Option<u32> {
-    const SOCKETS: [&str; 5] = [
-        "docker.sock",
-        "containerd.sock",
-        "crio.sock",
-        "podman.sock",
-        "dockershim.sock",
-    ];
+    let sockets: Vec<&str> = sockets_table::words().collect();
     let line = text
         .lines()
-        .position(|line| SOCKETS.iter().any(|socket| line.contains(socket)))?;
+        .position(|line| sockets.iter().any(|socket| line.contains(socket)))?;
     u32::try_from(line + 1).ok()
 }
 

@@ -17,8 +17,9 @@ use crate::review::pod::{Failure, Reviewed, review};
 use crate::review::workload::warn;
 use crate::server::{Handler, Reply, Route, StatusCode};
 use crate::telemetry::metrics::{Metrics, ReviewLabels};
-use crate::telemetry::queue::{LONGEST_NAME, beginning};
+use crate::telemetry::queue::LONGEST_NAME;
 use crate::telemetry::traces::Words;
+use crate::text::beginning;
 
 /// The longest list or message in a log line, in bytes: names in it are of any length.
 const LONGEST_TEXT: usize = 2048;

@@ -1,6 +1,6 @@
 //! Text from manifests in HTML: nothing of it can become markup, or reorder the page.
 
-use crate::render::diff::push_visible_lines;
+use crate::text::push_visible_lines;
 
 /// `text` for an element's content or a quoted attribute.
 pub fn escape(text: &str) -> String {

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64_simd::STANDARD;
-use dind_injector::cluster::{ManagedArgs, Settings, Timing};
+use dind_injector::cluster::Timing;
 use dind_injector::names::ca_secret;
 use dind_injector::telemetry::metrics::Metrics;
 use dind_injector::telemetry::readiness::Readiness;
+use dind_injector::tls::managed::{ManagedArgs, Settings};
 use dind_injector::tls::{CertStore, SecretChange, Waits, read_bundle};
 use rustls::RootCertStore;
 use rustls::client::WebPkiServerVerifier;
