@@ -281,13 +281,10 @@ impl Volume<'_> {
 pub struct HostPathSource<'a> {
     /// The path as written.
     pub path: Text<'a>,
-    /// What must be there, or is made before any container starts; nothing is where it is empty.
-    pub kind: Text<'a>,
 }
 
 fields!(HostPathSource<'a> {
     "path" => path,
-    "type" => kind,
 });
 
 /// The part of `spec.securityContext` that the sidecar must know.

@@ -6,6 +6,7 @@
 //! daemon itself stands on.
 
 use std::borrow::Cow;
+use std::cell::LazyCell;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -90,6 +91,12 @@ struct Wanted<'p, 'a> {
     source: &'p VolumeMount<'a>,
     /// Whether its author is told where it cannot be had.
     is_told: bool,
+}
+
+impl Wanted<'_, '_> {
+    fn is_whole(&self) -> bool {
+        self.mount.sub_path.is_none() && self.mount.sub_path_expr.is_none()
+    }
 }
 
 impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
@@ -272,18 +279,8 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
     /// How the daemon gets at each of what is wanted.
     fn ways(&self) -> Vec<Way> {
         let mut ways = vec![Way::Mount; self.wanted.len()];
-        let is_plain = |wanted: &Wanted<'_, '_>| {
-            wanted.mount.sub_path.is_none() && wanted.mount.sub_path_expr.is_none()
-        };
-        let host_paths = self
-            .wanted
-            .iter()
-            .filter(|wanted| self.host_paths.contains_key(&*wanted.mount.name));
-        // Most Pods have one volume in none: there is nothing to look up.
-        if self.wanted.len() < 2 && self.wanted.iter().all(is_plain) && host_paths.count() == 0 {
-            return ways;
-        }
-        let order = StartOrder::of(self.pod, self.sidecar, !self.rootless);
+        // Most Pods mount whole volumes, and none in another: nobody asks who starts first.
+        let order = LazyCell::new(|| StartOrder::of(self.pod, self.sidecar, !self.rootless));
         let mut paths: Vec<_> = self.taken.iter().collect();
         paths.sort_by(|(one, _), (other, _)| in_order(one, other));
         let mut over: Vec<(&CleanPath<'_>, Above<'_, 'p, 'a>)> = Vec::new();
@@ -307,7 +304,10 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
                         let asked =
                             asked(wanted.source, Some(wanted.place), wanted.mount.read_only);
                         let is_closed = self.closed.contains(&*wanted.source.name);
-                        ways[*index] = order.way(asked, above, is_closed);
+                        ways[*index] = match (wanted.is_whole(), above) {
+                            (true, None | Some(Above::Own)) => Way::Mount,
+                            (_, above) => order.way(asked, above, is_closed),
+                        };
                         match ways[*index] {
                             Way::Mount => Above::Mounted(asked),
                             Way::Link | Way::Bind(_) | Way::Never => Above::Later,

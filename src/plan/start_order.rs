@@ -6,7 +6,8 @@
 //! directory), then fails. So the sidecar's mounts make nothing in a volume that a container sees
 //! before it would be made without them. What cannot be had so is had later: by a link from the
 //! container's path into the volume's root, which is mounted elsewhere, or by a bind mount once the
-//! place is there. The root is mounted only where the Pod gives it to a container, too.
+//! place is there. A hostPath that may be made in another one is not mirrored at all: it may be a
+//! link (`crate::detect::links`). The root is mounted only where the Pod gives it to a container, too.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -68,7 +69,6 @@ const DEEPEST: usize = 32;
 pub struct StartOrder<'p, 'a> {
     volumes: BTreeMap<&'p str, &'p Volume<'a>>,
     first: BTreeMap<&'p str, Place>,
-    first_writer: BTreeMap<&'p str, Place>,
     /// Who mounts a part of a volume first; the whole is the part `/`.
     parts: BTreeMap<(&'p str, CleanPath<'p>), Place>,
     /// The same for parts that only the kubelet knows.
@@ -76,8 +76,6 @@ pub struct StartOrder<'p, 'a> {
     /// Volumes that a container has the whole of, and whether one may write there.
     roots: BTreeMap<&'p str, bool>,
     mounts: BTreeMap<(Place, CleanPath<'p>), &'p VolumeMount<'a>>,
-    /// hostPath volumes whose path another container may make, in a hostPath that holds it.
-    made_later: Vec<&'p str>,
     can_link: bool,
 }
 
@@ -90,12 +88,10 @@ impl<'p, 'a> StartOrder<'p, 'a> {
         let mut order = Self {
             volumes: volumes.map(|volume| (&*volume.name, &**volume)).collect(),
             first: BTreeMap::new(),
-            first_writer: BTreeMap::new(),
             parts: BTreeMap::new(),
             unknown_parts: BTreeMap::new(),
             roots: BTreeMap::new(),
             mounts: BTreeMap::new(),
-            made_later: Vec::new(),
             can_link,
         };
         let others = pod
@@ -106,16 +102,12 @@ impl<'p, 'a> StartOrder<'p, 'a> {
                 order.add(place, mount);
             }
         }
-        order.made_later = order.made_later();
         order
     }
 
     fn add(&mut self, place: Place, mount: &'p VolumeMount<'a>) {
         let name = &*mount.name;
         self.first.entry(name).or_insert(place);
-        if !mount.read_only {
-            self.first_writer.entry(name).or_insert(place);
-        }
         if mount.sub_path_expr.is_empty() {
             let part = CleanPath::new(&mount.sub_path);
             if part.as_str() == "/" {
@@ -157,9 +149,6 @@ impl<'p, 'a> StartOrder<'p, 'a> {
     /// What the sidecar may mount for it.
     fn source(&self, asked: Asked<'_, 'p, 'a>, is_closed: bool) -> Option<Source> {
         let name = &*asked.mount.name;
-        if self.made_later.binary_search(&name).is_ok() {
-            return None;
-        }
         if self.is_written_before(name) || !self.may_be_made_before(asked) {
             return Some(Source::Part);
         }
@@ -237,53 +226,6 @@ impl<'p, 'a> StartOrder<'p, 'a> {
         }
         false
     }
-
-    /// hostPath volumes that may be missing on the node until a container makes them, through a hostPath
-    /// that holds them and that it mounts before anything mounts theirs.
-    fn made_later(&self) -> Vec<&'p str> {
-        let host_paths = self.volumes.iter().filter_map(|(name, volume)| {
-            let source = volume.host_path.as_ref()?;
-            Some((CleanPath::on_node(&source.path), *name, &*source.kind))
-        });
-        let mut host_paths: Vec<_> = host_paths.collect();
-        host_paths.sort_by(|(one, ..), (other, ..)| in_order(one, other));
-        let mut above: Vec<Holds<'_>> = Vec::new();
-        let mut later = Vec::new();
-        for (path, name, kind) in &host_paths {
-            while above.pop_if(|over| !over.path.holds(path)).is_some() {}
-            let outside = match above.last() {
-                // Of two volumes of one path, neither holds the other.
-                Some(over) if over.path == path => over.outside,
-                Some(over) => over.inside,
-                None => None,
-            };
-            let first = self.first.get(name).copied();
-            if kind.is_empty()
-                && outside
-                    .zip(first)
-                    .is_some_and(|(writer, first)| writer < first)
-            {
-                later.push(*name);
-            }
-            let own = self.first_writer.get(name).copied();
-            let inside = above.last().and_then(|over| over.inside);
-            let inside = [inside, own].into_iter().flatten().min();
-            above.push(Holds {
-                path,
-                outside,
-                inside,
-            });
-        }
-        later.sort_unstable();
-        later
-    }
-}
-
-/// A hostPath that holds others, with the first container that writes to one above it, and to it.
-struct Holds<'h> {
-    path: &'h CleanPath<'h>,
-    outside: Option<Place>,
-    inside: Option<Place>,
 }
 
 /// The order in which what lies below a path follows it.
