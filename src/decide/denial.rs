@@ -246,6 +246,30 @@ pub enum Denial {
         /// The path of the node.
         path: String,
     },
+    /// A way to the node's daemon that was to be swapped, in a Pod that can be changed no more.
+    #[error(
+        "container {container:?} reaches the node's Docker daemon ({what}), which rule {rule:?} swaps, \
+         but another webhook added it after that, or dind-injector was not reached. Create the Pod \
+         again; if it is refused again, name the configuration of that webhook so that it sorts before \
+         dind-injector's"
+    )]
+    Unswapped {
+        /// The container.
+        container: String,
+        /// The path of the node, or the variable.
+        what: String,
+        /// The rule.
+        rule: String,
+    },
+    /// The image of a sidecar, in a Pod that runs.
+    #[error(
+        "container {container:?} is the Pod's Docker daemon: its image is the profile's, and cannot be \
+         changed while the Pod runs. Create the Pod anew"
+    )]
+    SidecarImage {
+        /// The container.
+        container: String,
+    },
     /// The Pod asks for another runtime class than the profile's sidecar needs.
     #[error(
         "the Pod's runtimeClassName is {asked:?}; profile {profile:?} needs {needs:?}. Remove it, or \
@@ -353,6 +377,10 @@ pub enum Cause {
     EphemeralContainer,
     /// [`Denial::RuntimeClass`].
     RuntimeClass,
+    /// [`Denial::Unswapped`].
+    Unswapped,
+    /// [`Denial::SidecarImage`].
+    SidecarImage,
 }
 
 impl Named for Cause {
@@ -410,6 +438,16 @@ impl Named for Cause {
             Self::EphemeralContainer,
             "EphemeralContainer",
             "an ephemeral container mounts the socket, which cannot be swapped in a running Pod",
+        ),
+        (
+            Self::Unswapped,
+            "Unswapped",
+            "it still has what the rule swaps, once every webhook has changed it",
+        ),
+        (
+            Self::SidecarImage,
+            "SidecarImage",
+            "the image of its sidecar is changed while it runs",
         ),
         (
             Self::HostNetwork,
@@ -470,6 +508,8 @@ impl Denial {
             Self::PodSecurity { .. } => Cause::PodSecurity,
             Self::EphemeralContainer { .. } => Cause::EphemeralContainer,
             Self::RuntimeClass { .. } => Cause::RuntimeClass,
+            Self::Unswapped { .. } => Cause::Unswapped,
+            Self::SidecarImage { .. } => Cause::SidecarImage,
         }
     }
 

@@ -5,6 +5,7 @@
 
 pub mod offline;
 pub mod pod;
+pub mod verify;
 pub mod workload;
 
 use crate::decide::Policy;

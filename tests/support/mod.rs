@@ -11,5 +11,7 @@ pub mod lists;
 pub mod model;
 pub mod order;
 pub mod parts;
+pub mod patience;
+pub mod program;
 pub mod rfc6902;
 pub mod scratch;
