@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use crate::budget::Excess;
 use crate::detect::mounts::Agent;
 use crate::model::profile::{BoundsError, PodSecurity};
 use crate::names;
@@ -15,6 +16,9 @@ use crate::decide::need::Need;
 /// A deliberate refusal.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denial {
+    /// More than one review may cost.
+    #[error("{0}")]
+    Excess(#[from] Excess),
     /// An annotation that cannot be understood.
     #[error("{0}")]
     Annotation(#[from] WishError),
@@ -343,6 +347,10 @@ impl fmt::Display for Exemption {
 /// A refusal's fixed word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
+    /// [`Denial::Excess`], of a path.
+    PathTooLong,
+    /// Any other [`Denial::Excess`].
+    TooLarge,
     /// [`Denial::Annotation`].
     InvalidAnnotation,
     /// [`Denial::Size`].
@@ -484,6 +492,16 @@ impl Named for Cause {
             "InvalidAnnotation",
             "an annotation cannot be understood, where annotations are honored",
         ),
+        (
+            Self::PathTooLong,
+            "PathTooLong",
+            "a path of it is longer than Linux takes, whatever the rule says",
+        ),
+        (
+            Self::TooLarge,
+            "TooLarge",
+            "it has too much of something, or to review it would take too much work, whatever the rule says",
+        ),
     ];
 }
 
@@ -491,6 +509,15 @@ impl Denial {
     /// The reason as a fixed value.
     pub fn cause(&self) -> Cause {
         match self {
+            Self::Excess(Excess::Path { .. }) => Cause::PathTooLong,
+            Self::Excess(
+                Excess::Values
+                | Excess::Containers(_)
+                | Excess::Findings
+                | Excess::Mirrored
+                | Excess::Patch
+                | Excess::Steps,
+            ) => Cause::TooLarge,
             Self::Annotation(_) => Cause::InvalidAnnotation,
             Self::Size { .. } => Cause::InvalidSize,
             Self::AboveMaximum { .. } => Cause::SizeAboveMaximum,

@@ -143,6 +143,9 @@ const HELPERS: [Helper; 2] = [
 /// Variables that choose such a way, with their values.
 const CHOICES: [(&str, &str); 1] = [("ARGO_CONTAINER_RUNTIME_EXECUTOR", "docker")];
 
+/// The longest reference of an image that is looked at, in bytes: a repository of 255, a tag of 128, a digest.
+const LONGEST_IMAGE: usize = 512;
+
 impl Need {
     /// The need of `container`, where its image or its shape is known.
     pub fn of(container: &Container<'_>) -> Option<Self> {
@@ -188,6 +191,12 @@ impl Need {
 
 /// An image's repository and the organization that it is in, last one first.
 fn parts(image: &str) -> impl Iterator<Item = &str> {
+    // What is longer is no image that a registry has.
+    let image = if image.len() > LONGEST_IMAGE {
+        ""
+    } else {
+        image
+    };
     let image = image.split('@').next().unwrap_or_default();
     let repository = match image.rsplit_once(':') {
         // What follows a registry's port is no tag.

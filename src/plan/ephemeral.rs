@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use crate::detect::installed::Installed;
 use crate::detect::mounts::{Finding, Reach};
 use crate::model::injection::Order;
-use crate::model::notice::Notice;
+use crate::model::notice::{Notice, Notices, told_name};
 use crate::model::path::CleanPath;
 use crate::model::place::Place;
 use crate::model::view::Pod;
@@ -59,7 +59,7 @@ pub fn plan<'p>(
     let shared_dir = installed.shared_dir.as_str();
     let host = format!("unix://{shared_dir}/{}", names::SOCKET_FILE);
     let mut edits: Vec<ContainerEdit<'p>> = Vec::new();
-    let mut notices = Vec::new();
+    let mut notices = Notices::default();
     for (place, mount, is_directory) in mounts {
         let container = pod.container(place);
         if edits.last().is_none_or(|edit| edit.place != place) {
@@ -96,7 +96,7 @@ pub fn plan<'p>(
                 .push(EnvEntry::new(names::DOCKER_HOST, host.clone())),
         }
         notices.push(Notice::SocketByDirectory {
-            container: container.name.to_string(),
+            container: told_name(&container.name),
             host: host.clone(),
         });
     }

@@ -10,6 +10,7 @@ use std::cell::LazyCell;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::budget::{Budget, Excess, MOST_MIRRORED, check_path};
 use crate::json::{Raw, Text, fields, from_str};
 use crate::model::expand::{Environment, Expanded, Piece, literal};
 use crate::model::notice::Why;
@@ -18,7 +19,7 @@ use crate::model::place::Place;
 use crate::model::view::{Container, Pod, VolumeMount};
 use crate::names;
 
-use crate::model::notice::Notice;
+use crate::model::notice::{Notice, Notices, told_name, told_path};
 use crate::plan::container::{EnvEntry, Mount};
 use crate::plan::ground;
 use crate::plan::start_order::{Above, Asked, Source, StartOrder, Way, in_order};
@@ -36,13 +37,14 @@ pub struct Mirror<'a> {
     /// Directories with authorities that the daemon shall trust.
     pub authorities: Vec<String>,
     /// What could not be mirrored.
-    pub notices: Vec<Notice>,
+    pub notices: Notices,
 }
 
 /// Builds a [`Mirror`]; paths that are taken already are told first.
 pub struct MirrorBuilder<'o, 'p, 'a> {
     pod: &'p Pod<'a>,
     rootless: bool,
+    budget: &'o Budget,
     own: Vec<CleanPath<'o>>,
     /// Volumes of which something leads to the node's runtime: their roots are not for the sidecar.
     closed: BTreeSet<&'p str>,
@@ -52,6 +54,7 @@ pub struct MirrorBuilder<'o, 'p, 'a> {
     wanted: Vec<Wanted<'p, 'a>>,
     copied: BTreeMap<&'p str, String>,
     first_copy: usize,
+    added: usize,
     first: FirstNumbers,
     aliases: Vec<Wanted<'p, 'a>>,
     trusted: BTreeMap<Part<'p>, usize>,
@@ -107,6 +110,7 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
         rootless: bool,
         own: impl Iterator<Item = CleanPath<'o>>,
         closed: BTreeSet<&'p str>,
+        budget: &'o Budget,
     ) -> Self {
         let volumes = pod.spec.volumes.iter().rev();
         let host_paths = volumes.filter_map(|volume| {
@@ -118,12 +122,14 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
             host_paths: host_paths.collect(),
             pod,
             rootless,
+            budget,
             closed,
             own: own.map(CleanPath::unlinked).chain(places).collect(),
             taken: BTreeMap::new(),
             wanted: Vec::new(),
             copied: BTreeMap::new(),
             first_copy: 0,
+            added: 0,
             first: FirstNumbers::default(),
             aliases: Vec::new(),
             trusted: BTreeMap::new(),
@@ -164,7 +170,10 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
     }
 
     /// Mirrors the mounts of the container at `place`, each as `treat` says of its index.
-    pub fn add(&mut self, place: Place, treat: impl Fn(usize) -> Treat) {
+    ///
+    /// # Errors
+    /// Where they are too many, or too much work.
+    pub fn add(&mut self, place: Place, treat: impl Fn(usize) -> Treat) -> Result<(), Excess> {
         let pod = self.pod;
         let container = pod.container(place);
         let mut environment = None;
@@ -177,17 +186,42 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
                     continue;
                 }
             }
-            match self.sub_path(container, mount, &mut environment) {
-                Ok(sub_path) => self.add_mount(place, mount, &sub_path),
+            check_path("mountPath", &mount.name, &mount.mount_path)?;
+            check_path("subPath", &mount.name, &mount.sub_path)?;
+            let expanded = (!mount.sub_path_expr.is_empty()).then(|| {
+                let environment = environment.get_or_insert_with(|| Environment::of(container));
+                environment.expand(&mount.sub_path_expr)
+            });
+            // Each variable that it names is read.
+            self.budget.spend(
+                expanded
+                    .as_ref()
+                    .map_or(0, |expanded| 10 * expanded.length()),
+            )?;
+            match self.sub_path(mount, expanded) {
+                Ok(sub_path) => self.add_mount(place, mount, &sub_path)?,
                 Err(why) => self.refuse(container, &mount.mount_path, why),
             }
         }
+        Ok(())
     }
 
-    fn add_mount(&mut self, place: Place, mount: &'p VolumeMount<'a>, sub_path: &SubPath) {
+    fn add_mount(
+        &mut self,
+        place: Place,
+        mount: &'p VolumeMount<'a>,
+        sub_path: &SubPath,
+    ) -> Result<(), Excess> {
         let container = self.pod.container(place);
         let path = CleanPath::new(&mount.mount_path);
         let node_path = self.node_path(mount, sub_path);
+        let of_node = node_path.as_ref().map_or(0, |path| path.as_str().len());
+        // Both are compared with every path that the daemon needs.
+        self.budget.spend(path.as_str().len() + 4 * of_node)?;
+        self.added += 1;
+        if self.added > MOST_MIRRORED {
+            return Err(Excess::Mirrored);
+        }
         let wanted = |at: CleanPath<'p>, mount_path: Cow<'p, str>| Wanted {
             at: at.unlinked(),
             mount: Mount {
@@ -224,6 +258,7 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
             }
             None => self.insert(container, wanted),
         }
+        Ok(())
     }
 
     /// Has the daemon trust what a container is told to.
@@ -327,8 +362,8 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
                 Way::Mount => self.mirror.mounts.push(wanted.mount),
                 Way::Link | Way::Bind(_) => later.push((wanted, *way)),
                 Way::Never if wanted.is_told => self.mirror.notices.push(Notice::NotMirrored {
-                    container: self.pod.container(wanted.place).name.to_string(),
-                    path: wanted.source.mount_path.to_string(),
+                    container: told_name(&self.pod.container(wanted.place).name),
+                    path: told_path(&wanted.source.mount_path).into_owned(),
                     why: Why::MadeLater,
                 }),
                 Way::Never => {}
@@ -400,8 +435,8 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
 
     fn refuse(&mut self, container: &Container<'a>, path: &str, why: Why) {
         self.mirror.notices.push(Notice::NotMirrored {
-            container: container.name.to_string(),
-            path: path.to_owned(),
+            container: told_name(&container.name),
+            path: told_path(path).into_owned(),
             why,
         });
     }
@@ -424,18 +459,15 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
 
     fn sub_path(
         &mut self,
-        container: &'p Container<'a>,
-        mount: &'p VolumeMount<'a>,
-        environment: &mut Option<Environment<'p, 'a>>,
+        mount: &VolumeMount<'_>,
+        expanded: Option<Expanded<'p>>,
     ) -> Result<SubPath, Why> {
-        if mount.sub_path_expr.is_empty() {
+        let Some(expanded) = expanded else {
             return Ok(match &*mount.sub_path {
                 "" => SubPath::None,
                 sub => SubPath::Literal(sub.to_owned()),
             });
-        }
-        let environment = environment.get_or_insert_with(|| Environment::of(container));
-        let expanded = environment.expand(&mount.sub_path_expr);
+        };
         if let Some(text) = expanded.known() {
             refused_by_kubelet(text)?;
             return Ok(SubPath::Literal(text.to_owned()));

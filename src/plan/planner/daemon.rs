@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::budget::Excess;
 use crate::detect::installed::Installed;
 use crate::detect::mounts::Reach;
 use crate::model::path::CleanPath;
@@ -49,7 +50,7 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
         mounts
     }
 
-    pub(crate) fn mirror(&self, own: &[Mount<'p>]) -> Mirror<'p> {
+    pub(crate) fn mirror(&self, own: &[Mount<'p>]) -> Result<Mirror<'p>, Excess> {
         let own = || own.iter().map(|mount| CleanPath::new(&mount.mount_path));
         let is_tmp = |path: &CleanPath<'_>| path.as_str() == "/tmp";
         let protected = [
@@ -72,7 +73,8 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
         let closed = found
             .map(|finding| &*volumes[finding.volume].name)
             .collect();
-        let mut builder = MirrorBuilder::new(self.pod, profile.rootless, protected, closed);
+        let rootless = profile.rootless;
+        let mut builder = MirrorBuilder::new(self.pod, rootless, protected, closed, self.budget);
         if own().any(|at| is_tmp(&at)) {
             builder.take(CleanPath::literal("/tmp"));
         }
@@ -91,9 +93,9 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
                 } else {
                     Treat::Mirror
                 }
-            });
+            })?;
         }
-        builder.finish()
+        Ok(builder.finish())
     }
 
     pub(crate) fn sidecar(&self, group: SocketGroup, mirror: Mirror<'p>) -> Sidecar<'p> {
@@ -148,11 +150,11 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
             add_env.push(EnvEntry::new(names::env::CLIENT, client));
         }
         let mut set_env = Vec::new();
+        let wanted = self.sockets(&mirror);
         let known = container.env.iter().enumerate();
         for (index, var) in known.filter(|(_, var)| &*var.name == names::env::SOCKETS) {
             let mut sockets: Vec<&str> = var.value.split(' ').collect();
             let before = sockets.len();
-            let wanted = self.sockets(&mirror);
             for socket in &wanted {
                 if !sockets.contains(&socket.as_str()) {
                     sockets.push(socket);

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use crate::detect::mounts::Reach;
 use crate::detect::published;
-use crate::model::notice::Notice;
+use crate::model::notice::{Notice, told_name};
 use crate::model::path::CleanPath;
 use crate::model::place::Place;
 use crate::model::sockets::DEFAULT_SOCKET;
@@ -70,8 +70,8 @@ impl<'p> Planner<'_, 'p, '_> {
                 .in_the_pod
                 .filter(|_| self.order.replace_published);
             notices.push(Notice::Published {
-                container: container.name.to_string(),
-                variable: container.env[published.index].name.to_string(),
+                container: told_name(&container.name),
+                variable: told_name(&container.env[published.index].name),
                 replaced: wanted.is_some(),
             });
             let set = wanted.map(|value| (published.index, value));

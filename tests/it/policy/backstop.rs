@@ -1,5 +1,6 @@
 //! The detection, held to the table that the backstop's CEL is held to by a real API server.
 
+use dind_injector::budget::Budget;
 use dind_injector::detect::mounts::{Reach, Watch, detect};
 use dind_injector::manifest;
 use dind_injector::model::place::List;
@@ -38,7 +39,7 @@ fn reaches(spec: &Value) -> bool {
     let text = json!({"spec": spec}).to_string();
     let pod: Pod<'_> = dind_injector::json::from_str(&text).unwrap();
     let only_new = !pod.spec.ephemeral_containers.is_empty();
-    let findings = detect(&pod, &Sockets::default(), Watch::Runtimes);
+    let findings = detect(&pod, &Sockets::default(), Watch::Runtimes, &Budget::new()).unwrap();
     findings.iter().any(|finding| {
         let in_scope = !only_new || finding.place.list == List::Ephemeral;
         in_scope
