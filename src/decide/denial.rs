@@ -200,12 +200,15 @@ pub enum Denial {
     },
     /// `DOCKER_HOST` leads to the node, where the rule denies it.
     #[error(
-        "container {container:?} has a DOCKER_HOST that leads to the node's Docker daemon; rule \
-         {rule:?} denies it. Remove the variable"
+        "container {container:?} has a DOCKER_HOST that {} to the node's Docker daemon; rule \
+         {rule:?} denies it. Remove the variable",
+        leads(*is_known)
     )]
     TcpDockerHost {
         /// The container.
         container: String,
+        /// Whether the address is known before the Pod runs.
+        is_known: bool,
         /// The rule.
         rule: String,
     },
@@ -288,6 +291,13 @@ pub enum Denial {
         /// The profile's.
         needs: String,
     },
+}
+
+fn leads(is_known: bool) -> &'static str {
+    match is_known {
+        true => "leads",
+        false => "may lead (its address is known only when the Pod runs)",
+    }
 }
 
 fn and(need: Option<Need>) -> String {
@@ -440,7 +450,8 @@ impl Named for Cause {
         (
             Self::TcpDockerHost,
             "TcpDockerHost",
-            "its DOCKER_HOST leads to the node, and tcpDockerHost is Deny",
+            "its DOCKER_HOST leads to the node, or to an address that is known only when it runs, and \
+             tcpDockerHost is Deny",
         ),
         (
             Self::EphemeralContainer,

@@ -506,14 +506,16 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
     pub fn docker_hosts(&mut self) -> Result<Vec<(Place, usize)>, Excess> {
         let mut replace = Vec::new();
         for (place, container) in may_set(self.pod) {
-            let DockerHost::Node(index) = docker_host(container) else {
-                continue;
+            let (index, is_known) = match docker_host(self.pod, container) {
+                DockerHost::Node(index) => (index, true),
+                DockerHost::Unknown(index) => (index, false),
+                DockerHost::Unset | DockerHost::Elsewhere => continue,
             };
             if !self.scope.holds(place) {
                 continue;
             }
             let rule = self.rule_for(Detection::TcpDockerHost)?;
-            let ruling = self.docker_host(rule, container, index);
+            let ruling = self.docker_host(rule, container, index, is_known);
             if ruling == Ruling::Swap {
                 replace.push((place, index));
             }
@@ -527,14 +529,28 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
         Ok(replace)
     }
 
-    fn docker_host(&mut self, rule: &'p Rule, container: &Container<'_>, index: usize) -> Ruling {
-        match rule.tcp_docker_host {
+    fn docker_host(
+        &mut self,
+        rule: &'p Rule,
+        container: &Container<'_>,
+        index: usize,
+        is_known: bool,
+    ) -> Ruling {
+        // In the node's network a Pod is an agent, for which nothing can be put in place.
+        let action = match (rule.tcp_docker_host, rule.node_agents.sockets) {
+            (TcpAction::Replace, Action::Deny) if self.pod.spec.host_network => TcpAction::Deny,
+            (TcpAction::Replace, Action::Warn) if self.pod.spec.host_network => TcpAction::Warn,
+            (TcpAction::Replace, Action::Allow) if self.pod.spec.host_network => TcpAction::Allow,
+            (other, _) => other,
+        };
+        match action {
             TcpAction::Allow => Ruling::Allow,
             TcpAction::Replace if self.opted_out(rule) => Ruling::OptedOut,
             TcpAction::Replace if self.scope == Scope::Creation => Ruling::Swap,
             TcpAction::Deny => {
                 let denial = Denial::TcpDockerHost {
                     container: told_name(&container.name),
+                    is_known,
                     rule: rule.name.clone(),
                 };
                 self.deny(rule, denial);
@@ -543,7 +559,11 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
             TcpAction::Replace | TcpAction::Warn => {
                 self.notices.push(Notice::DockerHostNode {
                     container: told_name(&container.name),
-                    value: told_path(&container.env[index].value).into_owned(),
+                    value: match container.env[index].value_from {
+                        Some(_) => "(valueFrom)".to_owned(),
+                        None => told_path(&container.env[index].value).into_owned(),
+                    },
+                    is_known,
                 });
                 Ruling::Warn
             }

@@ -107,6 +107,8 @@ pub enum Notice {
         container: String,
         /// The value.
         value: String,
+        /// Whether that is known before the Pod runs.
+        is_known: bool,
     },
     /// `DOCKER_HOST` of these containers led to the node.
     DockerHostReplaced {
@@ -184,10 +186,15 @@ impl Notice {
                 shortened(container, 30),
                 shortened(value, 30)
             ),
-            Self::DockerHostNode { container, value } => format!(
-                "{}: DOCKER_HOST={} leads to the node's Docker daemon; it was left alone",
+            Self::DockerHostNode {
+                container,
+                value,
+                is_known,
+            } => format!(
+                "{}: DOCKER_HOST={} {} to the node's Docker daemon; it was left alone",
                 shortened(container, 22),
-                shortened(value, 30)
+                shortened(value, 26),
+                if *is_known { "leads" } else { "may lead" }
             ),
             Self::DockerHostReplaced { containers } => format!(
                 "DOCKER_HOST led to the node and leads to a daemon of this Pod's own now in: {}",
@@ -311,6 +318,7 @@ mod tests {
                 Notice::DockerHostNode {
                     container: container_of_node,
                     value: node,
+                    is_known: false,
                 },
                 "left alone",
             ),

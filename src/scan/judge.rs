@@ -123,8 +123,10 @@ impl Hearing<'_, '_, '_> {
             .map(|(index, way)| self.mount(index, way))
             .collect();
         for (place, container) in self.pod.containers() {
-            match docker_host(container) {
-                DockerHost::Node(index) => findings.push(self.variable(place, container, index)),
+            match docker_host(self.pod, container) {
+                DockerHost::Node(index) | DockerHost::Unknown(index) => {
+                    findings.push(self.variable(place, container, index))
+                }
                 DockerHost::Unset | DockerHost::Elsewhere => {}
             }
         }
