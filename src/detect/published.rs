@@ -10,7 +10,7 @@ use crate::names;
 use super::docker_host::is_node_address;
 
 /// Variables with no other meaning. Others with `DOCKER` in their name may have one.
-const NAMES: [&str; 6] = [
+pub const NAMES: [&str; 6] = [
     // Testcontainers for Java, Node.js, Python, .NET, Go (docs: "Custom configuration").
     "TESTCONTAINERS_HOST_OVERRIDE",
     // The same for Go before 0.32 (testcontainers-go#2536), and for Python.
