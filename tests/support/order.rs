@@ -111,19 +111,59 @@ fn volume<'v>(pod: &'v Value, mount: &Value) -> Option<&'v Value> {
 /// What only the kubelet knows is a text of its own, the same in every container. Where a `$` is left, it is
 /// a matter of how often it was escaped: nothing is said of such a part.
 fn sub_path(container: &Value, mount: &Value) -> String {
-    let mut part = match text(mount, "subPathExpr") {
+    let part = match text(mount, "subPathExpr") {
         "" => text(mount, "subPath").to_owned(),
-        expression => model::with_literals(container, expression),
+        expression => {
+            let mut values: Vec<(&str, String)> = Vec::new();
+            for var in model::list(container, "env") {
+                let value = match &var["valueFrom"] {
+                    Value::Null => expanded(text(var, "value"), &values),
+                    source => source.to_string(),
+                };
+                values.push((model::name(var), value));
+            }
+            expanded(expression, &values)
+        }
     };
-    for var in model::list(container, "env").filter(|var| !var["valueFrom"].is_null()) {
-        let source = var["valueFrom"].to_string();
-        part = part.replace(&format!("$({})", model::name(var)), &source);
-    }
     if part.contains('$') {
         String::new()
     } else {
         part
     }
+}
+
+/// `$(NAME)` with the last value of that name, `$$` as `$`; other references stay.
+fn expanded(expression: &str, values: &[(&str, String)]) -> String {
+    let mut out = String::new();
+    let mut rest = expression;
+    while let Some(letter) = rest.chars().next() {
+        let after = &rest[letter.len_utf8()..];
+        let name = after
+            .strip_prefix('(')
+            .and_then(|name| name.split_once(')'));
+        let known = name.and_then(|(name, behind)| {
+            let (_, value) = values.iter().rev().find(|(known, _)| *known == name)?;
+            Some((value, behind))
+        });
+        rest = match (letter, known) {
+            ('$', _) if after.starts_with('$') => {
+                out.push('$');
+                &after[1..]
+            }
+            ('$', Some((value, behind))) => {
+                out.push_str(value);
+                behind
+            }
+            _ => {
+                out.push(letter);
+                after
+            }
+        };
+        if out.len() > 1 << 16 {
+            return "$".to_owned();
+        }
+    }
+    out
 }
 
 fn text<'v>(object: &'v Value, field: &str) -> &'v str {
