@@ -5,13 +5,19 @@
 //! of something long and something many.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
+use std::fs;
+use std::path::{Path, PathBuf};
+
 use allocation_counter::{AllocationInfo, measure};
 use dind_injector::budget::MOST_STEPS;
 use dind_injector::decide::Policy;
+use dind_injector::manifest;
 use dind_injector::model::namespaces::NoNamespaces;
 use dind_injector::policy_file::Config;
+use dind_injector::review::offline::{Setting, judge};
 use dind_injector::review::pod::{Reviewed, review};
 use dind_injector::review::workload::warn;
+use dind_injector::server::Limits;
 use hostile::{Hostile, all, some};
 
 #[path = "support/hostile.rs"]
@@ -141,6 +147,84 @@ fn all_faults<I: Iterator<Item = Hostile>>(pods: impl Fn() -> I + Sync) -> Strin
         ended.collect::<Vec<_>>().concat()
     });
     faults.join("\n")
+}
+
+/// What etcd stores of a Pod, in Go's JSON: `<` as six bytes, and in an update of it twice.
+#[test]
+fn the_largest_pod_that_can_be_stored_is_answered() {
+    let value = r"\u003c".repeat(1_400 << 10);
+    let env = format!(r#"[{{"name":"E","value":"{value}"}}]"#);
+    let mount = r#"[{"name":"s","mountPath":"/var/run/docker.sock"}]"#;
+    let pod = format!(
+        r#"{{"spec":{{"volumes":[{{"name":"s","hostPath":{{"path":"/var/run/docker.sock"}}}}],"containers":[{{"name":"c","env":{env},"volumeMounts":{mount}}}]}}}}"#
+    );
+    let body = |operation: &str, old: &str| {
+        format!(
+            r#"{{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":{{"uid":"u","kind":{{"group":"","version":"v1","kind":"Pod"}},{operation},"object":{pod},"oldObject":{old}}}}}"#
+        )
+    };
+    let policy = curious();
+    for (body, outcome) in [
+        (body(r#""operation":"CREATE""#, "null"), "changed"),
+        (
+            body(
+                r#""subResource":"ephemeralcontainers","operation":"UPDATE""#,
+                &pod,
+            ),
+            "left",
+        ),
+    ] {
+        assert!(body.len() <= Limits::default().max_body, "{}", body.len());
+        let reviewed = review(&policy, &NoNamespaces, body.as_bytes()).unwrap();
+        assert_eq!(reviewed.record.outcome, outcome);
+    }
+}
+
+/// How far the Pods of all goldens and corpora are from what a review may cost: docs/policy.md has the figure.
+#[test]
+fn a_pod_that_somebody_would_write_costs_a_five_hundredth_at_most() {
+    let policies = [curious(), talkative(), Policy::offline()];
+    let mut most = (0, String::new());
+    let mut seen = 0;
+    for file in manifests(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")) {
+        let text = fs::read_to_string(&file).unwrap();
+        // What is no manifest is for other tests.
+        for document in manifest::read(&text).into_iter().flatten() {
+            for pod in manifest::pods(&document.value) {
+                for policy in &policies {
+                    let Ok(outcome) = judge(policy, &Setting::default(), &pod) else {
+                        continue;
+                    };
+                    seen += 1;
+                    most = most.max((outcome.steps, file.display().to_string()));
+                }
+            }
+        }
+    }
+    assert!(seen > 500, "{seen}");
+    assert!(most.0 <= MOST_STEPS / 500, "{most:?} of {MOST_STEPS}");
+}
+
+/// The YAML files of goldens and corpora.
+fn manifests(tests: &Path) -> Vec<PathBuf> {
+    let mut open = ["golden", "corpus", "convert", "scan"]
+        .map(|folder| tests.join(folder))
+        .to_vec();
+    let mut files = Vec::new();
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path
+                .extension()
+                .is_some_and(|extension| extension == "yaml")
+            {
+                files.push(path);
+            }
+        }
+    }
+    files
 }
 
 #[test]
