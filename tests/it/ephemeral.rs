@@ -24,7 +24,7 @@ fn pass(pod: &Value, scope: Scope) -> Passed {
     let after = match outcome.action {
         Action::Left(reason) => Err(reason.name().to_owned()),
         Action::Denied(denial) => Err(denial.reason().to_owned()),
-        Action::Changed(change) => Ok(applied(pod, &change.patch.as_json()).unwrap()),
+        Action::Changed(change) => Ok(applied(pod, change.patch.as_json()).unwrap()),
     };
     Passed { after, warnings }
 }
