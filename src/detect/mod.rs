@@ -6,5 +6,7 @@ pub mod candidates;
 pub mod docker_host;
 pub mod installed;
 mod links;
+pub mod lost;
 pub mod mounts;
 pub mod own_daemon;
+pub mod published;

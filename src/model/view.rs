@@ -236,6 +236,29 @@ pub struct Volume<'a> {
     pub host_path: Option<HostPathSource<'a>>,
     /// Present for an `emptyDir`.
     pub empty_dir: Option<IgnoredAny>,
+    config_map: Option<IgnoredAny>,
+    secret: Option<IgnoredAny>,
+    projected: Option<IgnoredAny>,
+    #[serde(rename = "downwardAPI")]
+    downward_api: Option<IgnoredAny>,
+    image: Option<IgnoredAny>,
+}
+
+impl Volume<'_> {
+    /// Whether the kubelet writes it before any container starts, and no container can.
+    pub fn is_written_by_kubelet(&self) -> bool {
+        let Self {
+            config_map,
+            secret,
+            projected,
+            downward_api,
+            image,
+            ..
+        } = self;
+        [config_map, secret, projected, downward_api, image]
+            .iter()
+            .any(|source| source.is_some())
+    }
 }
 
 /// A volume's `hostPath`.

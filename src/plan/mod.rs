@@ -3,11 +3,16 @@
 //! From the decision to a plan, without I/O, clock or cluster.
 
 pub mod container;
+pub mod ephemeral;
 pub mod flags;
 pub mod ground;
 pub mod group;
 pub mod mirror;
 pub mod original;
+mod places;
 pub mod planner;
 pub mod pod;
+pub mod start_order;
+mod sub_path;
+pub mod trust;
 pub mod volume;
