@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use crate::budget::Excess;
 use crate::detect::mounts::Agent;
 use crate::model::profile::{BoundsError, PodSecurity};
 use crate::names;
@@ -15,6 +16,9 @@ use crate::decide::need::Need;
 /// A deliberate refusal.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denial {
+    /// More than one review may cost.
+    #[error("{0}")]
+    Excess(#[from] Excess),
     /// An annotation that cannot be understood.
     #[error("{0}")]
     Annotation(#[from] WishError),
@@ -196,12 +200,15 @@ pub enum Denial {
     },
     /// `DOCKER_HOST` leads to the node, where the rule denies it.
     #[error(
-        "container {container:?} has a DOCKER_HOST that leads to the node's Docker daemon; rule \
-         {rule:?} denies it. Remove the variable"
+        "container {container:?} has a DOCKER_HOST that {} to the node's Docker daemon; rule \
+         {rule:?} denies it. Remove the variable",
+        leads(*is_known)
     )]
     TcpDockerHost {
         /// The container.
         container: String,
+        /// Whether the address is known before the Pod runs.
+        is_known: bool,
         /// The rule.
         rule: String,
     },
@@ -246,6 +253,30 @@ pub enum Denial {
         /// The path of the node.
         path: String,
     },
+    /// A way to the node's daemon that was to be swapped, in a Pod that can be changed no more.
+    #[error(
+        "container {container:?} reaches the node's Docker daemon ({what}), which rule {rule:?} swaps, \
+         but another webhook added it after that, or dind-injector was not reached. Create the Pod \
+         again; if it is refused again, name the configuration of that webhook so that it sorts before \
+         dind-injector's"
+    )]
+    Unswapped {
+        /// The container.
+        container: String,
+        /// The path of the node, or the variable.
+        what: String,
+        /// The rule.
+        rule: String,
+    },
+    /// The image of a sidecar, in a Pod that runs.
+    #[error(
+        "container {container:?} is the Pod's Docker daemon: its image is the profile's, and cannot be \
+         changed while the Pod runs. Create the Pod anew"
+    )]
+    SidecarImage {
+        /// The container.
+        container: String,
+    },
     /// The Pod asks for another runtime class than the profile's sidecar needs.
     #[error(
         "the Pod's runtimeClassName is {asked:?}; profile {profile:?} needs {needs:?}. Remove it, or \
@@ -260,6 +291,13 @@ pub enum Denial {
         /// The profile's.
         needs: String,
     },
+}
+
+fn leads(is_known: bool) -> &'static str {
+    match is_known {
+        true => "leads",
+        false => "may lead (its address is known only when the Pod runs)",
+    }
 }
 
 fn and(need: Option<Need>) -> String {
@@ -319,6 +357,10 @@ impl fmt::Display for Exemption {
 /// A refusal's fixed word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
+    /// [`Denial::Excess`], of a path.
+    PathTooLong,
+    /// Any other [`Denial::Excess`].
+    TooLarge,
     /// [`Denial::Annotation`].
     InvalidAnnotation,
     /// [`Denial::Size`].
@@ -353,6 +395,10 @@ pub enum Cause {
     EphemeralContainer,
     /// [`Denial::RuntimeClass`].
     RuntimeClass,
+    /// [`Denial::Unswapped`].
+    Unswapped,
+    /// [`Denial::SidecarImage`].
+    SidecarImage,
 }
 
 impl Named for Cause {
@@ -404,12 +450,23 @@ impl Named for Cause {
         (
             Self::TcpDockerHost,
             "TcpDockerHost",
-            "its DOCKER_HOST leads to the node, and tcpDockerHost is Deny",
+            "its DOCKER_HOST leads to the node, or to an address that is known only when it runs, and \
+             tcpDockerHost is Deny",
         ),
         (
             Self::EphemeralContainer,
             "EphemeralContainer",
             "an ephemeral container mounts the socket, which cannot be swapped in a running Pod",
+        ),
+        (
+            Self::Unswapped,
+            "Unswapped",
+            "it still has what the rule swaps, once every webhook has changed it",
+        ),
+        (
+            Self::SidecarImage,
+            "SidecarImage",
+            "the image of its sidecar is changed while it runs",
         ),
         (
             Self::HostNetwork,
@@ -446,6 +503,16 @@ impl Named for Cause {
             "InvalidAnnotation",
             "an annotation cannot be understood, where annotations are honored",
         ),
+        (
+            Self::PathTooLong,
+            "PathTooLong",
+            "a path of it is longer than Linux takes, whatever the rule says",
+        ),
+        (
+            Self::TooLarge,
+            "TooLarge",
+            "it has too much of something, or to review it would take too much work, whatever the rule says",
+        ),
     ];
 }
 
@@ -453,6 +520,15 @@ impl Denial {
     /// The reason as a fixed value.
     pub fn cause(&self) -> Cause {
         match self {
+            Self::Excess(Excess::Path { .. }) => Cause::PathTooLong,
+            Self::Excess(
+                Excess::Values
+                | Excess::Containers(_)
+                | Excess::Findings
+                | Excess::Mirrored
+                | Excess::Patch
+                | Excess::Steps,
+            ) => Cause::TooLarge,
             Self::Annotation(_) => Cause::InvalidAnnotation,
             Self::Size { .. } => Cause::InvalidSize,
             Self::AboveMaximum { .. } => Cause::SizeAboveMaximum,
@@ -470,6 +546,8 @@ impl Denial {
             Self::PodSecurity { .. } => Cause::PodSecurity,
             Self::EphemeralContainer { .. } => Cause::EphemeralContainer,
             Self::RuntimeClass { .. } => Cause::RuntimeClass,
+            Self::Unswapped { .. } => Cause::Unswapped,
+            Self::SidecarImage { .. } => Cause::SidecarImage,
         }
     }
 

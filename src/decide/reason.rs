@@ -23,6 +23,8 @@ pub enum Reason {
     RuleAllows,
     /// It asks by annotation, which the rule ignores.
     AnnotationIgnored,
+    /// It asks for a sidecar, or for its repair, when nothing can be changed any more.
+    NotReached,
     /// The request does not create a Pod.
     NotACreation,
 }
@@ -73,6 +75,11 @@ impl Named for Reason {
             Self::NamedPipe,
             "NamedPipe",
             "it reaches a Windows node's runtime by a named pipe, which no sidecar replaces",
+        ),
+        (
+            Self::NotReached,
+            "NotReached",
+            "it asks for a daemon that it did not get before it could be changed no more",
         ),
         (
             Self::NotACreation,

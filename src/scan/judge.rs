@@ -16,7 +16,6 @@ use crate::detect::docker_host::{DockerHost, docker_host};
 use crate::detect::mounts;
 use crate::detect::mounts::{Agent, Reach};
 use crate::manifest::PodRef;
-use crate::model::notice::Notice;
 use crate::model::place::Place;
 use crate::model::scope::Scope;
 use crate::model::subject::Subject;
@@ -29,7 +28,7 @@ use crate::review::{Action, Outcome};
 
 use crate::scan::candidate::Candidate;
 use crate::scan::finding::{Change, Finding, Hand, How, Verdict, Workload};
-use crate::scan::risk;
+use crate::scan::{own, placeholder, risk};
 
 /// Under what a scan judges.
 #[derive(Clone, Debug)]
@@ -42,7 +41,19 @@ pub struct Court {
     pub changes: bool,
 }
 
-/// Judges `candidate` in `setting`: nothing for one that reaches no runtime of a node.
+/// What a candidate came to.
+#[derive(Debug, Default)]
+pub struct Judged {
+    /// What reaches a node's runtime, if it does.
+    pub workload: Option<Workload>,
+    /// Pointers of the Pod to what the webhook itself put there, which names sockets of its own.
+    pub own: Vec<String>,
+    /// Pointers of the Pod to a hostPath that is filled in later and mounted where sockets are, each
+    /// with the path at which it is mounted.
+    pub placeholders: Vec<(String, String)>,
+}
+
+/// Judges `candidate` in `setting`.
 ///
 /// # Errors
 /// Where the candidate is no Pod that the API server would take.
@@ -50,7 +61,7 @@ pub fn judge(
     court: &Court,
     setting: &Setting,
     candidate: &Candidate<'_>,
-) -> Result<Option<Workload>, OfflineError> {
+) -> Result<Judged, OfflineError> {
     let pod = PodRef {
         kind: candidate.maker,
         name: Some(&candidate.name),
@@ -63,6 +74,9 @@ pub fn judge(
     };
     offline::view(setting, &pod, |subject, view| {
         let outcome = review::pass(&court.policy, subject, view, Scope::Creation)?;
+        if let Action::Denied(Denial::Excess(excess)) = &outcome.action {
+            return Err(OfflineError::Excess(excess.clone()));
+        }
         let hearing = Hearing {
             candidate,
             subject,
@@ -70,13 +84,17 @@ pub fn judge(
             outcome: &outcome,
             agent: mounts::agent(view, Some(subject.owner)),
         };
-        let Some(mut workload) = hearing.workload() else {
-            return Ok(None);
+        let mut judged = Judged {
+            workload: hearing.workload(),
+            own: own::parts(view),
+            placeholders: placeholder::hidden(view, &court.policy.sockets),
         };
-        if court.changes {
+        if court.changes
+            && let Some(workload) = &mut judged.workload
+        {
             workload.change = hearing.change()?;
         }
-        Ok(Some(workload))
+        Ok(judged)
     })?
 }
 
@@ -96,6 +114,7 @@ impl Hearing<'_, '_, '_> {
             notices,
             findings: ways,
             judgments: _,
+            steps: _,
         } = self.outcome;
         let mut findings: Vec<Finding> = ways
             .iter()
@@ -104,13 +123,15 @@ impl Hearing<'_, '_, '_> {
             .map(|(index, way)| self.mount(index, way))
             .collect();
         for (place, container) in self.pod.containers() {
-            match docker_host(container) {
-                DockerHost::Node(index) => findings.push(self.variable(place, container, index)),
+            match docker_host(self.pod, container) {
+                DockerHost::Node(index) | DockerHost::Unknown(index) => {
+                    findings.push(self.variable(place, container, index))
+                }
                 DockerHost::Unset | DockerHost::Elsewhere => {}
             }
         }
         let verdict = findings.iter().map(|finding| finding.verdict).max()?;
-        let notices: Vec<String> = notices.iter().map(Notice::text).collect();
+        let notices: Vec<String> = notices.texts();
         let (reason, message) = match (action, verdict) {
             (Action::Denied(denial), _) => (denial.reason(), denial.to_string()),
             (_, Verdict::Swapped) => ("Swapped", verdict.sentence().to_owned()),
@@ -290,7 +311,14 @@ fn hand_of(denial: &Denial, agent: Option<Agent>) -> Option<Hand> {
         | Denial::Size { .. }
         | Denial::AboveMaximum { .. }
         | Denial::Profile { .. } => Hand::Annotation,
-        Denial::HostSocket { .. } => return None,
+        // One that is too much is not judged at all. The others are of Pods in a cluster's API server,
+        // which a scan does not ask.
+        Denial::HostSocket { .. }
+        | Denial::Excess(_)
+        | Denial::Unswapped { .. }
+        | Denial::SidecarImage { .. } => {
+            return None;
+        }
         Denial::NodeAgent { .. } => return agent.map(Hand::Agent),
         Denial::Ancestor { .. } => Hand::Ancestor,
         Denial::Unresolved { .. } => Hand::SubPathExpr,
