@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 /// The folders and files of `src`, each after everything that it may import.
 ///
 /// Up to `uninject` they are pure: no network, no clock, no cluster.
-const ORDER: [&str; 28] = [
+const ORDER: [&str; 29] = [
     "names",
     "text",
     "calendar",
     "json",
     "model",
+    "budget",
     "decode",
     "detect",
     "decide",

@@ -8,6 +8,7 @@ mod cluster;
 mod convert;
 mod convert_command;
 mod docs;
+mod ephemeral;
 mod golden;
 mod layers;
 mod manifest;

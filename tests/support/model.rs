@@ -138,7 +138,7 @@ fn resolved(path: &str) -> Vec<String> {
 }
 
 /// `$(NAME)` replaced by literal values, again and again; other references stay.
-fn with_literals(container: &Value, expr: &str) -> String {
+pub fn with_literals(container: &Value, expr: &str) -> String {
     let mut text = expr.to_owned();
     for _ in 0..8 {
         for var in list(container, "env") {
