@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use axum::body::Bytes;
 use dind_injector::decide::Policy;
-use dind_injector::review::pod::NoNamespaces;
+use dind_injector::model::namespaces::NoNamespaces;
 use dind_injector::server::webhook::Webhook;
 use dind_injector::telemetry::metrics::Metrics;
 use dind_injector::telemetry::traces::{Exporter, TraceArgs, Tracer, open};
@@ -130,10 +130,12 @@ async fn failed(running: &Running) {
 
 /// Values as OTLP has them.
 fn said(attributes: &[KeyValue]) -> Vec<(&str, &Value)> {
-    let value = |attribute: &'_ KeyValue| attribute.value.as_ref().unwrap().value.as_ref().unwrap();
-    let pairs = attributes.iter();
-    pairs
-        .map(|attribute| (&*attribute.key, value(attribute)))
+    attributes
+        .iter()
+        .map(|KeyValue { key, value, .. }| {
+            let value = value.as_ref().unwrap().value.as_ref();
+            (&**key, value.unwrap())
+        })
         .collect()
 }
 
