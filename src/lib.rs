@@ -30,5 +30,6 @@ pub mod review;
 pub mod scan;
 pub mod server;
 pub mod telemetry;
+pub mod text;
 pub mod tls;
 pub mod uninject;

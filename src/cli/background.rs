@@ -13,8 +13,7 @@ use kube::Client;
 use tokio::task::JoinSet;
 
 use crate::cluster::{
-    ClusterArgs, EventArgs, EventQueue, ManagedArgs, Settings, Timing, open_events, server_version,
-    watch_namespaces,
+    ClusterArgs, EventArgs, EventQueue, Timing, open_events, server_version, watch_namespaces,
 };
 use crate::decide::Policy;
 use crate::model::namespaces::{Namespaces, NoNamespaces};
@@ -24,6 +23,7 @@ use crate::policy_file::{Config, SidecarChoice};
 use crate::reload::{Followed, Source};
 use crate::telemetry::metrics::{FollowedFile, Metrics};
 use crate::telemetry::readiness::Readiness;
+use crate::tls::managed::{ManagedArgs, Settings};
 use crate::tls::{CertArgs, CertStore, Opened};
 
 use crate::cli::policy::PolicyArgs;

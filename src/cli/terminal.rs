@@ -5,7 +5,7 @@
 
 use std::io::{self, Write};
 
-use crate::render::diff::visible_lines;
+use crate::text::visible_lines;
 
 /// Writes what steers a terminal as escapes.
 #[derive(Debug)]

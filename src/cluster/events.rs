@@ -26,7 +26,8 @@ use crate::names::event;
 use crate::respond::record::{Owner, Record};
 use crate::telemetry::metrics::{EventResult, Metrics};
 use crate::telemetry::queue;
-use crate::telemetry::queue::{Offers, beginning};
+use crate::telemetry::queue::Offers;
+use crate::text::beginning;
 
 /// Events that wait to be written.
 const QUEUE: usize = 256;

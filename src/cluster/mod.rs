@@ -21,4 +21,3 @@ pub use crate::cluster::namespaces::{KnownNamespaces, NamespaceWatch, watch_name
 pub(crate) use crate::cluster::pace::{Backoff, jittered};
 pub use crate::cluster::version::{NATIVE_SIDECARS, Version, server_version};
 pub use crate::cluster::watch::Timing;
-pub use crate::tls::managed::{ManagedArgs, ManagedCerts, Settings};

@@ -9,10 +9,10 @@ use serde::Deserialize;
 use serde_json::error::Category;
 
 use crate::model::map::Annotations;
-use crate::model::notice::shortened;
 use crate::model::place::Place;
 use crate::model::view::Pod;
 use crate::names;
+use crate::text::shortened;
 
 use crate::decide::suggest::nearest;
 

@@ -9,12 +9,12 @@ use std::borrow::Cow;
 use crate::detect::installed::Installed;
 use crate::detect::mounts::{Finding, Reach};
 use crate::detect::own_daemon;
+use crate::model::injection::Order;
 use crate::model::notice::Notice;
 use crate::model::place::Place;
 use crate::model::scope::Scope;
 use crate::model::view::Pod;
 use crate::names;
-use crate::plan::pod::Order;
 
 use crate::decide::Policy;
 use crate::decide::annotations::{Ask, Wish, unknown_annotation};
@@ -60,6 +60,10 @@ pub fn decide<'p>(
     installed: Option<&Installed<'_, '_>>,
 ) -> Decision<'p> {
     if let Some(reason) = not_ours(pod) {
+        let reason = match reason {
+            Reason::WindowsPod if has_pipe(findings) => Reason::NamedPipe,
+            other => other,
+        };
         return Decision {
             verdict: Verdict::Leave(reason),
             rule: None,
@@ -82,6 +86,12 @@ pub fn decide<'p>(
         notices: judge.notices,
         judgments: judge.judgments,
     }
+}
+
+/// Whether the Pod reaches a Windows node's runtime, which is left alone.
+fn has_pipe(findings: &[Finding]) -> bool {
+    let mut findings = findings.iter();
+    findings.any(|finding| matches!(finding.reach, Reach::Pipe(_)))
 }
 
 /// Kubelets never start what carries the first mark; the API server keeps it from being
@@ -126,7 +136,11 @@ impl<'p> Case<'p, '_, '_> {
         let repair = creates && installed.is_some_and(Installed::lost_restart_policy);
         if !reaches && targets.is_empty() && hosts.is_empty() && !repair {
             self.judge.leave_clients();
-            return Ok(Verdict::Leave(self.why_left(&wish, installed)));
+            let reason = match self.why_left(&wish, installed) {
+                Reason::NothingToDo if has_pipe(findings) => Reason::NamedPipe,
+                other => other,
+            };
+            return Ok(Verdict::Leave(reason));
         }
         let rule = match ordering {
             Some(rule) => rule,

@@ -90,8 +90,8 @@ pub enum Denial {
     },
     /// A mount through which the socket is reached, and that cannot be swapped.
     #[error(
-        "container {container:?} mounts {path} of the node, which holds the Docker socket; rule {} \
-         denies it. Mount only the directories that are needed. {exemption}",
+        "container {container:?} mounts {path} of the node, through which the Docker socket is reached; \
+         rule {} denies it. Mount only the directories that are needed. {exemption}",
         exemption.above_name()
     )]
     Ancestor {
@@ -117,8 +117,8 @@ pub enum Denial {
     },
     /// Another runtime's socket, where the rule denies it.
     #[error(
-        "container {container:?} mounts the node's {runtime} socket ({path}); rule {} denies it. A \
-         Docker daemon does not replace it: remove the mount. {exemption}",
+        "container {container:?} reaches the node's {runtime} ({path}); rule {} denies it. A Docker \
+         daemon does not replace it: remove the mount. {exemption}",
         exemption.above_name()
     )]
     OtherRuntime {
@@ -128,6 +128,69 @@ pub enum Denial {
         runtime: &'static str,
         /// The path of the node.
         path: String,
+        /// What an admin can do.
+        exemption: Box<Exemption>,
+    },
+    /// A runtime's data that may be written, where the rule denies it.
+    #[error(
+        "container {container:?} may write {path} of the node, where {runtime} keeps its containers; \
+         rule {} denies it. Mount it with readOnly: true, or remove the mount. {exemption}",
+        exemption.above_name()
+    )]
+    DataDirectory {
+        /// The container.
+        container: String,
+        /// The runtime.
+        runtime: &'static str,
+        /// The path of the node.
+        path: String,
+        /// What an admin can do.
+        exemption: Box<Exemption>,
+    },
+    /// A mount that may be a link of the Pod's own making, where the rule denies it.
+    #[error(
+        "container {container:?} mounts {path} of the node, below a directory that this Pod may \
+         write: a link there leads to the node's Docker daemon; rule {} denies it. Mount the upper one \
+         with readOnly: true, or only one of the two. {exemption}",
+        exemption.above_name()
+    )]
+    Link {
+        /// The container.
+        container: String,
+        /// The path of the node.
+        path: String,
+        /// What an admin can do.
+        exemption: Box<Exemption>,
+    },
+    /// What may be a Docker socket, and is not known to be one.
+    #[error(
+        "container {container:?} mounts {path} of the node as a Docker socket, and rule {} does not \
+         allow that path. If nodes have a Docker socket there, an admin can have it swapped: \
+         sockets: [{path}]. {exemption}",
+        exemption.above_name()
+    )]
+    UnknownSocket {
+        /// The container.
+        container: String,
+        /// The path of the node.
+        path: String,
+        /// What an admin can do.
+        exemption: Box<Exemption>,
+    },
+    /// Any other path of the node, where the rule denies it.
+    #[error(
+        "container {container:?} mounts {path} of the node{}, which rule {} does not allow. Use a \
+         volume of the Pod's own, or have an admin add the path to allowedHostPaths. {exemption}",
+        if *writes { " without readOnly: true" } else { "" },
+        exemption.above_name()
+    )]
+    HostPath {
+        /// The container.
+        container: String,
+        /// The path of the node.
+        path: String,
+        /// Whether it would be allowed read-only.
+        writes: bool,
         /// What an admin can do.
         exemption: Box<Exemption>,
     },
@@ -182,6 +245,30 @@ pub enum Denial {
         container: String,
         /// The path of the node.
         path: String,
+    },
+    /// A way to the node's daemon that was to be swapped, in a Pod that can be changed no more.
+    #[error(
+        "container {container:?} reaches the node's Docker daemon ({what}), which rule {rule:?} swaps, \
+         but another webhook added it after that, or dind-injector was not reached. Create the Pod \
+         again; if it is refused again, name the configuration of that webhook so that it sorts before \
+         dind-injector's"
+    )]
+    Unswapped {
+        /// The container.
+        container: String,
+        /// The path of the node, or the variable.
+        what: String,
+        /// The rule.
+        rule: String,
+    },
+    /// The image of a sidecar, in a Pod that runs.
+    #[error(
+        "container {container:?} is the Pod's Docker daemon: its image is the profile's, and cannot be \
+         changed while the Pod runs. Create the Pod anew"
+    )]
+    SidecarImage {
+        /// The container.
+        container: String,
     },
     /// The Pod asks for another runtime class than the profile's sidecar needs.
     #[error(
@@ -274,6 +361,12 @@ pub enum Cause {
     UnresolvedSubPath,
     /// [`Denial::OtherRuntime`].
     OtherRuntimeSocket,
+    /// [`Denial::DataDirectory`].
+    DataDirectory,
+    /// [`Denial::Link`].
+    LinkedHostPath,
+    /// [`Denial::HostPath`], [`Denial::UnknownSocket`].
+    HostPath,
     /// [`Denial::TcpDockerHost`].
     TcpDockerHost,
     /// [`Denial::HostNetwork`].
@@ -284,6 +377,10 @@ pub enum Cause {
     EphemeralContainer,
     /// [`Denial::RuntimeClass`].
     RuntimeClass,
+    /// [`Denial::Unswapped`].
+    Unswapped,
+    /// [`Denial::SidecarImage`].
+    SidecarImage,
 }
 
 impl Named for Cause {
@@ -301,7 +398,8 @@ impl Named for Cause {
         (
             Self::AncestorMount,
             "AncestorMount",
-            "it mounts a directory that holds the socket among much else, and ancestors is Deny",
+            "it mounts a path through which the socket is reached among much else, and ancestors is \
+             Deny",
         ),
         (
             Self::UnresolvedSubPath,
@@ -312,7 +410,24 @@ impl Named for Cause {
         (
             Self::OtherRuntimeSocket,
             "OtherRuntimeSocket",
-            "it mounts another runtime's socket, and otherRuntimes is Deny",
+            "it mounts another runtime's socket, or a directory that leads to one, and otherRuntimes \
+             is Deny",
+        ),
+        (
+            Self::DataDirectory,
+            "DataDirectory",
+            "it may write a runtime's images and containers, and dataDirectories is Deny",
+        ),
+        (
+            Self::LinkedHostPath,
+            "LinkedHostPath",
+            "it mounts a path below a directory of the node that it may write, and ancestors (of a \
+             node agent: nodeAgents.directories) is Deny",
+        ),
+        (
+            Self::HostPath,
+            "HostPath",
+            "it mounts a path of the node that is not in allowedHostPaths, and hostPaths is Deny",
         ),
         (
             Self::TcpDockerHost,
@@ -323,6 +438,16 @@ impl Named for Cause {
             Self::EphemeralContainer,
             "EphemeralContainer",
             "an ephemeral container mounts the socket, which cannot be swapped in a running Pod",
+        ),
+        (
+            Self::Unswapped,
+            "Unswapped",
+            "it still has what the rule swaps, once every webhook has changed it",
+        ),
+        (
+            Self::SidecarImage,
+            "SidecarImage",
+            "the image of its sidecar is changed while it runs",
         ),
         (
             Self::HostNetwork,
@@ -375,11 +500,16 @@ impl Denial {
             Self::Ancestor { .. } => Cause::AncestorMount,
             Self::Unresolved { .. } => Cause::UnresolvedSubPath,
             Self::OtherRuntime { .. } => Cause::OtherRuntimeSocket,
+            Self::DataDirectory { .. } => Cause::DataDirectory,
+            Self::Link { .. } => Cause::LinkedHostPath,
+            Self::HostPath { .. } | Self::UnknownSocket { .. } => Cause::HostPath,
             Self::TcpDockerHost { .. } => Cause::TcpDockerHost,
             Self::HostNetwork { .. } => Cause::HostNetwork,
             Self::PodSecurity { .. } => Cause::PodSecurity,
             Self::EphemeralContainer { .. } => Cause::EphemeralContainer,
             Self::RuntimeClass { .. } => Cause::RuntimeClass,
+            Self::Unswapped { .. } => Cause::Unswapped,
+            Self::SidecarImage { .. } => Cause::SidecarImage,
         }
     }
 

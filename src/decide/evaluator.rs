@@ -10,11 +10,11 @@ use crate::detect::mounts;
 use crate::detect::mounts::{Agent, Finding, Reach};
 use crate::model::notice::Notice;
 use crate::model::place::Place;
-use crate::model::view::{Container, Pod};
+use crate::model::view::{Container, Pod, VolumeMount};
 use crate::names;
 
 use crate::decide::Policy;
-use crate::decide::denial::{Denial, Exemption};
+use crate::decide::denial::{Cause, Denial, Exemption};
 use crate::decide::matcher::Detection;
 use crate::decide::named::{Entry, Named};
 use crate::decide::need::Need;
@@ -144,9 +144,14 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
         self.notices.push(Notice::Policy(text));
     }
 
-    /// Refuses the Pod, unless something refused it before.
+    /// Refuses the Pod, unless something refused it before. A path that is only not allowed gives
+    /// way to one that reaches a runtime.
     pub fn deny(&mut self, rule: &'p Rule, denial: Denial) {
-        self.denial.get_or_insert((denial, rule));
+        let gives_way = |denial: &Denial| denial.cause() == Cause::HostPath;
+        match &self.denial {
+            Some((first, _)) if !gives_way(first) || gives_way(&denial) => {}
+            Some(_) | None => self.denial = Some((denial, rule)),
+        }
     }
 
     /// Clients were to be swapped beside a socket, and there is none.
@@ -177,6 +182,14 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
             let detection = Detection::of(finding);
             let rule = self.rule_for(detection);
             let ruling = match &finding.reach {
+                Reach::Pipe(_) => continue,
+                Reach::UnknownSocket | Reach::HostPath if self.is_allowed(rule, finding) => {
+                    continue;
+                }
+                Reach::UnknownSocket => self.restricted(rule, finding, told(rule.host_paths)),
+                Reach::HostPath => self.restricted(rule, finding, rule.host_paths),
+                Reach::Link => self.restricted(rule, finding, self.links(rule)),
+                Reach::Data(_) => self.restricted(rule, finding, rule.data_directories),
                 Reach::Socket(_) => self.socket(rule, finding, false),
                 Reach::Directory => self.socket(rule, finding, true),
                 Reach::Client => self.client(rule),
@@ -276,54 +289,141 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
         }
     }
 
+    /// Whether the rule has nothing to say on a path of the node.
+    fn is_allowed(&self, rule: &Rule, finding: &Finding) -> bool {
+        let is_listed = |read_only| {
+            let mut allowed = rule.allowed_host_paths.iter();
+            allowed.any(|path| path.allows(&finding.node_path, read_only))
+        };
+        let is_unremarkable =
+            finding.reach == Reach::HostPath && rule.host_paths == Restriction::Allow;
+        is_unremarkable || is_listed(self.mount(finding).read_only)
+    }
+
+    /// What is done with what may be a link of the Pod's own making. An agent may have made it in
+    /// a directory that agents have.
+    fn links(&self, rule: &Rule) -> Restriction {
+        match (self.agent, rule.node_agents.directories) {
+            (Some(_), Action::Deny) => Restriction::Deny,
+            (Some(_), Action::Warn) => Restriction::Warn,
+            (Some(_), Action::Allow) => Restriction::Allow,
+            (Some(_), Action::Swap) | (None, _) => rule.ancestors,
+        }
+    }
+
     /// A mount that cannot be swapped.
     fn restricted(&mut self, rule: &'p Rule, finding: &Finding, says: Restriction) -> Ruling {
-        let container = self.pod.container(finding.place).name.to_string();
-        let path = self.spelled(finding).into_owned();
         match says {
             Restriction::Allow => Ruling::Allow,
             Restriction::Warn => {
-                self.say(match &finding.reach {
-                    Reach::Runtime(runtime) => format!(
-                        "{container}: {path} reaches the node's {} socket; it was left alone",
-                        runtime.name()
-                    ),
-                    Reach::Unresolved => format!(
-                        "{container}: a subPathExpr below {path} may reach the node's Docker socket"
-                    ),
-                    Reach::Socket(_) | Reach::Directory | Reach::Client | Reach::Ancestor => {
-                        format!(
-                            "{container}: the node's Docker socket can still be reached through \
-                             its mount of {path}"
-                        )
-                    }
-                });
+                let text = self.warning(rule, finding);
+                self.say(text);
                 Ruling::Warn
             }
             Restriction::Deny => {
-                let denial = match &finding.reach {
-                    Reach::Runtime(runtime) => Denial::OtherRuntime {
-                        container,
-                        runtime: runtime.name(),
-                        path,
-                        exemption: self.exemption(rule, "otherRuntimes: Allow"),
-                    },
-                    Reach::Unresolved => Denial::Unresolved {
-                        container,
-                        path,
-                        rule: rule.name.clone(),
-                    },
-                    Reach::Socket(_) | Reach::Directory | Reach::Client | Reach::Ancestor => {
-                        Denial::Ancestor {
-                            container,
-                            path,
-                            exemption: self.exemption(rule, "ancestors: Allow"),
-                        }
-                    }
-                };
+                let denial = self.refusal(rule, finding);
                 self.deny(rule, denial);
                 Ruling::Deny
             }
+        }
+    }
+
+    fn warning(&self, rule: &Rule, finding: &Finding) -> String {
+        let container = &self.pod.container(finding.place).name;
+        let path = self.spelled(finding);
+        match &finding.reach {
+            Reach::Runtime(runtime) => format!(
+                "{container}: {path} reaches the node's {}; it was left alone",
+                runtime.name()
+            ),
+            Reach::Data(runtime) => format!(
+                "{container}: writes {path}, where {} keeps the node's containers",
+                runtime.name()
+            ),
+            Reach::Unresolved => format!(
+                "{container}: a subPathExpr below {path} may reach the node's Docker socket"
+            ),
+            Reach::Link => format!(
+                "{container}: {path} may be a link of this Pod's making to the node's Docker socket"
+            ),
+            Reach::UnknownSocket => format!(
+                "{container}: if {path} is a Docker socket, its policy needs sockets: [{}]",
+                finding.node_path
+            ),
+            Reach::HostPath => format!(
+                "{container}: {path} of the node is not allowed here (rule {})",
+                rule.name
+            ),
+            Reach::Socket(_)
+            | Reach::Directory
+            | Reach::Client
+            | Reach::Ancestor
+            | Reach::Pipe(_) => format!(
+                "{container}: the node's Docker socket can still be reached through its mount of \
+                 {path}"
+            ),
+        }
+    }
+
+    fn refusal(&self, rule: &Rule, finding: &Finding) -> Denial {
+        let container = self.pod.container(finding.place).name.to_string();
+        let path = self.spelled(finding).into_owned();
+        match &finding.reach {
+            Reach::Runtime(runtime) => Denial::OtherRuntime {
+                container,
+                runtime: runtime.name(),
+                path,
+                exemption: self.exemption(rule, "otherRuntimes: Allow"),
+            },
+            Reach::Data(runtime) => Denial::DataDirectory {
+                container,
+                runtime: runtime.name(),
+                path,
+                exemption: self.exemption(rule, "dataDirectories: Allow"),
+            },
+            Reach::Unresolved => Denial::Unresolved {
+                container,
+                path,
+                rule: rule.name.clone(),
+            },
+            Reach::Link => Denial::Link {
+                container,
+                path,
+                exemption: self.exemption(
+                    rule,
+                    match (self.agent, rule.host_paths) {
+                        (Some(_), Restriction::Deny) => {
+                            "nodeAgents: {directories: Allow}, hostPaths: Allow"
+                        }
+                        (Some(_), _) => "nodeAgents: {directories: Allow}",
+                        (None, Restriction::Deny) => "ancestors: Allow, hostPaths: Allow",
+                        (None, _) => "ancestors: Allow",
+                    },
+                ),
+            },
+            Reach::UnknownSocket => Denial::UnknownSocket {
+                container,
+                path: finding.node_path.to_string(),
+                exemption: self.exemption(rule, "hostPaths: Allow"),
+            },
+            Reach::HostPath => {
+                let mut allowed = rule.allowed_host_paths.iter();
+                Denial::HostPath {
+                    container,
+                    path,
+                    writes: allowed.any(|path| path.allows(&finding.node_path, true)),
+                    exemption: self.exemption(rule, "hostPaths: Allow"),
+                }
+            }
+            Reach::Socket(_)
+            | Reach::Directory
+            | Reach::Client
+            | Reach::Ancestor
+            | Reach::Pipe(_) => Denial::Ancestor {
+                container,
+                path,
+                exemption: self.exemption(rule, "ancestors: Allow"),
+            },
         }
     }
 
@@ -396,6 +496,11 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
         }
     }
 
+    fn mount(&self, finding: &Finding) -> &'s VolumeMount<'a> {
+        let container = self.pod.container(finding.place);
+        &container.volume_mounts[finding.mount]
+    }
+
     fn exemption(&self, rule: &Rule, says: &'static str) -> Box<Exemption> {
         Box::new(Exemption {
             namespace: self.subject.namespace.to_owned(),
@@ -406,8 +511,7 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
 
     /// The mounted path as the Pod's author wrote it.
     fn spelled(&self, finding: &Finding) -> Cow<'s, str> {
-        let container = self.pod.container(finding.place);
-        let mount = &container.volume_mounts[finding.mount];
+        let mount = self.mount(finding);
         let volume = &self.pod.spec.volumes[finding.volume];
         let host = volume.host_path.as_ref().map_or("", |source| &*source.path);
         let below = match (&finding.reach, &*mount.sub_path) {
@@ -420,5 +524,13 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
             "" => Cow::Borrowed(host),
             below => Cow::Owned(format!("{}/{below}", host.trim_end_matches('/'))),
         }
+    }
+}
+
+/// What may be a Docker socket is told at least.
+fn told(says: Restriction) -> Restriction {
+    match says {
+        Restriction::Allow | Restriction::Warn => Restriction::Warn,
+        Restriction::Deny => Restriction::Deny,
     }
 }

@@ -37,8 +37,12 @@ pub enum Detection {
     Parent,
     /// It mounts the node's client.
     Client,
-    /// It mounts another runtime's socket.
+    /// It mounts another runtime's socket, or a directory that leads to one.
     OtherRuntime,
+    /// It may write a runtime's data.
+    DataDirectory,
+    /// It mounts any other path of the node.
+    HostPath,
     /// Its `DOCKER_HOST` leads to the node.
     TcpDockerHost,
     /// It is annotated.
@@ -50,9 +54,12 @@ impl Detection {
     pub fn of(finding: &Finding) -> Self {
         match finding.reach {
             Reach::Socket(_) => Self::Socket,
-            Reach::Directory | Reach::Ancestor | Reach::Unresolved => Self::Parent,
+            Reach::Directory | Reach::Ancestor | Reach::Unresolved | Reach::Link => Self::Parent,
             Reach::Client => Self::Client,
-            Reach::Runtime(_) => Self::OtherRuntime,
+            // No rule is asked about the latter.
+            Reach::Runtime(_) | Reach::Pipe(_) => Self::OtherRuntime,
+            Reach::Data(_) => Self::DataDirectory,
+            Reach::UnknownSocket | Reach::HostPath => Self::HostPath,
         }
     }
 }

@@ -16,6 +16,7 @@ pub mod reason;
 pub mod rule;
 pub mod suggest;
 
+use crate::detect::mounts::Watch;
 use crate::model::sidecar_mode::SidecarMode;
 use crate::model::sockets::Sockets;
 
@@ -32,4 +33,15 @@ pub struct Policy {
     pub sockets: Sockets,
     /// How the cluster runs sidecars.
     pub sidecar_mode: SidecarMode,
+}
+
+impl Policy {
+    /// Which mounts are to be looked for: those on which a rule may have a word.
+    pub fn watch(&self) -> Watch {
+        let mut rules = self.rules.iter().chain([&self.otherwise]);
+        match rules.all(|rule| rule.host_paths == rule::Restriction::Allow) {
+            true => Watch::Runtimes,
+            false => Watch::EveryHostPath,
+        }
+    }
 }

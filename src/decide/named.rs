@@ -82,7 +82,8 @@ impl Named for Detection {
         (
             Self::Parent,
             "Parent",
-            "a mount of a directory that holds one: /run, /var/run, /var, /",
+            "a mount through which one is reached: /run, /var/run, /var, /, /proc, or what may be a \
+             link that the Pod makes",
         ),
         (
             Self::Client,
@@ -92,7 +93,17 @@ impl Named for Detection {
         (
             Self::OtherRuntime,
             "OtherRuntime",
-            "a mount of containerd's, CRI-O's, Podman's or cri-dockerd's socket",
+            "a mount of another runtime's socket, or of a directory that leads to one",
+        ),
+        (
+            Self::DataDirectory,
+            "DataDirectory",
+            "a writable mount of a runtime's images and containers: /var/lib/docker, /var/lib/containerd",
+        ),
+        (
+            Self::HostPath,
+            "HostPath",
+            "a mount of any other path of the node",
         ),
         (
             Self::TcpDockerHost,

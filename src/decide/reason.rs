@@ -11,6 +11,8 @@ pub enum Reason {
     MirrorPod,
     /// A Pod for Windows nodes.
     WindowsPod,
+    /// It mounts a Windows named pipe of a runtime.
+    NamedPipe,
     /// Its annotation opts out, and the rule honors that.
     OptedOut,
     /// It runs a Docker daemon of its own.
@@ -21,6 +23,8 @@ pub enum Reason {
     RuleAllows,
     /// It asks by annotation, which the rule ignores.
     AnnotationIgnored,
+    /// It asks for a sidecar, or for its repair, when nothing can be changed any more.
+    NotReached,
     /// The request does not create a Pod.
     NotACreation,
 }
@@ -66,6 +70,16 @@ impl Named for Reason {
             Self::WindowsPod,
             "WindowsPod",
             "it is for Windows nodes, which have no such sidecar",
+        ),
+        (
+            Self::NamedPipe,
+            "NamedPipe",
+            "it reaches a Windows node's runtime by a named pipe, which no sidecar replaces",
+        ),
+        (
+            Self::NotReached,
+            "NotReached",
+            "it asks for a daemon that it did not get before it could be changed no more",
         ),
         (
             Self::NotACreation,

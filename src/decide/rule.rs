@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::model::path::CleanPath;
 use crate::model::profile::Profile;
 use crate::model::quantity::Quantity;
 
@@ -23,8 +24,14 @@ pub struct Rule {
     pub node_agents: AgentActions,
     /// What is done with a mount of `/` or `/var`, which cannot be swapped.
     pub ancestors: Restriction,
-    /// What is done with another runtime's socket.
+    /// What is done with another runtime's socket, or with a directory that leads to one.
     pub other_runtimes: Restriction,
+    /// What is done with a writable mount of a runtime's images and containers.
+    pub data_directories: Restriction,
+    /// What is done with every other `hostPath` that is not in [`Rule::allowed_host_paths`].
+    pub host_paths: Restriction,
+    /// The paths of the node that Pods may have.
+    pub allowed_host_paths: Vec<AllowedHostPath>,
     /// What is done with a `DOCKER_HOST` that leads to the node over TCP.
     pub tcp_docker_host: TcpAction,
     /// Whether the annotation `dind-injector.io/inject: "true"` counts.
@@ -61,6 +68,22 @@ pub enum Restriction {
     Warn,
     /// Let it be.
     Allow,
+}
+
+/// A path of the node that Pods may have, with all that lies below it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AllowedHostPath {
+    /// The path, as the node resolves it. It holds whole components: `/foo` is not `/food`.
+    pub path_prefix: CleanPath<'static>,
+    /// Whether only mounts with `readOnly: true` may have it.
+    pub read_only: bool,
+}
+
+impl AllowedHostPath {
+    /// Whether a mount of `path` is allowed by it.
+    pub fn allows(&self, path: &CleanPath<'_>, read_only: bool) -> bool {
+        (read_only || !self.read_only) && self.path_prefix.holds(path)
+    }
 }
 
 /// What is done with `DOCKER_HOST=tcp://<node>`.

@@ -7,7 +7,7 @@
 use std::fmt;
 
 use crate::json;
-use crate::json::{Skipped, Text, fields};
+use crate::json::{Read, Skipped, Text, fields};
 use crate::model::scope::Scope;
 use crate::model::view::Pod;
 
@@ -168,7 +168,20 @@ fields!(UserInfo<'a> { "username" => username, "groups" => groups });
 /// # Errors
 /// Where it is no review of a Pod; see [`ReviewError`].
 pub fn decode(body: &[u8]) -> Result<PodReview<'_>, ReviewError> {
-    match json::from_slice::<Review<'_, Box<Pod<'_>>>>(body) {
+    let (review, _) = decode_with::<Skipped>(body)?;
+    Ok(review)
+}
+
+/// Decodes a body, and the Pod as it was where there was one.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_both(body: &[u8]) -> Result<(PodReview<'_>, Option<Box<Pod<'_>>>), ReviewError> {
+    decode_with(body)
+}
+
+fn decode_with<'a, P: Read<'a>>(body: &'a [u8]) -> Result<(PodReview<'a>, Option<P>), ReviewError> {
+    match json::from_slice::<Review<'_, Box<Pod<'_>>, P>>(body) {
         Ok(review) => {
             let request = checked(review)?;
             let pod = request.object.ok_or(ReviewError::NoObject)?;
@@ -177,7 +190,7 @@ pub fn decode(body: &[u8]) -> Result<PodReview<'_>, ReviewError> {
                 (_, "ephemeralcontainers") => Some(Scope::EphemeralContainers),
                 _ => None,
             };
-            Ok(PodReview {
+            let review = PodReview {
                 uid: request.uid,
                 namespace: request.namespace,
                 name: request.name,
@@ -186,7 +199,8 @@ pub fn decode(body: &[u8]) -> Result<PodReview<'_>, ReviewError> {
                 dry_run: request.dry_run,
                 scope,
                 pod,
-            })
+            };
+            Ok((review, request.old_object))
         }
         // The object may be of another kind, and then that is what is wrong.
         Err(error) => match json::from_slice::<Review<'_, Skipped>>(body) {
@@ -199,7 +213,7 @@ pub fn decode(body: &[u8]) -> Result<PodReview<'_>, ReviewError> {
     }
 }
 
-fn checked<O>(review: Review<'_, O>) -> Result<Request<'_, O>, ReviewError> {
+fn checked<O, P>(review: Review<'_, O, P>) -> Result<Request<'_, O, P>, ReviewError> {
     let request = enveloped(review)?;
     let kind = &request.kind;
     if (&*kind.group, &*kind.version, &*kind.kind) != ("", "v1", "Pod") {

@@ -5,6 +5,7 @@
 pub mod candidates;
 pub mod docker_host;
 pub mod installed;
+mod links;
 pub mod mounts;
 pub mod own_daemon;
 pub mod prefilter;

@@ -1,16 +1,22 @@
 //! Which mounts of a Pod reach a container runtime of the node, and how.
 //!
 //! Judged per mount, not per volume: a `hostPath` and the mount's `subPath` are
-//! joined first. A Pod without a suspicious `hostPath` costs one look at each volume
-//! and no allocation, and a container that names none is not read. What cannot be
-//! known is a finding of its own, never a miss.
+//! joined first. A Pod without a suspicious `hostPath` costs one look at each volume,
+//! and a container that names none is not read. What cannot be known is a finding of its own,
+//! never a miss. What is of a volume is computed once a volume, so that the cost is that of
+//! the Pod's own length.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
 
+use crate::json::Word;
+use crate::names;
+
+use crate::detect::links::mark_linked;
 use crate::model::expand::Environment;
 use crate::model::path::CleanPath;
 use crate::model::place::Place;
-use crate::model::sockets::{Leads, Runtime, Sockets};
+use crate::model::sockets::{Leads, Runtime, Sockets, named_pipe};
 use crate::model::view::{Container, Pod, VolumeMount};
 
 /// How a mount reaches the node's runtime.
@@ -20,14 +26,35 @@ pub enum Reach {
     Socket(String),
     /// The directory that holds the Docker socket, mounted whole.
     Directory,
-    /// A directory further up (`/`, `/var`), which serves other things too.
+    /// A directory further up (`/`, `/var`), which serves other things too, or a process of the
+    /// node, whose links lead anywhere.
     Ancestor,
     /// The node's `docker` client.
     Client,
-    /// Another runtime's socket.
+    /// Another runtime's socket, or a directory that leads to one.
     Runtime(Runtime),
+    /// A runtime's data, which may be written.
+    Data(Runtime),
     /// A `subPathExpr` below such a directory, of which the end is known only on the node.
     Unresolved,
+    /// It lies in a directory of the node that this Pod may write, which may have put a link
+    /// there that leads anywhere.
+    Link,
+    /// Nothing that is known, but called as Docker's socket is, or mounted where it belongs.
+    UnknownSocket,
+    /// Any other path of the node.
+    HostPath,
+    /// A Windows named pipe of a runtime.
+    Pipe(Runtime),
+}
+
+/// Which mounts are looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watch {
+    /// Those that reach a runtime.
+    Runtimes,
+    /// Every mount of a path of the node: the policy has a word on them all.
+    EveryHostPath,
 }
 
 /// One mount that reaches the node's runtime.
@@ -39,12 +66,30 @@ pub struct Finding {
     pub mount: usize,
     /// The volume's index in `spec.volumes`.
     pub volume: usize,
-    /// The path of the node that is mounted, `subPath` included.
-    pub node_path: CleanPath<'static>,
+    /// The path of the node that is mounted, `subPath` included; the volume's alone where that
+    /// is too long to lead to anything by what follows.
+    pub node_path: Arc<CleanPath<'static>>,
     /// How it reaches the runtime.
     pub reach: Reach,
     /// The file names of the Docker sockets that it is, or that it directly holds.
     pub sockets: Vec<String>,
+}
+
+impl Finding {
+    /// Whether whoever talks to what is mounted commands a runtime. Other paths of the node are
+    /// the policy's concern only.
+    pub fn is_way_to_a_runtime(&self) -> bool {
+        match self.reach {
+            Reach::Socket(_)
+            | Reach::Directory
+            | Reach::Ancestor
+            | Reach::Client
+            | Reach::Runtime(_)
+            | Reach::Unresolved
+            | Reach::Link => true,
+            Reach::Data(_) | Reach::UnknownSocket | Reach::HostPath | Reach::Pipe(_) => false,
+        }
+    }
 }
 
 /// Why a Pod counts as a node agent, which wants the node's own sockets.
@@ -86,59 +131,204 @@ pub fn agent(pod: &Pod<'_>, owner: Option<&str>) -> Option<Agent> {
 }
 
 /// Every mount of `pod` that reaches the node's runtime, in the order of its containers.
-pub fn detect(pod: &Pod<'_>, sockets: &Sockets) -> Vec<Finding> {
-    let volumes = suspicious_volumes(pod, sockets);
+pub fn detect(pod: &Pod<'_>, sockets: &Sockets, watch: Watch) -> Vec<Finding> {
+    let volumes = host_volumes(pod, sockets, watch);
     if volumes.is_empty() {
         return Vec::new();
     }
+    let suspicious = volumes.values().filter(|volume| volume.is_suspicious);
+    let suspicious: Vec<&str> = suspicious.map(|volume| volume.name).collect();
     let mut findings = Vec::new();
-    for (place, container) in pod.containers_near(volumes.keys().copied()) {
+    let mut look = |place: Place, container: &Container<'_>| {
         let mut environment = None;
         for (index, mount) in container.volume_mounts.iter().enumerate() {
-            let Some((volume, path)) = volumes.get(&*mount.name) else {
+            let Some(volume) = volumes.get(&*mount.name) else {
                 continue;
             };
-            let end = mounted_path(path, mount, container, &mut environment);
-            let (node_path, reach) = match end {
-                Some(end) => match reach_of(&end, sockets) {
-                    Some(reach) => (end, reach),
-                    None => continue,
-                },
-                None if sockets.socket_may_lie_below(path) => {
-                    (path.clone().into_owned(), Reach::Unresolved)
-                }
-                None => continue,
+            let seen = volume.mounted(sockets, mount, container, &mut environment);
+            let Some((node_path, reach)) = seen else {
+                continue;
             };
             findings.push(Finding {
                 place,
                 mount: index,
-                volume: *volume,
-                sockets: sockets.names_at(&node_path),
+                volume: volume.index,
+                sockets: match reach {
+                    Reach::Socket(_) | Reach::Directory => sockets.names_at(&node_path),
+                    Reach::Ancestor
+                    | Reach::Client
+                    | Reach::Runtime(_)
+                    | Reach::Data(_)
+                    | Reach::Unresolved
+                    | Reach::Link
+                    | Reach::UnknownSocket
+                    | Reach::HostPath
+                    | Reach::Pipe(_) => Vec::new(),
+                },
                 node_path,
                 reach,
             });
         }
+    };
+    if suspicious.is_empty() {
+        let all = pod.containers_with(&*SOCKET_WORD);
+        all.for_each(|(place, container)| look(place, container));
+    } else {
+        let words = suspicious.into_iter().chain([names::SOCKET_FILE]);
+        let all = pod.containers_near(words);
+        all.for_each(|(place, container)| look(place, container));
     }
     findings
 }
 
-/// The `hostPath` volumes that lead to something watched, or may with a `subPath`.
-fn suspicious_volumes<'p>(
+/// What a container has that mounts something at the place of Docker's socket.
+static SOCKET_WORD: LazyLock<[Word<'static>; 1]> =
+    LazyLock::new(|| [Word::new(names::SOCKET_FILE)]);
+
+/// A watched path is shorter: below a longer one, `subPath` makes no difference.
+pub(super) const LONGEST_WATCHED: usize = 256;
+
+/// A `hostPath` volume, with what all its mounts share.
+pub(super) struct HostVolume<'p> {
+    /// Its name.
+    pub name: &'p str,
+    /// Its index in `spec.volumes`.
+    pub index: usize,
+    /// The path of the node.
+    pub path: Arc<CleanPath<'static>>,
+    /// What it leads to as a whole.
+    pub leads: Option<Leads>,
+    /// Whether it lies in a directory that this Pod may write.
+    pub is_linked: bool,
+    watch: Watch,
+    /// Whether a mount of it may be a finding wherever it is mounted.
+    is_suspicious: bool,
+}
+
+/// The `hostPath` volumes by their names.
+fn host_volumes<'p>(
     pod: &'p Pod<'_>,
     sockets: &Sockets,
-) -> BTreeMap<&'p str, (usize, CleanPath<'p>)> {
+    watch: Watch,
+) -> BTreeMap<&'p str, HostVolume<'p>> {
     let mut found = BTreeMap::new();
     for (index, volume) in pod.spec.volumes.iter().enumerate() {
         let Some(source) = &volume.host_path else {
             continue;
         };
-        let path = CleanPath::on_node(&source.path);
-        if sockets.leads(&path).is_some() || sockets.may_lie_below(&path) {
-            // The API server refuses two volumes of one name; the first one counts.
-            found.entry(&*volume.name).or_insert((index, path));
+        let (leads, is_open, path) = match named_pipe(&source.path) {
+            Some(runtime) => (
+                Some(Leads::Pipe(runtime)),
+                false,
+                CleanPath::new(&source.path),
+            ),
+            None => {
+                let path = CleanPath::on_node(&source.path);
+                let leads = sockets.leads(&path);
+                (leads, sockets.may_lie_below(&path), path)
+            }
+        };
+        let is_called_so = path.file_name() == names::SOCKET_FILE;
+        let every = watch == Watch::EveryHostPath;
+        // The API server refuses two volumes of one name; the first one counts.
+        found.entry(&*volume.name).or_insert_with(|| HostVolume {
+            name: &volume.name,
+            index,
+            leads,
+            is_linked: false,
+            watch,
+            is_suspicious: every || leads.is_some() || is_open || is_called_so,
+            path: Arc::new(path.into_owned()),
+        });
+    }
+    if found.len() > 1 {
+        mark_linked(pod, sockets, &mut found);
+        for volume in found.values_mut() {
+            volume.is_suspicious |= volume.is_linked;
         }
     }
     found
+}
+
+impl HostVolume<'_> {
+    /// The node's path that a mount shows, where that can be told and matters.
+    pub fn shown<'c, 'a>(
+        &self,
+        mount: &VolumeMount<'a>,
+        container: &'c Container<'a>,
+        environment: &mut Option<Environment<'c, 'a>>,
+    ) -> Shown {
+        let has_sub_path = !mount.sub_path.is_empty() || !mount.sub_path_expr.is_empty();
+        if !has_sub_path || self.path.as_str().len() > LONGEST_WATCHED {
+            return Shown::Whole;
+        }
+        match mounted_path(&self.path, mount, container, environment) {
+            Some(path) => Shown::Part(path),
+            None => Shown::Unknown,
+        }
+    }
+
+    /// How a mount of it reaches the node's runtime, if it does.
+    fn mounted<'c, 'a>(
+        &self,
+        sockets: &Sockets,
+        mount: &VolumeMount<'a>,
+        container: &'c Container<'a>,
+        environment: &mut Option<Environment<'c, 'a>>,
+    ) -> Option<(Arc<CleanPath<'static>>, Reach)> {
+        let is_at_socket = || {
+            let path = &*mount.mount_path;
+            path.ends_with(names::SOCKET_FILE)
+                && CleanPath::new(path).unlinked().as_str() == "/run/docker.sock"
+        };
+        if !self.is_suspicious && !is_at_socket() {
+            return None;
+        }
+        let (path, leads, is_known) = match self.shown(mount, container, environment) {
+            Shown::Whole => (Arc::clone(&self.path), self.leads, true),
+            Shown::Part(path) => {
+                let leads = match self.leads {
+                    Some(Leads::Pipe(_)) => self.leads,
+                    _ => sockets.leads(&path),
+                };
+                (Arc::new(path), leads, true)
+            }
+            Shown::Unknown => (Arc::clone(&self.path), self.leads, false),
+        };
+        let reach = match leads {
+            _ if !is_known && sockets.socket_may_lie_below(&path) => Some(Reach::Unresolved),
+            Some(Leads::Socket) if is_known => Some(Reach::Socket(path.file_name().to_owned())),
+            Some(Leads::Client) if is_known => Some(Reach::Client),
+            Some(Leads::Socket | Leads::Client) | None => None,
+            Some(Leads::Directory) => Some(Reach::Directory),
+            Some(Leads::Ancestor) => Some(Reach::Ancestor),
+            Some(Leads::Runtime(runtime)) => Some(Reach::Runtime(runtime)),
+            Some(Leads::Data(_)) if mount.read_only => None,
+            Some(Leads::Data(runtime)) => Some(Reach::Data(runtime)),
+            Some(Leads::Pipe(runtime)) => Some(Reach::Pipe(runtime)),
+        };
+        let reach = match reach {
+            // These give as much as any link could, or are swapped.
+            Some(Reach::Socket(_) | Reach::Directory | Reach::Ancestor | Reach::Pipe(_)) => reach,
+            _ if self.is_linked => Some(Reach::Link),
+            Some(_) => reach,
+            None if path.file_name() == names::SOCKET_FILE || is_at_socket() => {
+                Some(Reach::UnknownSocket)
+            }
+            None => (self.watch == Watch::EveryHostPath).then_some(Reach::HostPath),
+        };
+        Some((path, reach?))
+    }
+}
+
+/// What a mount shows of its volume.
+pub(super) enum Shown {
+    /// All of it, or a part that is no different.
+    Whole,
+    /// What is at this path.
+    Part(CleanPath<'static>),
+    /// A part that only the kubelet can know.
+    Unknown,
 }
 
 /// The node's path that a mount shows; none where only the kubelet can know it.
@@ -149,24 +339,11 @@ fn mounted_path<'c, 'a>(
     environment: &mut Option<Environment<'c, 'a>>,
 ) -> Option<CleanPath<'static>> {
     if mount.sub_path_expr.is_empty() {
-        let joined = match &*mount.sub_path {
-            "" => volume.clone().into_owned(),
-            sub => volume.join(sub),
-        };
+        let joined = volume.join(&mount.sub_path);
         return Some(CleanPath::on_node(joined.as_str()).into_owned());
     }
     let environment = environment.get_or_insert_with(|| Environment::of(container));
     let expanded = environment.expand(&mount.sub_path_expr);
     let joined = volume.join(expanded.known()?);
     Some(CleanPath::on_node(joined.as_str()).into_owned())
-}
-
-fn reach_of(path: &CleanPath<'_>, sockets: &Sockets) -> Option<Reach> {
-    Some(match sockets.leads(path)? {
-        Leads::Socket(socket) => Reach::Socket(socket.file_name().to_owned()),
-        Leads::Directory(_) => Reach::Directory,
-        Leads::Ancestor(_) => Reach::Ancestor,
-        Leads::Client => Reach::Client,
-        Leads::Runtime(runtime) => Reach::Runtime(runtime),
-    })
 }

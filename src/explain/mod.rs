@@ -234,11 +234,28 @@ fn mounted(finding: &Finding) -> String {
         Reach::Socket(_) => format!("mounts the node's {path}, the Docker socket"),
         Reach::Directory => format!("mounts the node's {path}, which holds the Docker socket"),
         Reach::Ancestor => {
-            format!("mounts the node's {path}, which holds the Docker socket among much else")
+            format!("mounts the node's {path}, through which the Docker socket is reached")
         }
         Reach::Client => format!("mounts the node's {path}, a Docker client"),
         Reach::Runtime(runtime) => {
             format!("mounts the node's {path}, a way to {}", runtime.name())
+        }
+        Reach::Data(runtime) => {
+            format!("may write the node's {path}, data of {}", runtime.name())
+        }
+        Reach::Link => format!(
+            "mounts the node's {path}, below a directory that this Pod may write: a link there \
+             leads anywhere"
+        ),
+        Reach::UnknownSocket => format!(
+            "mounts the node's {path}, which may be a Docker socket that `sockets` does not have"
+        ),
+        Reach::HostPath => format!("mounts the node's {path}"),
+        Reach::Pipe(runtime) => {
+            format!(
+                "mounts a Windows named pipe of {}, which is left alone",
+                runtime.name()
+            )
         }
         Reach::Unresolved => format!(
             "mounts a part of the node's {path} that its subPathExpr names only when it runs"

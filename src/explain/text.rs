@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::names::NO_NAME;
-use crate::render::diff::visible;
+use crate::text::visible;
 
 use crate::explain::{Detected, Explanation};
 

@@ -4,6 +4,7 @@
 //! again. Nothing here decides or changes anything.
 
 pub mod expand;
+pub mod injection;
 pub mod map;
 pub mod namespaces;
 pub mod notice;
@@ -15,6 +16,7 @@ pub mod quantity;
 pub mod scope;
 pub mod sidecar_mode;
 pub mod sockets;
+pub mod sockets_table;
 pub mod start;
 pub mod subject;
 pub mod view;

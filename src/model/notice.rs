@@ -4,10 +4,9 @@
 //! (`k8s.io/api/admission/v1/types.go`); a long name or path is shortened, never
 //! what happened.
 
+use crate::text::shortened;
 use std::borrow::Cow;
 use std::fmt;
-
-use crate::plan::mirror::Why;
 
 /// The longest warning, in characters.
 pub const LONGEST: usize = 119;
@@ -138,18 +137,21 @@ impl fmt::Display for Notice {
     }
 }
 
-/// `text`, cut to `most` characters with an ellipsis; control characters are left out.
-pub fn shortened(text: &str, most: usize) -> Cow<'_, str> {
-    if text.len() <= most && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-        return Cow::Borrowed(text);
-    }
-    let mut clean = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    let mut short: String = clean.by_ref().take(most).collect();
-    if clean.next().is_some() {
-        short.pop();
-        short.push('…');
-    }
-    Cow::Owned(short)
+/// Why a mount is not mirrored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// Another volume is there already.
+    Taken,
+    /// The daemon itself stands there.
+    DaemonPath,
+    /// It leads to the node's own runtime.
+    LeadsToNode,
+    /// Its `subPathExpr` names what is not in the container's `env`.
+    UnknownSubPath,
+    /// Its `subPathExpr` comes to an absolute path, which the kubelet refuses.
+    AbsoluteSubPath,
+    /// Its `subPathExpr` comes to a path with `..`, which the kubelet refuses.
+    SubPathUpwards,
 }
 
 #[cfg(test)]

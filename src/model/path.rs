@@ -41,29 +41,50 @@ impl<'a> CleanPath<'a> {
                 other => parts.push(other),
             }
         }
-        let mut clean = String::with_capacity(path.len() + 1);
-        for part in parts {
-            clean.push('/');
-            clean.push_str(part);
-        }
-        if clean.is_empty() {
-            clean.push('/');
-        }
-        Self(Cow::Owned(clean))
+        Self(Cow::Owned(joined(&parts)))
     }
 
-    /// The path as a node resolves it: `/var/run` is a link to `/run` on every
-    /// current distribution, and `/proc/<pid>/root` and its like lead back to `/`.
+    /// The path as a node resolves it: each link that every node has is followed where it stands,
+    /// before a `..` behind it. `/var/run` leads to `/run`, `/proc/1/root` and its like to `/`.
+    /// What lies below another process is not followed: its links are whoever's it is.
     pub fn on_node(path: &'a str) -> Self {
-        let clean = Self::new(path);
-        let mut rest: &str = &clean.0;
-        while let Some(behind) = behind_proc_root(rest) {
-            rest = if behind.is_empty() { "/" } else { behind };
+        if is_clean(path) {
+            if !may_have_link(path) {
+                return Self(Cow::Borrowed(path));
+            }
+            // "/var/run/x" holds "/run/x", behind which there is no other link.
+            let below = path.strip_prefix("/var/run");
+            if below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+                return Self(Cow::Borrowed(&path["/var".len()..]));
+            }
         }
-        if rest.len() == clean.0.len() {
-            return clean.unlinked();
+        let mut parts: Vec<&str> = Vec::new();
+        for part in path.split('/') {
+            match part {
+                "" | "." => {}
+                ".." => {
+                    parts.pop();
+                }
+                other => {
+                    parts.push(other);
+                    follow(&mut parts);
+                }
+            }
         }
-        Self(Cow::Owned(rest.to_owned())).unlinked()
+        Self(Cow::Owned(joined(&parts)))
+    }
+
+    /// Whether it is a process of the node, or lies in one: `/proc/1/fd`. Its links lead
+    /// anywhere.
+    pub fn is_of_a_process(&self) -> bool {
+        let Some(below) = self.0.strip_prefix("/proc") else {
+            return false;
+        };
+        let Some(below) = below.strip_prefix('/') else {
+            return below.is_empty();
+        };
+        let pid = below.split('/').next().unwrap_or_default();
+        is_own(pid) || pid.bytes().all(|byte| byte.is_ascii_digit())
     }
 
     /// This path with the link `/var/run` followed.
@@ -162,16 +183,46 @@ fn is_clean(path: &str) -> bool {
     }
 }
 
-/// What follows `/proc/<pid>/root` or `/proc/<pid>/task/<tid>/root`; `cwd` too, since the
-/// first process's is `/`.
-fn behind_proc_root(path: &str) -> Option<&str> {
-    let (_pid, rest) = path.strip_prefix("/proc/")?.split_once('/')?;
-    let thread = rest.strip_prefix("task/");
-    let rest = thread.map_or(Some(rest), |rest| Some(rest.split_once('/')?.1))?;
-    let rest = ["root", "cwd"]
+fn joined(parts: &[&str]) -> String {
+    if parts.is_empty() {
+        return "/".to_owned();
+    }
+    let length = parts.iter().map(|part| part.len() + 1).sum();
+    let mut path = String::with_capacity(length);
+    for part in parts {
+        path.push('/');
+        path.push_str(part);
+    }
+    path
+}
+
+/// Whether a clean path may go through a link that [`follow`] knows.
+fn may_have_link(path: &str) -> bool {
+    ["/var/run", "/var/lock", "/proc/", "/dev/"]
         .iter()
-        .find_map(|link| rest.strip_prefix(link))?;
-    (rest.is_empty() || rest.starts_with('/')).then_some(rest)
+        .any(|start| path.starts_with(start))
+}
+
+/// Follows the link that these components end in, where every node has it.
+/// Sources: file-hierarchy(7), proc(5), `udev` for `/dev/fd`.
+fn follow(parts: &mut Vec<&str>) {
+    match parts.as_slice() {
+        ["var", "run"] => *parts = vec!["run"],
+        ["var", "lock"] => *parts = vec!["run", "lock"],
+        ["dev", "fd" | "stdin" | "stdout" | "stderr"] => *parts = vec!["proc", "self", "fd"],
+        // The working directory of the first process, and of the kubelet, is `/` too.
+        ["proc", pid, "root" | "cwd"] | ["proc", pid, "task", _, "root" | "cwd"]
+            if *pid == "1" || is_own(pid) =>
+        {
+            parts.clear();
+        }
+        _ => {}
+    }
+}
+
+/// Whether `pid` is whoever resolves the path: the kubelet or the runtime.
+fn is_own(pid: &str) -> bool {
+    matches!(pid, "self" | "thread-self")
 }
 
 #[cfg(test)]
@@ -213,6 +264,44 @@ mod tests {
             CleanPath::on_node("/proc/1/rooted").as_str(),
             "/proc/1/rooted"
         );
+    }
+
+    #[test]
+    fn two_dots_behind_a_link_lead_where_the_link_leads() {
+        for (spelled, resolved) in [
+            ("/var/run/../etc", "/etc"),
+            ("/var/lock/../docker.sock", "/run/docker.sock"),
+            ("/proc/1/root/../run", "/run"),
+            ("/proc/1/../2", "/proc/2"),
+            ("/dev/fd/../root", "/"),
+            ("/../../var/run", "/run"),
+        ] {
+            assert_eq!(CleanPath::on_node(spelled).as_str(), resolved, "{spelled}");
+        }
+    }
+
+    #[test]
+    fn what_is_of_another_process_is_not_followed() {
+        for path in [
+            "/proc/77/root/run",
+            "/proc/77",
+            "/proc/self/fd/3",
+            "/proc",
+            "/proc/thread-self",
+        ] {
+            let path = CleanPath::on_node(path);
+            assert!(path.is_of_a_process(), "{path}");
+        }
+        for path in [
+            "/proc/sys",
+            "/proc/7x",
+            "/procs",
+            "/proc/1/root/etc",
+            "/run",
+        ] {
+            let path = CleanPath::on_node(path);
+            assert!(!path.is_of_a_process(), "{path}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::collections::btree_map::Entry;
 
 use crate::json::{Raw, Text, fields, from_str};
 use crate::model::expand::{Environment, Expanded, Piece, literal};
+use crate::model::notice::Why;
 use crate::model::path::CleanPath;
 use crate::model::place::Place;
 use crate::model::view::{Container, Pod, VolumeMount};
@@ -260,23 +261,6 @@ pub enum Treat {
     Skip,
     /// It leads to the node's runtime, which the sidecar shall not reach; the author is told.
     Refuse,
-}
-
-/// Why a mount is not mirrored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Why {
-    /// Another volume is there already.
-    Taken,
-    /// The daemon itself stands there.
-    DaemonPath,
-    /// It leads to the node's own runtime.
-    LeadsToNode,
-    /// Its `subPathExpr` names what is not in the container's `env`.
-    UnknownSubPath,
-    /// Its `subPathExpr` comes to an absolute path, which the kubelet refuses.
-    AbsoluteSubPath,
-    /// Its `subPathExpr` comes to a path with `..`, which the kubelet refuses.
-    SubPathUpwards,
 }
 
 /// The path as its author wrote it; where that goes upwards, as it was judged, for a runtime may follow

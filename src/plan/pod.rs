@@ -7,35 +7,17 @@
 use std::borrow::Cow;
 
 use crate::detect::mounts::Finding;
+use crate::model::injection::Order;
 use crate::model::place::Place;
 
 use crate::detect::candidates::Near;
 use crate::detect::installed::Installed;
 use crate::model::notice::Notice;
-use crate::model::profile::{Profile, Resources, Storage};
+use crate::model::profile::Storage;
 use crate::model::sidecar_mode::SidecarMode;
 use crate::plan::container::{EnvEntry, Mount, Sidecar};
 use crate::plan::original;
 use crate::plan::planner::Planner;
-
-/// What the policy decided to have done to a Pod.
-#[derive(Clone, Debug)]
-pub struct Order<'o> {
-    /// What the sidecar looks like.
-    pub profile: &'o Profile,
-    /// Its resources, the Pod's own wishes included.
-    pub resources: Cow<'o, Resources>,
-    /// Its storage, the Pod's own wishes included.
-    pub storage: Cow<'o, Storage>,
-    /// The findings to swap, by index.
-    pub swap: Vec<usize>,
-    /// Containers that get a socket because the annotation asks for it.
-    pub targets: Vec<Place>,
-    /// `DOCKER_HOST` variables that lead to the node over TCP, to be replaced.
-    pub replace_docker_host: Vec<(Place, usize)>,
-    /// How the cluster runs sidecars.
-    pub mode: SidecarMode,
-}
 
 /// What is to be changed in a Pod.
 #[derive(Debug)]

@@ -94,6 +94,13 @@ pub(crate) static SOCKET: Form = Form::new(
                /opt/ci/docker.sock",
 );
 
+/// A path of the node.
+pub(crate) static HOST_PATH: Form = Form::new(
+    r"^/([^/\x00-\x1f]+(/[^/\x00-\x1f]+)*)?$",
+    255,
+    "an absolute path without // and without a slash at its end, such as /var/log",
+);
+
 /// A network.
 pub(crate) static NETWORK: Form = Form::new(
     r"^[0-9a-fA-F.:]+/[0-9]{1,3}$",
@@ -183,6 +190,8 @@ mod tests {
             (&SOCKET, "/opt/.ci/docker.sock", "/opt//docker.sock"),
             (&SOCKET, "/var/run/docker.sock", "/var/run/../docker.sock"),
             (&SOCKET, "/a", "/a b"),
+            (&HOST_PATH, "/var/log", "/var/log/"),
+            (&HOST_PATH, "/", "var"),
             (&NETWORK, "fd00::/64", "10.0.0.0"),
             (&URL, "https://mirror.example/v2", "mirror.example"),
             (&REGISTRY, "10.0.0.0/8", "https://registry.example"),

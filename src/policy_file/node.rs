@@ -6,6 +6,7 @@
 use serde_json::Value;
 
 use crate::manifest::{Positions, below, tokens};
+use crate::text::shortened;
 
 use crate::policy_file::error::{ConfigError, Problem};
 
@@ -181,15 +182,5 @@ fn spelled(pointer: &str) -> String {
 
 /// The first characters of what somebody wrote: enough to find it again.
 pub(crate) fn shown(text: &str) -> String {
-    const MOST: usize = 60;
-    let mut chars = text.chars();
-    let mut short: String = chars
-        .by_ref()
-        .take(MOST)
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
-    if chars.next().is_some() {
-        short.push('…');
-    }
-    short
+    shortened(text, 61).into_owned()
 }

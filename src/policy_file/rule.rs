@@ -7,8 +7,9 @@ use serde_json::Value;
 
 use crate::decide::matcher::{Detection, Glob, LabelIs, Matcher};
 use crate::decide::rule::{
-    Action, AgentActions, Leave, Profiles, Restriction, Rule, Sizes, TcpAction,
+    Action, AgentActions, AllowedHostPath, Leave, Profiles, Restriction, Rule, Sizes, TcpAction,
 };
+use crate::model::path::CleanPath;
 use crate::model::profile::{PodSecurity, Profile};
 
 use crate::policy_file::collection::{Dictionary, List, OneOrMore, Record};
@@ -16,7 +17,7 @@ use crate::policy_file::error::Problem;
 use crate::policy_file::fields::Fields;
 use crate::policy_file::form;
 use crate::policy_file::form::Form;
-use crate::policy_file::kind::{Amount, Choice, Kind, Sound, Text};
+use crate::policy_file::kind::{Amount, Choice, Flag, Kind, Sound, Text};
 use crate::policy_file::node::{At, Node, Report};
 use crate::policy_file::profile::unknown_profile;
 
@@ -147,16 +148,41 @@ fn read_actions(
         ),
         ancestors: fields.or(
             "ancestors",
-            "What is done with a mount that holds the socket among much else (/, /var), or that may \
-             hold it (a subPathExpr that only the kubelet can resolve). It cannot be swapped.",
+            "What is done with a mount that holds the socket among much else (/, /var), that leads \
+             to it through a process (/proc, /proc/1), or that may lead to it: a subPathExpr that only \
+             the kubelet can resolve, or a path below a directory that the same Pod may write, which \
+             it may make a link. It cannot be swapped. Of a node agent, links are judged by \
+             nodeAgents.directories.",
             &restriction,
             &base.ancestors,
         ),
         other_runtimes: fields.or(
             "otherRuntimes",
-            "What is done with a mount of the socket of containerd, CRI-O, Podman or cri-dockerd.",
+            "What is done with a mount of another runtime's socket (containerd, CRI-O, Podman, \
+             cri-dockerd, BuildKit, iSulad), or of a directory above or below which one is.",
             &restriction,
             &base.other_runtimes,
+        ),
+        data_directories: fields.or(
+            "dataDirectories",
+            "What is done with a mount, without readOnly: true, of the images and containers of a \
+             runtime (/var/lib/docker, /var/lib/containerd), or of a directory that holds them. \
+             Whoever writes there owns every container of the node.",
+            &restriction,
+            &base.data_directories,
+        ),
+        host_paths: fields.or(
+            "hostPaths",
+            "What is done with a mount of any other path of the node that is not in \
+             allowedHostPaths. A Pod that may write one can put a link there, which another Pod mounts.",
+            &restriction,
+            &base.host_paths,
+        ),
+        allowed_host_paths: fields.or(
+            "allowedHostPaths",
+            "The other paths of the node that Pods may mount, as PodSecurityPolicy had them.",
+            &List::of(Record(read_allowed_host_path)),
+            &base.allowed_host_paths,
         ),
         tcp_docker_host: fields.or(
             "tcpDockerHost",
@@ -231,6 +257,31 @@ fn read_agents(fields: &mut Fields<'_, '_>, base: AgentActions) -> AgentActions 
             &action,
             &base.directories,
         ),
+    }
+}
+
+fn read_allowed_host_path(fields: &mut Fields<'_, '_>) -> AllowedHostPath {
+    let path_prefix = fields.required(
+        "pathPrefix",
+        "The path, and all that lies below it: /var/log allows /var/log/pods, and not /var/logs.",
+        &Sound {
+            form: &form::HOST_PATH,
+            refuse: |path| {
+                let mut parts = path.split('/');
+                let is_odd = parts.any(|part| matches!(part, "." | ".."));
+                is_odd.then_some("a path without . and .. in it")
+            },
+        },
+    );
+    let read_only = fields.or(
+        "readOnly",
+        "Whether it may only be mounted with readOnly: true.",
+        &Flag,
+        &false,
+    );
+    AllowedHostPath {
+        path_prefix: CleanPath::on_node(&path_prefix.unwrap_or_default()).into_owned(),
+        read_only,
     }
 }
 

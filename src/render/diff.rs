@@ -11,6 +11,7 @@ use anstyle::{AnsiColor, Style};
 use similar::{ChangeTag, DiffOp};
 
 use crate::render::changes::{Changes, Line};
+use crate::text::push_visible;
 
 /// Whether the diff carries terminal colors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,45 +158,6 @@ fn shorten(text: &str) -> Option<[&str; 2]> {
     let (head, _) = text.char_indices().nth(KEPT)?;
     let (tail, _) = text.char_indices().nth_back(KEPT - 1)?;
     Some([text.get(..head)?, text.get(tail..)?])
-}
-
-/// Appends text that cannot move the cursor, change colors or reorder the line.
-pub(super) fn push_visible(out: &mut String, text: &str) {
-    for c in text.chars() {
-        match c {
-            '\t' => out.push('\t'),
-            '\r' => out.push_str("\\r"),
-            '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-                out.extend(c.escape_unicode());
-            }
-            c if c.is_control() => out.extend(c.escape_unicode()),
-            c => out.push(c),
-        }
-    }
-}
-
-/// The text as [`push_visible`] writes it.
-pub(crate) fn visible(text: &str) -> String {
-    let mut visible = String::with_capacity(text.len());
-    push_visible(&mut visible, text);
-    visible
-}
-
-/// As [`visible`], for a text that has lines.
-pub(crate) fn visible_lines(text: &str) -> String {
-    let mut visible = String::with_capacity(text.len());
-    push_visible_lines(&mut visible, text);
-    visible
-}
-
-/// As [`push_visible`], for a text that has lines.
-pub(super) fn push_visible_lines(out: &mut String, text: &str) {
-    for (index, line) in text.split('\n').enumerate() {
-        if index > 0 {
-            out.push('\n');
-        }
-        push_visible(out, line);
-    }
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::scan::risk::{RULES, Risk, Weight};
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 
 /// A way to a runtime as a rule: fixed word, title, help.
-const WAYS: [(&str, &str, &str); 8] = [
+const WAYS: [(&str, &str, &str); 13] = [
     (
         "socket",
         "The node's Docker socket is mounted",
@@ -44,6 +44,34 @@ const WAYS: [(&str, &str, &str); 8] = [
         "other-runtime",
         "Another container runtime's socket is mounted",
         "A Docker daemon does not replace it. Remove the mount, or exempt it by a rule.",
+    ),
+    (
+        "data-directory",
+        "A container runtime's images and containers may be written",
+        "Whoever writes there owns every container of the node. Mount it with readOnly: true, or remove \
+         the mount.",
+    ),
+    (
+        "link",
+        "A path below a directory that the Pod may write is mounted",
+        "The Pod can put a link there that leads to the node's Docker socket. Mount the upper directory \
+         with readOnly: true, or only one of the two.",
+    ),
+    (
+        "unknown-socket",
+        "What may be a Docker socket is mounted",
+        "It is called docker.sock, or mounted in its place, and no known one. Where nodes have a Docker \
+         socket there, add its path to sockets of the policy.",
+    ),
+    (
+        "host-path",
+        "A path of the node is mounted that the policy does not allow",
+        "Use a volume of the Pod's own, or have an admin add the path to allowedHostPaths.",
+    ),
+    (
+        "named-pipe",
+        "A Windows node's runtime is reached by a named pipe",
+        "The webhook leaves Windows alone. Remove the mount.",
     ),
     (
         "sub-path-expr",
@@ -227,7 +255,7 @@ fn location(workload: &Workload, container: Option<&str>, spot: Option<&Spot>) -
 
 fn notification(gap: &Gap) -> Value {
     let mut text = format!("not looked at ({}): {}", gap.why.name(), gap.message);
-    if let Some(line) = gap.mentions {
+    if let Some(line) = gap.mentions.filter(|line| gap.line != Some(*line)) {
         text.push_str(&format!("; line {line} names a container runtime's socket"));
     }
     let mut physical = json!({"artifactLocation": {"uri": uri(&gap.place)}});
@@ -297,6 +325,11 @@ mod tests {
             How::Ancestor,
             How::Client,
             How::OtherRuntime("containerd"),
+            How::DataDirectory("Docker"),
+            How::Link,
+            How::UnknownSocket,
+            How::HostPath,
+            How::NamedPipe("Docker"),
             How::SubPathExpr,
             How::TcpDockerHost,
             How::PersistentVolume,

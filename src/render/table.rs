@@ -16,7 +16,8 @@ use crate::scan::result::{Gap, Report};
 use crate::scan::risk::{Rule, Weight};
 
 use crate::render::columns::{GUTTER, fit, shortened};
-use crate::render::diff::{Paint, push_visible, push_visible_lines, visible};
+use crate::render::diff::Paint;
+use crate::text::{push_visible, push_visible_lines, visible};
 
 /// Below this many columns a table is hard to read.
 const NARROWEST_TABLE: usize = 72;
@@ -180,7 +181,7 @@ impl Page {
             let line = gap.line.map(|line| format!(":{line}")).unwrap_or_default();
             self.text("  ");
             self.text(&format!("{}{line}: {}", gap.place, gap.message));
-            if let Some(line) = gap.mentions {
+            if let Some(line) = gap.mentions.filter(|line| gap.line != Some(*line)) {
                 self.styled(
                     color(Verdict::Warned),
                     &format!(" (line {line} names a runtime's socket)"),
@@ -203,7 +204,11 @@ impl Page {
         self.text(&format!("{pods} looked at: "));
         let summary = report.summary();
         if report.workloads.is_empty() {
-            self.text("none reaches a node's container runtime.\n");
+            self.text(if report.is_complete() {
+                "none reaches a node's container runtime.\n"
+            } else {
+                "no way to a node's container runtime was found in what could be read.\n"
+            });
         } else {
             let verdicts: Vec<String> = Verdict::ALL
                 .into_iter()

@@ -5,6 +5,7 @@
 
 pub mod offline;
 pub mod pod;
+pub mod verify;
 pub mod workload;
 
 use crate::decide::Policy;
@@ -108,7 +109,7 @@ pub fn pass<'p>(
     pod: &Pod<'_>,
     scope: Scope,
 ) -> Result<Outcome<'p>, PassError> {
-    let findings = detect(pod, &policy.sockets);
+    let findings = detect(pod, &policy.sockets, policy.watch());
     let near = Near::of(pod);
     let installed = installed(&near);
     let Decision {

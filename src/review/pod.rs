@@ -15,9 +15,10 @@ use crate::names::audit;
 use crate::review;
 use crate::review::{Action, Outcome, PassError};
 
-use crate::model::notice::{Notice, shortened};
+use crate::model::notice::Notice;
+use crate::text::shortened;
 
-use crate::decode::admission::{ReviewError, decode};
+use crate::decode::admission::{PodReview, ReviewError, decode};
 use crate::model::namespaces::Namespaces;
 use crate::respond::Response;
 use crate::respond::record::{Owner, Record};
@@ -64,8 +65,18 @@ pub fn review<'r>(
     body: &'r [u8],
 ) -> Result<Reviewed<'r>, Failure> {
     let review = decode(body)?;
+    let outcome = decide(policy, namespaces, &review)?;
+    answer(&review, outcome)
+}
+
+/// What is done with the Pod of a review.
+pub(super) fn decide<'p>(
+    policy: &'p Policy,
+    namespaces: &dyn Namespaces,
+    review: &PodReview<'_>,
+) -> Result<Outcome<'p>, Failure> {
     let pod = &*review.pod;
-    let outcome = match review.scope {
+    Ok(match review.scope {
         Some(scope) if may_concern(pod) => {
             let labels = namespaces.labels(&review.namespace);
             let requester = Requester {
@@ -77,7 +88,15 @@ pub fn review<'r>(
         }
         Some(_) => Outcome::left(Reason::NothingToDo),
         None => Outcome::left(Reason::NotACreation),
-    };
+    })
+}
+
+/// The answer that says so.
+pub(super) fn answer<'r>(
+    review: &PodReview<'r>,
+    outcome: Outcome<'r>,
+) -> Result<Reviewed<'r>, Failure> {
+    let pod = &*review.pod;
     let (word, reason) = outcome.action.words();
     let (change, denial) = match &outcome.action {
         Action::Left(_) => (None, None),

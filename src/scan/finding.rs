@@ -142,8 +142,18 @@ pub enum How {
     Ancestor,
     /// The node's `docker` client is mounted.
     Client,
-    /// Another runtime's socket is mounted; its name.
+    /// Another runtime's socket or directory is mounted; its name.
     OtherRuntime(&'static str),
+    /// A runtime's data directory may be written; the runtime's name.
+    DataDirectory(&'static str),
+    /// It lies in a directory of the node that the Pod may write.
+    Link,
+    /// It is called as Docker's socket is, or mounted where it belongs, and is not known.
+    UnknownSocket,
+    /// Any other path of the node, on which the policy has a word.
+    HostPath,
+    /// A Windows named pipe of a runtime; its name.
+    NamedPipe(&'static str),
     /// A `subPathExpr` may lead there; only the node knows.
     SubPathExpr,
     /// `DOCKER_HOST` holds the node's address.
@@ -161,6 +171,11 @@ impl How {
             Self::Ancestor => "ancestor",
             Self::Client => "client",
             Self::OtherRuntime(_) => "other-runtime",
+            Self::DataDirectory(_) => "data-directory",
+            Self::Link => "link",
+            Self::UnknownSocket => "unknown-socket",
+            Self::HostPath => "host-path",
+            Self::NamedPipe(_) => "named-pipe",
             Self::SubPathExpr => "sub-path-expr",
             Self::TcpDockerHost => "tcp-docker-host",
             Self::PersistentVolume => "persistent-volume",
@@ -170,7 +185,10 @@ impl How {
     /// The runtime, where it is not Docker.
     pub fn runtime(&self) -> Option<&'static str> {
         match self {
-            Self::OtherRuntime(name) => Some(name),
+            Self::OtherRuntime(name) | Self::DataDirectory(name) | Self::NamedPipe(name) => {
+                Some(name)
+            }
+            Self::Link | Self::UnknownSocket | Self::HostPath => None,
             Self::Socket
             | Self::Directory
             | Self::Ancestor
@@ -190,7 +208,12 @@ impl From<&Reach> for How {
             Reach::Ancestor => Self::Ancestor,
             Reach::Client => Self::Client,
             Reach::Runtime(runtime) => Self::OtherRuntime(runtime.name()),
+            Reach::Data(runtime) => Self::DataDirectory(runtime.name()),
             Reach::Unresolved => Self::SubPathExpr,
+            Reach::Link => Self::Link,
+            Reach::UnknownSocket => Self::UnknownSocket,
+            Reach::HostPath => Self::HostPath,
+            Reach::Pipe(runtime) => Self::NamedPipe(runtime.name()),
         }
     }
 }
@@ -206,6 +229,16 @@ pub enum Hand {
     SubPathExpr,
     /// A Docker daemon does not replace it; the runtime's name.
     OtherRuntime(&'static str),
+    /// Who writes there owns every container.
+    DataDirectory,
+    /// A link that the Pod makes there leads anywhere.
+    Link,
+    /// Whether it is a socket of Docker, only an admin knows.
+    UnknownSocket,
+    /// The policy does not let Pods have it.
+    HostPath,
+    /// There is no sidecar for Windows.
+    NamedPipe,
     /// The namespace's Pod Security level does not admit the sidecar.
     PodSecurity,
     /// The Pod's runtime class is not the profile's.
@@ -235,6 +268,11 @@ impl Hand {
             Self::Ancestor => "AncestorMount",
             Self::SubPathExpr => "SubPathExpr",
             Self::OtherRuntime(_) => "OtherRuntime",
+            Self::DataDirectory => "DataDirectory",
+            Self::Link => "Link",
+            Self::UnknownSocket => "UnknownSocket",
+            Self::HostPath => "HostPath",
+            Self::NamedPipe => "NamedPipe",
             Self::PodSecurity => "PodSecurity",
             Self::RuntimeClass => "RuntimeClass",
             Self::EphemeralContainer => "EphemeralContainer",
@@ -271,6 +309,25 @@ impl Hand {
             Self::OtherRuntime(_) => {
                 "A Docker daemon does not replace another runtime's socket. Remove the mount, or \
                  exempt it by a rule."
+            }
+            Self::DataDirectory => {
+                "Whoever writes in a runtime's data directory owns every container of the node. \
+                 Mount it with readOnly: true, or remove the mount."
+            }
+            Self::Link => {
+                "The Pod may write a directory of the node above this one, and so put a link there. \
+                 Mount the upper one with readOnly: true, or only one of the two."
+            }
+            Self::UnknownSocket => {
+                "If nodes have a Docker socket there, add its path to `sockets` of the policy; it is \
+                 swapped then."
+            }
+            Self::HostPath => {
+                "Use a volume of the Pod's own, or have an admin add the path to allowedHostPaths."
+            }
+            Self::NamedPipe => {
+                "A Windows node's runtime is not replaced: the webhook leaves Windows alone. Remove \
+                 the mount."
             }
             Self::PodSecurity => {
                 "The namespace's Pod Security level does not admit the sidecar. Raise the level, or \

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::decide::Policy;
 use crate::decide::denial::Denial;
-use crate::decide::evaluator::{Matter, Ruling};
+use crate::decide::evaluator::{Judgment, Matter, Ruling};
 use crate::decide::named::Named as _;
 use crate::detect::docker_host::{DockerHost, docker_host};
 use crate::detect::mounts;
@@ -29,7 +29,7 @@ use crate::review::{Action, Outcome};
 
 use crate::scan::candidate::Candidate;
 use crate::scan::finding::{Change, Finding, Hand, How, Verdict, Workload};
-use crate::scan::risk;
+use crate::scan::{own, placeholder, risk};
 
 /// Under what a scan judges.
 #[derive(Clone, Debug)]
@@ -42,7 +42,19 @@ pub struct Court {
     pub changes: bool,
 }
 
-/// Judges `candidate` in `setting`: nothing for one that reaches no runtime of a node.
+/// What a candidate came to.
+#[derive(Debug, Default)]
+pub struct Judged {
+    /// What reaches a node's runtime, if it does.
+    pub workload: Option<Workload>,
+    /// Pointers of the Pod to what the webhook itself put there, which names sockets of its own.
+    pub own: Vec<String>,
+    /// Pointers of the Pod to a hostPath that is filled in later and mounted where sockets are, each
+    /// with the path at which it is mounted.
+    pub placeholders: Vec<(String, String)>,
+}
+
+/// Judges `candidate` in `setting`.
 ///
 /// # Errors
 /// Where the candidate is no Pod that the API server would take.
@@ -50,7 +62,7 @@ pub fn judge(
     court: &Court,
     setting: &Setting,
     candidate: &Candidate<'_>,
-) -> Result<Option<Workload>, OfflineError> {
+) -> Result<Judged, OfflineError> {
     let pod = PodRef {
         kind: candidate.maker,
         name: Some(&candidate.name),
@@ -70,13 +82,17 @@ pub fn judge(
             outcome: &outcome,
             agent: mounts::agent(view, Some(subject.owner)),
         };
-        let Some(mut workload) = hearing.workload() else {
-            return Ok(None);
+        let mut judged = Judged {
+            workload: hearing.workload(),
+            own: own::parts(view),
+            placeholders: placeholder::hidden(view, &court.policy.sockets),
         };
-        if court.changes {
+        if court.changes
+            && let Some(workload) = &mut judged.workload
+        {
             workload.change = hearing.change()?;
         }
-        Ok(Some(workload))
+        Ok(judged)
     })?
 }
 
@@ -100,6 +116,7 @@ impl Hearing<'_, '_, '_> {
         let mut findings: Vec<Finding> = ways
             .iter()
             .enumerate()
+            .filter(|(index, way)| self.is_told(*index, way))
             .map(|(index, way)| self.mount(index, way))
             .collect();
         for (place, container) in self.pod.containers() {
@@ -168,6 +185,26 @@ impl Hearing<'_, '_, '_> {
         }
     }
 
+    /// A path of the node that leads to no runtime, and that the policy allows, is nobody's
+    /// concern.
+    fn is_told(&self, index: usize, way: &mounts::Finding) -> bool {
+        let is_judged = |judgment: &Judgment<'_>| {
+            judgment.matter == Matter::Mount(index) && judgment.ruling != Ruling::Allow
+        };
+        match way.reach {
+            Reach::HostPath | Reach::Data(_) => self.outcome.judgments.iter().any(is_judged),
+            Reach::Socket(_)
+            | Reach::Directory
+            | Reach::Ancestor
+            | Reach::Client
+            | Reach::Runtime(_)
+            | Reach::Unresolved
+            | Reach::Link
+            | Reach::UnknownSocket
+            | Reach::Pipe(_) => true,
+        }
+    }
+
     fn mount(&self, index: usize, way: &mounts::Finding) -> Finding {
         let container = self.pod.container(way.place);
         let mount = &container.volume_mounts[way.mount];
@@ -216,6 +253,11 @@ impl Hearing<'_, '_, '_> {
             Reach::Ancestor => Some(Hand::Ancestor),
             Reach::Unresolved => Some(Hand::SubPathExpr),
             Reach::Runtime(runtime) => Some(Hand::OtherRuntime(runtime.name())),
+            Reach::Data(_) => Some(Hand::DataDirectory),
+            Reach::Link => Some(Hand::Link),
+            Reach::UnknownSocket => Some(Hand::UnknownSocket),
+            Reach::HostPath => Some(Hand::HostPath),
+            Reach::Pipe(_) => Some(Hand::NamedPipe),
             Reach::Socket(_) | Reach::Directory => self.agent.map(Hand::Agent),
             Reach::Client => None,
         }
@@ -264,11 +306,18 @@ fn hand_of(denial: &Denial, agent: Option<Agent>) -> Option<Hand> {
         | Denial::Size { .. }
         | Denial::AboveMaximum { .. }
         | Denial::Profile { .. } => Hand::Annotation,
-        Denial::HostSocket { .. } => return None,
+        // The last two are of Pods in a cluster's API server, which a scan does not ask.
+        Denial::HostSocket { .. } | Denial::Unswapped { .. } | Denial::SidecarImage { .. } => {
+            return None;
+        }
         Denial::NodeAgent { .. } => return agent.map(Hand::Agent),
         Denial::Ancestor { .. } => Hand::Ancestor,
         Denial::Unresolved { .. } => Hand::SubPathExpr,
         Denial::OtherRuntime { runtime, .. } => Hand::OtherRuntime(runtime),
+        Denial::DataDirectory { .. } => Hand::DataDirectory,
+        Denial::Link { .. } => Hand::Link,
+        Denial::UnknownSocket { .. } => Hand::UnknownSocket,
+        Denial::HostPath { .. } => Hand::HostPath,
         Denial::TcpDockerHost { .. } => Hand::TcpDockerHost,
         Denial::HostNetwork { rule: _ } => Hand::Agent(Agent::HostNetwork),
         Denial::PodSecurity { .. } => Hand::PodSecurity,

@@ -26,6 +26,8 @@ pub trait Handler: Send + Sync + 'static {
 pub enum Route {
     /// `POST /mutate`: rewrite the Pod.
     Mutate,
+    /// `POST /verify`: refuse the Pod that should have been rewritten.
+    Verify,
     /// `POST /warn`: say what would be rewritten.
     Warn,
 }
@@ -36,6 +38,7 @@ impl Route {
     pub const fn path(self) -> &'static str {
         match self {
             Self::Mutate => "/mutate",
+            Self::Verify => "/verify",
             Self::Warn => "/warn",
         }
     }

@@ -42,9 +42,11 @@ struct Answer {
 /// The webhook's routes.
 pub(crate) fn router(app: Arc<App>) -> Router {
     let mutate = |app, request| review(app, Route::Mutate, request);
+    let verify = |app, request| review(app, Route::Verify, request);
     let warn = |app, request| review(app, Route::Warn, request);
     Router::new()
         .route(Route::Mutate.path(), any(mutate))
+        .route(Route::Verify.path(), any(verify))
         .route(Route::Warn.path(), any(warn))
         .fallback(unknown)
         .with_state(app)
@@ -61,6 +63,7 @@ async fn review(State(app): State<Arc<App>>, route: Route, request: Request) -> 
     }
     let label = match route {
         Route::Mutate => RouteLabel::Mutate,
+        Route::Verify => RouteLabel::Verify,
         Route::Warn => RouteLabel::Warn,
     };
     finish(&app, label, started, answer)
@@ -69,7 +72,7 @@ async fn review(State(app): State<Arc<App>>, route: Route, request: Request) -> 
 async fn unknown(State(app): State<Arc<App>>, request: Request) -> Response<Body> {
     let started = Instant::now();
     let drained = discard(request.into_body()).await;
-    let message = "no such path; reviews go to POST /mutate or POST /warn";
+    let message = "no such path; reviews go to POST /mutate, /verify or /warn";
     let answer = Answer::error(StatusCode::NOT_FOUND, message).closing(!drained);
     finish(&app, RouteLabel::Other, started, answer)
 }

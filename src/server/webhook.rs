@@ -14,11 +14,13 @@ use crate::model::namespaces::Namespaces;
 use crate::names::span;
 use crate::respond::record::Record;
 use crate::review::pod::{Failure, Reviewed, review};
+use crate::review::verify::verify;
 use crate::review::workload::warn;
 use crate::server::{Handler, Reply, Route, StatusCode};
 use crate::telemetry::metrics::{Metrics, ReviewLabels};
-use crate::telemetry::queue::{LONGEST_NAME, beginning};
+use crate::telemetry::queue::LONGEST_NAME;
 use crate::telemetry::traces::Words;
+use crate::text::beginning;
 
 /// The longest list or message in a log line, in bytes: names in it are of any length.
 const LONGEST_TEXT: usize = 2048;
@@ -38,7 +40,7 @@ pub struct Webhook {
 impl Handler for Webhook {
     fn handle(&self, route: Route, body: &[u8]) -> Reply {
         let policy = self.policy.load();
-        self.answer(self.review(&policy, route, body))
+        self.answer(route, self.review(&policy, route, body))
     }
 
     fn handle_traced(&self, route: Route, body: &[u8]) -> (Reply, Words) {
@@ -46,7 +48,7 @@ impl Handler for Webhook {
         let reviewed = self.review(&policy, route, body);
         let words = reviewed.as_ref().map(|reviewed| words(&reviewed.record));
         let words = words.unwrap_or_default();
-        (self.answer(reviewed), words)
+        (self.answer(route, reviewed), words)
     }
 }
 
@@ -75,14 +77,15 @@ impl Webhook {
         let namespaces = &*self.namespaces;
         match route {
             Route::Mutate => review(policy, namespaces, body),
+            Route::Verify => verify(policy, namespaces, body),
             Route::Warn => warn(policy, namespaces, body),
         }
     }
 
-    fn answer(&self, reviewed: Result<Reviewed<'_>, Failure>) -> Reply {
+    fn answer(&self, route: Route, reviewed: Result<Reviewed<'_>, Failure>) -> Reply {
         match reviewed {
             Ok(reviewed) => {
-                self.leave_word(&reviewed.record);
+                self.leave_word(route, &reviewed.record);
                 Reply {
                     status: StatusCode::OK,
                     body: reviewed.json,
@@ -105,7 +108,7 @@ impl Webhook {
         }
     }
 
-    fn leave_word(&self, record: &Record<'_>) {
+    fn leave_word(&self, route: Route, record: &Record<'_>) {
         let Record {
             uid,
             namespace,
@@ -124,17 +127,22 @@ impl Webhook {
         if let Some(events) = &self.events {
             events.offer(record);
         }
-        self.metrics.review(&ReviewLabels {
-            outcome,
-            reason,
-            rule: label(rule),
-            profile: label(profile),
-        });
+        // Each Pod that it leaves was counted, and had its line, at its first review.
+        let is_again = route == Route::Verify && denial.is_none();
+        if !is_again {
+            self.metrics.review(&ReviewLabels {
+                outcome,
+                reason,
+                rule: label(rule),
+                profile: label(profile),
+            });
+        }
         // The same line at either level. Texts are strings, which both formats of a line escape, and
         // are cut, since lines that wait are in memory.
         macro_rules! line {
             ($level:ident) => {
                 tracing::$level!(
+                    path = route.path(),
                     uid = &**uid,
                     namespace = beginning(namespace, LONGEST_NAME),
                     name = beginning(name, LONGEST_NAME),
@@ -155,7 +163,7 @@ impl Webhook {
             };
         }
         let mut uneventful = Reason::UNEVENTFUL.iter();
-        if warnings.is_empty() && uneventful.any(|known| known.name() == *reason) {
+        if is_again || warnings.is_empty() && uneventful.any(|known| known.name() == *reason) {
             line!(debug);
         } else {
             line!(info);

@@ -15,15 +15,6 @@ use crate::telemetry::metrics::{Metrics, Upkeep};
 /// Source: `apimachinery/pkg/util/validation`, `DNS1123SubdomainMaxLength`.
 pub const LONGEST_NAME: usize = 253;
 
-/// As much of a text as `most` bytes hold, in whole characters.
-pub fn beginning(text: &str, most: usize) -> &str {
-    let mut end = text.len().min(most);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text.get(..end).unwrap_or_default()
-}
-
 /// The end of a bounded queue that reviews offer to.
 pub struct Offers<T> {
     sender: mpsc::Sender<T>,

@@ -284,6 +284,7 @@ impl Pass<'_> {
         let live = self.live(&sent, webhook)?;
         same("verdict", &offline.verdict, &live.verdict)?;
         same("warnings", &offline.warnings, &live.warnings)?;
+        self.is_verified(&sent, &live, webhook)?;
         for warning in &offline.warnings {
             if warning.chars().count() >= 120 {
                 return Err(format!("a warning is too long: {warning}"));
@@ -399,6 +400,47 @@ impl Pass<'_> {
             warnings,
             after,
         })
+    }
+
+    /// After every webhook: the Pod as it was left or changed is let through, and one that still has
+    /// what was to be swapped or denied is not.
+    fn is_verified(
+        self,
+        sent: &Value,
+        passed: &Passed,
+        webhook: &mut Webhook,
+    ) -> Result<(), String> {
+        let mut verify = |pod: &Value| {
+            let review = api_server::review(UID, pod, self.request);
+            let response = webhook.verify(self.policy, &review);
+            let reason = response["auditAnnotations"]["reason"].clone();
+            (response["allowed"] == true, reason)
+        };
+        if let Some(after) = &passed.after {
+            let (allowed, reason) = verify(&api_server::stored(after));
+            if !allowed {
+                return Err(format!("what was made of it is refused: {reason}"));
+            }
+        }
+        let (allowed, reason) = verify(sent);
+        match &passed.verdict {
+            Verdict::Left(left) if allowed && reason == left.as_str() => Ok(()),
+            Verdict::Denied { reason: denied, .. } if !allowed && reason == denied.as_str() => {
+                Ok(())
+            }
+            // Where only an annotation asks, nothing is gained.
+            Verdict::Changed { .. } if allowed && reason == "NotReached" => {
+                match model::ways_to_the_node(sent)
+                    .iter()
+                    .all(|(_, _, shows)| *shows == Shows::Ancestor)
+                {
+                    true => Ok(()),
+                    false => Err("the node's socket is let through".to_owned()),
+                }
+            }
+            Verdict::Changed { .. } if !allowed && reason == "Unswapped" => Ok(()),
+            verdict => Err(format!("verified as {allowed}, {reason}: {verdict:?}")),
+        }
     }
 
     /// What must be true of every changed Pod.

@@ -87,8 +87,19 @@ impl Webhook {
     /// Sends a review to a server that has `policy`; the answer's `response`, checked for
     /// the shape that the API server demands.
     pub fn review(&mut self, policy: &Arc<Policy>, review: &Value) -> Value {
+        self.answer("/mutate", policy, review)
+    }
+
+    /// The same of the review after every mutating webhook, which can change nothing.
+    pub fn verify(&mut self, policy: &Arc<Policy>, review: &Value) -> Value {
+        let response = self.answer("/verify", policy, review);
+        assert!(response["patch"].is_null(), "{response}");
+        response
+    }
+
+    fn answer(&mut self, path: &str, policy: &Arc<Policy>, review: &Value) -> Value {
         self.policy.store(Arc::clone(policy));
-        let (status, body) = self.post(Bytes::from(review.to_string()));
+        let (status, body) = self.post(path, Bytes::from(review.to_string()));
         assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
         let answer: Value = serde_json::from_slice(&body).expect("an answer is JSON");
         assert_eq!(answer["apiVersion"], "admission.k8s.io/v1");
@@ -105,8 +116,8 @@ impl Webhook {
         response.clone()
     }
 
-    fn post(&mut self, body: Bytes) -> (u16, Bytes) {
-        let request = Request::post("/mutate?timeout=10s")
+    fn post(&mut self, path: &str, body: Bytes) -> (u16, Bytes) {
+        let request = Request::post(format!("{path}?timeout=10s"))
             .header("host", "dind-injector.dind-injector.svc:443")
             .header("content-type", "application/json")
             .header("accept", "application/json, */*")

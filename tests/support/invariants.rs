@@ -13,6 +13,7 @@ use dind_injector::model::view::Pod;
 use dind_injector::review;
 use dind_injector::review::Action;
 use dind_injector::review::pod::{Reviewed, review};
+use dind_injector::review::verify::verify;
 use serde_json::{Value, json};
 
 use super::model::{self, Shows};
@@ -373,6 +374,13 @@ pub fn is_an_answer(policy: &Policy, body: &[u8], reviewed: &Reviewed) -> Held {
     let after = applied(&asked["request"]["object"], &patch)?;
     asked["request"]["object"] = after;
     let body = asked.to_string();
+    let verified = verify(policy, &NoNamespaces, body.as_bytes());
+    let verified = verified.map_err(|error| format!("it is not verified: {error}\n{asked:#}"))?;
+    hold!(
+        verified.record.outcome == "left",
+        "{} at the end: {asked:#}",
+        verified.record.outcome
+    );
     let again = review(policy, &NoNamespaces, body.as_bytes());
     let again = again.map_err(|error| format!("no second answer: {error}\n{asked:#}"))?;
     hold!(

@@ -68,11 +68,11 @@ pub fn shows(path: &str) -> Option<Shows> {
             part => parts.push(part),
         }
     }
-    // The root and the working directory of a process (or a thread) of the node are the node's root.
+    // The root and the working directory of the first process are the node's root.
     loop {
         match parts.as_slice() {
-            ["proc", _pid, "root" | "cwd", ..] => drop(parts.drain(..3)),
-            ["proc", _pid, "task", _tid, "root" | "cwd", ..] => drop(parts.drain(..5)),
+            ["proc", "1" | "self", "root" | "cwd", ..] => drop(parts.drain(..3)),
+            ["proc", "1" | "self", "task", _tid, "root" | "cwd", ..] => drop(parts.drain(..5)),
             _ => break,
         }
     }
@@ -82,7 +82,12 @@ pub fn shows(path: &str) -> Option<Shows> {
     match parts.as_slice() {
         ["run", "docker.sock"] => Some(Shows::Socket),
         ["run"] => Some(Shows::Directory),
-        [] | ["var"] => Some(Shows::Ancestor),
+        ["var", "snap", "microk8s", "current", "docker.sock"] => Some(Shows::Socket),
+        [] | ["var"] | ["proc"] | ["run", "user"] => Some(Shows::Ancestor),
+        // What lies in a process of the node may be anything.
+        ["proc", pid, ..] if *pid == "self" || pid.bytes().all(|b| b.is_ascii_digit()) => {
+            Some(Shows::Ancestor)
+        }
         _ => None,
     }
 }

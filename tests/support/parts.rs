@@ -24,7 +24,7 @@ pub const VARIABLES: [&str; 7] = [
     "HTTP_PROXY",
 ];
 pub const SOCKETS: [&str; 3] = ["/var/run/docker.sock", "/run/docker.sock", "/var/run"];
-pub const NODE_PATHS: [&str; 30] = [
+pub const NODE_PATHS: [&str; 38] = [
     "/proc/1/cwd/run/docker.sock",
     "/proc/1/task/1/root/run",
     "/var/run/docker.sock",
@@ -55,6 +55,14 @@ pub const NODE_PATHS: [&str; 30] = [
     "/run/docker.sock/x",
     "/srv/a~b",
     "/proc/self/root/var",
+    "/proc/1/fd",
+    "/proc/77/root/run/docker.sock",
+    "/var/snap/microk8s/current/docker.sock",
+    "/run/user",
+    "/run/docker",
+    "/data/x/docker.sock",
+    "/data/x",
+    "/tmp/x/y",
 ];
 pub const MOUNT_PATHS: [&str; 26] = [
     "/var/run/docker.sock",

@@ -136,3 +136,15 @@ app.kubernetes.io/instance: {{ include "dind-injector.name" . }}
 {{ include "dind-injector.reporterSelector" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{- end -}}
+
+{{/* Whether there is a validating configuration. */}}
+{{- define "dind-injector.validates" -}}
+{{- or .Values.warn.enabled .Values.verify.enabled -}}
+{{- end -}}
+
+{{/* CEL: that two objects have the same in a field, be it nothing. */}}
+{{- define "dind-injector.same" -}}
+{{- $a := printf "%s.%s" (index . 0) (index . 2) -}}
+{{- $b := printf "%s.%s" (index . 1) (index . 2) -}}
+has({{ $a }}) == has({{ $b }}) && (!has({{ $a }}) || {{ $a }} == {{ $b }})
+{{- end -}}

@@ -69,8 +69,8 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
         if let Some(installed) = self.installed {
             builder.continue_from(installed.container);
         }
-        let to_the_node: Sorted<(Place, usize)> =
-            self.findings.iter().map(|f| (f.place, f.mount)).collect();
+        let to_the_node = self.findings.iter().filter(|f| f.is_way_to_a_runtime());
+        let to_the_node: Sorted<(Place, usize)> = to_the_node.map(|f| (f.place, f.mount)).collect();
         for &place in self.users.as_slice() {
             builder.add(place, |mount| {
                 let at = &self.pod.container(place).volume_mounts[mount];

@@ -36,8 +36,16 @@ impl Planner<'_, '_, '_> {
             let path = &finding.node_path;
             let directory = match finding.reach {
                 Reach::Socket(_) => path.parent(),
-                Reach::Directory => Some(path.clone()),
-                Reach::Ancestor | Reach::Client | Reach::Runtime(_) | Reach::Unresolved => None,
+                Reach::Directory => Some((**path).clone()),
+                Reach::Ancestor
+                | Reach::Client
+                | Reach::Runtime(_)
+                | Reach::Data(_)
+                | Reach::Unresolved
+                | Reach::Link
+                | Reach::UnknownSocket
+                | Reach::HostPath
+                | Reach::Pipe(_) => None,
             };
             let Some(directory) = directory else {
                 continue;

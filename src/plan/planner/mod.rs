@@ -21,11 +21,12 @@ use crate::names;
 
 use crate::detect::candidates::Near;
 use crate::detect::installed::Installed;
+use crate::model::injection::Order;
 use crate::plan::group;
 use crate::plan::group::SocketGroup;
 use crate::plan::planner::free::mounts_at;
 use crate::plan::planner::sorted::Sorted;
-use crate::plan::pod::{ContainerEdit, NewVolume, Order, Plan, VolumeSource};
+use crate::plan::pod::{ContainerEdit, NewVolume, Plan, VolumeSource};
 
 /// What all steps of one plan agree on.
 pub(crate) struct Planner<'i, 'p, 'a> {

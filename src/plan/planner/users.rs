@@ -23,7 +23,15 @@ impl<'p> Planner<'_, 'p, '_> {
             let sub_path = match &finding.reach {
                 Reach::Socket(file) => Some(Cow::Borrowed(file.as_str())),
                 Reach::Client => Some(Cow::Borrowed(names::CLIENT_FILE)),
-                Reach::Directory | Reach::Ancestor | Reach::Runtime(_) | Reach::Unresolved => None,
+                Reach::Directory
+                | Reach::Ancestor
+                | Reach::Runtime(_)
+                | Reach::Data(_)
+                | Reach::Unresolved
+                | Reach::Link
+                | Reach::UnknownSocket
+                | Reach::HostPath
+                | Reach::Pipe(_) => None,
             };
             let swap = MountSwap {
                 mount: finding.mount,

@@ -15,11 +15,12 @@ use base64_simd::STANDARD;
 use maud::{Markup, PreEscaped, html as markup};
 
 use crate::names::NO_NAMESPACE;
-use crate::render::diff::visible_lines;
+
 use crate::render::html::escape::breakable;
 use crate::render::html::rows::capital;
 use crate::scan::finding::{Verdict, Workload};
 use crate::scan::result::{Gap, Report};
+use crate::text::visible_lines;
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -115,7 +116,8 @@ fn head(report: &Report, made: &str, stale: Option<&str>) -> Markup {
 
 fn headline(report: &Report) -> String {
     match report.workloads.len() {
-        0 => "Nothing reaches a node’s container runtime".to_owned(),
+        0 if report.is_complete() => "Nothing reaches a node’s container runtime".to_owned(),
+        0 => "Nothing was found in what could be read".to_owned(),
         1 => "1 workload reaches a node’s container runtime".to_owned(),
         count => format!(
             "{} workloads reach a node’s container runtime",
@@ -265,7 +267,7 @@ fn gaps(report: &Report) -> Markup {
                                 (breakable(&gap.place)) @if let Some(line) = gap.line { ":" (line) }
                             } " "
                             span class="gap" { (capital(&gap.message)) "." }
-                            @if let Some(line) = gap.mentions {
+                            @if let Some(line) = gap.mentions.filter(|line| gap.line != Some(*line)) {
                                 " " strong class="mentions" { "Line " (line) " names a runtime’s socket." }
                             }
                         }

@@ -78,6 +78,8 @@ label_values! {
     Route {
         /// `POST /mutate`
         Mutate = "mutate",
+        /// `POST /verify`
+        Verify = "verify",
         /// `POST /warn`
         Warn = "warn",
         /// A path that is not served.

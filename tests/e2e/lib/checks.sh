@@ -167,10 +167,10 @@ were_asked() { (($(asked) >= $1)); }
 
 # For scenarios whose name ends in `-alone`: the API server calls no webhook until the end.
 without_webhook() {
-    kubectl get mutatingwebhookconfiguration dind-injector -o json |
-        jq 'del(.metadata.uid, .metadata.resourceVersion, .metadata.creationTimestamp, .metadata.managedFields)' \
+    kubectl get mutatingwebhookconfigurations,validatingwebhookconfigurations dind-injector -o json |
+        jq 'del(.items[].metadata | .uid, .resourceVersion, .creationTimestamp, .managedFields)' \
             >"$RESULTS/webhook-configuration.json"
-    kubectl delete mutatingwebhookconfiguration dind-injector >/dev/null
+    kubectl delete mutatingwebhookconfigurations,validatingwebhookconfigurations dind-injector >/dev/null
     at_end "kubectl create -f '$RESULTS/webhook-configuration.json' >/dev/null && until_true 30 webhook_answers"
     until_true 30 webhook_is_gone || fail 'the webhook is still called'
 }

@@ -96,13 +96,15 @@ fn same_keys(at: &str, value: &Value, schema: &Value) {
 
 #[test]
 fn objects_are_in_the_release_namespace_and_labeled() {
-    const CLUSTER_WIDE: [&str; 6] = [
+    const CLUSTER_WIDE: [&str; 8] = [
         "Namespace",
         "PriorityClass",
         "ClusterRole",
         "ClusterRoleBinding",
         "MutatingWebhookConfiguration",
         "ValidatingWebhookConfiguration",
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
     ];
     for rendered in all().into_iter().chain(reporters()) {
         for object in &rendered.objects {

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use cel::{Context, Program};
 use dind_injector::decide::Policy;
+use dind_injector::decide::matcher::Detection;
 use dind_injector::manifest::{PodRef, pods};
 use dind_injector::names;
 use dind_injector::review::Action;
@@ -19,21 +20,38 @@ struct Conditions(Vec<Program>);
 
 impl Conditions {
     fn installed() -> Self {
-        Self::of("MutatingWebhookConfiguration")
+        Self::at("MutatingWebhookConfiguration", 0)
     }
 
-    fn of(kind: &str) -> Self {
+    /// Of the review after every webhook.
+    fn of_verify() -> Self {
+        Self::at("ValidatingWebhookConfiguration", 0)
+    }
+
+    /// Of the review of workloads.
+    fn of_warn() -> Self {
+        Self::at("ValidatingWebhookConfiguration", 1)
+    }
+
+    fn at(kind: &str, index: usize) -> Self {
         let install = install();
         let webhooks = &install.one(kind)["webhooks"];
-        let conditions = list(&webhooks[0]["matchConditions"]);
+        let conditions = list(&webhooks[index]["matchConditions"]);
         assert!(!conditions.is_empty());
         Self(conditions.iter().map(compile).collect())
     }
 
     /// As the API server: all must hold, and an error is a failure of the test.
     fn send(&self, pod: &Value) -> bool {
+        self.send_of(&json!({"operation": "CREATE"}), None, pod)
+    }
+
+    fn send_of(&self, request: &Value, old: Option<&Value>, pod: &Value) -> bool {
         let mut context = Context::default();
         context.add_variable("object", as_stored(pod)).unwrap();
+        context.add_variable("request", request.clone()).unwrap();
+        let old = old.map_or(Value::Null, as_stored);
+        context.add_variable("oldObject", old).unwrap();
         self.0.iter().all(|program| {
             let value = program.execute(&context);
             match value.unwrap_or_else(|error| panic!("{error}: {pod}")) {
@@ -111,11 +129,91 @@ fn every_pod_that_the_engine_acts_on_is_sent() {
     assert!(sent > 100, "only {sent} Pods mattered");
 }
 
+/// Those that a pass would take a way to a daemon from, or refuse for one.
+#[test]
+fn every_pod_that_could_be_refused_at_the_end_is_verified() {
+    let (conditions, policy) = (Conditions::of_verify(), Policy::offline());
+    let (mut sent, mut kept) = (0, 0);
+    for (file, document) in &inputs() {
+        for pod in pods(document) {
+            let Ok(object) = &pod.pod else { continue };
+            let object = Value::Object((*object).clone());
+            let ways = judge(&policy, &Setting::default(), &pod);
+            let has_way = ways.is_ok_and(|outcome| {
+                let mut judged = outcome.judgments.iter();
+                judged.any(|judgment| judgment.detection != Detection::Annotation)
+            });
+            match conditions.send(&object) {
+                true => sent += 1,
+                false if has_way => panic!("{file} is not sent"),
+                false => kept += 1,
+            }
+        }
+    }
+    assert!(sent > 50 && kept > 50, "{sent} sent, {kept} kept");
+}
+
+#[test]
+fn a_pod_that_only_has_its_sidecar_is_not_verified_at_its_creation() {
+    let conditions = Conditions::of_verify();
+    let daemon = json!([{"name": "dind", "env": [{"name": names::env::SOCKETS, "value": "/dind/docker.sock"}]}]);
+    let client =
+        |value: &str| json!([{"name": "a", "env": [{"name": names::DOCKER_HOST, "value": value}]}]);
+    let injected =
+        |value: &str| pod(json!({"initContainers": daemon, "containers": client(value)}));
+    assert!(!conditions.send(&injected("unix:///dind/docker.sock")));
+    assert!(conditions.send(&injected("tcp://10.0.0.1:2375")));
+    assert!(conditions.send(&injected("unix://")));
+}
+
+#[test]
+fn of_updates_only_the_images_of_pods_with_a_sidecar_are_verified() {
+    let conditions = Conditions::of_verify();
+    let update = json!({"operation": "UPDATE"});
+    let with = |daemon: &str, image: &str, env: &str, list: &str| {
+        let mut spec = json!({"containers": [{"name": "app", "image": image}],
+            "volumes": [{"name": "h", "hostPath": {"path": "/run"}}]});
+        let daemon = json!({"name": "dind", "image": daemon, "env": [{"name": env, "value": "x"}]});
+        match spec[list].as_array_mut() {
+            Some(containers) => containers.insert(0, daemon),
+            None => spec[list] = json!([daemon]),
+        }
+        pod(spec)
+    };
+    for list in ["initContainers", "containers"] {
+        let old = with("docker:dind", "app:1", names::env::SOCKETS, list);
+        let sent = |new: &Value| conditions.send_of(&update, Some(&old), new);
+        assert!(!sent(&old), "{list}: nothing changed");
+        let mut labeled = old.clone();
+        labeled["metadata"]["labels"] = json!({"a": "b"});
+        assert!(!sent(&labeled), "{list}: a label");
+        assert!(
+            sent(&with("evil", "app:1", names::env::SOCKETS, list)),
+            "{list}"
+        );
+    }
+    let old = with("docker:dind", "app:1", "OTHER", "initContainers");
+    let new = with("evil", "app:2", "OTHER", "initContainers");
+    assert!(
+        !conditions.send_of(&update, Some(&old), &new),
+        "no sidecar of ours"
+    );
+    let plain = pod(json!({"containers": [{"name": "app", "image": "a"}]}));
+    let other = pod(json!({"containers": [{"name": "app", "image": "b"}]}));
+    assert!(!conditions.send_of(&update, Some(&plain), &other));
+    let debug = json!({"operation": "UPDATE", "subResource": "ephemeralcontainers"});
+    assert!(
+        conditions.send_of(&debug, Some(&old), &old),
+        "it has a hostPath"
+    );
+    assert!(!conditions.send_of(&debug, Some(&plain), &plain));
+}
+
 #[test]
 fn every_workload_whose_pods_matter_is_sent_to_be_warned_about() {
-    let conditions = Conditions::of("ValidatingWebhookConfiguration");
+    let conditions = Conditions::of_warn();
     let install = install();
-    let webhook = &install.one("ValidatingWebhookConfiguration")["webhooks"][0];
+    let webhook = &install.one("ValidatingWebhookConfiguration")["webhooks"][1];
     let resources = list(&webhook["rules"])
         .iter()
         .flat_map(|rule| strings(&rule["resources"]));
@@ -146,7 +244,7 @@ fn every_workload_whose_pods_matter_is_sent_to_be_warned_about() {
 
 #[test]
 fn what_a_controller_makes_is_not_warned_about_again() {
-    let conditions = Conditions::of("ValidatingWebhookConfiguration");
+    let conditions = Conditions::of_warn();
     let with_owner = |owner: Value| {
         json!({
             "metadata": {"ownerReferences": [owner]},

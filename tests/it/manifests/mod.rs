@@ -6,6 +6,7 @@
 mod chart;
 mod deployment;
 mod examples;
+mod guard;
 mod matching;
 mod monitoring;
 mod rbac;

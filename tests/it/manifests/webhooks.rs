@@ -36,13 +36,56 @@ fn workloads_are_warned_about_and_never_held_up() {
     for rendered in all() {
         for configuration in rendered.kind("ValidatingWebhookConfiguration") {
             for webhook in list(&configuration["webhooks"]) {
-                seen += 1;
-                assert_eq!(webhook["clientConfig"]["service"]["path"], "/warn");
-                assert_eq!(webhook["failurePolicy"], "Ignore");
+                if webhook["clientConfig"]["service"]["path"] == "/warn" {
+                    seen += 1;
+                    assert_eq!(webhook["failurePolicy"], "Ignore");
+                }
             }
         }
     }
     assert!(seen > 0);
+}
+
+/// Of the Pods that the mutating one is called for, and of their updates.
+#[test]
+fn pods_are_verified_after_every_webhook() {
+    let mut seen = 0;
+    for rendered in all() {
+        let pods = &rendered.one("MutatingWebhookConfiguration")["webhooks"][0];
+        for configuration in rendered.kind("ValidatingWebhookConfiguration") {
+            for webhook in list(&configuration["webhooks"]) {
+                if webhook["clientConfig"]["service"]["path"] != "/verify" {
+                    continue;
+                }
+                seen += 1;
+                let mut rules = pods["rules"].clone();
+                rules[0]["operations"] = json!(["CREATE", "UPDATE"]);
+                assert_eq!(webhook["rules"], rules, "{}", rendered.file);
+                for same in ["namespaceSelector", "timeoutSeconds", "sideEffects"] {
+                    assert_eq!(webhook[same], pods[same], "{}: {same}", rendered.file);
+                }
+                let more =
+                    |webhook: &serde_json::Value| list(&webhook["matchConditions"])[1..].to_vec();
+                assert_eq!(more(webhook), more(pods), "{}", rendered.file);
+            }
+        }
+    }
+    assert!(seen >= 3, "{seen}");
+    let files = all()
+        .into_iter()
+        .find(|rendered| rendered.file.ends_with("files.yaml"));
+    let files = files.unwrap();
+    let mut policies: Vec<_> = files
+        .webhooks()
+        .iter()
+        .map(|w| w["failurePolicy"].clone())
+        .collect();
+    policies.sort_by_key(ToString::to_string);
+    assert_eq!(
+        policies,
+        ["Fail", "Ignore"],
+        "verify.failurePolicy is its own"
+    );
 }
 
 #[test]

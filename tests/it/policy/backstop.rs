@@ -1,6 +1,6 @@
 //! The detection, held to the table that the backstop's CEL is held to by a real API server.
 
-use dind_injector::detect::mounts::{Reach, detect};
+use dind_injector::detect::mounts::{Reach, Watch, detect};
 use dind_injector::manifest;
 use dind_injector::model::place::List;
 use dind_injector::model::sockets::Sockets;
@@ -38,12 +38,22 @@ fn reaches(spec: &Value) -> bool {
     let text = json!({"spec": spec}).to_string();
     let pod: Pod<'_> = dind_injector::json::from_str(&text).unwrap();
     let only_new = !pod.spec.ephemeral_containers.is_empty();
-    detect(&pod, &Sockets::default()).iter().any(|finding| {
+    let findings = detect(&pod, &Sockets::default(), Watch::Runtimes);
+    findings.iter().any(|finding| {
         let in_scope = !only_new || finding.place.list == List::Ephemeral;
         in_scope
             && match finding.reach {
-                Reach::Socket(_) | Reach::Directory | Reach::Ancestor | Reach::Unresolved => true,
-                Reach::Client | Reach::Runtime(_) => false,
+                Reach::Socket(_)
+                | Reach::Directory
+                | Reach::Ancestor
+                | Reach::Unresolved
+                | Reach::Link => true,
+                Reach::Client
+                | Reach::Runtime(_)
+                | Reach::Data(_)
+                | Reach::UnknownSocket
+                | Reach::HostPath
+                | Reach::Pipe(_) => false,
             }
     })
 }

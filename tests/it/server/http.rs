@@ -35,7 +35,11 @@ async fn http_1_1_is_spoken_and_nothing_else() {
 async fn each_route_reaches_the_handler() {
     let server = start(|_| {}).await;
     let mut client = server.client().await;
-    for (path, route) in [("/mutate", "Mutate"), ("/warn?timeout=5s", "Warn")] {
+    for (path, route) in [
+        ("/mutate", "Mutate"),
+        ("/verify?timeout=5s", "Verify"),
+        ("/warn?timeout=5s", "Warn"),
+    ] {
         let json = Some("application/json; charset=utf-8");
         let answer = client
             .send(Method::POST, path, json, "route".into())

@@ -28,7 +28,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
 
-use super::support::{Running, start_handler, within};
+use super::support::{Running, start_handler, until, within};
 use crate::support::scratch;
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -120,12 +120,7 @@ async fn webhook(args: &TraceArgs) -> Running {
 /// Waits until spans were not delivered.
 async fn failed(running: &Running) {
     let failed = || running.metric(r#"dind_injector_spans_total{result="failed"}"#);
-    within(async {
-        while failed() < 1.0 {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    until(|| failed() >= 1.0).await;
 }
 
 /// Values as OTLP has them.

@@ -9,8 +9,8 @@ use crate::model::path::CleanPath;
 use crate::model::sockets::{Leads, Sockets};
 
 use crate::scan::candidate::{Object, each_item};
-use crate::scan::drone;
 use crate::scan::finding::{Finding, Hand, How, Verdict, Workload};
+use crate::scan::sources::drone;
 
 /// The volumes of a document that hold a socket.
 pub fn volumes(document: &Value, sockets: &Sockets) -> Vec<Workload> {
@@ -33,11 +33,12 @@ fn volume(item: &Value, head: Object<'_>, pointer: &str, sockets: &Sockets) -> O
     })?;
     let clean = CleanPath::on_node(path);
     let holds = match sockets.leads(&clean) {
-        Some(Leads::Socket(_)) => "is the node's Docker socket",
-        Some(Leads::Directory(_)) => "is the directory of the node's Docker socket",
-        Some(Leads::Ancestor(_)) => "holds the node's Docker socket",
+        Some(Leads::Socket) => "is the node's Docker socket",
+        Some(Leads::Directory) => "is the directory of the node's Docker socket",
+        Some(Leads::Ancestor) => "holds the node's Docker socket",
         Some(Leads::Runtime(_)) => "leads to the node's container runtime",
-        Some(Leads::Client) | None => return None,
+        Some(Leads::Data(_)) => "is data of the node's container runtime",
+        Some(Leads::Client | Leads::Pipe(_)) | None => return None,
     };
     let claim = |key: &str| spec.get("claimRef")?.get(key)?.as_str();
     let used = match (claim("namespace"), claim("name")) {

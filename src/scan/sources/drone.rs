@@ -12,9 +12,9 @@ use crate::model::path::CleanPath;
 use crate::model::sockets::{Leads, Sockets};
 use crate::names::NO_NAME;
 
-use crate::scan::assembly::{Assembly, items};
 use crate::scan::candidate::{Candidate, Object};
 use crate::scan::finding::{Finding, Hand, How, Verdict, Workload};
+use crate::scan::sources::assembly::{Assembly, items};
 
 /// What its pipelines are shown as.
 const KIND: &str = "Drone pipeline";
@@ -103,11 +103,12 @@ pub fn volumes(object: &Value, pointer: &str, sockets: &Sockets) -> Option<Workl
             continue;
         };
         let how = match sockets.leads(&CleanPath::on_node(path)) {
-            Some(Leads::Socket(_)) => How::Socket,
-            Some(Leads::Directory(_)) => How::Directory,
-            Some(Leads::Ancestor(_)) => How::Ancestor,
+            Some(Leads::Socket) => How::Socket,
+            Some(Leads::Directory) => How::Directory,
+            Some(Leads::Ancestor) => How::Ancestor,
             Some(Leads::Runtime(runtime)) => How::OtherRuntime(runtime.name()),
-            Some(Leads::Client) | None => continue,
+            Some(Leads::Data(runtime)) => How::DataDirectory(runtime.name()),
+            Some(Leads::Client | Leads::Pipe(_)) | None => continue,
         };
         findings.push(Finding {
             container: user(object, volume),

@@ -1,0 +1,277 @@
+//! Which `hostPath` volumes may be links that the Pod makes itself.
+//!
+//! A Pod that writes in a directory of the node can put a link there, to `/run` say, and mount
+//! the link as another `hostPath`: the kubelet follows it, and checks nothing where the volume's
+//! `type` is unset. So a volume below what another volume lets the Pod write leads
+//! anywhere. At the same path it does not: a directory is not replaced from inside. Nor is
+//! `subPath` such a way: the kubelet follows none out of its volume.
+//!
+//! The paths are put into a tree of their components once; each writable mount goes down it by
+//! its `subPath`. The cost is that of the Pod's own length.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::detect::mounts::{HostVolume, Shown};
+use crate::model::path::CleanPath;
+use crate::model::sockets::{Leads, Sockets};
+use crate::model::view::Pod;
+
+/// Marks the volumes that lie below what the Pod may write through another one.
+pub(super) fn mark_linked(
+    pod: &Pod<'_>,
+    sockets: &Sockets,
+    volumes: &mut BTreeMap<&str, HostVolume<'_>>,
+) {
+    let holding = holding(volumes);
+    if holding.is_empty() {
+        return;
+    }
+    let mut tree = Tree::default();
+    let mut ends = BTreeMap::new();
+    for volume in volumes.values().filter(|volume| !is_pipe(volume)) {
+        let end = tree.insert(volume.path.as_str());
+        tree.nodes[end].volumes.push(volume.index);
+        ends.insert(volume.name, end);
+    }
+    for (_, container) in pod.containers_near(holding.iter().copied()) {
+        let mut environment = None;
+        for mount in &container.volume_mounts {
+            let (Some(volume), Some(end)) = (volumes.get(&*mount.name), ends.get(&*mount.name))
+            else {
+                continue;
+            };
+            if mount.read_only {
+                continue;
+            }
+            let written = match volume.shown(mount, container, &mut environment) {
+                Shown::Part(path) if gives_more(sockets.leads(&path)) => None,
+                Shown::Part(path) => tree.find(0, path.as_str()),
+                Shown::Whole | Shown::Unknown if gives_more(volume.leads) => None,
+                // Where the path is too long for any link that is known to lie below it.
+                Shown::Whole => tree.find(*end, &mount.sub_path),
+                Shown::Unknown => Some(*end),
+            };
+            if let Some(node) = written {
+                tree.nodes[node].is_written = true;
+            }
+        }
+    }
+    let linked = tree.linked();
+    for volume in volumes.values_mut() {
+        volume.is_linked = linked.contains(&volume.index);
+    }
+}
+
+/// Whether it gives more than any link: whoever writes in `/run` needs none, and what is swapped
+/// is written no more.
+fn gives_more(leads: Option<Leads>) -> bool {
+    match leads {
+        Some(Leads::Socket | Leads::Directory | Leads::Ancestor | Leads::Pipe(_)) => true,
+        Some(Leads::Client | Leads::Runtime(_) | Leads::Data(_)) | None => false,
+    }
+}
+
+fn is_pipe(volume: &HostVolume<'_>) -> bool {
+    matches!(volume.leads, Some(Leads::Pipe(_)))
+}
+
+/// The names of the volumes above another one.
+fn holding<'p>(volumes: &BTreeMap<&'p str, HostVolume<'p>>) -> Vec<&'p str> {
+    let volumes = volumes.values().filter(|volume| !is_pipe(volume));
+    let mut sorted: Vec<(&CleanPath<'_>, &'p str)> =
+        volumes.map(|volume| (&*volume.path, volume.name)).collect();
+    // Behind a directory comes what is in it, before its neighbor whose name is longer.
+    sorted.sort_by(|(a, _), (b, _)| components(a.as_str()).cmp(components(b.as_str())));
+    let pairs = sorted.iter().zip(sorted.iter().skip(1));
+    // Of those with one path, all are above what follows them.
+    let mut holding = Vec::new();
+    let mut same = Vec::new();
+    for ((above, name), (below, _)) in pairs {
+        same.push(*name);
+        if above != below {
+            if above.holds(below) {
+                holding.append(&mut same);
+            }
+            same.clear();
+        }
+    }
+    holding
+}
+
+fn components(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/').filter(|part| !matches!(*part, "" | "."))
+}
+
+/// The volumes' paths as a tree of their components; the first node is `/`.
+struct Tree<'p> {
+    nodes: Vec<Node<'p>>,
+}
+
+#[derive(Default)]
+struct Node<'p> {
+    children: BTreeMap<&'p str, usize>,
+    /// The volumes of this path.
+    volumes: Vec<usize>,
+    /// Whether the Pod writes here.
+    is_written: bool,
+}
+
+impl Default for Tree<'_> {
+    fn default() -> Self {
+        Self {
+            nodes: vec![Node::default()],
+        }
+    }
+}
+
+impl<'p> Tree<'p> {
+    fn insert(&mut self, path: &'p str) -> usize {
+        let mut at = 0;
+        for part in components(path) {
+            at = match self.nodes[at].children.get(part) {
+                Some(child) => *child,
+                None => {
+                    let new = self.nodes.len();
+                    self.nodes[at].children.insert(part, new);
+                    self.nodes.push(Node::default());
+                    new
+                }
+            };
+        }
+        at
+    }
+
+    /// The node of `path` below the node `from`, where something is at or below it.
+    fn find(&self, from: usize, path: &str) -> Option<usize> {
+        let mut at = from;
+        for part in components(path) {
+            at = *self.nodes[at].children.get(part)?;
+        }
+        Some(at)
+    }
+
+    /// The volumes below a node that is written.
+    fn linked(&self) -> BTreeSet<usize> {
+        let mut linked = BTreeSet::new();
+        let mut open = vec![(0, false)];
+        while let Some((at, is_written_above)) = open.pop() {
+            let node = &self.nodes[at];
+            if is_written_above {
+                linked.extend(node.volumes.iter().copied());
+            }
+            let is_written = is_written_above || node.is_written;
+            open.extend(node.children.values().map(|child| (*child, is_written)));
+        }
+        linked
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::{Value, json};
+
+    use crate::detect::mounts::{Reach, Watch, detect};
+    use crate::model::sockets::Sockets;
+    use crate::model::view::Pod;
+
+    /// The volumes that are taken for links, of a Pod with these: name, path; and these mounts:
+    /// name, subPath, readOnly.
+    fn linked(volumes: &[(&str, &str)], mounts: &[(&str, &str, bool)]) -> Vec<String> {
+        let volumes: Vec<Value> = volumes
+            .iter()
+            .map(|(name, path)| json!({"name": name, "hostPath": {"path": path}}))
+            .collect();
+        let mounts: Vec<Value> = mounts
+            .iter()
+            .map(|(name, sub, read_only)| {
+                json!({"name": name, "mountPath": "/x", "subPath": sub, "readOnly": read_only})
+            })
+            .collect();
+        let pod = json!({"spec": {"volumes": volumes, "containers": [{"volumeMounts": mounts}]}});
+        let pod = pod.to_string();
+        let pod: Pod<'_> = crate::json::from_str(&pod).unwrap();
+        let findings = detect(&pod, &Sockets::default(), Watch::Runtimes);
+        let links = findings
+            .iter()
+            .filter(|finding| finding.reach == Reach::Link);
+        let name = |index: usize| pod.spec.volumes[index].name.to_string();
+        links.map(|finding| name(finding.volume)).collect()
+    }
+
+    #[test]
+    fn what_lies_below_a_directory_that_is_written_may_be_a_link() {
+        let (c, l) = (("c", "/tmp/c"), ("l", "//tmp/./c/l/"));
+        assert_eq!(linked(&[c, l], &[("c", "", false), ("l", "", true)]), ["l"]);
+        // In whatever order, and however deep.
+        assert_eq!(linked(&[l, c], &[("l", "", true), ("c", "", false)]), ["l"]);
+        let deep = ("l", "/tmp/c/a/b/c");
+        assert_eq!(
+            linked(&[c, deep], &[("c", "", false), ("l", "x", true)]),
+            ["l"]
+        );
+        // Through a subPath, and through the link /var/run.
+        let l = ("l", "/tmp/c/a/l");
+        assert_eq!(
+            linked(&[c, l], &[("c", "./a", false), ("l", "", true)]),
+            ["l"]
+        );
+        let (v, l) = (("v", "/var/run/x"), ("l", "/run/x/l"));
+        assert_eq!(linked(&[v, l], &[("v", "", false), ("l", "", true)]), ["l"]);
+        // A client, or another runtime, is no smaller a way.
+        let (b, d) = (("b", "/usr/bin"), ("d", "/usr/bin/docker"));
+        assert_eq!(linked(&[b, d], &[("b", "", false), ("d", "", true)]), ["d"]);
+        // Two of one path, of which one is written.
+        let all = [("a", "/tmp/c"), ("b", "/tmp/c"), ("l", "/tmp/c/l")];
+        assert_eq!(linked(&all, &[("a", "", false), ("l", "", true)]), ["l"]);
+    }
+
+    #[test]
+    fn what_nobody_can_have_made_is_no_link() {
+        let (c, l) = (("c", "/tmp/c"), ("l", "/tmp/c/l"));
+        let none: [&str; 0] = [];
+        assert_eq!(linked(&[c, l], &[("c", "", true), ("l", "", false)]), none);
+        assert_eq!(linked(&[c, l], &[("l", "", false)]), none);
+        assert_eq!(
+            linked(&[c, l], &[("c", "other", false), ("l", "", false)]),
+            none
+        );
+        assert_eq!(
+            linked(
+                &[c, ("l", "/tmp/cc")],
+                &[("c", "", false), ("l", "", false)]
+            ),
+            none
+        );
+        // At the same path, and above.
+        assert_eq!(
+            linked(
+                &[c, ("l", "/tmp/c/")],
+                &[("c", "", false), ("l", "", false)]
+            ),
+            none
+        );
+        assert_eq!(
+            linked(&[c, ("l", "/tmp")], &[("c", "", false), ("l", "", true)]),
+            none
+        );
+        // What leads anywhere already, or is swapped.
+        let run = [("r", "/run"), ("d", "/run/dbus")];
+        assert_eq!(linked(&run, &[("r", "", false), ("d", "", false)]), none);
+    }
+
+    /// A path as long as the kubelet takes, many times: told right, and at no cost of a product.
+    #[test]
+    fn long_paths_are_told_apart() {
+        let long = format!("/{}", "d/".repeat(1000));
+        let (c, l) = (("c", long.as_str()), format!("{long}x/l"));
+        let l = ("l", l.as_str());
+        assert_eq!(linked(&[c, l], &[("c", "", false), ("l", "", true)]), ["l"]);
+        assert_eq!(
+            linked(&[c, l], &[("c", "x", false), ("l", "", true)]),
+            ["l"]
+        );
+        let none: [&str; 0] = [];
+        assert_eq!(linked(&[c, l], &[("c", "y", false), ("l", "", true)]), none);
+    }
+}

@@ -1,0 +1,26 @@
+//! What the policy decided to have done to a Pod: the order of the stage `decide` to the stage `plan`.
+
+use std::borrow::Cow;
+
+use super::place::Place;
+use super::profile::{Profile, Resources, Storage};
+use super::sidecar_mode::SidecarMode;
+
+/// What the policy decided to have done to a Pod.
+#[derive(Clone, Debug)]
+pub struct Order<'o> {
+    /// What the sidecar looks like.
+    pub profile: &'o Profile,
+    /// Its resources, the Pod's own wishes included.
+    pub resources: Cow<'o, Resources>,
+    /// Its storage, the Pod's own wishes included.
+    pub storage: Cow<'o, Storage>,
+    /// The findings to swap, by index.
+    pub swap: Vec<usize>,
+    /// Containers that get a socket because the annotation asks for it.
+    pub targets: Vec<Place>,
+    /// `DOCKER_HOST` variables that lead to the node over TCP, to be replaced.
+    pub replace_docker_host: Vec<(Place, usize)>,
+    /// How the cluster runs sidecars.
+    pub mode: SidecarMode,
+}

@@ -1,0 +1,118 @@
+//! A review of a Pod after every webhook has changed it: `POST /verify`.
+//!
+//! The API server calls a mutating webhook once more where another one changed the Pod after it, and
+//! not where a match condition left the Pod out at first, nor a third time. So what was added last is
+//! looked at here, by the same pass as everywhere: a Pod that it would still change, by taking the
+//! node's daemon from it, is refused.
+//!
+//! Of a Pod that runs, an image can be changed. That of a sidecar of ours is the profile's, which is an
+//! admin's word, and stays.
+
+use crate::decide::Policy;
+use crate::decide::denial::Denial;
+use crate::decide::evaluator::{Matter, Ruling};
+use crate::decide::matcher::Detection;
+use crate::decide::reason::Reason;
+use crate::decode::admission::{PodReview, ReviewError, decode_both};
+use crate::json::Step;
+use crate::model::namespaces::Namespaces;
+use crate::model::view::{Container, Pod};
+use crate::names;
+
+use super::pod::{Failure, Reviewed, answer, decide};
+use super::{Action, Outcome};
+
+/// Answers the review in `body`.
+///
+/// # Errors
+/// Where the body is no review of a Pod, or for a fault of this program.
+pub fn verify<'r>(
+    policy: &'r Policy,
+    namespaces: &dyn Namespaces,
+    body: &'r [u8],
+) -> Result<Reviewed<'r>, Failure> {
+    let (review, old) = decode_both(body)?;
+    let outcome = match (review.scope, &old) {
+        (None, Some(old)) => updated(old, &review.pod)?,
+        (Some(_), _) | (None, None) => verified(decide(policy, namespaces, &review)?, &review),
+    };
+    answer(&review, outcome)
+}
+
+/// What is left to swap is refused: nothing can be changed any more.
+fn verified<'p>(outcome: Outcome<'p>, review: &PodReview<'_>) -> Outcome<'p> {
+    match &outcome.action {
+        Action::Left(_) | Action::Denied(_) => outcome,
+        Action::Changed(_) => {
+            let action = match unswapped(&outcome, &review.pod) {
+                Some(denial) => Action::Denied(denial),
+                // An annotation asks for a daemon, or the sidecar for its repair: the Pod has less than
+                // it was to have, and nothing that it was not to.
+                None => Action::Left(Reason::NotReached),
+            };
+            Outcome {
+                action,
+                // They speak of a change that is not made.
+                notices: Vec::new(),
+                ..outcome
+            }
+        }
+    }
+}
+
+/// The first way to the node's daemon that was to be swapped.
+fn unswapped(outcome: &Outcome<'_>, pod: &Pod<'_>) -> Option<Denial> {
+    let mut judgments = outcome.judgments.iter();
+    let judgment = judgments.find(|judgment| {
+        judgment.ruling == Ruling::Swap && judgment.detection != Detection::Client
+    })?;
+    let (place, what) = match judgment.matter {
+        Matter::Mount(index) => {
+            let finding = outcome.findings.get(index)?;
+            let volume = pod.spec.volumes.get(finding.volume)?;
+            let path = volume.host_path.as_ref().map(|host| host.path.to_string());
+            (finding.place, path.unwrap_or_default())
+        }
+        Matter::Variable { place, index: _ } => (place, names::DOCKER_HOST.to_owned()),
+        Matter::Annotations => return None,
+    };
+    Some(Denial::Unswapped {
+        container: pod.container(place).name.to_string(),
+        what,
+        rule: judgment.rule.name.clone(),
+    })
+}
+
+/// What is said to an update of a Pod that runs.
+fn updated<'a>(old: &Pod<'a>, new: &Pod<'a>) -> Result<Outcome<'static>, Failure> {
+    // By place: the API server takes no update that adds, removes or reorders containers.
+    let mut changed = old.containers().zip(new.containers());
+    let changed = changed.find(|((was_at, was), (is_at, is))| {
+        was_at == is_at && was.image != is.image && is_sidecar(was)
+    });
+    let denial = changed.map(|((_, was), _)| Denial::SidecarImage {
+        container: was.name.to_string(),
+    });
+    for (pod, field) in [(old, "oldObject"), (new, "object")] {
+        if let Some(fault) = pod.fault() {
+            let at = [Step::Field(field), Step::Field("request")];
+            return Err(ReviewError::MalformedPod(fault.within(at)).into());
+        }
+    }
+    Ok(match denial {
+        Some(denial) => Outcome {
+            action: Action::Denied(denial),
+            ..Outcome::left(Reason::NotACreation)
+        },
+        None => Outcome::left(Reason::NotACreation),
+    })
+}
+
+/// Whether it is a sidecar of this or another version: what starts it never changes.
+fn is_sidecar(container: &Container<'_>) -> bool {
+    container.env_var(names::env::SOCKETS).is_some()
+        && container
+            .command
+            .last()
+            .is_some_and(|word| &**word == names::SCRIPT_NAME)
+}

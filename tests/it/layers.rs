@@ -1,0 +1,189 @@
+//! Imports run one way. A newcomer may rely on it: what a stage knows is in the stages before it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The folders and files of `src`, each after everything that it may import.
+///
+/// Up to `uninject` they are pure: no network, no clock, no cluster.
+const ORDER: [&str; 28] = [
+    "names",
+    "text",
+    "calendar",
+    "json",
+    "model",
+    "decode",
+    "detect",
+    "decide",
+    "plan",
+    "patch",
+    "respond",
+    "manifest",
+    "policy_file",
+    "review",
+    "explain",
+    "convert",
+    "uninject",
+    // Adapters.
+    "telemetry",
+    "reload",
+    "cluster",
+    "tls",
+    "server",
+    "scan",
+    "render",
+    "reporter",
+    "cli",
+    "lib",
+    "main",
+];
+
+/// The last pure folder.
+const LAST_PURE: &str = "uninject";
+
+/// Crates that no pure folder names.
+const ADAPTERS: [&str; 10] = [
+    "tokio",
+    "hyper",
+    "hyper_util",
+    "axum",
+    "kube",
+    "k8s_openapi",
+    "rustls",
+    "tokio_rustls",
+    "prometheus_client",
+    "clap",
+];
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// The folder of `src` (or the file, where it stands in `src` itself) that holds `file`.
+fn folder_of(file: &Path) -> String {
+    let below = file.strip_prefix(Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    let first = below.unwrap().iter().next().unwrap().to_str().unwrap();
+    first.trim_end_matches(".rs").to_owned()
+}
+
+/// The code of a file: no comments, no tests.
+fn code(text: &str) -> String {
+    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+    let is_code = |line: &&str| !line.trim_start().starts_with("//");
+    code.lines().filter(is_code).collect::<Vec<_>>().join("\n")
+}
+
+/// The names that follow `crate::` in a piece of code, those of `crate::{a, b::c}` included.
+fn imported(code: &str) -> Vec<String> {
+    let name = |text: &str| -> String {
+        let is_name = |c: &char| c.is_ascii_alphanumeric() || *c == '_';
+        text.chars().take_while(is_name).collect()
+    };
+    let mut names = Vec::new();
+    for after in code.split("crate::").skip(1) {
+        match after.strip_prefix('{') {
+            None => names.push(name(after)),
+            Some(list) => {
+                let mut depth = 0;
+                let mut begins = true;
+                for (at, c) in list.char_indices() {
+                    match c {
+                        '{' => depth += 1,
+                        '}' if depth == 0 => break,
+                        '}' => depth -= 1,
+                        ',' if depth == 0 => begins = true,
+                        c if begins && !c.is_whitespace() => {
+                            names.push(name(&list[at..]));
+                            begins = false;
+                        }
+                        _ => {}
+                    }
+                }
+            }
+        }
+    }
+    names
+}
+
+fn every_source() -> Vec<(PathBuf, String)> {
+    let mut files = Vec::new();
+    sources(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
+        &mut files,
+    );
+    files.sort();
+    let read = |file: PathBuf| {
+        let text = fs::read_to_string(&file).unwrap();
+        (file, code(&text))
+    };
+    files.into_iter().map(read).collect()
+}
+
+#[test]
+fn no_folder_imports_one_that_comes_after_it() {
+    let place: BTreeMap<&str, usize> = ORDER
+        .iter()
+        .enumerate()
+        .map(|(at, name)| (*name, at))
+        .collect();
+    let mut against = Vec::new();
+    for (file, code) in every_source() {
+        let own = folder_of(&file);
+        let Some(own_place) = place.get(own.as_str()) else {
+            panic!("src/{own} has no place in ORDER: put it after everything that it imports");
+        };
+        for name in imported(&code) {
+            // Items of lib.rs itself are not folders.
+            if place
+                .get(name.as_str())
+                .is_some_and(|other| other > own_place)
+            {
+                against.push(format!("{}: crate::{name}", file.display()));
+            }
+        }
+    }
+    assert!(
+        against.is_empty(),
+        "imports against the order of ORDER:\n{}",
+        against.join("\n")
+    );
+}
+
+#[test]
+fn no_pure_folder_names_a_crate_of_the_network_or_the_command_line() {
+    let last = ORDER.iter().position(|name| *name == LAST_PURE).unwrap();
+    for (file, code) in every_source() {
+        if !ORDER[..=last].contains(&folder_of(&file).as_str()) {
+            continue;
+        }
+        for name in ADAPTERS {
+            let is_named = code.contains(&format!("{name}::"));
+            assert!(!is_named, "{} names {name}", file.display());
+        }
+        for name in [
+            "TcpStream",
+            "TcpListener",
+            "UdpSocket",
+            "std::fs",
+            "std::time::Instant",
+            "SystemTime::now",
+            "async fn",
+        ] {
+            assert!(!code.contains(name), "{} names {name}", file.display());
+        }
+    }
+}
+
+#[test]
+fn the_reader_of_imports_sees_every_form() {
+    let code = "use crate::{model::view::Pod, names, plan::{a, b}};\nlet x = crate::decide::f();";
+    assert_eq!(imported(code), ["model", "names", "plan", "decide"]);
+}

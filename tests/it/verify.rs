@@ -1,0 +1,216 @@
+//! The review after every mutating webhook, over HTTPS: what was added last, and the images of
+//! Pods that run.
+
+use std::sync::Arc;
+
+use base64_simd::STANDARD;
+use dind_injector::decide::Policy;
+use dind_injector::policy_file::Config;
+use serde_json::{Value, json};
+
+use crate::support::api_server::{self, Request};
+use crate::support::https::Webhook;
+use crate::support::invariants::applied;
+
+const UID: &str = "705ab4f5-6393-11e8-b7cc-42010a800002";
+
+fn policy(default: &str) -> Arc<Policy> {
+    let text =
+        format!("apiVersion: dind-injector.io/v1alpha1\nkind: Policy\ndefault: {{{default}}}\n");
+    Arc::new(Config::from_yaml(&text).unwrap().policy().clone())
+}
+
+/// Asks for a daemon by annotation; mounts nothing of the node.
+fn asking() -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": "p", "namespace": "ci", "annotations": {"dind-injector.io/inject": "true"}},
+        "spec": {"containers": [{"name": "app", "image": "docker:28-cli"}, {"name": "web", "image": "nginx"}]},
+    })
+}
+
+/// As a webhook that sorts behind ours would.
+fn with_socket(mut pod: Value, path: &str) -> Value {
+    let spec = &mut pod["spec"];
+    let volume = json!({"name": "late", "hostPath": {"path": path}});
+    match spec["volumes"].as_array_mut() {
+        Some(volumes) => volumes.push(volume),
+        None => spec["volumes"] = json!([volume]),
+    }
+    let container = spec["containers"]
+        .as_array_mut()
+        .unwrap()
+        .last_mut()
+        .unwrap();
+    let mount = json!({"name": "late", "mountPath": "/late.sock"});
+    match container["volumeMounts"].as_array_mut() {
+        Some(mounts) => mounts.push(mount),
+        None => container["volumeMounts"] = json!([mount]),
+    }
+    pod
+}
+
+fn injected(webhook: &mut Webhook, policy: &Arc<Policy>) -> Value {
+    let pod = asking();
+    let response = webhook.review(policy, &api_server::review(UID, &pod, Request::Create));
+    let patch = STANDARD.decode_to_vec(response["patch"].as_str().unwrap());
+    applied(&pod, &patch.unwrap()).unwrap()
+}
+
+/// `allowed`, the reason and the message.
+fn said(response: &Value) -> (bool, String, String) {
+    let text = |at: &str| {
+        response
+            .pointer(at)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
+    (
+        response["allowed"] == true,
+        text("/auditAnnotations/reason").to_owned(),
+        text("/status/message").to_owned(),
+    )
+}
+
+fn update(old: &Value, new: &Value) -> Value {
+    let mut review = api_server::review(UID, new, Request::Create);
+    review["request"]["operation"] = json!("UPDATE");
+    review["request"]["oldObject"] = old.clone();
+    review
+}
+
+#[test]
+fn what_another_webhook_adds_last_is_refused() {
+    let mut webhook = Webhook::start();
+    let swaps = policy("hostSockets: Swap, annotation: Honor");
+    let mut verify = |policy: &Arc<Policy>, pod: &Value| {
+        said(&webhook.verify(policy, &api_server::review(UID, pod, Request::Create)))
+    };
+    let plain = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "ci"},
+        "spec": {"containers": [{"name": "app", "image": "a"}]}});
+    assert!(verify(&swaps, &plain).0);
+    let (allowed, reason, message) =
+        verify(&swaps, &with_socket(plain.clone(), "/run/docker.sock"));
+    assert_eq!((allowed, &*reason), (false, "Unswapped"));
+    assert_eq!(
+        message,
+        "container \"app\" reaches the node's Docker daemon (/run/docker.sock), which rule \
+         \"default\" swaps, but another webhook added it after that, or dind-injector was not reached. \
+         Create the Pod again; if it is refused again, name the configuration of that webhook so that \
+         it sorts before dind-injector's"
+    );
+    for (says, path, denied) in [
+        ("hostSockets: Deny", "/run/docker.sock", "HostSocket"),
+        ("ancestors: Deny", "/", "AncestorMount"),
+        (
+            "otherRuntimes: Deny",
+            "/run/containerd/containerd.sock",
+            "OtherRuntimeSocket",
+        ),
+    ] {
+        let (allowed, reason, _) = verify(&policy(says), &with_socket(plain.clone(), path));
+        assert_eq!((allowed, &*reason), (false, denied), "{says}");
+    }
+    for says in ["hostSockets: Warn", "hostSockets: Allow"] {
+        assert!(
+            verify(
+                &policy(says),
+                &with_socket(plain.clone(), "/run/docker.sock")
+            )
+            .0,
+            "{says}"
+        );
+    }
+}
+
+#[test]
+fn a_pod_with_its_sidecar_is_let_through_and_what_was_added_to_it_is_not() {
+    let mut webhook = Webhook::start();
+    let swaps = policy("hostSockets: Swap, annotation: Honor");
+    let after = injected(&mut webhook, &swaps);
+    let mut verify =
+        |pod: &Value| said(&webhook.verify(&swaps, &api_server::review(UID, pod, Request::Create)));
+    assert_eq!(verify(&after).1, "AlreadyInjected");
+    assert_eq!(
+        verify(&with_socket(after.clone(), "/var/run/docker.sock")).1,
+        "Unswapped"
+    );
+    // What it lacks is no gain: failurePolicy has decided about that.
+    assert_eq!(
+        verify(&asking()),
+        (true, "NotReached".to_owned(), String::new())
+    );
+    let mut broken = after;
+    broken["spec"]["initContainers"][0]
+        .as_object_mut()
+        .unwrap()
+        .remove("restartPolicy");
+    assert!(verify(&broken).0);
+}
+
+#[test]
+fn the_image_of_a_sidecar_stays_while_its_pod_runs() {
+    let mut webhook = Webhook::start();
+    for mode in ["Native", "Container"] {
+        let text = format!(
+            "apiVersion: dind-injector.io/v1alpha1\nkind: Policy\nsidecarMode: {mode}\n\
+             default: {{annotation: Honor}}\n"
+        );
+        let policy = Arc::new(Config::from_yaml(&text).unwrap().policy().clone());
+        let old = injected(&mut webhook, &policy);
+        let list = if mode == "Native" {
+            "initContainers"
+        } else {
+            "containers"
+        };
+        let mut verify = |new: &Value| said(&webhook.verify(&policy, &update(&old, new)));
+        assert_eq!(
+            verify(&old),
+            (true, "NotACreation".to_owned(), String::new())
+        );
+
+        let mut new = old.clone();
+        assert_eq!(new["spec"][list][0]["name"], "dind");
+        new["spec"][list][0]["image"] = json!("evil");
+        let (allowed, reason, message) = verify(&new);
+        assert_eq!((allowed, &*reason), (false, "SidecarImage"), "{mode}");
+        assert!(
+            message.starts_with("container \"dind\" is the Pod's Docker daemon"),
+            "{message}"
+        );
+
+        let mut new = old.clone();
+        let containers = new["spec"]["containers"].as_array_mut().unwrap();
+        containers.last_mut().unwrap()["image"] = json!("nginx:2");
+        new["metadata"]["labels"] = json!({"a": "b"});
+        assert!(verify(&new).0, "{mode}: another container's image");
+    }
+}
+
+#[test]
+fn a_sidecar_of_another_version_keeps_its_image_too() {
+    let mut webhook = Webhook::start();
+    let policy = policy("annotation: Honor");
+    let mut old = injected(&mut webhook, &policy);
+    old["spec"]["initContainers"][0]["command"][2] = json!("# an older start script");
+    let mut new = old.clone();
+    new["spec"]["initContainers"][0]["image"] = json!("evil");
+    let (allowed, reason, _) = said(&webhook.verify(&policy, &update(&old, &new)));
+    assert_eq!((allowed, &*reason), (false, "SidecarImage"));
+}
+
+#[test]
+fn an_ephemeral_container_is_looked_at_again_too() {
+    let mut webhook = Webhook::start();
+    let policy = policy("hostSockets: Swap");
+    let mut pod = with_socket(asking(), "/run/docker.sock");
+    let mount = json!([{"name": "late", "mountPath": "/late.sock"}]);
+    pod["spec"]["ephemeralContainers"] =
+        json!([{"name": "debug", "image": "busybox", "volumeMounts": mount}]);
+    let review = api_server::review(UID, &pod, Request::EphemeralContainers);
+    let (allowed, reason, _) = said(&webhook.verify(&policy, &review));
+    assert_eq!((allowed, &*reason), (false, "EphemeralContainer"));
+    pod["spec"]["ephemeralContainers"][0]["volumeMounts"] = json!([]);
+    let review = api_server::review(UID, &pod, Request::EphemeralContainers);
+    assert!(said(&webhook.verify(&policy, &review)).0);
+}
