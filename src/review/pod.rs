@@ -16,7 +16,7 @@ use crate::review;
 use crate::review::{Action, Outcome, PassError};
 
 use crate::model::notice::Notice;
-use crate::text::shortened;
+use crate::text::{shortened, visible};
 
 use crate::decode::admission::{PodReview, ReviewError, decode};
 use crate::model::namespaces::Namespaces;
@@ -105,7 +105,7 @@ pub(super) fn answer<'r>(
     };
     let warnings: Vec<String> = outcome.notices.iter().map(Notice::text).collect();
     let containers = change
-        .map(|change| change.containers.join(","))
+        .map(|change| visible(&change.containers.join(",")).into_owned())
         .unwrap_or_default();
     let rule = outcome.rule.unwrap_or_default();
     let profile = change.map_or("", |change| change.profile);

@@ -9,6 +9,7 @@ mod convert;
 mod convert_command;
 mod docs;
 mod golden;
+mod hostile_names;
 mod layers;
 mod manifest;
 mod manifests;
