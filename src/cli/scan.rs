@@ -17,10 +17,11 @@ use crate::render::moment::moment;
 use crate::render::sarif::sarif;
 use crate::render::table::table;
 use crate::review::offline::Setting;
-use crate::scan::files::Inputs;
+use crate::scan::files::{FindError, Inputs};
 use crate::scan::finding::Verdict;
 use crate::scan::judge::Court;
 use crate::scan::result::Report;
+use crate::scan::walk::Look;
 
 use crate::cli::live::{ConnectError, LiveArgs};
 use crate::cli::policy::PolicyArgs;
@@ -37,6 +38,7 @@ Examples:
   dind-injector scan . --config policy.yaml -o html > report.html
   dind-injector scan . -o sarif --fail-on denied > scan.sarif
   dind-injector scan --context prod --namespace ci
+  dind-injector scan . --exclude 'docs/**' --exclude '*.md'
   dind-injector scan --watch --listen 127.0.0.1:8080
 
 Read are Kubernetes manifests (YAML or JSON, Lists and many documents), workflows and tasks of
@@ -44,7 +46,11 @@ Argo and Tekton, runner sets, Drone pipelines, Jenkins pipelines and agent templ
 Runner settings, also inside of ConfigMaps and chart values. Woodpecker pipelines and Compose
 files are not read.
 
-Exit status: 0 nothing found, 1 found (see --fail-on), 2 an error, or a result that is not complete.")]
+Every text is searched, whatever its ending: what names a container runtime's socket, and is
+nothing that could be read, makes the result incomplete, and is told with its line.
+
+Exit status: 0 nothing found, 1 found (see --fail-on), 2 an error, or a result that is not complete,
+whatever else was found (see --allow-incomplete).")]
 pub struct ScanArgs {
     /// File or directory to scan; - is standard input
     #[arg(value_name = "PATH", required_unless_present_any = ["cluster", "context", "watch"])]
@@ -65,6 +71,12 @@ pub struct ScanArgs {
     /// End with status 0 or 1 although something could not be looked at
     #[arg(long)]
     allow_incomplete: bool,
+    /// What of a directory to leave out, written as in .gitignore; repeatable
+    #[arg(long, value_name = "GLOB")]
+    exclude: Vec<String>,
+    /// Look also at what .gitignore leaves out of the repository
+    #[arg(long)]
+    no_gitignore: bool,
     #[command(flatten)]
     watch: WatchArgs,
 }
@@ -96,14 +108,9 @@ enum FailOn {
 /// Why a scan cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ScanError {
-    /// A path that was given and cannot be looked at.
-    #[error("cannot read {path}: {source}; PATH is a file, a directory, or - for standard input")]
-    Path {
-        /// The path.
-        path: String,
-        /// What the system said.
-        source: io::Error,
-    },
+    /// What was given cannot be looked at.
+    #[error(transparent)]
+    Find(#[from] FindError),
     /// Several namespaces for files.
     #[error("--namespace can be given once for files: it is the namespace of Pods that name none")]
     Namespaces,
@@ -125,6 +132,8 @@ pub fn run(args: ScanArgs, out: &mut dyn Write) -> Result<Exit, CliError> {
         namespace,
         fail_on,
         allow_incomplete,
+        exclude,
+        no_gitignore,
         watch,
     } = args;
     if watch.is_asked() {
@@ -143,8 +152,13 @@ pub fn run(args: ScanArgs, out: &mut dyn Write) -> Result<Exit, CliError> {
             [one] => one.clone(),
             _ => return Err(ScanError::Namespaces.into()),
         };
-        let inputs = Inputs::find(&paths, &mut io::stdin().lock())
-            .map_err(|(path, source)| ScanError::Path { path, source })?;
+        let look = Look {
+            exclude,
+            gitignore: !no_gitignore,
+            ..Look::default()
+        };
+        let inputs =
+            Inputs::find(&paths, &mut io::stdin().lock(), &look).map_err(ScanError::from)?;
         let done = AtomicUsize::new(0);
         Progress::show(Bar::Files(inputs.len()), &done, || {
             inputs.scan(&court, &done)
@@ -180,11 +194,12 @@ fn exit(report: &Report, fail_on: FailOn, allow_incomplete: bool) -> Exit {
         FailOn::Swapped => matches!(workload.verdict, Verdict::Swapped | Verdict::Denied),
         FailOn::Denied => workload.verdict == Verdict::Denied,
     });
-    if fails {
-        Exit::Findings
-    } else if report.is_complete() || allow_incomplete {
-        Exit::Done
-    } else {
+    // What is not complete may hide something worse than what was found.
+    if !report.is_complete() && !allow_incomplete {
         Exit::Failed
+    } else if fails {
+        Exit::Findings
+    } else {
+        Exit::Done
     }
 }

@@ -255,7 +255,7 @@ fn location(workload: &Workload, container: Option<&str>, spot: Option<&Spot>) -
 
 fn notification(gap: &Gap) -> Value {
     let mut text = format!("not looked at ({}): {}", gap.why.name(), gap.message);
-    if let Some(line) = gap.mentions {
+    if let Some(line) = gap.mentions.filter(|line| gap.line != Some(*line)) {
         text.push_str(&format!("; line {line} names a container runtime's socket"));
     }
     let mut physical = json!({"artifactLocation": {"uri": uri(&gap.place)}});

@@ -185,7 +185,7 @@ impl Page {
             let line = gap.line.map(|line| format!(":{line}")).unwrap_or_default();
             self.text("  ");
             self.text(&visible(&format!("{}{line}: {}", gap.place, gap.message)));
-            if let Some(line) = gap.mentions {
+            if let Some(line) = gap.mentions.filter(|line| gap.line != Some(*line)) {
                 self.styled(
                     color(Verdict::Warned),
                     &format!(" (line {line} names a runtime's socket)"),
@@ -208,7 +208,11 @@ impl Page {
         self.text(&format!("{pods} looked at: "));
         let summary = report.summary();
         if report.workloads.is_empty() {
-            self.text("none reaches a node's container runtime.\n");
+            self.text(if report.is_complete() {
+                "none reaches a node's container runtime.\n"
+            } else {
+                "no way to a node's container runtime was found in what could be read.\n"
+            });
         } else {
             let verdicts: Vec<String> = Verdict::ALL
                 .into_iter()

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use crate::manifest::{PodRef, ShapeError, pods};
 use crate::names::NO_NAME;
 
-use crate::scan::{argo, drone, jenkins, pod_spec, tekton};
+use crate::scan::sources::{argo, drone, jenkins, pod_spec, tekton};
 
 /// Something that makes Pods.
 #[derive(Clone, Debug)]
@@ -28,6 +28,8 @@ pub struct Candidate<'d> {
     pub pod: Result<Cow<'d, Map<String, Value>>, ShapeError>,
     /// Where the Pod's parts stand in the document.
     pub pointers: Pointers,
+    /// The pointers of the document to all that belongs to it: once it is told, so are they.
+    pub extent: Vec<String>,
     /// What its containers run, where that stands outside of the Pod.
     pub scripts: Cow<'d, str>,
 }
@@ -77,6 +79,12 @@ impl Pointers {
                 .map(|(inner, outer)| (inner, format!("{at}{outer}")))
                 .collect(),
         }
+    }
+
+    /// Every place of the document that a part of the Pod comes from.
+    pub fn extent(&self) -> Vec<String> {
+        let parts = self.parts.iter().map(|(_, outer)| outer.clone());
+        std::iter::once(self.base.clone()).chain(parts).collect()
     }
 
     /// Where the candidate starts.
@@ -130,11 +138,21 @@ pub fn candidates(document: &Value) -> Vec<Candidate<'_>> {
         };
         let mut is_workload = false;
         while let Some(pod) = known.next_if(of_item) {
-            found.push(plain(pod, Object::of(item)));
+            found.push(Candidate {
+                extent: vec![pointer.to_owned()],
+                ..plain(pod, Object::of(item))
+            });
             is_workload = true;
         }
         if !is_workload {
-            found.extend(made_by(item, pointer));
+            found.extend(made_by(item, pointer).into_iter().map(|candidate| {
+                let mut extent = candidate.pointers.extent();
+                extent.push(format!("{pointer}/metadata"));
+                Candidate {
+                    extent,
+                    ..candidate
+                }
+            }));
         }
     });
     // A list of a wrong shape is reported at the list itself.
@@ -149,6 +167,7 @@ fn plain<'d>(pod: PodRef<'d>, head: Object<'d>) -> Candidate<'d> {
         name: Cow::Borrowed(pod.name.unwrap_or(head.name)),
         namespace: pod.namespace,
         pod: pod.pod.map(Cow::Borrowed),
+        extent: vec![pod.pointer.clone()],
         pointers: Pointers::at(pod.pointer),
         scripts: Cow::Borrowed(""),
     }

@@ -1,29 +1,29 @@
 //! Files and directories through the scan, on every core.
 //!
-//! A directory is walked in the order of its names, so that a result does not depend on
-//! the machine. What cannot be read is a gap of the result. Memory is bounded by one file
-//! a core and by what is found.
+//! Files are read in the order of their names, so that a result does not depend on the machine.
+//! Whatever its ending, each text is searched for what it names; what cannot be read is a gap of
+//! the result. Memory is bounded by one file a core and by what is found.
 
-use std::collections::{BTreeSet, HashSet};
-use std::fs::{self, Metadata};
+use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use crate::scan::contents;
+use crate::scan::contents::{Contents, Unread, not_text};
 use crate::scan::judge::Court;
-use crate::scan::result::{Gap, Namespaces, Reading, Report, Why};
+use crate::scan::mentions::Words;
+use crate::scan::result::{Gap, Namespaces, Reading, Report};
 use crate::scan::text;
 use crate::scan::text::Syntax;
-
-/// Larger texts are not read: the API server takes 3 MiB an object, a dump holds many.
-pub const MAX_BYTES: u64 = 64 * 1024 * 1024;
+use crate::scan::walk::{GlobError, Look, Seen, walk};
 
 /// Something to read.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 enum Input {
     File { path: PathBuf, syntax: Syntax },
-    Stdin(String),
+    Stdin(Contents),
 }
 
 /// What is to be scanned, found by [`Inputs::find`].
@@ -33,27 +33,51 @@ pub struct Inputs {
     gaps: Vec<Gap>,
 }
 
+/// Why there is nothing to scan.
+#[derive(Debug, thiserror::Error)]
+pub enum FindError {
+    /// A path that was given and cannot be looked at.
+    #[error("cannot read {path}: {source}; PATH is a file, a directory, or - for standard input")]
+    Path {
+        /// The path.
+        path: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A glob.
+    #[error(transparent)]
+    Glob(#[from] GlobError),
+}
+
 impl Inputs {
     /// The files of `names`: each a file, a directory (with all that is below it), or `-`.
     ///
     /// # Errors
-    /// Where a name that was given does not exist.
-    pub fn find(names: &[String], stdin: &mut dyn Read) -> Result<Self, (String, io::Error)> {
+    /// Where a name that was given does not exist, or a glob is none.
+    pub fn find(names: &[String], stdin: &mut dyn Read, look: &Look) -> Result<Self, FindError> {
         let mut found = Self::default();
-        let mut walk = Walk::default();
+        let seen = Seen::default();
         for name in names {
             if name == "-" {
-                match read_text(&mut *stdin) {
-                    Ok(text) => found.inputs.push(Input::Stdin(text)),
+                match contents::read(&mut *stdin) {
+                    Ok(contents) => found.inputs.push(Input::Stdin(contents)),
                     Err(why) => found.gaps.push(why.gap("stdin".to_owned())),
                 }
                 continue;
             }
             let path = PathBuf::from(name);
-            let metadata = fs::metadata(&path).map_err(|error| (name.clone(), error))?;
+            let metadata = fs::metadata(&path).map_err(|source| FindError::Path {
+                path: name.clone(),
+                source,
+            })?;
             if metadata.is_dir() {
-                walk.directory(path, &metadata, &mut found);
-            } else if walk.is_new(&metadata) {
+                let inputs = &mut found.inputs;
+                let gaps = walk(&path, look, &seen, &mut |path| {
+                    let syntax = syntax_of(&path).unwrap_or(Syntax::Other);
+                    inputs.push(Input::File { path, syntax });
+                })?;
+                found.gaps.extend(gaps);
+            } else if seen.is_new(&metadata) {
                 let syntax = syntax_of(&path).unwrap_or(Syntax::Manifest);
                 found.inputs.push(Input::File { path, syntax });
             }
@@ -144,67 +168,76 @@ fn read_all(
 
 impl Input {
     fn scan(&self, court: &Court, namespaces: &Namespaces) -> Reading {
-        let mut reading = match self {
-            Self::Stdin(text) => text::read(court, namespaces, "stdin", text, Syntax::Manifest),
+        match self {
+            Self::Stdin(contents) => scan(court, namespaces, "stdin", contents, Syntax::Manifest),
             Self::File { path, syntax } => {
                 let name = path.to_string_lossy();
-                match fs::File::open(path).map_err(Unread::Io).and_then(read_text) {
-                    Ok(text) => text::read(court, namespaces, &name, &text, *syntax),
-                    Err(why) => Reading {
-                        gaps: vec![why.gap(name.into_owned())],
-                        ..Reading::default()
-                    },
+                match fs::File::open(path)
+                    .map_err(Unread::Io)
+                    .and_then(contents::read)
+                {
+                    Ok(contents) => scan(court, namespaces, &name, &contents, *syntax),
+                    // A large file that nobody asked for may be anything.
+                    Err(why) => {
+                        let mut reading = Reading::default();
+                        reading.seen.files = 1;
+                        reading.gaps.push(why.gap(name.into_owned()));
+                        reading
+                    }
                 }
             }
-        };
-        reading.seen.files = 1;
-        reading
-    }
-}
-
-enum Unread {
-    Io(io::Error),
-    TooLarge,
-    NotText(Option<u32>),
-}
-
-impl Unread {
-    fn gap(self, place: String) -> Gap {
-        let (why, message, mentions) = match self {
-            Self::Io(error) => (Why::Unreadable, error.to_string(), None),
-            Self::TooLarge => {
-                let message = format!("larger than {} MiB; split it", MAX_BYTES >> 20);
-                (Why::TooLarge, message, None)
-            }
-            Self::NotText(mentions) => {
-                let message = "not a text in UTF-8; convert it".to_owned();
-                (Why::NotText, message, mentions)
-            }
-        };
-        Gap {
-            place,
-            line: None,
-            why,
-            message,
-            mentions,
         }
     }
 }
 
-fn read_text(from: impl Read) -> Result<String, Unread> {
-    let mut bytes = Vec::new();
-    let mut limited = from.take(MAX_BYTES + 1);
-    limited.read_to_end(&mut bytes).map_err(Unread::Io)?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(Unread::TooLarge);
-    }
-    String::from_utf8(bytes).map_err(|error| {
-        let text = String::from_utf8_lossy(error.as_bytes());
-        Unread::NotText(text::first_mention(&text))
-    })
+/// Reads `text` as a file called `name` in a directory.
+pub fn read_as(court: &Court, namespaces: &Namespaces, name: &str, text: &str) -> Reading {
+    let syntax = syntax_of(Path::new(name)).unwrap_or(Syntax::Other);
+    let contents = Contents::Text(text.to_owned());
+    scan(court, namespaces, name, &contents, syntax)
 }
 
-/// What a file is read as, by its name; none for one that is left out of a directory.
+fn scan(
+    court: &Court,
+    namespaces: &Namespaces,
+    name: &str,
+    contents: &Contents,
+    syntax: Syntax,
+) -> Reading {
+    let words = Words::of(&court.policy.sockets);
+    let mut reading = match (contents, syntax) {
+        (Contents::Text(text), Syntax::Other) if contents::is_binary(text.as_bytes()) => {
+            return Reading::default();
+        }
+        (Contents::Text(text) | Contents::Foreign(text), Syntax::Other) => {
+            let syntax = text::guessed(text, &words);
+            let reading = text::read(court, namespaces, name, text, syntax);
+            if syntax == Syntax::Other && reading.gaps.is_empty() {
+                return Reading::default();
+            }
+            reading
+        }
+        (Contents::Binary, Syntax::Other) => return Reading::default(),
+        (Contents::Text(text), _) => text::read(court, namespaces, name, text, syntax),
+        (Contents::Foreign(text), _) => Reading {
+            gaps: vec![not_text(name.to_owned(), text, &words)],
+            ..Reading::default()
+        },
+        (Contents::Binary, _) => Reading {
+            gaps: vec![not_text(name.to_owned(), "", &words)],
+            ..Reading::default()
+        },
+    };
+    reading.seen.files = 1;
+    reading
+}
+
+/// Whether a file of this name is read wherever it lies.
+pub(super) fn is_read(path: &Path) -> bool {
+    syntax_of(path).is_some()
+}
+
+/// What a file is read as, by its name; none for one that is only searched.
 fn syntax_of(path: &Path) -> Option<Syntax> {
     let name = path.file_name()?.to_string_lossy().to_ascii_lowercase();
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
@@ -214,89 +247,5 @@ fn syntax_of(path: &Path) -> Option<Syntax> {
         "toml" if name.starts_with("config.") => Some(Syntax::Toml),
         _ if name.starts_with("jenkinsfile") => Some(Syntax::Groovy),
         _ => None,
-    }
-}
-
-/// A way through directories that visits each once.
-#[derive(Default)]
-struct Walk {
-    seen: HashSet<Identity>,
-    above: Vec<Identity>,
-}
-
-/// What a file is, by whatever name: device and inode.
-type Identity = (u64, u64);
-
-fn identity(metadata: &Metadata) -> Identity {
-    use std::os::unix::fs::MetadataExt as _;
-    (metadata.dev(), metadata.ino())
-}
-
-impl Walk {
-    fn is_new(&mut self, metadata: &Metadata) -> bool {
-        self.seen.insert(identity(metadata))
-    }
-
-    fn directory(&mut self, path: PathBuf, metadata: &Metadata, found: &mut Inputs) {
-        let own = identity(metadata);
-        if self.above.contains(&own) {
-            found.gaps.push(Gap {
-                place: path.to_string_lossy().into_owned(),
-                line: None,
-                why: Why::LinkLoop,
-                message: "a link to a directory that it is in; it was not followed".to_owned(),
-                mentions: None,
-            });
-            return;
-        }
-        if !self.is_new(metadata) {
-            return;
-        }
-        let unreadable = |path: &Path, error: &io::Error| Gap {
-            place: path.to_string_lossy().into_owned(),
-            line: None,
-            why: Why::Unreadable,
-            message: error.to_string(),
-            mentions: None,
-        };
-        let entries = match fs::read_dir(&path) {
-            Ok(entries) => entries,
-            Err(error) => {
-                found.gaps.push(unreadable(&path, &error));
-                return;
-            }
-        };
-        let mut names = BTreeSet::new();
-        for entry in entries {
-            match entry {
-                Ok(entry) => drop(names.insert(entry.path())),
-                Err(error) => found.gaps.push(unreadable(&path, &error)),
-            }
-        }
-        self.above.push(own);
-        for path in names {
-            let metadata = match fs::metadata(&path) {
-                Ok(metadata) => metadata,
-                Err(error) => {
-                    // What no name asks for may be missing.
-                    if syntax_of(&path).is_some() || path.extension().is_none() {
-                        found.gaps.push(unreadable(&path, &error));
-                    }
-                    continue;
-                }
-            };
-            if metadata.is_dir() {
-                // git's own files are no manifests.
-                if path.file_name().is_some_and(|name| name != ".git") {
-                    self.directory(path, &metadata, found);
-                }
-            } else if metadata.is_file()
-                && let Some(syntax) = syntax_of(&path)
-                && self.is_new(&metadata)
-            {
-                found.inputs.push(Input::File { path, syntax });
-            }
-        }
-        self.above.pop();
     }
 }

@@ -29,7 +29,7 @@ use crate::review::{Action, Outcome};
 
 use crate::scan::candidate::Candidate;
 use crate::scan::finding::{Change, Finding, Hand, How, Verdict, Workload};
-use crate::scan::risk;
+use crate::scan::{own, placeholder, risk};
 
 /// Under what a scan judges.
 #[derive(Clone, Debug)]
@@ -42,7 +42,19 @@ pub struct Court {
     pub changes: bool,
 }
 
-/// Judges `candidate` in `setting`: nothing for one that reaches no runtime of a node.
+/// What a candidate came to.
+#[derive(Debug, Default)]
+pub struct Judged {
+    /// What reaches a node's runtime, if it does.
+    pub workload: Option<Workload>,
+    /// Pointers of the Pod to what the webhook itself put there, which names sockets of its own.
+    pub own: Vec<String>,
+    /// Pointers of the Pod to a hostPath that is filled in later and mounted where sockets are, each
+    /// with the path at which it is mounted.
+    pub placeholders: Vec<(String, String)>,
+}
+
+/// Judges `candidate` in `setting`.
 ///
 /// # Errors
 /// Where the candidate is no Pod that the API server would take.
@@ -50,7 +62,7 @@ pub fn judge(
     court: &Court,
     setting: &Setting,
     candidate: &Candidate<'_>,
-) -> Result<Option<Workload>, OfflineError> {
+) -> Result<Judged, OfflineError> {
     let pod = PodRef {
         kind: candidate.maker,
         name: Some(&candidate.name),
@@ -70,13 +82,17 @@ pub fn judge(
             outcome: &outcome,
             agent: mounts::agent(view, Some(subject.owner)),
         };
-        let Some(mut workload) = hearing.workload() else {
-            return Ok(None);
+        let mut judged = Judged {
+            workload: hearing.workload(),
+            own: own::parts(view),
+            placeholders: placeholder::hidden(view, &court.policy.sockets),
         };
-        if court.changes {
+        if court.changes
+            && let Some(workload) = &mut judged.workload
+        {
             workload.change = hearing.change()?;
         }
-        Ok(Some(workload))
+        Ok(judged)
     })?
 }
 

@@ -4,26 +4,23 @@
 //! The engine and the policy are the webhook's own, so the report and the webhook cannot
 //! differ. What could not be looked at is part of the result, never left out.
 
-mod argo;
-mod assembly;
+mod account;
 pub mod candidate;
-mod drone;
-mod embedded;
+mod contents;
 pub mod files;
 pub mod finding;
-mod gitlab;
-mod groovy;
-mod jenkins;
 pub mod judge;
 pub mod live;
+pub mod mentions;
+mod own;
 mod owners;
 mod parts;
 pub mod percent;
+mod placeholder;
 mod places;
-mod pod_spec;
 pub mod result;
 pub mod risk;
-mod tekton;
+mod sources;
 pub mod text;
-mod volume;
+pub mod walk;
 mod words;

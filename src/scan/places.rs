@@ -19,7 +19,13 @@ impl<'t> Places<'t> {
         Self { text, read: None }
     }
 
-    fn positions(&mut self, document: usize) -> Option<&Positions> {
+    /// The whole text.
+    pub fn text(&self) -> &'t str {
+        self.text
+    }
+
+    /// Where the nodes of a document stand.
+    pub fn positions(&mut self, document: usize) -> Option<&Positions> {
         let text = self.text;
         let read = self.read.get_or_insert_with(|| {
             // It was read once already, and the documents are the same.

@@ -78,6 +78,18 @@ pub struct Gap {
     pub mentions: Option<u32>,
 }
 
+impl Gap {
+    /// Whether a text, or a document of it, could not be read at all.
+    pub fn is_unread(&self) -> bool {
+        matches!(self.why, Why::NotYaml | Why::Template)
+    }
+
+    /// Whether it is a word that nothing found accounts for.
+    pub fn is_named(&self) -> bool {
+        matches!(self.why, Why::NamesSocket | Why::NamesPipe)
+    }
+}
+
 /// Why something could not be looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Why {
@@ -95,6 +107,18 @@ pub enum Why {
     Template,
     /// A workload without a Pod that the API server would take.
     NotAPod,
+    /// It names a runtime's socket, and nothing was found there.
+    NamesSocket,
+    /// It names a runtime's pipe on a Windows node, which nothing takes the place of.
+    NamesPipe,
+    /// A path that is filled in later is mounted where sockets are.
+    Placeholder,
+    /// A chart that was not rendered.
+    Chart,
+    /// A kustomization that was not built.
+    Kustomization,
+    /// An ignore comment that says no reason.
+    Ignore,
     /// The cluster refused.
     Forbidden,
     /// The cluster failed.
@@ -112,6 +136,12 @@ impl Why {
             Self::NotYaml => "not-yaml",
             Self::Template => "template",
             Self::NotAPod => "not-a-pod",
+            Self::NamesSocket => "names-socket",
+            Self::NamesPipe => "names-pipe",
+            Self::Placeholder => "placeholder",
+            Self::Chart => "chart",
+            Self::Kustomization => "kustomization",
+            Self::Ignore => "ignore-comment",
             Self::Forbidden => "forbidden",
             Self::Cluster => "cluster-error",
         }

@@ -21,6 +21,7 @@ mod reload;
 mod scan_command;
 mod scan_corpus;
 mod scan_live;
+mod scan_never_silent;
 mod scan_watch;
 mod server;
 mod start_script;

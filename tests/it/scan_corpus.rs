@@ -13,6 +13,7 @@ use dind_injector::review::offline::Setting;
 use dind_injector::scan::files::Inputs;
 use dind_injector::scan::judge::Court;
 use dind_injector::scan::result::Report;
+use dind_injector::scan::walk::Look;
 
 use crate::support::files;
 
@@ -29,8 +30,12 @@ fn scan(path: &Path) -> Report {
         },
         changes: false,
     };
+    let look = Look {
+        exclude: vec!["*.expected".to_owned()],
+        ..Look::default()
+    };
     let names = [path.to_str().unwrap().to_owned()];
-    let inputs = Inputs::find(&names, &mut std::io::empty()).unwrap();
+    let inputs = Inputs::find(&names, &mut std::io::empty(), &look).unwrap();
     inputs.scan(&court, &AtomicUsize::new(0))
 }
 

@@ -125,7 +125,8 @@ fn head(page: &mut String, report: &Report, made: &str, stale: Option<&str>) {
 
 fn headline(report: &Report) -> String {
     match report.workloads.len() {
-        0 => "Nothing reaches a node’s container runtime".to_owned(),
+        0 if report.is_complete() => "Nothing reaches a node’s container runtime".to_owned(),
+        0 => "Nothing was found in what could be read".to_owned(),
         1 => "1 workload reaches a node’s container runtime".to_owned(),
         count => format!(
             "{} workloads reach a node’s container runtime",
@@ -290,7 +291,8 @@ fn gaps(page: &mut String, report: &Report) {
     gaps.sort_by_key(|gap| gap.mentions.is_none());
     for gap in gaps {
         let line = gap.line.map(|line| format!(":{line}"));
-        let mentions = gap.mentions.map(|line| {
+        let mentions = gap.mentions.filter(|line| gap.line != Some(*line));
+        let mentions = mentions.map(|line| {
             format!(" <strong class=\"mentions\">Line {line} names a runtime’s socket.</strong>")
         });
         let _ = write!(

@@ -94,6 +94,7 @@ fn template<'d>(map: &'d Map<String, Value>, at: &str) -> Option<Candidate<'d>> 
         namespace: text("namespace"),
         pod: Ok(Cow::Owned(pod)),
         pointers,
+        extent: Vec::new(),
         scripts: Cow::Borrowed(""),
     })
 }

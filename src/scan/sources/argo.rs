@@ -8,8 +8,8 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use crate::scan::assembly::{Assembly, items};
 use crate::scan::candidate::{Candidate, Object};
+use crate::scan::sources::assembly::{Assembly, items};
 
 const POD_FIELDS: [&str; 6] = [
     "hostNetwork",

@@ -9,8 +9,8 @@ use crate::model::path::CleanPath;
 use crate::model::sockets::{Leads, Sockets};
 
 use crate::scan::candidate::{Object, each_item};
-use crate::scan::drone;
 use crate::scan::finding::{Finding, Hand, How, Verdict, Workload};
+use crate::scan::sources::drone;
 
 /// The volumes of a document that hold a socket.
 pub fn volumes(document: &Value, sockets: &Sockets) -> Vec<Workload> {

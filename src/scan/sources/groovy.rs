@@ -3,6 +3,10 @@
 //! Groovy is cut into words, strings and signs, with comments left out; nothing is run.
 //! What a pipeline puts together at run time cannot be seen here.
 
+use std::ops::Range;
+
+use crate::scan::sources::NodeVolume;
+
 /// What a pipeline says about its Pods.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Pipeline {
@@ -10,6 +14,10 @@ pub struct Pipeline {
     pub blocks: Vec<Block>,
     /// `podTemplate(…)` with volumes of the node.
     pub templates: Vec<Template>,
+    /// The bytes of those texts.
+    pub known: Vec<Range<usize>>,
+    /// The bytes of what the pipeline runs in its containers.
+    pub scripts: Vec<Range<usize>>,
 }
 
 /// A string with a Pod in YAML.
@@ -28,8 +36,8 @@ pub struct Block {
 pub struct Template {
     /// Its label or name.
     pub name: Option<String>,
-    /// Its `hostPathVolume(…)`: node's path, path in the containers, line.
-    pub volumes: Vec<(String, String, u32)>,
+    /// Its `hostPathVolume(…)`.
+    pub volumes: Vec<NodeVolume>,
     /// Its `containerTemplate(…)`: name, image, command, arguments.
     pub containers: Vec<[String; 4]>,
     /// The line on which it starts.
@@ -65,7 +73,12 @@ pub fn read(text: &str) -> Pipeline {
                         let host = argument(&tokens, index, "hostPath");
                         let mount = argument(&tokens, index, "mountPath");
                         if let (Some((host, line)), Some((mount, _))) = (host, mount) {
-                            template.volumes.push((host, mount, line));
+                            template.volumes.push(NodeVolume {
+                                host_path: host,
+                                mount_path: mount,
+                                line,
+                                lines: token.line..end_of_call(&tokens, index) + 1,
+                            });
                         }
                     }
                     ("containerTemplate", true) => {
@@ -79,7 +92,11 @@ pub fn read(text: &str) -> Pipeline {
             Kind::Text { text, long } => {
                 let is_yaml = is_yaml_argument(&tokens, index);
                 let looks = *long && text.contains("containers:");
+                if is_script(&tokens, index) {
+                    pipeline.scripts.push(token.bytes.clone());
+                }
                 if is_yaml || looks {
+                    pipeline.known.push(token.bytes.clone());
                     pipeline.blocks.push(Block {
                         text: text.clone(),
                         line: token.line,
@@ -105,6 +122,7 @@ impl Pipeline {
 struct Token {
     kind: Kind,
     line: u32,
+    bytes: Range<usize>,
 }
 
 enum Kind {
@@ -127,6 +145,34 @@ fn is_yaml_argument(tokens: &[Token], index: usize) -> bool {
         Some(Kind::Word(word)) => word == "yaml",
         Some(Kind::Sign(_) | Kind::Text { .. }) | None => false,
     }
+}
+
+/// `sh '…'`, `sh(script: '…')`, `bat`, `powershell`.
+fn is_script(tokens: &[Token], index: usize) -> bool {
+    let mut before = tokens[..index]
+        .iter()
+        .rev()
+        .map(|token| &token.kind)
+        .take(4);
+    before.any(|kind| matches!(kind, Kind::Word(word) if matches!(word.as_str(), "sh" | "bat" | "powershell" | "pwsh")))
+}
+
+/// The line on which the call at `index` ends.
+fn end_of_call(tokens: &[Token], index: usize) -> u32 {
+    let mut depth = 0_usize;
+    for token in tokens.iter().skip(index + 1) {
+        match token.kind {
+            Kind::Sign('(' | '[') => depth += 1,
+            Kind::Sign(')' | ']') => {
+                depth = depth.saturating_sub(1);
+                if depth == 0 {
+                    return token.line;
+                }
+            }
+            Kind::Word(_) | Kind::Text { .. } | Kind::Sign(_) => {}
+        }
+    }
+    tokens.last().map_or(1, |token| token.line)
 }
 
 /// The string that the call at `index` is given as `name:`, with its line.
@@ -155,6 +201,7 @@ fn argument(tokens: &[Token], index: usize, name: &str) -> Option<(String, u32)>
 
 fn tokens(text: &str) -> Vec<Token> {
     let mut reader = Reader {
+        whole: text.len(),
         rest: text,
         line: 1,
         tokens: Vec::new(),
@@ -166,6 +213,7 @@ fn tokens(text: &str) -> Vec<Token> {
 }
 
 struct Reader<'t> {
+    whole: usize,
     rest: &'t str,
     line: u32,
     tokens: Vec<Token>,
@@ -184,6 +232,7 @@ impl<'t> Reader<'t> {
 
     fn token(&mut self, c: char) {
         let line = self.line;
+        let start = self.whole - self.rest.len();
         let kind = if self.rest.starts_with("//") {
             let end = self.rest.find('\n').unwrap_or(self.rest.len());
             self.take(end);
@@ -219,7 +268,16 @@ impl<'t> Reader<'t> {
             }
             Kind::Sign(c)
         };
-        self.tokens.push(Token { kind, line });
+        let bytes = start..self.whole - self.rest.len();
+        self.tokens.push(Token { kind, line, bytes });
+    }
+
+    /// The four digits of a `\u002e`.
+    fn unicode(&mut self) -> Option<char> {
+        let digits = self.rest.get(..4)?;
+        let c = char::from_u32(u32::from_str_radix(digits, 16).ok()?)?;
+        self.take(4);
+        Some(c)
     }
 
     /// The inside of a string up to `quote`. A short one ends with its line at the latest, so
@@ -246,6 +304,10 @@ impl<'t> Reader<'t> {
             match escaped {
                 'n' => text.push('\n'),
                 't' => text.push('\t'),
+                'u' => match self.unicode() {
+                    Some(c) => text.push(c),
+                    None => text.push('u'),
+                },
                 // A line that goes on in the next one; kept, so that lines can be counted.
                 '\n' => text.push('\n'),
                 other => text.push(other),
@@ -296,7 +358,13 @@ mod tests {
         assert_eq!(pipeline.templates.len(), 1);
         let template = &pipeline.templates[0];
         assert_eq!(template.name.as_deref(), Some("one"));
-        assert_eq!(template.volumes, [("/a".to_owned(), "/b".to_owned(), 3)]);
+        let volume = NodeVolume {
+            host_path: "/a".to_owned(),
+            mount_path: "/b".to_owned(),
+            line: 3,
+            lines: 3..4,
+        };
+        assert_eq!(template.volumes, [volume]);
         assert_eq!(template.containers[0][1], "docker");
     }
 }

@@ -3,9 +3,12 @@
 //!
 //! Only strings of several lines that mention what would matter are looked at.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use crate::manifest::below;
+use crate::scan::mentions::Words;
 
 /// A text inside of a document.
 #[derive(Debug, PartialEq, Eq)]
@@ -18,8 +21,8 @@ pub struct Embedded<'d> {
     pub name: &'d str,
     /// The `namespace` beside it.
     pub namespace: Option<&'d str>,
-    /// The text.
-    pub text: &'d str,
+    /// The text; decoded, where a Secret holds it.
+    pub text: Cow<'d, str>,
 }
 
 /// As deep as any configuration is nested.
@@ -40,13 +43,47 @@ pub fn is_pod_like(text: &str) -> bool {
 
 /// Every text of `value`, which stands at `pointer`. An object's own `metadata` is left out: it
 /// may hold a copy of the object.
-pub fn texts<'d>(value: &'d Value, pointer: &str) -> Vec<Embedded<'d>> {
-    let mut search = Search { found: Vec::new() };
+///
+/// What `data` of a Secret and `binaryData` of a ConfigMap hold in base64 is decoded; base64
+/// elsewhere is a text like any other.
+pub fn texts<'d>(value: &'d Value, pointer: &str, words: &Words) -> Vec<Embedded<'d>> {
+    let mut search = Search {
+        words,
+        found: Vec::new(),
+    };
     search.value(value, &Beside::default(), pointer, 0);
+    let data = match value.get("kind").and_then(Value::as_str) {
+        Some("Secret") => "data",
+        Some("ConfigMap") => "binaryData",
+        Some(_) | None => return search.found,
+    };
+    let entries = value.get(data).and_then(Value::as_object);
+    for (key, entry) in entries.into_iter().flatten() {
+        let text = entry.as_str().and_then(decoded);
+        if let Some(text) = text.filter(|text| may_be_in(text) || words.is_in(text)) {
+            search.found.push(Embedded {
+                pointer: below(&below(pointer, data), key),
+                key,
+                name: key,
+                namespace: None,
+                text: Cow::Owned(text),
+            });
+        }
+    }
     search.found
 }
 
-struct Search<'d> {
+fn decoded(base64: &str) -> Option<String> {
+    let packed: Vec<u8> = base64
+        .bytes()
+        .filter(|byte| !byte.is_ascii_whitespace())
+        .collect();
+    let bytes = base64_simd::STANDARD.decode_to_vec(packed).ok()?;
+    String::from_utf8(bytes).ok()
+}
+
+struct Search<'d, 'w> {
+    words: &'w Words,
     found: Vec<Embedded<'d>>,
 }
 
@@ -58,17 +95,19 @@ struct Beside<'d> {
     namespace: Option<&'d str>,
 }
 
-impl<'d> Search<'d> {
+impl<'d> Search<'d, '_> {
     fn value(&mut self, value: &'d Value, beside: &Beside<'d>, at: &str, depth: usize) {
         match value {
             Value::String(text) => {
-                if text.contains('\n') && may_be_in(text) {
+                // One line may be a document too, in JSON.
+                let is_document = text.contains('\n') || text.trim_start().starts_with(['{', '[']);
+                if is_document && (may_be_in(text) || self.words.is_in(text)) {
                     self.found.push(Embedded {
                         pointer: at.to_owned(),
                         key: beside.key,
                         name: beside.name.unwrap_or(beside.key),
                         namespace: beside.namespace,
-                        text,
+                        text: Cow::Borrowed(text),
                     });
                 }
             }

@@ -11,8 +11,8 @@ use serde_json::{Map, Value};
 use crate::manifest::{below, tokens};
 use crate::names::NO_NAME;
 
-use crate::scan::assembly::Assembly;
 use crate::scan::candidate::{Candidate, Object, Pointers, candidates as of_document};
+use crate::scan::sources::assembly::Assembly;
 
 /// Nothing that people write nests its Pod templates deeper.
 const MAX_DEPTH: usize = 24;
@@ -150,6 +150,7 @@ impl<'d> Search<'d> {
             namespace: self.head.namespace,
             pod: Ok(pod),
             pointers,
+            extent: Vec::new(),
             scripts: Cow::Borrowed(""),
         });
     }

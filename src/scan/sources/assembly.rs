@@ -136,6 +136,7 @@ impl Assembly {
             namespace: head.namespace,
             pod: Ok(Cow::Owned(pod)),
             pointers: self.pointers,
+            extent: Vec::new(),
             scripts,
         })
     }

@@ -12,9 +12,9 @@ use crate::model::path::CleanPath;
 use crate::model::sockets::{Leads, Sockets};
 use crate::names::NO_NAME;
 
-use crate::scan::assembly::{Assembly, items};
 use crate::scan::candidate::{Candidate, Object};
 use crate::scan::finding::{Finding, Hand, How, Verdict, Workload};
+use crate::scan::sources::assembly::{Assembly, items};
 
 /// What its pipelines are shown as.
 const KIND: &str = "Drone pipeline";

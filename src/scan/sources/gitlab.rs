@@ -4,6 +4,8 @@
 //! `[[runners.kubernetes.volumes.host_path]]` and their strings. Source: gitlab-runner,
 //! `docs/executors/kubernetes`.
 
+use crate::scan::sources::NodeVolume;
+
 /// What one `[[runners]]` says.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Runner {
@@ -13,8 +15,8 @@ pub struct Runner {
     pub namespace: Option<String>,
     /// The image of jobs that name none.
     pub image: Option<String>,
-    /// Its volumes of the node: node's path, path in the containers, line.
-    pub volumes: Vec<(String, String, u32)>,
+    /// Its volumes of the node.
+    pub volumes: Vec<NodeVolume>,
 }
 
 /// Whether `text` may be such a file.
@@ -41,6 +43,8 @@ struct Reader {
     host: Option<String>,
     mount: Option<String>,
     line: u32,
+    start: u32,
+    end: u32,
 }
 
 #[derive(Default, PartialEq, Eq)]
@@ -56,6 +60,7 @@ impl Reader {
     fn line(&mut self, line: &str, number: u32) {
         if line.starts_with('[') {
             self.end_volume();
+            (self.start, self.end) = (number, number);
             let name = line.split('#').next().unwrap_or_default().trim();
             let name = name.trim_matches(['[', ']']).trim();
             let name = name.replace(['"', '\'', ' '], "");
@@ -73,6 +78,7 @@ impl Reader {
         let Some((key, value)) = line.split_once('=') else {
             return;
         };
+        self.end = number;
         let (key, value) = (key.trim(), string(value));
         match (&self.table, key) {
             (Table::Runners, "name") => self.runner.name = value,
@@ -100,8 +106,13 @@ impl Reader {
             (Some(one), None) | (None, Some(one)) => Some((one.clone(), one)),
             (None, None) => None,
         };
-        if let Some((host, mount)) = both {
-            self.runner.volumes.push((host, mount, self.line));
+        if let Some((host_path, mount_path)) = both {
+            self.runner.volumes.push(NodeVolume {
+                host_path,
+                mount_path,
+                line: self.line,
+                lines: self.start..self.end.saturating_add(1),
+            });
         }
     }
 
@@ -157,11 +168,16 @@ mod tests {
         assert_eq!(runners.len(), 2);
         assert_eq!(runners[0].namespace, None);
         assert_eq!(runners[0].image.as_deref(), Some("docker:28"));
-        let socket = "/var/run/docker.sock".to_owned();
+        let volume = |host_path: &str, line, lines| NodeVolume {
+            host_path: host_path.to_owned(),
+            mount_path: "/var/run/docker.sock".to_owned(),
+            line,
+            lines,
+        };
+        assert_eq!(runners[0].volumes, [volume("/run/docker.sock", 14, 10..15)]);
         assert_eq!(
-            runners[0].volumes,
-            [("/run/docker.sock".to_owned(), socket.clone(), 14)]
+            runners[1].volumes,
+            [volume("/var/run/docker.sock", 19, 17..20)]
         );
-        assert_eq!(runners[1].volumes, [(socket.clone(), socket, 19)]);
     }
 }

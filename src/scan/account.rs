@@ -1,0 +1,384 @@
+//! What a text says of a runtime's socket, and nothing that was read accounts for.
+//!
+//! A reader that does not know a file's shape finds nothing in it, and "nothing" is then untrue. So
+//! every place of a text that names a socket must lie in something that was found, or in something
+//! that was read as a text of its own; each other place is a gap, with its line. Comments count: what
+//! is commented out today is uncommented tomorrow, and a hint in a comment is often the only one that
+//! a template has. Pure.
+
+use std::ops::Range;
+
+use serde_json::Value;
+
+use crate::manifest::{Document, Positions};
+
+use crate::scan::mentions::{Mention, Named, Words, line_at, line_of};
+use crate::scan::places::Places;
+use crate::scan::result::{Gap, Why};
+
+/// So many places of one text are told on their own.
+const MOST: usize = 50;
+
+/// The gaps of a text of manifests. `known` are, for each document, the pointers to what was found
+/// or read on its own: everything below is accounted for.
+pub fn of_documents(
+    words: &Words,
+    text: &str,
+    documents: &[Document],
+    known: &[Vec<String>],
+    places: &mut Places<'_>,
+) -> Vec<Gap> {
+    let raw = words.all(text);
+    let mut values = Vec::new();
+    for (index, document) in documents.iter().enumerate() {
+        let known = known.get(index).map_or(&[][..], Vec::as_slice);
+        let mut search = Search {
+            words,
+            known,
+            found: Vec::new(),
+        };
+        search.value(&document.value, &mut String::new());
+        values.extend(search.found.into_iter().map(|found| (index, found)));
+    }
+    if raw.is_empty() && values.is_empty() {
+        return Vec::new();
+    }
+    let known = accounted(documents, known, places);
+    let mut items: Vec<Item> = values
+        .into_iter()
+        .map(|(document, found)| item(document, found, documents, &known, places))
+        .collect();
+    items.sort_by_key(|item| item.range.start);
+    let mut told = Told::default();
+    for mention in raw {
+        if known.holds(mention.start) {
+            continue;
+        }
+        let at = items.partition_point(|item| item.range.start <= mention.start);
+        let line = line_of(text, mention.start);
+        // An escaped name is known by its line only.
+        let item = at
+            .checked_sub(1)
+            .filter(|index| items[*index].range.contains(&mention.start))
+            .or_else(|| items.iter().position(|item| item.line == line));
+        match item.map(|index| &mut items[index]) {
+            Some(item) => {
+                item.is_told = true;
+                if !item.is_known {
+                    told.push(line, mention.what, &item.shown());
+                }
+            }
+            None => told.push(line, mention.what, &beside(text, mention)),
+        }
+    }
+    for item in items.iter().filter(|item| !item.is_told && !item.is_known) {
+        told.push(item.line, item.what, &item.shown());
+    }
+    told.gaps()
+}
+
+/// The gaps of any other text. `known` are the bytes that are accounted for.
+pub fn of_text(words: &Words, text: &str, known: &[Range<usize>]) -> Vec<Gap> {
+    let mut told = Told::default();
+    for mention in words.all(text) {
+        if !known.iter().any(|bytes| bytes.contains(&mention.start)) {
+            let line = line_of(text, mention.start);
+            told.push(line, mention.what, &beside(text, mention));
+        }
+    }
+    told.gaps()
+}
+
+/// The bytes of these lines of `text`, which count from 1.
+pub fn bytes_of(text: &str, lines: &Range<u32>) -> Range<usize> {
+    let start_of = |line: u32| {
+        let ends = memchr::memchr_iter(b'\n', text.as_bytes());
+        match line.checked_sub(2) {
+            None => 0,
+            Some(before) => {
+                let before = usize::try_from(before).unwrap_or(usize::MAX);
+                let mut ends = ends.skip(before);
+                ends.next().map_or(text.len(), |end| end + 1)
+            }
+        }
+    };
+    start_of(lines.start)..start_of(lines.end)
+}
+
+/// Where a mention stands that is no value.
+fn beside(text: &str, mention: Mention) -> String {
+    let line = line_at(text, mention.start).trim_start();
+    let is_comment = ["#", "//", "/*", "* ", "--", ";", "<!--"];
+    if is_comment.iter().any(|mark| line.starts_with(mark)) {
+        "in a comment".to_owned()
+    } else {
+        "in a text that is not read as a Pod".to_owned()
+    }
+}
+
+/// The gaps, one for each line.
+#[derive(Default)]
+struct Told {
+    gaps: Vec<Gap>,
+    more: usize,
+}
+
+impl Told {
+    fn push(&mut self, line: u32, what: Named, place: &str) {
+        if self.gaps.last().is_some_and(|gap| gap.line == Some(line)) {
+            return;
+        }
+        if self.gaps.len() >= MOST {
+            self.more += 1;
+            return;
+        }
+        self.gaps.push(Gap {
+            place: String::new(),
+            line: Some(line),
+            why: match what {
+                Named::Socket => Why::NamesSocket,
+                Named::Pipe => Why::NamesPipe,
+            },
+            message: match what {
+                Named::Socket => format!(
+                    "names {} {place}; no Pod that was found has it",
+                    what.noun()
+                ),
+                Named::Pipe => format!(
+                    "names {} {place}; a Windows container keeps it: no Docker daemon takes its place",
+                    what.noun()
+                ),
+            },
+            mentions: Some(line),
+        });
+    }
+
+    fn gaps(self) -> Vec<Gap> {
+        let Self { mut gaps, more } = self;
+        gaps.sort_by_key(|gap| gap.line);
+        gaps.dedup_by_key(|gap| gap.line);
+        if more > 0
+            && let Some(last) = gaps.last_mut()
+        {
+            last.message
+                .push_str(&format!("; so do {more} more places of this file"));
+        }
+        gaps
+    }
+}
+
+/// A string that names a socket.
+struct Found<'d> {
+    pointer: String,
+    is_key: bool,
+    is_known: bool,
+    what: Named,
+    text: &'d str,
+}
+
+struct Search<'d, 's> {
+    words: &'s Words,
+    known: &'s [String],
+    found: Vec<Found<'d>>,
+}
+
+impl<'d> Search<'d, '_> {
+    fn value(&mut self, value: &'d Value, at: &mut String) {
+        let length = at.len();
+        match value {
+            Value::String(text) => self.text(text, at, false),
+            Value::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    if holds_text(item) {
+                        push_token(at, &index.to_string());
+                        self.value(item, at);
+                        at.truncate(length);
+                    }
+                }
+            }
+            Value::Object(map) => {
+                for (key, value) in map {
+                    push_token(at, key);
+                    self.text(key, at, true);
+                    if holds_text(value) {
+                        self.value(value, at);
+                    }
+                    at.truncate(length);
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
+    fn text(&mut self, text: &'d str, pointer: &str, is_key: bool) {
+        if let Some(what) = self.words.first(text) {
+            let pointer = pointer.to_owned();
+            // What is known at a key's pointer is its value.
+            let is_own = is_key && self.known.contains(&pointer);
+            let is_known = !is_own && is_known(&pointer, self.known);
+            self.found.push(Found {
+                pointer,
+                is_key,
+                is_known,
+                what,
+                text,
+            });
+        }
+    }
+}
+
+/// Appends a key as one token of a JSON pointer.
+fn push_token(pointer: &mut String, key: &str) {
+    pointer.push('/');
+    crate::manifest::push_token(pointer, key);
+}
+
+/// Whether there may be a string in it.
+fn holds_text(value: &Value) -> bool {
+    value.is_string() || value.is_array() || value.is_object()
+}
+
+/// Whether `pointer` lies in something that is accounted for.
+pub fn is_known(pointer: &str, known: &[String]) -> bool {
+    known.iter().any(|known| is_below(pointer, known))
+}
+
+fn is_below(pointer: &str, known: &str) -> bool {
+    let rest = pointer.strip_prefix(known);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// A string that names a socket, with its place in the text.
+struct Item {
+    range: Range<usize>,
+    line: u32,
+    pointer: String,
+    what: Named,
+    is_known: bool,
+    is_told: bool,
+}
+
+impl Item {
+    fn shown(&self) -> String {
+        match self.pointer.strip_prefix('/') {
+            Some(pointer) => format!("at {}", pointer.replace("~1", "/").replace("~0", "~")),
+            None => "in a text that is not read as a Pod".to_owned(),
+        }
+    }
+}
+
+fn item(
+    document: usize,
+    found: Found<'_>,
+    documents: &[Document],
+    known: &Accounted,
+    places: &mut Places<'_>,
+) -> Item {
+    let Found {
+        pointer,
+        is_key,
+        is_known,
+        what,
+        text,
+    } = found;
+    let whole = places.text();
+    let line = documents.get(document).map_or(1, |document| document.line);
+    let positions = places.positions(document);
+    let position = positions.and_then(|all| all.nearest(&pointer));
+    let range = match position {
+        Some(position) if is_key => position.key.clone().unwrap_or(0..0),
+        Some(position) => position.node.clone(),
+        None => 0..0,
+    };
+    let is_anchored = !is_known
+        && known.texts.iter().any(|known| known == text)
+        && positions.is_some_and(|all| is_anchored(all, whole, &pointer));
+    Item {
+        line: position.map_or(line, |position| position.line),
+        range,
+        pointer,
+        what,
+        is_known: is_known || is_anchored,
+        is_told: false,
+    }
+}
+
+/// Whether a node, or one that it is in, has a name under which it is used elsewhere.
+fn is_anchored(positions: &Positions, text: &str, pointer: &str) -> bool {
+    let mut pointer = pointer;
+    loop {
+        let node = positions.get(pointer).map(|position| position.node.start);
+        if node.is_some_and(|start| text.get(start..).is_some_and(|rest| rest.starts_with('&'))) {
+            return true;
+        }
+        match pointer.rfind('/') {
+            Some(end) => pointer = &pointer[..end],
+            None => return false,
+        }
+    }
+}
+
+/// What of a text is accounted for.
+struct Accounted {
+    ranges: Vec<Range<usize>>,
+    texts: Vec<String>,
+}
+
+impl Accounted {
+    fn holds(&self, byte: usize) -> bool {
+        let at = self.ranges.partition_point(|range| range.start <= byte);
+        at > 0 && self.ranges[at - 1].contains(&byte)
+    }
+}
+
+fn accounted(documents: &[Document], known: &[Vec<String>], places: &mut Places<'_>) -> Accounted {
+    let mut ranges: Vec<Range<usize>> = Vec::new();
+    let mut texts = Vec::new();
+    let mut before = 0;
+    for (index, document) in documents.iter().enumerate() {
+        let pointers = known.get(index).map_or(&[][..], Vec::as_slice);
+        let Some(positions) = places.positions(index) else {
+            continue;
+        };
+        for pointer in pointers {
+            if let Some(value) = document.value.pointer(pointer) {
+                strings(value, &mut texts);
+            }
+            if let Some(position) = positions.get(pointer) {
+                // A whole document has the comments that stand before it.
+                let start = if pointer.is_empty() {
+                    before
+                } else {
+                    position.node.start
+                };
+                ranges.push(start..position.node.end);
+            }
+        }
+        before = positions.get("").map_or(before, |all| all.node.end);
+    }
+    ranges.sort_by_key(|range| range.start);
+    let mut merged: Vec<Range<usize>> = Vec::new();
+    for range in ranges {
+        match merged.last_mut() {
+            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+            _ => merged.push(range),
+        }
+    }
+    Accounted {
+        ranges: merged,
+        texts,
+    }
+}
+
+/// Every string of a value that an anchor may have brought: paths are short.
+fn strings(value: &Value, found: &mut Vec<String>) {
+    const LONGEST: usize = 256;
+    match value {
+        Value::String(text) if text.len() <= LONGEST && text.contains(['/', '.']) => {
+            found.push(text.clone());
+        }
+        Value::Array(items) => items.iter().for_each(|item| strings(item, found)),
+        Value::Object(map) => map.values().for_each(|value| strings(value, found)),
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
