@@ -10,6 +10,7 @@ mod convert_command;
 mod docs;
 mod ephemeral;
 mod golden;
+mod hostile_names;
 mod layers;
 mod manifest;
 mod manifests;
