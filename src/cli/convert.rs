@@ -163,7 +163,7 @@ fn rewrite(
             });
             match judged {
                 Ok((outcome, own)) => {
-                    for notice in &outcome.notices {
+                    for notice in outcome.notices.texts() {
                         line(err, format_args!("warning: {at}: {notice}"))?;
                     }
                     if let Action::Denied(denial) = &outcome.action {
