@@ -100,7 +100,7 @@ pub fn run(args: ConvertArgs, out: &mut dyn Write, err: &mut dyn Write) -> Resul
         }
     }
     if refused {
-        output::withheld(err, "no file")?;
+        output::withheld(err, "no file", "")?;
         return Ok(Exit::Findings);
     }
     if diff || !write {
