@@ -1,7 +1,7 @@
 //! Gathers a request's body: bounded in size, time and, while it is waited for, in memory.
 //!
 //! A body that arrives in one piece is used where it lies. One that comes in pieces goes into
-//! one allocation of its declared length. Only a body that makes us wait takes a seat in the
+//! one allocation of its declared length, but for the largest. Only a body that makes us wait takes a seat in the
 //! room; what has already arrived is never in anyone's way.
 
 use std::future::poll_fn;
@@ -18,6 +18,9 @@ use tokio::time::Instant;
 use crate::server::args::Limits;
 use crate::server::limiter::{Full, Room, Seat};
 
+/// The most that is allocated for a body before it comes, whatever length is declared: what was allocated and
+/// used before is resident again at once. Of a larger one, twice as much as has come.
+const AT_FIRST: usize = 1 << 20;
 /// How much of a body that nobody will read is taken in so that the client reads our answer
 /// and the connection stays usable, before it is closed instead.
 const DISCARD_BYTES: usize = 16 << 20;
@@ -62,7 +65,8 @@ impl Gathered {
         match self {
             Self::Nothing => *self = Self::OnePiece(piece),
             Self::OnePiece(first) => {
-                let mut joined = Vec::with_capacity(expected.max(first.len() + piece.len()));
+                let least = first.len() + piece.len();
+                let mut joined = Vec::with_capacity(expected.min(AT_FIRST).max(least));
                 joined.extend_from_slice(first);
                 joined.extend_from_slice(&piece);
                 *self = Self::Joined(joined);

@@ -5,15 +5,15 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{Request, State};
 use axum::http::header::{ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, Method, Response};
 use axum::routing::any;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::server::args::Limits;
 use crate::server::body::{BodyError, Gathered, discard, gather};
@@ -25,7 +25,9 @@ use crate::telemetry::traces::{Begun, Tracer, Words};
 
 /// A body of more bytes is reviewed beside the workers, and while no other such is: it may take its time and
 /// memory. Hardly any honest review is as large.
-const LARGE: usize = 256 << 10;
+const LARGE: usize = 1 << 20;
+/// How long a large body may take from its turn on: others wait for theirs, and an API server sends it in one go.
+const LARGE_TIME: Duration = Duration::from_secs(2);
 
 /// What every request needs.
 pub(crate) struct App {
@@ -37,6 +39,9 @@ pub(crate) struct App {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) tracer: Option<Tracer>,
 }
+
+/// The right to have the one large review under way.
+type Turn = OwnedSemaphorePermit;
 
 /// A reply, and what else an HTTP answer needs.
 struct Answer {
@@ -101,7 +106,11 @@ async fn answer(
         let drained = discard(body).await;
         return Answer::error(StatusCode::UNSUPPORTED_MEDIA_TYPE, message).closing(!drained);
     }
-    let (body, seat) = match gather(body, &app.limits, &app.bodies).await {
+    let (turn, limits) = match turn_for(app, &body).await {
+        Ok(turn) => turn,
+        Err(error) => return refuse(app, error),
+    };
+    let (body, seat) = match gather(body, &limits, &app.bodies).await {
         Ok(gathered) => gathered,
         Err(error) => return refuse(app, error),
     };
@@ -109,7 +118,7 @@ async fn answer(
     let called = if body.len() <= LARGE {
         call(app, route, &body, is_traced)
     } else {
-        match call_beside(app, route, body, seat, is_traced).await {
+        match call_beside(app, route, (body, seat, turn), is_traced).await {
             Ok(called) => called,
             Err(full) => return refuse(app, BodyError::Shed(full)),
         }
@@ -121,29 +130,53 @@ async fn answer(
     Answer::from(reply)
 }
 
+/// The turn of a body that says that it is large, which it gets before it is read: while it waits it takes no
+/// memory, and need not make way. With it the limits for its reading.
+async fn turn_for(app: &App, body: &Body) -> Result<(Option<Turn>, Limits), BodyError> {
+    let limits = app.limits;
+    let declared = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if declared <= LARGE || declared > limits.max_body {
+        return Ok((None, limits));
+    }
+    let turn = Arc::clone(&app.large).acquire_owned();
+    let turn = tokio::time::timeout(limits.body_timeout, turn).await;
+    match turn {
+        Ok(turn) => Ok((
+            turn.ok(),
+            Limits {
+                body_timeout: limits.body_timeout.min(LARGE_TIME),
+                ..limits
+            },
+        )),
+        Err(_) => Err(BodyError::Shed(Full::Weight)),
+    }
+}
+
 /// Calls the handler with a large body beside the workers, where others go on: a worker that is kept for long
-/// keeps what waits on it, and what nobody else is woken for. Only one such call is under way; until its turn a
-/// body waits like one that has not come yet, and makes way for others where they take too much memory.
+/// keeps what waits on it, and what nobody else is woken for. Only one such call is under way. A body that did
+/// not say its length waits for its turn like one that has not come yet, and makes way for others where they
+/// take too much memory.
 async fn call_beside(
     app: &Arc<App>,
     route: Route,
-    body: Gathered,
-    seat: Option<Seat>,
+    (body, mut seat, mut turn): (Gathered, Option<Seat>, Option<Turn>),
     is_traced: bool,
 ) -> Result<(Reply, Words), Full> {
-    let seat = match seat {
-        Some(seat) => seat,
-        None => {
-            let seat = app.bodies.enter()?;
-            seat.grow(body.len());
-            seat
-        }
-    };
-    let turn = tokio::select! {
-        biased;
-        turn = Arc::clone(&app.large).acquire_owned() => turn,
-        full = seat.evicted() => return Err(full),
-    };
+    if turn.is_none() {
+        let seat = match &mut seat {
+            Some(seat) => seat,
+            none => {
+                let taken = app.bodies.enter()?;
+                taken.grow(body.len());
+                none.insert(taken)
+            }
+        };
+        turn = tokio::select! {
+            biased;
+            turn = Arc::clone(&app.large).acquire_owned() => turn.ok(),
+            full = seat.evicted() => return Err(full),
+        };
+    }
     let own = Arc::clone(app);
     // Turn and seat are given back at its end, also where the caller has gone away before.
     let called = tokio::task::spawn_blocking(move || {

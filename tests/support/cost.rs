@@ -46,7 +46,7 @@ pub fn cost(policy: &Policy, is_workload: bool, body: &[u8]) -> Cost {
     }
 }
 
-/// The most of each that a review may cost, a byte of its body. A Pod without a socket costs under one
+/// The most of each that a review may cost, a byte of its body and a step of its budget. A Pod without a socket costs under one
 /// allocated byte and next to no steps; the constants are the price of what is kept of each value.
 impl Cost {
     pub fn faults(&self) -> Vec<String> {
@@ -59,7 +59,11 @@ impl Cost {
         let bytes = self.bytes as u64;
         let held = [
             ("allocations", count_total, 15_000 + bytes / 3),
-            ("bytes allocated", bytes_total, (16 << 20) + 40 * bytes),
+            (
+                "bytes allocated",
+                bytes_total,
+                (16 << 20) + 20 * self.steps as u64 + 40 * bytes,
+            ),
             ("bytes at one time", bytes_max, (16 << 20) + 12 * bytes),
             ("steps", self.steps as u64, MOST_STEPS as u64),
             ("bytes of the answer", self.answer as u64, 2 << 20),

@@ -97,7 +97,7 @@ fn live_while_every_worker_is_busy() {
 
 #[test]
 fn a_large_review_keeps_no_worker() {
-    let large = format!("{{{}}}", " ".repeat(1 << 20));
+    let large = format!("{{{}}}", " ".repeat(2 << 20));
     while_a_review_is_kept(large, async |server| {
         assert_eq!(server.client().await.review("[]").await.status, 200);
     });

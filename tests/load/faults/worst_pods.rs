@@ -1,5 +1,7 @@
-//! The worst Pods that are known, on as many connections as an API server has, while honest reviews go on:
-//! none of these fails or waits for long, and the server stays within the memory that the chart gives it.
+//! The worst Pods that are known, on as many connections as an API server has, while honest reviews go on: of
+//! these none fails or waits for long, and the server stays within the memory that the chart gives it. Not as fast
+//! as answers come: who sends and who is tested share the processors, and half a gigabyte a second is a flood
+//! whatever is in it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -19,8 +21,10 @@ const CHART: &str = include_str!("../../../manifests/chart/values.yaml");
 
 /// As many honest reviews decide, without the others and with them.
 const HONEST: u64 = 3000;
-/// The sizes of the worst: as large as a server takes, and such as are reviewed on its workers.
-const SIZES: [usize; 2] = [24 << 20, 256 << 10];
+/// The sizes of the worst: nearly as large as a server takes, and such as are reviewed on its workers.
+const SIZES: [usize; 2] = [23 << 20, 1000 << 10];
+/// One connection sends no more often: 25 such Pods a second, most of 290 MB.
+const PACE: Duration = Duration::from_secs(1);
 /// How much longer an honest review may take beside them, and what is too little to tell.
 const TIMES: u32 = 5;
 const LEAST: Duration = Duration::from_millis(10);
@@ -37,8 +41,6 @@ pub async fn run(scene: &Scene<'_>) -> Outcome {
     let requests: Vec<(String, Vec<u8>)> = SIZES
         .into_iter()
         .flat_map(worst)
-        // What is around a Pod takes some of the largest body.
-        .filter(|pod| pod.body.len() <= SIZES[0])
         .map(|pod| {
             let request = head(pod.body.len(), "").into_bytes();
             (pod.name, [request, pod.body.into_bytes()].concat())
@@ -79,16 +81,24 @@ pub async fn run(scene: &Scene<'_>) -> Outcome {
             most >> 10
         ));
     }
+    let shed = attack.shed.load(Relaxed);
+    if shed > 0 {
+        return Err(format!(
+            "{shed} of the worst were not answered, which fails open"
+        ));
+    }
     if beside > (alone * TIMES).max(LEAST) {
         return Err(format!(
-            "p99 of honest reviews {beside:?}, without the others {alone:?}"
+            "p99 of honest reviews {beside:?}, without the others {alone:?}; {} answered, memory at most \
+             {} MiB",
+            attack.answered.load(Relaxed),
+            peak >> 10
         ));
     }
     Ok(format!(
-        "{kinds} kinds on {CONNECTIONS} connections: {} answered, {} told to come again; p99 of {HONEST} honest \
-         reviews {beside:?}, {alone:?} without; memory at most {} MiB of {}",
+        "{kinds} kinds on {CONNECTIONS} connections: {} answered, none told to come again; p99 of {HONEST} \
+         honest reviews {beside:?}, {alone:?} without; memory at most {} MiB of {}",
         attack.answered.load(Relaxed),
-        attack.shed.load(Relaxed),
         peak >> 10,
         most >> 10
     ))
@@ -112,14 +122,16 @@ struct Attack {
 }
 
 impl Attack {
-    /// One connection: each kind in turn, as fast as answers come. Each gets an answer, or is told to come
+    /// One connection: each kind in turn, one a second. Each gets an answer, or is told to come
     /// again.
     async fn run(self, way: Way, first: usize) -> Result<(), String> {
+        let mut pace = tokio::time::interval(PACE);
         let mut kept: Option<Connection> = None;
         let mut turns = self.requests.iter().cycle().skip(first);
         while let Some((name, request)) = turns.next()
             && !self.stop.load(Relaxed)
         {
+            pace.tick().await;
             let (address, trust) = way()?;
             let mut connection = match kept.take() {
                 Some(connection) => connection,
