@@ -11,6 +11,9 @@ use super::model;
 /// Something made: in which volume, and where. What lies on the node is known by its path there.
 type Made = (String, String);
 
+/// Stands for the node among the names of volumes.
+const NODE: &str = "\0";
+
 /// For each of the `others`, what was made in its volumes before it runs: by them, or by all.
 pub fn before_each(pod: &Value, others: impl Fn(&Value) -> bool, all: bool) -> Vec<BTreeSet<Made>> {
     let mut made = BTreeSet::new();
@@ -65,7 +68,7 @@ fn make(pod: &Value, container: &Value, made: &mut BTreeSet<Made>) {
 fn put(volume: &Value, path: &str, made: &mut BTreeSet<Made>) {
     let host = volume["hostPath"]["path"].as_str();
     let (name, root) = match host {
-        Some(path) => (String::new(), parts(path)),
+        Some(path) => (NODE.to_owned(), parts(path)),
         None => (model::name(volume).to_owned(), Vec::new()),
     };
     let below = parts(path);
@@ -81,18 +84,23 @@ fn visible(pod: &Value, container: &Value, made: &BTreeSet<Made>) -> BTreeSet<Ma
         let Some(volume) = volume(pod, mount) else {
             continue;
         };
-        let below = |root: &str, path: &str| {
-            let (root, path) = (parts(root), parts(path));
-            path.len() > root.len() && path.starts_with(&root)
+        // It sees what lies in the part that it mounts.
+        let host = volume["hostPath"]["path"].as_str();
+        let mut part = parts(host.unwrap_or_default());
+        part.extend(parts(&sub_path(container, mount)));
+        let own = if host.is_some() {
+            NODE
+        } else {
+            model::name(volume)
         };
-        seen.extend(
-            made.iter()
-                .filter(|(name, path)| match volume["hostPath"]["path"].as_str() {
-                    Some(root) => name.is_empty() && mount["readOnly"] != true && below(root, path),
-                    None => name == model::name(volume),
-                })
-                .cloned(),
-        );
+        if host.is_some() && mount["readOnly"] == true {
+            continue;
+        }
+        let is_seen = |(name, path): &&Made| {
+            let path = parts(path);
+            name == own && path.len() > part.len() && path.starts_with(&part)
+        };
+        seen.extend(made.iter().filter(is_seen).cloned());
     }
     seen
 }
