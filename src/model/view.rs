@@ -247,6 +247,8 @@ pub struct Volume<'a> {
     pub host_path: Option<HostPathSource<'a>>,
     /// Present for an `emptyDir`.
     pub empty_dir: Option<Skipped>,
+    /// A claim, which another volume may name, too.
+    pub persistent_volume_claim: Option<ClaimSource<'a>>,
     config_map: Option<Skipped>,
     secret: Option<Skipped>,
     projected: Option<Skipped>,
@@ -258,6 +260,7 @@ fields!(Volume<'a> {
     "name" => name,
     "hostPath" => host_path,
     "emptyDir" => empty_dir,
+    "persistentVolumeClaim" => persistent_volume_claim,
     "configMap" => config_map,
     "secret" => secret,
     "projected" => projected,
@@ -282,15 +285,29 @@ impl Volume<'_> {
     }
 }
 
+/// A volume's `persistentVolumeClaim`.
+#[derive(Debug, Default)]
+pub struct ClaimSource<'a> {
+    /// The claim.
+    pub claim_name: Text<'a>,
+}
+
+fields!(ClaimSource<'a> {
+    "claimName" => claim_name,
+});
+
 /// A volume's `hostPath`.
 #[derive(Debug, Default)]
 pub struct HostPathSource<'a> {
     /// The path as written.
     pub path: Text<'a>,
+    /// What must be there, or is made before any container starts; empty where neither holds.
+    pub kind: Text<'a>,
 }
 
 fields!(HostPathSource<'a> {
     "path" => path,
+    "type" => kind,
 });
 
 /// The part of `spec.securityContext` that the sidecar must know.
