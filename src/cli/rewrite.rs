@@ -10,6 +10,7 @@ use std::io::{self, Write};
 use clap::Args;
 use serde_json::Value;
 
+use crate::cli::terminal::line;
 use crate::manifest::{PodRef, pods, to_yaml};
 use crate::render::diff::unified;
 
@@ -76,10 +77,10 @@ impl Manifests {
                     let mut warnings = Vec::new();
                     let done = one(&before, &mut after, &pod, &mut warnings);
                     for warning in warnings {
-                        writeln!(err, "warning: {at}: {warning}")?;
+                        line(err, format_args!("warning: {at}: {warning}"))?;
                     }
                     if let Err(error) = done {
-                        writeln!(err, "error: {at}: {error}")?;
+                        line(err, format_args!("error: {at}: {error}"))?;
                         is_refused = true;
                     }
                 }
@@ -97,7 +98,10 @@ impl Manifests {
             return Ok(None);
         }
         for place in left_out {
-            writeln!(err, "error: {place}: the document is left out")?;
+            line(
+                err,
+                format_args!("error: {place}: the document is left out"),
+            )?;
         }
         Ok(Some(rewritten))
     }

@@ -188,3 +188,21 @@ fn the_reader_of_imports_sees_every_form() {
     let code = "use crate::{model::view::Pod, names, plan::{a, b}};\nlet x = crate::decide::f();";
     assert_eq!(imported(code), ["model", "names", "plan", "decide"]);
 }
+
+#[test]
+fn what_contributing_names_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(root.join("CONTRIBUTING.md")).unwrap();
+    let begin = text
+        .find("### Where a change goes")
+        .expect("CONTRIBUTING.md has the table");
+    let table = text[begin..].lines().filter(|line| line.starts_with('|'));
+    let mut named = 0;
+    for cell in table.flat_map(|line| line.split('`').skip(1).step_by(2)) {
+        if cell.contains('/') {
+            assert!(root.join(cell).exists(), "CONTRIBUTING.md names {cell}");
+            named += 1;
+        }
+    }
+    assert!(named > 20, "{named}");
+}
