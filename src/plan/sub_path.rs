@@ -7,7 +7,10 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use crate::json::{Raw, Text, fields, from_str};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::json::{Text, from_str, object};
 use crate::model::expand::{Expanded, Piece, literal};
 use crate::model::notice::Why;
 use crate::model::view::VolumeMount;
@@ -67,7 +70,7 @@ impl<'p> Copies<'p> {
 
     /// A variable of the sidecar with that source. Its name is ours: a name of the author's
     /// choice (`PATH`, `DOCKER_DRIVER`) could change the daemon.
-    fn copied_variable(&mut self, source: Raw<'p>) -> String {
+    fn copied_variable(&mut self, source: &'p RawValue) -> String {
         let next = self.first + self.known.len();
         match self.known.entry(source.get()) {
             Entry::Occupied(known) => known.get().clone(),
@@ -112,16 +115,27 @@ impl SubPath {
 /// container's name is that of whoever reads it.
 /// Source: `k8s.io/api/core/v1/types.go`, `ResourceFieldSelector`.
 fn is_same_elsewhere(piece: &Piece<'_>) -> bool {
-    #[derive(Default)]
+    #[derive(Default, Deserialize)]
+    #[serde(
+        remote = "Self",
+        default,
+        rename_all = "camelCase",
+        bound(deserialize = "'de: 'a")
+    )]
     struct Source<'a> {
         resource_field_ref: Option<Amount<'a>>,
     }
-    fields!(Source<'a> { "resourceFieldRef" => resource_field_ref });
-    #[derive(Default)]
+    #[derive(Default, Deserialize)]
+    #[serde(
+        remote = "Self",
+        default,
+        rename_all = "camelCase",
+        bound(deserialize = "'de: 'a")
+    )]
     struct Amount<'a> {
         container_name: Text<'a>,
     }
-    fields!(Amount<'a> { "containerName" => container_name });
+    object!(Source<'a>, Amount<'a>);
     match piece {
         Piece::Known(_) => true,
         Piece::Unset(_) => false,
