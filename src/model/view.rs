@@ -289,6 +289,7 @@ pub struct HostPathSource<'a> {
     /// The path as written.
     pub path: Text<'a>,
     /// What must be there, or is made before any container starts; empty where neither holds.
+    #[serde(rename = "type")]
     pub kind: Text<'a>,
 }
 
