@@ -106,7 +106,8 @@ async fn answer(
         let drained = discard(body).await;
         return Answer::error(StatusCode::UNSUPPORTED_MEDIA_TYPE, message).closing(!drained);
     }
-    let (turn, limits) = match turn_for(app, &body).await {
+    let declared = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    let (turn, limits) = match turn_for(app, declared).await {
         Ok(turn) => turn,
         Err(error) => return refuse(app, error),
     };
@@ -132,9 +133,8 @@ async fn answer(
 
 /// The turn of a body that says that it is large, which it gets before it is read: while it waits it takes no
 /// memory, and need not make way. With it the limits for its reading.
-async fn turn_for(app: &App, body: &Body) -> Result<(Option<Turn>, Limits), BodyError> {
+async fn turn_for(app: &App, declared: usize) -> Result<(Option<Turn>, Limits), BodyError> {
     let limits = app.limits;
-    let declared = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if declared <= LARGE || declared > limits.max_body {
         return Ok((None, limits));
     }
