@@ -108,7 +108,7 @@ pub(super) fn answer<'r>(
     };
     let warnings: Vec<String> = outcome.notices.texts();
     let containers = change.map_or_else(Vec::new, |change| told(&change.containers));
-    let audited = visible(&containers.join(",")).into_owned();
+    let audited = containers.join(",");
     let rule = outcome.rule.unwrap_or_default();
     let profile = change.map_or("", |change| change.profile);
     let audit = [
@@ -192,7 +192,7 @@ pub(crate) fn told(containers: &[String]) -> Vec<String> {
     let names = containers.iter().take(MOST_NAMES);
     let more = containers.len().saturating_sub(MOST_NAMES);
     let more = (more > 0).then(|| format!("and {more} more"));
-    let names = names.map(|name| beginning(name, LONGEST_NAME).to_owned());
+    let names = names.map(|name| visible(beginning(name, LONGEST_NAME)).into_owned());
     names.chain(more).collect()
 }
 
