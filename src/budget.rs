@@ -14,7 +14,7 @@ use crate::model::view::Pod;
 /// Steps of one review. A step is some ten bytes looked at once more, or an item taken up once more:
 /// about ten nanoseconds.
 pub const MOST_STEPS: usize = 1_000_000;
-/// Values of a whole AdmissionReview: objects, lists, strings, numbers. Up to 200 bytes are kept of each.
+/// Values of a whole AdmissionReview: objects, lists, strings, numbers. Up to 300 bytes are kept of each.
 pub const MOST_VALUES: usize = 200_000;
 /// Containers of a Pod, of all three kinds.
 pub const MOST_CONTAINERS: usize = 1_000;
@@ -43,9 +43,9 @@ pub enum Excess {
     Values,
     /// Containers.
     #[error(
-        "the Pod has {0} containers; one review looks at {MOST_CONTAINERS} at most. Use fewer containers"
+        "the Pod has more than {MOST_CONTAINERS} containers, the most that one review looks at. Use fewer"
     )]
-    Containers(usize),
+    Containers,
     /// Mounts of paths of the node.
     #[error(
         "the Pod has more than {MOST_FINDINGS} mounts of paths of the node that have to be looked at, the most that \
@@ -139,7 +139,7 @@ pub fn check(pod: &Pod<'_>) -> Result<(), Excess> {
     let containers =
         spec.init_containers.len() + spec.containers.len() + spec.ephemeral_containers.len();
     if containers > MOST_CONTAINERS {
-        return Err(Excess::Containers(containers));
+        return Err(Excess::Containers);
     }
     for volume in &spec.volumes {
         if let Some(source) = &volume.host_path {

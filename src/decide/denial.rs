@@ -523,7 +523,7 @@ impl Denial {
             Self::Excess(Excess::Path { .. }) => Cause::PathTooLong,
             Self::Excess(
                 Excess::Values
-                | Excess::Containers(_)
+                | Excess::Containers
                 | Excess::Findings
                 | Excess::Mirrored
                 | Excess::Patch

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
+use crate::budget::MOST_CONTAINERS;
 use crate::json::{Text, object, or_default};
 use crate::model::map::{Amounts, Annotations, Labels};
 use crate::model::place::{List, Place};
@@ -75,6 +76,9 @@ pub struct OwnerReference<'a> {
     pub controller: Option<bool>,
 }
 
+/// One more container of a kind than a Pod may have: those behind it are not kept, and it is refused.
+const TOO_MANY: usize = MOST_CONTAINERS + 1;
+
 /// The part of `spec` that decides.
 #[derive(Debug, Default, Deserialize)]
 #[serde(
@@ -85,11 +89,11 @@ pub struct OwnerReference<'a> {
 )]
 pub struct Spec<'a> {
     /// Run one after the other before [`Spec::containers`]; native sidecars stay.
-    pub init_containers: Listed<Container<'a>>,
+    pub init_containers: Listed<Container<'a>, TOO_MANY>,
     /// The Pod's own containers.
-    pub containers: Listed<Container<'a>>,
+    pub containers: Listed<Container<'a>, TOO_MANY>,
     /// Added to a running Pod for debugging.
-    pub ephemeral_containers: Listed<Container<'a>>,
+    pub ephemeral_containers: Listed<Container<'a>, TOO_MANY>,
     /// The Pod's volumes.
     pub volumes: Listed<Verbatim<'a, Volume<'a>>>,
     /// What holds for each container that does not say otherwise.

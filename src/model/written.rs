@@ -8,7 +8,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
 
-use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::json::from_str;
@@ -57,14 +57,14 @@ where
     T::deserialize(deserializer).map(Some)
 }
 
-/// A list, and how it was written.
+/// A list, and how it was written. Of one with more than `MOST` items the others are read over.
 #[derive(Debug)]
-pub struct Listed<T> {
+pub struct Listed<T, const MOST: usize = { usize::MAX }> {
     items: Vec<T>,
     given: Given,
 }
 
-impl<T> Listed<T> {
+impl<T, const MOST: usize> Listed<T, MOST> {
     /// Of no items, and not written.
     pub const ABSENT: Self = Self {
         items: Vec::new(),
@@ -77,20 +77,20 @@ impl<T> Listed<T> {
     }
 }
 
-impl<T> Default for Listed<T> {
+impl<T, const MOST: usize> Default for Listed<T, MOST> {
     fn default() -> Self {
         Self::ABSENT
     }
 }
 
-impl<T> Deref for Listed<T> {
+impl<T, const MOST: usize> Deref for Listed<T, MOST> {
     type Target = [T];
     fn deref(&self) -> &[T] {
         &self.items
     }
 }
 
-impl<'l, T> IntoIterator for &'l Listed<T> {
+impl<'l, T, const MOST: usize> IntoIterator for &'l Listed<T, MOST> {
     type Item = &'l T;
     type IntoIter = std::slice::Iter<'l, T>;
     fn into_iter(self) -> Self::IntoIter {
@@ -98,25 +98,30 @@ impl<'l, T> IntoIterator for &'l Listed<T> {
     }
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Listed<T> {
+impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for Listed<T, MOST> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ListOrNull(PhantomData))
+        deserializer.deserialize_any(ListOrNull::<T, MOST>(PhantomData))
     }
 }
 
-struct ListOrNull<T>(PhantomData<T>);
+struct ListOrNull<T, const MOST: usize>(PhantomData<T>);
 
-impl<'de, T: Deserialize<'de>> Visitor<'de> for ListOrNull<T> {
-    type Value = Listed<T>;
+impl<'de, T: Deserialize<'de>, const MOST: usize> Visitor<'de> for ListOrNull<T, MOST> {
+    type Value = Listed<T, MOST>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a list")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Listed<T>, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Listed<T, MOST>, A::Error> {
         let mut items = Vec::new();
-        while let Some(item) = list.next_element()? {
+        while items.len() < MOST
+            && let Some(item) = list.next_element()?
+        {
             items.push(item);
+        }
+        if items.len() == MOST {
+            while list.next_element::<IgnoredAny>()?.is_some() {}
         }
         Ok(Listed {
             items,
@@ -124,7 +129,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ListOrNull<T> {
         })
     }
 
-    fn visit_unit<E: Error>(self) -> Result<Listed<T>, E> {
+    fn visit_unit<E: Error>(self) -> Result<Listed<T, MOST>, E> {
         Ok(Listed {
             items: Vec::new(),
             given: Given::Null,
@@ -155,6 +160,15 @@ mod tests {
             assert_eq!(holder.list.given(), given, "{json}");
             assert!(holder.list.is_empty());
         }
+    }
+
+    #[test]
+    fn items_beyond_the_most_are_read_over() {
+        let list: Listed<i64, 2> = from_str("[1, 7]").unwrap();
+        assert_eq!(*list, [1, 7]);
+        let list: Listed<i64, 2> = from_str(r#"[1, 7, {"x": []}, null]"#).unwrap();
+        assert_eq!(*list, [1, 7]);
+        assert!(from_str::<Listed<i64, 2>>("[1, 7, 8").is_err());
     }
 
     #[test]
