@@ -74,29 +74,35 @@ pub fn run(args: InjectArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result
         ..Setting::default()
     };
     let mut patches = Vec::new();
-    let rewritten = manifests.rewrite(err, |_, after, pod, warnings| {
-        let operations = inject(&policy, &setting, pod, warnings)?;
-        if !operations.is_empty() {
-            patches.push(patch(pod, &operations));
-        }
-        for operation in operations {
-            operation.apply(after).map_err(OfflineError::from)?;
-        }
-        Ok::<_, NotInjected>(())
-    })?;
+    let rewritten =
+        manifests.rewrite(Some((&policy, &setting)), err, |_, after, pod, warnings| {
+            let operations = inject(&policy, &setting, pod, warnings)?;
+            if !operations.is_empty() {
+                patches.push(patch(pod, &operations));
+            }
+            for operation in operations {
+                operation.apply(after).map_err(OfflineError::from)?;
+            }
+            Ok::<_, NotInjected>(())
+        })?;
     let Some(rewritten) = rewritten else {
         return Ok(Exit::Findings);
     };
+    let exit = if rewritten.is_partial {
+        Exit::Findings
+    } else {
+        Exit::Done
+    };
     if manifests.diff {
         rewritten.write_diff(out)?;
-        return Ok(Exit::Done);
+        return Ok(exit);
     }
     match format {
         Format::Yaml => output::yaml(out, &rewritten.after)?,
         Format::Json => output::json(out, &rewritten.after)?,
         Format::Patch => output::json(out, &[Value::Array(patches)])?,
     }
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 /// The operations that inject a Pod, with their paths from its document's root.

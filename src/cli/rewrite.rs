@@ -9,10 +9,12 @@ use std::io::{self, Write};
 use clap::Args;
 use serde_json::Value;
 
+use crate::decide::Policy;
 use crate::manifest::{PodRef, pods, to_yaml};
 use crate::render::diff::unified;
+use crate::review::offline::Setting;
 
-use crate::cli::{CliError, input, output};
+use crate::cli::{CliError, beyond, input, output};
 
 /// Which manifests, and whether the whole of them is shown.
 #[derive(Debug, Args)]
@@ -31,16 +33,21 @@ pub struct Rewritten {
     before: Vec<Value>,
     /// In the order of the input.
     pub after: Vec<Value>,
+    /// Whether something else reaches a node's runtime, where no Pod can be rewritten.
+    pub is_partial: bool,
 }
 
 impl Manifests {
     /// Rewrites Pod after Pod: `one` is given the document, what has become of it so far, the
     /// Pod in it, and a list for warnings. None where one Pod is refused; `err` has the reasons.
     ///
+    /// `judged` is under what everything else of the input is looked at, and told.
+    ///
     /// # Errors
     /// Where an input cannot be read.
     pub fn rewrite<E: Display>(
         &self,
+        judged: Option<(&Policy, &Setting)>,
         err: &mut dyn Write,
         mut one: impl FnMut(&Value, &mut Value, &PodRef<'_>, &mut Vec<String>) -> Result<(), E>,
     ) -> Result<Option<Rewritten>, CliError> {
@@ -48,6 +55,11 @@ impl Manifests {
         let mut refused = false;
         for file in &self.filename {
             let source = input::read(file)?;
+            if let Some((policy, setting)) = judged {
+                let text = (source.name.as_str(), source.text.as_str());
+                rewritten.is_partial |=
+                    beyond::tell(policy, setting, text, &source.documents, err)?;
+            }
             for document in source.documents {
                 let before = document.value;
                 let mut after = before.clone();

@@ -195,7 +195,8 @@ impl Reader<'_> {
     ) {
         let mut places = Places::of(text);
         let names = self.words.is_in(text);
-        let look_inside = around.depth < MAX_TEXTS && (names || embedded::may_be_in(text));
+        let look_inside = around.depth < MAX_TEXTS
+            && (names || embedded::may_be_in(text) || embedded::may_be_encoded(text));
         let mut known = Vec::new();
         for (index, document) in documents.iter().enumerate() {
             reading.seen.documents += 1;
@@ -458,6 +459,14 @@ impl Reader<'_> {
                 .iter()
                 .map(|lines| account::bytes_of(text, lines)),
         );
+        // So is the variable that holds its path.
+        for (value, bytes) in pipeline.assigned {
+            let findings = reading.workloads.iter().flat_map(|found| &found.findings);
+            let mut findings = findings;
+            if findings.any(|one| one.target == value || one.mount_path.as_ref() == Some(&value)) {
+                known.push(bytes);
+            }
+        }
         // What runs in a Pod that was found is told with it.
         if !reading.workloads.is_empty() {
             known.extend(pipeline.scripts);

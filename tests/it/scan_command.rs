@@ -611,3 +611,43 @@ fn a_reporter_takes_no_paths_no_format_and_no_short_interval() {
         assert!(ended.err.contains(says), "{args:?}: {}", ended.err);
     }
 }
+
+/// The other commands know the same kinds, and tell what they cannot place.
+#[test]
+fn no_command_passes_in_silence_what_the_scan_finds() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
+    let run = |command: &str, file: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_dind-injector"))
+            .args([command, "-f", file])
+            .current_dir(&corpus)
+            .env_remove("DIND_INJECTOR_CONFIG")
+            .output()
+            .unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (
+            output.status.code().unwrap(),
+            text(output.stdout),
+            text(output.stderr),
+        )
+    };
+    for command in ["inject", "convert", "explain"] {
+        let (status, out, err) = run(command, "parts/deploymentconfig.yaml");
+        assert_eq!(status, 0, "{command}: {err}");
+        assert!(
+            out.contains("docker:28.5.2-dind") || out.contains("Injected"),
+            "{command}: {out}"
+        );
+        for file in [
+            "ci/argo-workflow.yaml",
+            "parts/json6902.yaml",
+            "ci/tekton-task.yaml",
+        ] {
+            let (status, _, err) = run(command, file);
+            assert_eq!(status, 1, "{command} {file}: {err}");
+            assert!(
+                err.contains("reaches the node's container runtime"),
+                "{command} {file}: {err}"
+            );
+        }
+    }
+}
