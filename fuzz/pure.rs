@@ -1,5 +1,7 @@
 //! The pure rooms of `dind-injector`, compiled alone under its name: what is fuzzed.
 
+#[path = "../src/budget.rs"]
+pub mod budget;
 #[path = "../src/convert/mod.rs"]
 pub mod convert;
 #[path = "../src/decide/mod.rs"]

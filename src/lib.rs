@@ -7,6 +7,7 @@
 //! respond is pure; what touches a network, a file or a clock ([`server`], [`tls`], [`cluster`],
 //! [`telemetry`], [`cli`]) stands around it and depends inward.
 
+pub mod budget;
 mod calendar;
 pub mod cli;
 pub mod cluster;

@@ -164,7 +164,7 @@ fn rewrite(
             });
             match judged {
                 Ok((outcome, own)) => {
-                    for notice in &outcome.notices {
+                    for notice in outcome.notices.texts() {
                         writeln!(err, "warning: {at}: {notice}")?;
                     }
                     if let Action::Denied(denial) = &outcome.action {

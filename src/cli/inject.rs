@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 use crate::decide::Policy;
 use crate::decide::denial::Denial;
 use crate::manifest::{Operation, PodRef};
-use crate::model::notice::Notice;
 use crate::review::Action;
 use crate::review::offline::{OfflineError, Setting, changes, judge};
 
@@ -113,7 +112,7 @@ fn inject(
     warnings: &mut Vec<String>,
 ) -> Result<Vec<Operation>, NotInjected> {
     let outcome = judge(policy, setting, pod)?;
-    warnings.extend(outcome.notices.iter().map(Notice::text));
+    warnings.extend(outcome.notices.texts());
     let operations = changes(&pod.pointer, &outcome)?;
     match outcome.action {
         Action::Denied(denial) => Err(NotInjected::Denied(denial)),

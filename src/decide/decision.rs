@@ -6,11 +6,12 @@
 
 use std::borrow::Cow;
 
+use crate::budget::{Budget, Excess};
 use crate::detect::installed::Installed;
 use crate::detect::mounts::{Finding, Reach};
 use crate::detect::own_daemon;
 use crate::model::injection::Order;
-use crate::model::notice::Notice;
+use crate::model::notice::{Notices, told_name};
 use crate::model::place::Place;
 use crate::model::scope::Scope;
 use crate::model::view::Pod;
@@ -34,7 +35,7 @@ pub struct Decision<'p> {
     /// The rule that decided, where one did.
     pub rule: Option<&'p str>,
     /// What the author should know.
-    pub notices: Vec<Notice>,
+    pub notices: Notices,
     /// Each way to a daemon, with the rule that judged it.
     pub judgments: Vec<Judgment<'p>>,
 }
@@ -58,6 +59,7 @@ pub fn decide<'p>(
     scope: Scope,
     findings: &[Finding],
     installed: Option<&Installed<'_, '_>>,
+    budget: &Budget,
 ) -> Decision<'p> {
     if let Some(reason) = not_ours(pod) {
         let reason = match reason {
@@ -67,12 +69,12 @@ pub fn decide<'p>(
         return Decision {
             verdict: Verdict::Leave(reason),
             rule: None,
-            notices: Vec::new(),
+            notices: Notices::default(),
             judgments: Vec::new(),
         };
     }
     let mut case = Case {
-        judge: Judge::new(policy, subject, pod, scope),
+        judge: Judge::new(policy, subject, pod, scope, budget),
         decided: None,
     };
     let verdict = match case.verdict(findings, installed) {
@@ -96,7 +98,7 @@ fn has_pipe(findings: &[Finding]) -> bool {
 
 /// Kubelets never start what carries the first mark; the API server keeps it from being
 /// removed later.
-fn not_ours(pod: &Pod<'_>) -> Option<Reason> {
+pub fn not_ours(pod: &Pod<'_>) -> Option<Reason> {
     if pod.metadata().annotations.get(names::MIRROR_POD).is_some() {
         return Some(Reason::MirrorPod);
     }
@@ -116,14 +118,14 @@ impl<'p> Case<'p, '_, '_> {
         findings: &[Finding],
         installed: Option<&Installed<'_, '_>>,
     ) -> Result<Verdict<'p>, Denial> {
-        let wish = self.wish();
+        let wish = self.wish()?;
         self.judge.opts_out = wish.ask == Ask::OptOut;
-        let swap = self.judge.findings(findings);
-        let hosts = self.judge.docker_hosts();
+        let swap = self.judge.findings(findings)?;
+        let hosts = self.judge.docker_hosts()?;
         let ordering = self.judge.first_with(Ruling::Swap, |judgment| {
             judgment.detection != Detection::Client
         });
-        let targets = self.targets(&wish, ordering.is_some(), installed);
+        let targets = self.targets(&wish, ordering.is_some(), installed)?;
         if let Some((denial, rule)) = self.judge.denial.take() {
             self.decided = Some(rule);
             return Err(denial);
@@ -144,7 +146,7 @@ impl<'p> Case<'p, '_, '_> {
         }
         let rule = match ordering {
             Some(rule) => rule,
-            None => self.judge.rule_for(Detection::Annotation),
+            None => self.judge.rule_for(Detection::Annotation)?,
         };
         self.decided = Some(rule);
         let judge = &mut self.judge;
@@ -179,11 +181,11 @@ impl<'p> Case<'p, '_, '_> {
 
     /// What the annotations ask for; nothing where they cannot be understood, or where
     /// the Pod is there already.
-    fn wish(&mut self) -> Wish {
+    fn wish(&mut self) -> Result<Wish, Excess> {
         let judge = &mut self.judge;
         // `kubectl debug` cannot change the annotations of the Pod that it is for.
         if judge.scope == Scope::EphemeralContainers && Wish::of(judge.pod).is_err() {
-            return Wish::default();
+            return Ok(Wish::default());
         }
         if judge.scope == Scope::Creation
             && let Some(unknown) = unknown_annotation(judge.pod)
@@ -193,7 +195,7 @@ impl<'p> Case<'p, '_, '_> {
         let wish = match Wish::of(judge.pod) {
             Ok(wish) => wish,
             Err(error) => {
-                let rule = judge.rule_for(Detection::Annotation);
+                let rule = judge.rule_for(Detection::Annotation)?;
                 let ruling = match rule.annotation {
                     Leave::Honor => {
                         judge.deny(rule, error.into());
@@ -208,13 +210,13 @@ impl<'p> Case<'p, '_, '_> {
                 Wish::default()
             }
         };
-        match (judge.scope, wish.ask) {
+        Ok(match (judge.scope, wish.ask) {
             (Scope::Creation, _) | (_, Ask::OptOut | Ask::Nothing) => wish,
             (Scope::EphemeralContainers, Ask::Inject) => Wish {
                 ask: Ask::Nothing,
                 ..wish
             },
-        }
+        })
     }
 
     /// The containers that get a socket because the annotation asks for it.
@@ -223,12 +225,12 @@ impl<'p> Case<'p, '_, '_> {
         wish: &Wish,
         is_swapped: bool,
         installed: Option<&Installed<'_, '_>>,
-    ) -> Vec<Place> {
+    ) -> Result<Vec<Place>, Excess> {
         if wish.ask != Ask::Inject {
-            return Vec::new();
+            return Ok(Vec::new());
         }
         let judge = &mut self.judge;
-        let rule = judge.rule_for(Detection::Annotation);
+        let rule = judge.rule_for(Detection::Annotation)?;
         let ruling = match rule.annotation {
             Leave::Honor => Ruling::Honor,
             Leave::Ignore => Ruling::Ignore,
@@ -236,7 +238,7 @@ impl<'p> Case<'p, '_, '_> {
         judge.annotation(rule, ruling);
         // Where the swap gives the Pod its daemon, the annotation asks for nothing more.
         let asks_no_more = is_swapped && wish.containers.is_none();
-        match rule.annotation {
+        Ok(match rule.annotation {
             Leave::Ignore if asks_no_more => Vec::new(),
             Leave::Ignore => {
                 judge.say(format!(
@@ -252,9 +254,9 @@ impl<'p> Case<'p, '_, '_> {
                     judge.say(format!(
                         "annotation {} changes nothing: container {} runs a Docker daemon",
                         names::INJECT,
-                        container.name
+                        told_name(&container.name)
                     ));
-                    return Vec::new();
+                    return Ok(Vec::new());
                 }
                 match &wish.containers {
                     Some(places) => places.clone(),
@@ -262,7 +264,7 @@ impl<'p> Case<'p, '_, '_> {
                     None => judge.pod.containers().map(|(place, _)| place).collect(),
                 }
             }
-        }
+        })
     }
 
     fn why_left(&mut self, wish: &Wish, installed: Option<&Installed<'_, '_>>) -> Reason {

@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use crate::budget::Excess;
 use crate::detect::mounts::Agent;
 use crate::model::profile::{BoundsError, PodSecurity};
 use crate::names;
@@ -15,6 +16,9 @@ use crate::decide::need::Need;
 /// A deliberate refusal.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denial {
+    /// More than one review may cost.
+    #[error("{0}")]
+    Excess(#[from] Excess),
     /// An annotation that cannot be understood.
     #[error("{0}")]
     Annotation(#[from] WishError),
@@ -196,12 +200,15 @@ pub enum Denial {
     },
     /// `DOCKER_HOST` leads to the node, where the rule denies it.
     #[error(
-        "container {container:?} has a DOCKER_HOST that leads to the node's Docker daemon; rule \
-         {rule:?} denies it. Remove the variable"
+        "container {container:?} has a DOCKER_HOST that {} to the node's Docker daemon; rule \
+         {rule:?} denies it. Remove the variable",
+        leads(*is_known)
     )]
     TcpDockerHost {
         /// The container.
         container: String,
+        /// Whether the address is known before the Pod runs.
+        is_known: bool,
         /// The rule.
         rule: String,
     },
@@ -286,6 +293,13 @@ pub enum Denial {
     },
 }
 
+fn leads(is_known: bool) -> &'static str {
+    match is_known {
+        true => "leads",
+        false => "may lead (its address is known only when the Pod runs)",
+    }
+}
+
 fn and(need: Option<Need>) -> String {
     need.map_or_else(String::new, |need| {
         format!("; by its image, it {}", need.phrase())
@@ -343,6 +357,10 @@ impl fmt::Display for Exemption {
 /// A refusal's fixed word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
+    /// [`Denial::Excess`], of a path.
+    PathTooLong,
+    /// Any other [`Denial::Excess`].
+    TooLarge,
     /// [`Denial::Annotation`].
     InvalidAnnotation,
     /// [`Denial::Size`].
@@ -432,7 +450,8 @@ impl Named for Cause {
         (
             Self::TcpDockerHost,
             "TcpDockerHost",
-            "its DOCKER_HOST leads to the node, and tcpDockerHost is Deny",
+            "its DOCKER_HOST leads to the node, or to an address that is known only when it runs, and \
+             tcpDockerHost is Deny",
         ),
         (
             Self::EphemeralContainer,
@@ -484,6 +503,16 @@ impl Named for Cause {
             "InvalidAnnotation",
             "an annotation cannot be understood, where annotations are honored",
         ),
+        (
+            Self::PathTooLong,
+            "PathTooLong",
+            "a path of it is longer than Linux takes, whatever the rule says",
+        ),
+        (
+            Self::TooLarge,
+            "TooLarge",
+            "it has too much of something, or to review it would take too much work, whatever the rule says",
+        ),
     ];
 }
 
@@ -491,6 +520,15 @@ impl Denial {
     /// The reason as a fixed value.
     pub fn cause(&self) -> Cause {
         match self {
+            Self::Excess(Excess::Path { .. }) => Cause::PathTooLong,
+            Self::Excess(
+                Excess::Values
+                | Excess::Containers(_)
+                | Excess::Findings
+                | Excess::Mirrored
+                | Excess::Patch
+                | Excess::Steps,
+            ) => Cause::TooLarge,
             Self::Annotation(_) => Cause::InvalidAnnotation,
             Self::Size { .. } => Cause::InvalidSize,
             Self::AboveMaximum { .. } => Cause::SizeAboveMaximum,

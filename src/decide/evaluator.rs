@@ -5,10 +5,11 @@
 
 use std::borrow::Cow;
 
+use crate::budget::{Budget, Excess};
 use crate::detect::docker_host::{DockerHost, docker_host, may_set};
 use crate::detect::mounts;
 use crate::detect::mounts::{Agent, Finding, Reach};
-use crate::model::notice::Notice;
+use crate::model::notice::{Notice, Notices, told_name, told_path};
 use crate::model::place::Place;
 use crate::model::view::{Container, Pod, VolumeMount};
 use crate::names;
@@ -88,13 +89,74 @@ pub(crate) struct Judge<'p, 's, 'a> {
     pub subject: &'s Subject<'s>,
     pub pod: &'s Pod<'a>,
     pub scope: Scope,
+    pub budget: &'s Budget,
+    rules: Rules<'p>,
+    need: Option<(Place, Option<Need>)>,
+    opt_outs: Vec<&'p str>,
     agent: Option<Agent>,
     /// Whether the Pod asks to be left alone.
     pub opts_out: bool,
     pub judgments: Vec<Judgment<'p>>,
-    pub notices: Vec<Notice>,
+    pub notices: Notices,
     /// The first refusal, and the rule that says it.
     pub denial: Option<(Denial, &'p Rule)>,
+}
+
+/// The rules of a policy that match a Pod, as far as they were asked for. A Pod's labels, user and groups
+/// are matched once a rule, and not once a mount.
+#[derive(Debug, Default)]
+struct Rules<'p> {
+    /// Those that match but for their detections, in order.
+    matching: Vec<&'p Rule>,
+    /// How many were looked at.
+    seen: usize,
+    /// The answers.
+    known: Vec<(Detection, &'p Rule)>,
+}
+
+impl<'p> Rules<'p> {
+    fn first(
+        &mut self,
+        policy: &'p Policy,
+        subject: &Subject<'_>,
+        detection: Detection,
+        budget: &Budget,
+    ) -> Result<&'p Rule, Excess> {
+        let mut known = self.known.iter();
+        if let Some((_, rule)) = known.find(|(of, _)| *of == detection) {
+            return Ok(rule);
+        }
+        let rule = match self
+            .matching
+            .iter()
+            .find(|rule| rule.matches.is_for(detection))
+        {
+            Some(rule) => rule,
+            None => self.next(policy, subject, detection, budget)?,
+        };
+        self.known.push((detection, rule));
+        Ok(rule)
+    }
+
+    /// The first of the rules that were not looked at yet.
+    fn next(
+        &mut self,
+        policy: &'p Policy,
+        subject: &Subject<'_>,
+        detection: Detection,
+        budget: &Budget,
+    ) -> Result<&'p Rule, Excess> {
+        for rule in policy.rules.iter().skip(self.seen) {
+            self.seen += 1;
+            if rule.matches.mismatch_of_subject(subject, budget)?.is_none() {
+                self.matching.push(rule);
+                if rule.matches.is_for(detection) {
+                    return Ok(rule);
+                }
+            }
+        }
+        Ok(&policy.otherwise)
+    }
 }
 
 impl<'p, 's, 'a> Judge<'p, 's, 'a> {
@@ -103,25 +165,35 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
         subject: &'s Subject<'s>,
         pod: &'s Pod<'a>,
         scope: Scope,
+        budget: &'s Budget,
     ) -> Self {
         Self {
             policy,
             subject,
             pod,
             scope,
+            budget,
+            rules: Rules::default(),
+            need: None,
+            opt_outs: Vec::new(),
             agent: mounts::agent(pod, Some(subject.owner)),
             opts_out: false,
             judgments: Vec::new(),
-            notices: Vec::new(),
+            notices: Notices::default(),
             denial: None,
         }
     }
 
     /// The first rule for a way of reaching or asking for a daemon.
-    pub fn rule_for(&self, detection: Detection) -> &'p Rule {
-        let mut rules = self.policy.rules.iter();
-        let found = rules.find(|rule| rule.matches.matches(self.subject, detection));
-        found.unwrap_or(&self.policy.otherwise)
+    pub fn rule_for(&mut self, detection: Detection) -> Result<&'p Rule, Excess> {
+        let Self {
+            policy,
+            subject,
+            budget,
+            rules,
+            ..
+        } = self;
+        rules.first(policy, subject, detection, budget)
     }
 
     /// The rule of the first judgment.
@@ -173,14 +245,14 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
     }
 
     /// Judges every mount; returns those to swap.
-    pub fn findings(&mut self, findings: &[Finding]) -> Vec<usize> {
+    pub fn findings(&mut self, findings: &[Finding]) -> Result<Vec<usize>, Excess> {
         let mut swap = Vec::new();
         for (index, finding) in findings.iter().enumerate() {
             if !self.scope.holds(finding.place) {
                 continue;
             }
             let detection = Detection::of(finding);
-            let rule = self.rule_for(detection);
+            let rule = self.rule_for(detection)?;
             let ruling = match &finding.reach {
                 Reach::Pipe(_) => continue,
                 Reach::UnknownSocket | Reach::HostPath if self.is_allowed(rule, finding) => {
@@ -207,7 +279,7 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
                 ruling,
             });
         }
-        swap
+        Ok(swap)
     }
 
     /// A mount of the socket, or of the directory that holds it.
@@ -218,13 +290,13 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
             (Some(_), false) => rule.node_agents.sockets,
         };
         let container = self.pod.container(finding.place);
-        let need = Need::of(container);
-        let name = &*container.name;
+        let need = self.need(finding.place);
+        let name = told_name(&container.name);
         match action {
             Action::Swap if self.opted_out(rule) => Ruling::OptedOut,
             Action::Swap if self.scope == Scope::EphemeralContainers => {
                 let path = self.spelled(finding).into_owned();
-                let container = name.to_owned();
+                let container = name;
                 self.deny(rule, Denial::EphemeralContainer { container, path });
                 Ruling::Deny
             }
@@ -251,7 +323,7 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
             }
             Action::Deny => {
                 let path = self.spelled(finding).into_owned();
-                let container = name.to_owned();
+                let container = name;
                 let denial = match self.agent {
                     Some(agent) => Denial::NodeAgent {
                         container,
@@ -329,7 +401,7 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
     }
 
     fn warning(&self, rule: &Rule, finding: &Finding) -> String {
-        let container = &self.pod.container(finding.place).name;
+        let container = told_name(&self.pod.container(finding.place).name);
         let path = self.spelled(finding);
         match &finding.reach {
             Reach::Runtime(runtime) => format!(
@@ -348,7 +420,7 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
             ),
             Reach::UnknownSocket => format!(
                 "{container}: if {path} is a Docker socket, its policy needs sockets: [{}]",
-                finding.node_path
+                told_path(finding.node_path.as_str())
             ),
             Reach::HostPath => format!(
                 "{container}: {path} of the node is not allowed here (rule {})",
@@ -366,7 +438,7 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
     }
 
     fn refusal(&self, rule: &Rule, finding: &Finding) -> Denial {
-        let container = self.pod.container(finding.place).name.to_string();
+        let container = told_name(&self.pod.container(finding.place).name);
         let path = self.spelled(finding).into_owned();
         match &finding.reach {
             Reach::Runtime(runtime) => Denial::OtherRuntime {
@@ -403,7 +475,7 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
             },
             Reach::UnknownSocket => Denial::UnknownSocket {
                 container,
-                path: finding.node_path.to_string(),
+                path: told_path(finding.node_path.as_str()).into_owned(),
                 exemption: self.exemption(rule, "hostPaths: Allow"),
             },
             Reach::HostPath => {
@@ -428,17 +500,19 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
     }
 
     /// Judges every `DOCKER_HOST` that leads to the node; returns those to replace.
-    pub fn docker_hosts(&mut self) -> Vec<(Place, usize)> {
+    pub fn docker_hosts(&mut self) -> Result<Vec<(Place, usize)>, Excess> {
         let mut replace = Vec::new();
         for (place, container) in may_set(self.pod) {
-            let DockerHost::Node(index) = docker_host(container) else {
-                continue;
+            let (index, is_known) = match docker_host(self.pod, container) {
+                DockerHost::Node(index) => (index, true),
+                DockerHost::Unknown(index) => (index, false),
+                DockerHost::Unset | DockerHost::Elsewhere => continue,
             };
             if !self.scope.holds(place) {
                 continue;
             }
-            let rule = self.rule_for(Detection::TcpDockerHost);
-            let ruling = self.docker_host(rule, container, index);
+            let rule = self.rule_for(Detection::TcpDockerHost)?;
+            let ruling = self.docker_host(rule, container, index, is_known);
             if ruling == Ruling::Swap {
                 replace.push((place, index));
             }
@@ -449,17 +523,31 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
                 ruling,
             });
         }
-        replace
+        Ok(replace)
     }
 
-    fn docker_host(&mut self, rule: &'p Rule, container: &Container<'_>, index: usize) -> Ruling {
-        match rule.tcp_docker_host {
+    fn docker_host(
+        &mut self,
+        rule: &'p Rule,
+        container: &Container<'_>,
+        index: usize,
+        is_known: bool,
+    ) -> Ruling {
+        // In the node's network a Pod is an agent, for which nothing can be put in place.
+        let action = match (rule.tcp_docker_host, rule.node_agents.sockets) {
+            (TcpAction::Replace, Action::Deny) if self.pod.spec.host_network => TcpAction::Deny,
+            (TcpAction::Replace, Action::Warn) if self.pod.spec.host_network => TcpAction::Warn,
+            (TcpAction::Replace, Action::Allow) if self.pod.spec.host_network => TcpAction::Allow,
+            (other, _) => other,
+        };
+        match action {
             TcpAction::Allow => Ruling::Allow,
             TcpAction::Replace if self.opted_out(rule) => Ruling::OptedOut,
             TcpAction::Replace if self.scope == Scope::Creation => Ruling::Swap,
             TcpAction::Deny => {
                 let denial = Denial::TcpDockerHost {
-                    container: container.name.to_string(),
+                    container: told_name(&container.name),
+                    is_known,
                     rule: rule.name.clone(),
                 };
                 self.deny(rule, denial);
@@ -467,8 +555,12 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
             }
             TcpAction::Replace | TcpAction::Warn => {
                 self.notices.push(Notice::DockerHostNode {
-                    container: container.name.to_string(),
-                    value: container.env[index].value.to_string(),
+                    container: told_name(&container.name),
+                    value: match container.env[index].value_from {
+                        Some(_) => "(valueFrom)".to_owned(),
+                        None => told_path(&container.env[index].value).into_owned(),
+                    },
+                    is_known,
                 });
                 Ruling::Warn
             }
@@ -483,13 +575,13 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
         match rule.opt_out {
             Leave::Honor => true,
             Leave::Ignore => {
-                let notice = Notice::Policy(format!(
-                    "annotation {}: \"false\" is ignored here (rule {})",
-                    names::INJECT,
-                    rule.name
-                ));
-                if !self.notices.contains(&notice) {
-                    self.notices.push(notice);
+                if !self.opt_outs.contains(&rule.name.as_str()) {
+                    self.opt_outs.push(&rule.name);
+                    self.say(format!(
+                        "annotation {}: \"false\" is ignored here (rule {})",
+                        names::INJECT,
+                        rule.name
+                    ));
                 }
                 false
             }
@@ -509,7 +601,20 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
         })
     }
 
-    /// The mounted path as the Pod's author wrote it.
+    /// What the container at `place` wants the node's daemon for; its image is looked at once, however many
+    /// mounts it has.
+    fn need(&mut self, place: Place) -> Option<Need> {
+        match self.need {
+            Some((known, need)) if known == place => need,
+            _ => {
+                let need = Need::of(self.pod.container(place));
+                self.need = Some((place, need));
+                need
+            }
+        }
+    }
+
+    /// The mounted path as the Pod's author wrote it, cut where it is too long for a message.
     fn spelled(&self, finding: &Finding) -> Cow<'s, str> {
         let mount = self.mount(finding);
         let volume = &self.pod.spec.volumes[finding.volume];
@@ -520,9 +625,14 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
             (_, "") => &*mount.sub_path_expr,
             (_, sub) => sub,
         };
+        let host = told_path(host);
         match below {
-            "" => Cow::Borrowed(host),
-            below => Cow::Owned(format!("{}/{below}", host.trim_end_matches('/'))),
+            "" => host,
+            below => Cow::Owned(format!(
+                "{}/{}",
+                host.trim_end_matches('/'),
+                told_path(below)
+            )),
         }
     }
 }

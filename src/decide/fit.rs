@@ -37,7 +37,7 @@ pub(crate) fn profile<'p>(
     let asked = &*pod.spec.runtime_class_name;
     match profile.runtime_class_name.as_deref() {
         Some(needs) if !asked.is_empty() && asked != needs => Err(Denial::RuntimeClass {
-            asked: asked.to_owned(),
+            asked: asked.chars().take(63).collect(),
             profile: profile.name.clone(),
             needs: needs.to_owned(),
         }),
@@ -151,7 +151,7 @@ fn within(
     match (asked.limit(), maximum) {
         (Some(limit), Some(maximum)) if limit > maximum => Err(Denial::AboveMaximum {
             annotation,
-            value: value.to_owned(),
+            value: value.chars().take(40).collect(),
             maximum: maximum.to_string(),
             rule: rule.name.clone(),
         }),

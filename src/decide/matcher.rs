@@ -3,6 +3,7 @@
 //! Every part that is named must hold; of a part's entries, one must. What is not known
 //! (a namespace's labels before the first sync) never matches a condition on it.
 
+use crate::budget::{Budget, Excess};
 use crate::detect::mounts::{Finding, Reach};
 
 use crate::model::subject::Subject;
@@ -74,13 +75,34 @@ pub struct LabelIs {
 }
 
 impl Matcher {
-    /// Whether `subject`, with a detection of this kind, is one of the rule's.
-    pub fn matches(&self, subject: &Subject<'_>, detection: Detection) -> bool {
-        self.mismatch(subject, detection).is_none()
+    /// The first part that does not hold, as a policy file spells it.
+    ///
+    /// # Errors
+    /// Where what is looked at is too long.
+    pub fn mismatch(
+        &self,
+        subject: &Subject<'_>,
+        detection: Detection,
+        budget: &Budget,
+    ) -> Result<Option<&'static str>, Excess> {
+        let of_subject = self.mismatch_of_subject(subject, budget)?;
+        Ok(of_subject.or_else(|| (!self.is_for(detection)).then_some("detections")))
     }
 
-    /// The first part that does not hold, as a policy file spells it.
-    pub fn mismatch(&self, subject: &Subject<'_>, detection: Detection) -> Option<&'static str> {
+    /// Whether the rule is for a detection of this kind.
+    pub fn is_for(&self, detection: Detection) -> bool {
+        self.detections.is_empty() || self.detections.contains(&detection)
+    }
+
+    /// The same but for the detections: what is the same for all of a Pod.
+    ///
+    /// # Errors
+    /// As [`Self::mismatch`].
+    pub fn mismatch_of_subject(
+        &self,
+        subject: &Subject<'_>,
+        budget: &Budget,
+    ) -> Result<Option<&'static str>, Excess> {
         let Self {
             namespaces,
             namespace_labels,
@@ -89,52 +111,68 @@ impl Matcher {
             users,
             groups,
             owners,
-            detections,
+            detections: _,
         } = self;
-        if !any(namespaces, |glob| glob.matches(subject.namespace)) {
-            return Some("namespaces");
+        let named = |glob: &Glob, text: &str| glob.matches_within(text, budget);
+        if !any(namespaces, |glob| named(glob, subject.namespace))? {
+            return Ok(Some("namespaces"));
         }
         let of_namespace = |key: &str| subject.namespace_labels?.get(key).map(String::as_str);
-        if !all(namespace_labels, of_namespace) {
-            return Some("namespaceLabels");
+        if !all(namespace_labels, of_namespace, budget)? {
+            return Ok(Some("namespaceLabels"));
         }
-        if !all(pod_labels, |key| subject.pod_labels.get(key)) {
-            return Some("podLabels");
+        if !all(pod_labels, |key| subject.pod_labels.get(key), budget)? {
+            return Ok(Some("podLabels"));
         }
-        if !any(service_accounts, |glob| glob.matches_account(subject)) {
-            return Some("serviceAccounts");
+        if !any(service_accounts, |glob| {
+            glob.matches_account(subject, budget)
+        })? {
+            return Ok(Some("serviceAccounts"));
         }
-        if !any(users, |glob| glob.matches(subject.user)) {
-            return Some("users");
+        if !any(users, |glob| named(glob, subject.user))? {
+            return Ok(Some("users"));
         }
         if !any(groups, |glob| {
-            subject.groups.iter().any(|group| glob.matches(group))
-        }) {
-            return Some("groups");
+            find(subject.groups, |group| named(glob, group))
+        })? {
+            return Ok(Some("groups"));
         }
-        if !any(owners, |kind| kind == subject.owner) {
-            return Some("owners");
-        }
-        (!any(detections, |one| *one == detection)).then_some("detections")
+        let is_owner = |kind: &String| Ok(kind == subject.owner);
+        Ok((!any(owners, is_owner)?).then_some("owners"))
     }
 }
 
 /// Whether one of `entries` holds, or there is none.
-fn any<T>(entries: &[T], holds: impl Fn(&T) -> bool) -> bool {
-    entries.is_empty() || entries.iter().any(holds)
+fn any<T>(entries: &[T], holds: impl Fn(&T) -> Result<bool, Excess>) -> Result<bool, Excess> {
+    Ok(entries.is_empty() || find(entries, holds)?)
+}
+
+/// Whether one of `entries` holds.
+fn find<T>(entries: &[T], holds: impl Fn(&T) -> Result<bool, Excess>) -> Result<bool, Excess> {
+    for entry in entries {
+        if holds(entry)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Whether each label is there with one of its values.
-fn all<'s>(labels: &[LabelIs], value: impl Fn(&str) -> Option<&'s str>) -> bool {
-    labels
-        .iter()
-        .all(|label| value(&label.key).is_some_and(|value| label.holds(value)))
-}
-
-impl LabelIs {
-    fn holds(&self, value: &str) -> bool {
-        self.values.iter().any(|glob| glob.matches(value))
+fn all<'s>(
+    labels: &[LabelIs],
+    value: impl Fn(&str) -> Option<&'s str>,
+    budget: &Budget,
+) -> Result<bool, Excess> {
+    for LabelIs { key, values } in labels {
+        budget.spend(key.len())?;
+        let Some(value) = value(key) else {
+            return Ok(false);
+        };
+        if !find(values, |glob| glob.matches_within(value, budget))? {
+            return Ok(false);
+        }
     }
+    Ok(true)
 }
 
 /// A text in which `*` stands for any run of characters, `?` for one.
@@ -149,13 +187,22 @@ impl Glob {
 
     /// Whether the subject's service account matches: its name, or with a `/` in the glob
     /// its namespace and name.
-    fn matches_account(&self, subject: &Subject<'_>) -> bool {
+    fn matches_account(&self, subject: &Subject<'_>, budget: &Budget) -> Result<bool, Excess> {
         let name = subject.service_account;
+        budget.spend(name.len())?;
         if self.0.contains('/') {
-            self.matches(&format!("{}/{name}", subject.namespace))
+            self.matches_within(&format!("{}/{name}", subject.namespace), budget)
         } else {
-            self.matches(name)
+            self.matches_within(name, budget)
         }
+    }
+
+    /// Whether all of `text` matches, which is charged first.
+    fn matches_within(&self, text: &str, budget: &Budget) -> Result<bool, Excess> {
+        let is_exact = !self.0.contains('*');
+        let looks = if is_exact { 1 } else { self.0.len() };
+        budget.spend(looks.saturating_mul(text.len()))?;
+        Ok(self.matches(text))
     }
 
     /// Whether all of `text` matches. Linear but for the product of both lengths at worst.

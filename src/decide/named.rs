@@ -108,7 +108,7 @@ impl Named for Detection {
         (
             Self::TcpDockerHost,
             "TcpDockerHost",
-            "a DOCKER_HOST that leads to the node over TCP",
+            "a DOCKER_HOST that leads to the node over TCP, or that only the kubelet knows",
         ),
         (
             Self::Annotation,

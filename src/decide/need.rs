@@ -117,9 +117,16 @@ const IMAGES: [(&[&str], Need); 4] = [
     (&MANAGERS, Need::Manage),
 ];
 
+/// The longest reference of an image that is looked at, in bytes: a repository of 255, a tag of 128, a digest.
+const LONGEST_IMAGE: usize = 512;
+
 impl Need {
     /// The need of `container`, where its image is known.
     pub fn of(container: &Container<'_>) -> Option<Self> {
+        // What is longer is no image that a registry has.
+        if container.image.len() > LONGEST_IMAGE {
+            return None;
+        }
         let image = container.image.split('@').next().unwrap_or_default();
         let repository = match image.rsplit_once(':') {
             // What follows a registry's port is no tag.

@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use crate::budget::{Excess, has_too_many_values};
 use crate::json;
 use crate::json::{Read, Skipped, Text, fields};
 use crate::model::scope::Scope;
@@ -36,8 +37,10 @@ pub struct PodReview<'a> {
     pub dry_run: bool,
     /// What of the Pod the request is about; none where it is not a creation.
     pub scope: Option<Scope>,
-    /// The Pod: too large to be handed on by value.
+    /// The Pod: too large to be handed on by value. Empty where there is too much of it.
     pub pod: Box<Pod<'a>>,
+    /// Why the Pod was not even read.
+    pub excess: Option<Excess>,
 }
 
 /// Why a body is not a review that this webhook answers.
@@ -163,7 +166,7 @@ pub(crate) struct UserInfo<'a> {
 
 fields!(UserInfo<'a> { "username" => username, "groups" => groups });
 
-/// Decodes a body.
+/// Decodes a body. Of one with too many values, only what is around the Pod is read.
 ///
 /// # Errors
 /// Where it is no review of a Pod; see [`ReviewError`].
@@ -181,26 +184,21 @@ pub fn decode_both(body: &[u8]) -> Result<(PodReview<'_>, Option<Box<Pod<'_>>>),
 }
 
 fn decode_with<'a, P: Read<'a>>(body: &'a [u8]) -> Result<(PodReview<'a>, Option<P>), ReviewError> {
+    if has_too_many_values(body) {
+        let review: Review<'_, Skipped> = json::from_slice(body).map_err(ReviewError::Malformed)?;
+        let mut request = checked(review)?;
+        request.object.take().ok_or(ReviewError::NoObject)?;
+        return Ok((
+            reviewed(request, Box::default(), Some(Excess::Values)),
+            None,
+        ));
+    }
     match json::from_slice::<Review<'_, Box<Pod<'_>>, P>>(body) {
         Ok(review) => {
-            let request = checked(review)?;
-            let pod = request.object.ok_or(ReviewError::NoObject)?;
-            let scope = match (&*request.operation, &*request.sub_resource) {
-                ("CREATE", "") => Some(Scope::Creation),
-                (_, "ephemeralcontainers") => Some(Scope::EphemeralContainers),
-                _ => None,
-            };
-            let review = PodReview {
-                uid: request.uid,
-                namespace: request.namespace,
-                name: request.name,
-                user: request.user_info.username,
-                groups: request.user_info.groups,
-                dry_run: request.dry_run,
-                scope,
-                pod,
-            };
-            Ok((review, request.old_object))
+            let mut request = checked(review)?;
+            let pod = request.object.take().ok_or(ReviewError::NoObject)?;
+            let old = request.old_object.take();
+            Ok((reviewed(request, pod, None), old))
         }
         // The object may be of another kind, and then that is what is wrong.
         Err(error) => match json::from_slice::<Review<'_, Skipped>>(body) {
@@ -210,6 +208,29 @@ fn decode_with<'a, P: Read<'a>>(body: &'a [u8]) -> Result<(PodReview<'a>, Option
             }
             Err(error) => Err(ReviewError::Malformed(error)),
         },
+    }
+}
+
+fn reviewed<'a, O, P>(
+    request: Request<'a, O, P>,
+    pod: Box<Pod<'a>>,
+    excess: Option<Excess>,
+) -> PodReview<'a> {
+    let scope = match (&*request.operation, &*request.sub_resource) {
+        ("CREATE", "") => Some(Scope::Creation),
+        (_, "ephemeralcontainers") => Some(Scope::EphemeralContainers),
+        _ => None,
+    };
+    PodReview {
+        uid: request.uid,
+        namespace: request.namespace,
+        name: request.name,
+        user: request.user_info.username,
+        groups: request.user_info.groups,
+        dry_run: request.dry_run,
+        scope,
+        pod,
+        excess,
     }
 }
 

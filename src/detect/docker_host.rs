@@ -1,11 +1,16 @@
 //! Where a container's `DOCKER_HOST` leads.
 //!
 //! A socket is not the only way to the node's daemon: `DOCKER_HOST=tcp://$(NODE_IP):2375`
-//! with the node's address from the downward API is Docker-outside-of-Docker over TCP.
+//! with the node's address from the downward API is Docker-outside-of-Docker over TCP, and so is
+//! `localhost` of a Pod in the node's network. What only the kubelet can know is told apart from
+//! what is known to be harmless.
+//!
+//! The forms are those of docker/cli, `opts/hosts.go`, and of docker-py, `utils.parse_host`.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::LazyLock;
 
-use crate::json::{Raw, Text, Word, fields, from_str};
+use crate::json::{Raw, Skipped, Text, Word, fields, from_str};
 use crate::names;
 
 use crate::model::expand::{Environment, Expanded, Piece};
@@ -25,6 +30,8 @@ pub enum DockerHost {
     Elsewhere,
     /// The node's daemon over TCP; the variable's index in `env`.
     Node(usize),
+    /// An address that only the kubelet can know, from a Secret say; the variable's index.
+    Unknown(usize),
 }
 
 /// The containers of `pod` of which [`docker_host`] may tell something.
@@ -32,43 +39,203 @@ pub fn may_set<'p, 'a>(pod: &'p Pod<'a>) -> impl Iterator<Item = (Place, &'p Con
     pod.containers_with(&*WORD)
 }
 
-/// Where `container`'s `DOCKER_HOST` leads.
-pub fn docker_host(container: &Container<'_>) -> DockerHost {
+/// Where the `DOCKER_HOST` of `container`, which is one of `pod`'s, leads.
+pub fn docker_host(pod: &Pod<'_>, container: &Container<'_>) -> DockerHost {
     let named = |(_, var): &(usize, &EnvVar<'_>)| &*var.name == names::DOCKER_HOST;
     let Some((index, var)) = container.env.iter().enumerate().rev().find(named) else {
         return DockerHost::Unset;
     };
-    let leads_to_node = match var.value_from {
-        Some(source) => is_node_address(source),
-        None => names_node_address(container, &var.value),
+    let Some(text) = text_of(pod, container, var) else {
+        return DockerHost::Unknown(index);
     };
-    match leads_to_node {
-        true => DockerHost::Node(index),
-        false => DockerHost::Elsewhere,
+    match leads(pod, &text) {
+        Leads::Node => DockerHost::Node(index),
+        Leads::Elsewhere => DockerHost::Elsewhere,
+        Leads::Unknown => DockerHost::Unknown(index),
     }
 }
 
-/// Whether a network address is made with a variable that holds the node's address, through
-/// other variables too. Docker takes an address without a scheme for TCP.
-fn names_node_address(container: &Container<'_>, value: &str) -> bool {
-    if value.starts_with("unix:") || !value.contains("$(") {
-        return false;
+/// Stands in a text for the node's address. No variable has such characters.
+const NODE: char = '\u{1}';
+/// Stands for what only the kubelet knows.
+const UNKNOWN: char = '\u{2}';
+/// Stands for what is no address of the node, whatever it is.
+const OTHER: char = '\u{3}';
+
+/// The variable's value, with a character in place of each part that is not known here; none
+/// where it grows too long.
+fn text_of(pod: &Pod<'_>, container: &Container<'_>, var: &EnvVar<'_>) -> Option<String> {
+    if let Some(source) = var.value_from {
+        return Some(stand_in(pod, source).to_string());
     }
-    match Environment::of(container).expand(value) {
-        Expanded::Pieces(pieces) => pieces.iter().any(|piece| match piece {
-            Piece::From(source) => is_node_address(*source),
-            Piece::Known(_) | Piece::Unset(_) => false,
-        }),
-        Expanded::Unknown => false,
+    let known = |text: &str| text.replace([NODE, UNKNOWN, OTHER], " ");
+    if !var.value.contains('$') {
+        return Some(known(&var.value));
     }
+    let Expanded::Pieces(pieces) = Environment::of(container).expand(&var.value) else {
+        return None;
+    };
+    let mut text = String::new();
+    for piece in pieces {
+        match piece {
+            Piece::Known(part) => text.push_str(&known(&part)),
+            Piece::From(source) => text.push(stand_in(pod, source)),
+            // A ConfigMap's or a Secret's, as a whole: its names are not known here.
+            Piece::Unset(_) if container.env_from.is_some() => text.push(UNKNOWN),
+            // A Service's address, or nothing that is one.
+            Piece::Unset(_) => text.push(OTHER),
+        }
+    }
+    Some(text)
+}
+
+enum Leads {
+    Node,
+    Elsewhere,
+    Unknown,
+}
+
+fn leads(pod: &Pod<'_>, text: &str) -> Leads {
+    let text = text.trim();
+    if text.is_empty() || text.starts_with('/') {
+        return Leads::Elsewhere;
+    }
+    let (scheme, rest) = match text.split_once("://") {
+        Some((scheme, rest)) => (scheme.to_ascii_lowercase(), rest),
+        None => match text.split_once(':') {
+            // "unix:/path" is nothing that Docker takes, and no host either.
+            Some((scheme, _)) if is_local(&scheme.to_ascii_lowercase()) => return Leads::Elsewhere,
+            // Docker takes an address without a scheme for TCP.
+            _ => (String::new(), text),
+        },
+    };
+    if is_local(&scheme) {
+        return Leads::Elsewhere;
+    }
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host_port = authority.rsplit('@').next().unwrap_or_default();
+    let host = host_of(host_port);
+    if host.contains(NODE) {
+        return Leads::Node;
+    }
+    if host.contains(UNKNOWN) || host.contains('%') && !host.contains(':') {
+        return Leads::Unknown;
+    }
+    match is_node(pod, host) {
+        true => Leads::Node,
+        false => Leads::Elsewhere,
+    }
+}
+
+/// Schemes that name something inside of the Pod.
+fn is_local(scheme: &str) -> bool {
+    matches!(scheme, "unix" | "npipe" | "fd")
+}
+
+/// The host of `host:port`, `[::1]:port`, `::1`.
+fn host_of(host_port: &str) -> &str {
+    if let Some(rest) = host_port.strip_prefix('[') {
+        return rest.split(']').next().unwrap_or_default();
+    }
+    match host_port.match_indices(':').count() {
+        0 => host_port,
+        1 => host_port.split(':').next().unwrap_or_default(),
+        _ => host_port,
+    }
+}
+
+/// Names by which a Pod finds the machine on which its node runs.
+const MACHINE: [&str; 12] = [
+    "host.docker.internal",
+    "gateway.docker.internal",
+    "kubernetes.docker.internal",
+    "docker.for.mac.localhost",
+    "docker.for.win.localhost",
+    "host.containers.internal",
+    "host.minikube.internal",
+    "control-plane.minikube.internal",
+    "host.k3d.internal",
+    "host.rancher-desktop.internal",
+    "host.lima.internal",
+    "host.orb.internal",
+];
+
+fn is_node(pod: &Pod<'_>, host: &str) -> bool {
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    let spec = &pod.spec;
+    let node = [
+        Some(&*spec.node_name),
+        spec.node_selector.get("kubernetes.io/hostname"),
+    ];
+    let is_named = |name: &str| !name.is_empty() && name.eq_ignore_ascii_case(&host);
+    MACHINE.contains(&&*host)
+        || node.into_iter().flatten().any(is_named)
+        // Otherwise the loopback is the Pod's own.
+        || spec.host_network && is_loopback(&host)
+}
+
+/// Whether it is the address of whoever asks: none at all, `localhost`, 127.0.0.0/8, 0.0.0.0, ::1.
+fn is_loopback(host: &str) -> bool {
+    let is_named = matches!(
+        host,
+        "" | "localhost" | "ip6-localhost" | "ip6-loopback" | "localhost.localdomain"
+    ) || host.ends_with(".localhost");
+    let of_v4 = |ip: Ipv4Addr| ip.is_loopback() || ip.octets()[0] == 0;
+    let of_v6 = |ip: Ipv6Addr| match ip.to_ipv4() {
+        // Also ::1 and ::, which are 0.0.0.1 and 0.0.0.0 here.
+        Some(ip) => of_v4(ip),
+        None => false,
+    };
+    is_named
+        || match address(host) {
+            Some(IpAddr::V4(ip)) => of_v4(ip),
+            Some(IpAddr::V6(ip)) => of_v6(ip),
+            None => false,
+        }
+}
+
+/// An address in any form that `getaddrinfo` takes: 127.1, 0x7f000001, 2130706433, ::1%lo,
+/// ::1:2375 without brackets.
+fn address(host: &str) -> Option<IpAddr> {
+    if host.contains(':') {
+        let host = host.split('%').next().unwrap_or_default();
+        let without_port = || host.rsplit_once(':').map(|(address, _)| address);
+        let mut v6 = host.parse().ok();
+        if v6.is_none() {
+            v6 = without_port().and_then(|address| address.parse().ok());
+        }
+        return v6.map(IpAddr::V6);
+    }
+    let number = |text: &str| {
+        let (digits, radix) = match text.strip_prefix("0x") {
+            Some(hex) => (hex, 16),
+            None if text.len() > 1 && text.starts_with('0') => (&text[1..], 8),
+            None => (text, 10),
+        };
+        u32::from_str_radix(digits, radix).ok()
+    };
+    let parts: Vec<u32> = host.split('.').map(number).collect::<Option<_>>()?;
+    let (last, first) = parts.split_last()?;
+    if first.len() > 3 || first.iter().any(|part| *part > 255) {
+        return None;
+    }
+    let mut value = *last;
+    for (index, part) in first.iter().enumerate() {
+        value |= part << (24 - 8 * index);
+    }
+    Some(IpAddr::V4(Ipv4Addr::from(value)))
 }
 
 #[derive(Default)]
 struct Source<'a> {
     field_ref: Option<FieldRef<'a>>,
+    resource_field_ref: Option<Skipped>,
 }
 
-fields!(Source<'a> { "fieldRef" => field_ref });
+fields!(Source<'a> {
+    "fieldRef" => field_ref,
+    "resourceFieldRef" => resource_field_ref,
+});
 
 #[derive(Default)]
 struct FieldRef<'a> {
@@ -77,15 +244,31 @@ struct FieldRef<'a> {
 
 fields!(FieldRef<'a> { "fieldPath" => field_path });
 
-fn is_node_address(source: Raw<'_>) -> bool {
-    let source: Result<Source<'_>, _> = from_str(source.get());
-    let field = source.ok().and_then(|source| source.field_ref);
-    field.is_some_and(|field| {
-        matches!(
-            &*field.field_path,
-            "status.hostIP" | "status.hostIPs" | "spec.nodeName"
-        )
-    })
+/// What stands for the value of a `valueFrom`.
+fn stand_in(pod: &Pod<'_>, source: Raw<'_>) -> char {
+    let Ok(source) = from_str::<Source<'_>>(source.get()) else {
+        return UNKNOWN;
+    };
+    let Some(field) = &source.field_ref else {
+        // A number, or a key of a ConfigMap or Secret.
+        return if source.resource_field_ref.is_some() {
+            OTHER
+        } else {
+            UNKNOWN
+        };
+    };
+    match &*field.field_path {
+        "status.hostIP" | "status.hostIPs" | "spec.nodeName" => NODE,
+        "status.podIP" | "status.podIPs" if pod.spec.host_network => NODE,
+        "status.podIP"
+        | "status.podIPs"
+        | "metadata.name"
+        | "metadata.namespace"
+        | "metadata.uid"
+        | "spec.serviceAccountName" => OTHER,
+        // A label or an annotation, whose value may be anything.
+        _ => UNKNOWN,
+    }
 }
 
 #[cfg(test)]
@@ -93,28 +276,151 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn host(env: &str) -> DockerHost {
-        let json = format!(r#"{{"env":{env}}}"#);
-        docker_host(&from_str(&json).unwrap())
+    fn host_of_pod(spec: &str, more: &str, env: &str) -> DockerHost {
+        let json = format!(r#"{{"spec":{{{spec}"containers":[{{{more}"env":{env}}}]}}}}"#);
+        let pod: Pod<'_> = from_str(&json).unwrap();
+        docker_host(&pod, &pod.spec.containers[0])
     }
+
+    fn host(env: &str) -> DockerHost {
+        host_of_pod("", "", env)
+    }
+
+    fn var(value: &str) -> String {
+        format!(r#"{{"name":"DOCKER_HOST","value":"{value}"}}"#)
+    }
+
+    const NODE_IP: &str = r#"{"name":"IP","valueFrom":{"fieldRef":{"fieldPath":"status.hostIP"}}}"#;
+    const SECRET: &str =
+        r#"{"name":"S","valueFrom":{"secretKeyRef":{"name":"docker","key":"host"}}}"#;
+    const HOST_NETWORK: &str = r#""hostNetwork":true,"#;
 
     #[test]
     fn tells_the_nodes_address_from_others() {
-        let node = r#"{"name":"IP","valueFrom":{"fieldRef":{"fieldPath":"status.hostIP"}}}"#;
-        let var = |value: &str| format!(r#"{{"name":"DOCKER_HOST","value":"{value}"}}"#);
         assert_eq!(host("[]"), DockerHost::Unset);
-        assert_eq!(
-            host(&format!("[{node},{}]", var("tcp://$(IP):2375"))),
-            DockerHost::Node(1)
-        );
+        for value in [
+            "tcp://$(IP):2375",
+            "$(IP):2375",
+            "$(IP)",
+            "ssh://root@$(IP)",
+            "https://[$(IP)]:2376/",
+            "TCP://$(IP):2375",
+            " http://$(IP):2375",
+        ] {
+            let env = format!("[{NODE_IP},{}]", var(value));
+            assert_eq!(host(&env), DockerHost::Node(1), "{value}");
+        }
         for value in [
             "tcp://localhost:2375",
+            "tcp://127.0.0.1:2375",
             "unix:///var/run/docker.sock",
+            "unix:///$(IP)/docker.sock",
+            "npipe:////./pipe/docker_engine",
+            "fd://",
+            "/var/run/docker.sock",
             "tcp://$(X):1",
+            "tcp://$(DIND_SERVICE_HOST):2376",
+            "tcp://dind:2375/$(IP)",
+            "tcp://10.0.0.7:2375",
             "",
         ] {
-            let env = format!("[{node},{}]", var(value));
+            let env = format!("[{NODE_IP},{}]", var(value));
             assert_eq!(host(&env), DockerHost::Elsewhere, "{value}");
         }
+    }
+
+    #[test]
+    fn what_cannot_be_known_is_told_apart() {
+        for value in ["tcp://$(S):2375", "$(S)", "$(S)://x$(S)"] {
+            let env = format!("[{SECRET},{}]", var(value));
+            assert_eq!(host(&env), DockerHost::Unknown(1), "{value}");
+        }
+        let port = format!("[{SECRET},{}]", var("tcp://dind:$(S)"));
+        assert_eq!(host(&port), DockerHost::Elsewhere);
+        for source in [
+            r#"{"secretKeyRef":{"name":"a","key":"b"}}"#,
+            r#"{"configMapKeyRef":{"name":"a","key":"b"}}"#,
+            r#"{"fieldRef":{"fieldPath":"metadata.annotations['x']"}}"#,
+            r#"{"fileKeyRef":{"path":"x"}}"#,
+            r#"{}"#,
+        ] {
+            let env = format!(r#"[{{"name":"DOCKER_HOST","valueFrom":{source}}}]"#);
+            assert_eq!(host(&env), DockerHost::Unknown(0), "{source}");
+        }
+        // What envFrom has cannot be told.
+        let more = r#""envFrom":[{"secretRef":{"name":"x"}}],"#;
+        let env = format!("[{}]", var("tcp://$(X):2375"));
+        assert_eq!(host_of_pod("", more, &env), DockerHost::Unknown(0));
+        // Nor what grows too long.
+        let long = format!(
+            r#"[{{"name":"A","value":"{}"}},{}]"#,
+            "x".repeat(3000),
+            var("tcp://$(A)$(A)")
+        );
+        assert_eq!(host(&long), DockerHost::Unknown(1));
+    }
+
+    #[test]
+    fn in_the_nodes_network_the_loopback_is_the_nodes() {
+        for value in [
+            "tcp://localhost:2375",
+            "tcp://LOCALHOST.:2375",
+            "localhost",
+            "tcp://127.0.0.1:2375",
+            "tcp://127.255.0.9:2375",
+            "tcp://127.1:2375",
+            "tcp://0x7f000001:2375",
+            "tcp://2130706433",
+            "tcp://0177.0.0.1",
+            "tcp://0.0.0.0:2375",
+            "tcp://0:2375",
+            "tcp://:2375",
+            "tcp://",
+            "tcp://[::1]:2375",
+            "tcp://::1",
+            "tcp://[::]:2375",
+            "tcp://[::ffff:127.0.0.1]:2375",
+            "tcp://[::1%lo]:2375",
+            "ssh://root@localhost",
+            "http://127.0.0.1:2375/v1.43",
+        ] {
+            let env = format!("[{}]", var(value));
+            let found = host_of_pod(HOST_NETWORK, "", &env);
+            assert_eq!(found, DockerHost::Node(0), "{value}");
+        }
+        for value in [
+            "tcp://dind:2375",
+            "tcp://128.0.0.1",
+            "tcp://[fd00::1]:2375",
+            "unix:///run/x.sock",
+            "tcp://1270.0.0.1",
+        ] {
+            let env = format!("[{}]", var(value));
+            let found = host_of_pod(HOST_NETWORK, "", &env);
+            assert_eq!(found, DockerHost::Elsewhere, "{value}");
+        }
+    }
+
+    #[test]
+    fn the_pods_address_is_the_nodes_in_the_nodes_network_only() {
+        let source = r#"{"fieldRef":{"fieldPath":"status.podIP"}}"#;
+        let env = format!(
+            r#"[{{"name":"P","valueFrom":{source}}},{}]"#,
+            var("tcp://$(P):2375")
+        );
+        assert_eq!(host(&env), DockerHost::Elsewhere);
+        assert_eq!(host_of_pod(HOST_NETWORK, "", &env), DockerHost::Node(1));
+    }
+
+    #[test]
+    fn a_node_is_known_by_its_name_in_the_pod() {
+        let env = format!("[{}]", var("tcp://Node-1.:2375"));
+        let by_name = r#""nodeName":"node-1","#;
+        let by_label = r#""nodeSelector":{"kubernetes.io/hostname":"node-1"},"#;
+        assert_eq!(host_of_pod(by_name, "", &env), DockerHost::Node(0));
+        assert_eq!(host_of_pod(by_label, "", &env), DockerHost::Node(0));
+        assert_eq!(host(&env), DockerHost::Elsewhere);
+        let env = format!("[{}]", var("tcp://host.docker.internal:2375"));
+        assert_eq!(host(&env), DockerHost::Node(0));
     }
 }

@@ -4,6 +4,7 @@
 //! author gains nothing by forging a name, a label or an annotation: whoever writes the
 //! same container gets what it runs, and no more.
 
+use crate::budget::{Budget, Excess};
 use crate::json::Verbatim;
 use crate::model::path::CleanPath;
 use crate::model::place::{List, Place};
@@ -35,26 +36,46 @@ impl Installed<'_, '_> {
 }
 
 /// The Pod's sidecar, known by its command, its socket and its volume.
-pub fn installed<'p, 'a>(near: &Near<'p, 'a>) -> Option<Installed<'p, 'a>> {
-    near.containers.iter().find_map(|&(place, container)| {
-        if place.list == List::Ephemeral || !has_start_command(container) {
-            return None;
+///
+/// # Errors
+/// Where many containers pretend to be it, among many volumes.
+pub fn installed<'p, 'a>(
+    near: &Near<'p, 'a>,
+    budget: &Budget,
+) -> Result<Option<Installed<'p, 'a>>, Excess> {
+    let candidates = near
+        .containers
+        .iter()
+        .filter(|(place, container)| place.list != List::Ephemeral && has_start_command(container));
+    for &(place, container) in candidates {
+        budget.spend(near.pod.spec.volumes.len())?;
+        let installed = installed_at(near, place, container);
+        if installed.is_some() {
+            return Ok(installed);
         }
-        let sockets = container.env_var(names::env::SOCKETS)?;
-        let socket = CleanPath::new(sockets.value.split(' ').next()?);
-        let shared = socket.parent()?;
-        let whole = |mount: &&Verbatim<'a, VolumeMount<'a>>| {
-            mount.sub_path.is_empty() && CleanPath::new(&mount.mount_path) == shared
-        };
-        let mount = container.volume_mounts.iter().find(whole)?;
-        let mut volumes = near.pod.spec.volumes.iter();
-        volumes.find(|v| v.name == mount.name && v.empty_dir.is_some())?;
-        Some(Installed {
-            place,
-            container,
-            socket_volume: &mount.name,
-            shared_dir: CleanPath::new(&mount.mount_path),
-        })
+    }
+    Ok(None)
+}
+
+fn installed_at<'p, 'a>(
+    near: &Near<'p, 'a>,
+    place: Place,
+    container: &'p Container<'a>,
+) -> Option<Installed<'p, 'a>> {
+    let sockets = container.env_var(names::env::SOCKETS)?;
+    let socket = CleanPath::new(sockets.value.split(' ').next()?);
+    let shared = socket.parent()?;
+    let whole = |mount: &&Verbatim<'a, VolumeMount<'a>>| {
+        mount.sub_path.is_empty() && CleanPath::new(&mount.mount_path) == shared
+    };
+    let mount = container.volume_mounts.iter().find(whole)?;
+    let mut volumes = near.pod.spec.volumes.iter();
+    volumes.find(|v| v.name == mount.name && v.empty_dir.is_some())?;
+    Some(Installed {
+        place,
+        container,
+        socket_volume: &mount.name,
+        shared_dir: CleanPath::new(&mount.mount_path),
     })
 }
 

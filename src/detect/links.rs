@@ -11,6 +11,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::budget::{Budget, Excess};
 use crate::detect::mounts::{HostVolume, Shown};
 use crate::model::path::CleanPath;
 use crate::model::sockets::{Leads, Sockets};
@@ -21,15 +22,16 @@ pub(super) fn mark_linked(
     pod: &Pod<'_>,
     sockets: &Sockets,
     volumes: &mut BTreeMap<&str, HostVolume<'_>>,
-) {
+    budget: &Budget,
+) -> Result<(), Excess> {
     let holding = holding(volumes);
     if holding.is_empty() {
-        return;
+        return Ok(());
     }
     let mut tree = Tree::default();
     let mut ends = BTreeMap::new();
     for volume in volumes.values().filter(|volume| !is_pipe(volume)) {
-        let end = tree.insert(volume.path.as_str());
+        let end = tree.insert(volume.path.as_str(), budget)?;
         tree.nodes[end].volumes.push(volume.index);
         ends.insert(volume.name, end);
     }
@@ -43,7 +45,7 @@ pub(super) fn mark_linked(
             if mount.read_only {
                 continue;
             }
-            let written = match volume.shown(mount, container, &mut environment) {
+            let written = match volume.shown(mount, container, &mut environment, budget)? {
                 Shown::Part(path) if gives_more(sockets.leads(&path)) => None,
                 Shown::Part(path) => tree.find(0, path.as_str()),
                 Shown::Whole | Shown::Unknown if gives_more(volume.leads) => None,
@@ -60,6 +62,7 @@ pub(super) fn mark_linked(
     for volume in volumes.values_mut() {
         volume.is_linked = linked.contains(&volume.index);
     }
+    Ok(())
 }
 
 /// Whether it gives more than any link: whoever writes in `/run` needs none, and what is swapped
@@ -102,6 +105,9 @@ fn components(path: &str) -> impl Iterator<Item = &str> {
     path.split('/').filter(|part| !matches!(*part, "" | "."))
 }
 
+/// What a node takes, in bytes at least. A component may have two.
+const NODE: usize = 300;
+
 /// The volumes' paths as a tree of their components; the first node is `/`.
 struct Tree<'p> {
     nodes: Vec<Node<'p>>,
@@ -125,12 +131,13 @@ impl Default for Tree<'_> {
 }
 
 impl<'p> Tree<'p> {
-    fn insert(&mut self, path: &'p str) -> usize {
+    fn insert(&mut self, path: &'p str, budget: &Budget) -> Result<usize, Excess> {
         let mut at = 0;
         for part in components(path) {
             at = match self.nodes[at].children.get(part) {
                 Some(child) => *child,
                 None => {
+                    budget.spend(NODE)?;
                     let new = self.nodes.len();
                     self.nodes[at].children.insert(part, new);
                     self.nodes.push(Node::default());
@@ -138,7 +145,7 @@ impl<'p> Tree<'p> {
                 }
             };
         }
-        at
+        Ok(at)
     }
 
     /// The node of `path` below the node `from`, where something is at or below it.
@@ -171,6 +178,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use serde_json::{Value, json};
 
+    use crate::budget::Budget;
     use crate::detect::mounts::{Reach, Watch, detect};
     use crate::model::sockets::Sockets;
     use crate::model::view::Pod;
@@ -191,7 +199,7 @@ mod tests {
         let pod = json!({"spec": {"volumes": volumes, "containers": [{"volumeMounts": mounts}]}});
         let pod = pod.to_string();
         let pod: Pod<'_> = crate::json::from_str(&pod).unwrap();
-        let findings = detect(&pod, &Sockets::default(), Watch::Runtimes);
+        let findings = detect(&pod, &Sockets::default(), Watch::Runtimes, &Budget::new()).unwrap();
         let links = findings
             .iter()
             .filter(|finding| finding.reach == Reach::Link);

@@ -9,15 +9,16 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use crate::json::Word;
-use crate::names;
+use crate::budget::{Budget, Excess, MOST_FINDINGS, check_path};
 
 use crate::detect::links::mark_linked;
+use crate::json::Word;
 use crate::model::expand::Environment;
 use crate::model::path::CleanPath;
 use crate::model::place::Place;
 use crate::model::sockets::{Leads, Runtime, Sockets, named_pipe};
 use crate::model::view::{Container, Pod, VolumeMount};
+use crate::names;
 
 /// How a mount reaches the node's runtime.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,24 +132,35 @@ pub fn agent(pod: &Pod<'_>, owner: Option<&str>) -> Option<Agent> {
 }
 
 /// Every mount of `pod` that reaches the node's runtime, in the order of its containers.
-pub fn detect(pod: &Pod<'_>, sockets: &Sockets, watch: Watch) -> Vec<Finding> {
-    let volumes = host_volumes(pod, sockets, watch);
+///
+/// # Errors
+/// Where there are too many, or to look for them is too much work.
+pub fn detect(
+    pod: &Pod<'_>,
+    sockets: &Sockets,
+    watch: Watch,
+    budget: &Budget,
+) -> Result<Vec<Finding>, Excess> {
+    let volumes = host_volumes(pod, sockets, watch, budget)?;
     if volumes.is_empty() {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     let suspicious = volumes.values().filter(|volume| volume.is_suspicious);
     let suspicious: Vec<&str> = suspicious.map(|volume| volume.name).collect();
     let mut findings = Vec::new();
-    let mut look = |place: Place, container: &Container<'_>| {
+    let mut look = |(place, container): (Place, &Container<'_>)| {
         let mut environment = None;
         for (index, mount) in container.volume_mounts.iter().enumerate() {
             let Some(volume) = volumes.get(&*mount.name) else {
                 continue;
             };
-            let seen = volume.mounted(sockets, mount, container, &mut environment);
+            let seen = volume.mounted(sockets, mount, container, &mut environment, budget)?;
             let Some((node_path, reach)) = seen else {
                 continue;
             };
+            if findings.len() == MOST_FINDINGS {
+                return Err(Excess::Findings);
+            }
             findings.push(Finding {
                 place,
                 mount: index,
@@ -169,16 +181,17 @@ pub fn detect(pod: &Pod<'_>, sockets: &Sockets, watch: Watch) -> Vec<Finding> {
                 reach,
             });
         }
+        Ok(())
     };
     if suspicious.is_empty() {
-        let all = pod.containers_with(&*SOCKET_WORD);
-        all.for_each(|(place, container)| look(place, container));
+        let mut all = pod.containers_with(&*SOCKET_WORD);
+        all.try_for_each(&mut look)?;
     } else {
         let words = suspicious.into_iter().chain([names::SOCKET_FILE]);
-        let all = pod.containers_near(words);
-        all.for_each(|(place, container)| look(place, container));
+        let mut all = pod.containers_near(words);
+        all.try_for_each(&mut look)?;
     }
-    findings
+    Ok(findings)
 }
 
 /// What a container has that mounts something at the place of Docker's socket.
@@ -210,7 +223,8 @@ fn host_volumes<'p>(
     pod: &'p Pod<'_>,
     sockets: &Sockets,
     watch: Watch,
-) -> BTreeMap<&'p str, HostVolume<'p>> {
+    budget: &Budget,
+) -> Result<BTreeMap<&'p str, HostVolume<'p>>, Excess> {
     let mut found = BTreeMap::new();
     for (index, volume) in pod.spec.volumes.iter().enumerate() {
         let Some(source) = &volume.host_path else {
@@ -242,12 +256,12 @@ fn host_volumes<'p>(
         });
     }
     if found.len() > 1 {
-        mark_linked(pod, sockets, &mut found);
+        mark_linked(pod, sockets, &mut found, budget)?;
         for volume in found.values_mut() {
             volume.is_suspicious |= volume.is_linked;
         }
     }
-    found
+    Ok(found)
 }
 
 impl HostVolume<'_> {
@@ -257,15 +271,17 @@ impl HostVolume<'_> {
         mount: &VolumeMount<'a>,
         container: &'c Container<'a>,
         environment: &mut Option<Environment<'c, 'a>>,
-    ) -> Shown {
+        budget: &Budget,
+    ) -> Result<Shown, Excess> {
         let has_sub_path = !mount.sub_path.is_empty() || !mount.sub_path_expr.is_empty();
         if !has_sub_path || self.path.as_str().len() > LONGEST_WATCHED {
-            return Shown::Whole;
+            return Ok(Shown::Whole);
         }
-        match mounted_path(&self.path, mount, container, environment) {
+        let path = mounted_path(&self.path, mount, container, environment, budget)?;
+        Ok(match path {
             Some(path) => Shown::Part(path),
             None => Shown::Unknown,
-        }
+        })
     }
 
     /// How a mount of it reaches the node's runtime, if it does.
@@ -275,16 +291,18 @@ impl HostVolume<'_> {
         mount: &VolumeMount<'a>,
         container: &'c Container<'a>,
         environment: &mut Option<Environment<'c, 'a>>,
-    ) -> Option<(Arc<CleanPath<'static>>, Reach)> {
+        budget: &Budget,
+    ) -> Result<Option<(Arc<CleanPath<'static>>, Reach)>, Excess> {
         let is_at_socket = || {
             let path = &*mount.mount_path;
             path.ends_with(names::SOCKET_FILE)
                 && CleanPath::new(path).unlinked().as_str() == "/run/docker.sock"
         };
         if !self.is_suspicious && !is_at_socket() {
-            return None;
+            return Ok(None);
         }
-        let (path, leads, is_known) = match self.shown(mount, container, environment) {
+        budget.spend(self.path.as_str().len())?;
+        let (path, leads, is_known) = match self.shown(mount, container, environment, budget)? {
             Shown::Whole => (Arc::clone(&self.path), self.leads, true),
             Shown::Part(path) => {
                 let leads = match self.leads {
@@ -317,7 +335,7 @@ impl HostVolume<'_> {
             }
             None => (self.watch == Watch::EveryHostPath).then_some(Reach::HostPath),
         };
-        Some((path, reach?))
+        Ok(reach.map(|reach| (path, reach)))
     }
 }
 
@@ -337,13 +355,20 @@ fn mounted_path<'c, 'a>(
     mount: &VolumeMount<'a>,
     container: &'c Container<'a>,
     environment: &mut Option<Environment<'c, 'a>>,
-) -> Option<CleanPath<'static>> {
+    budget: &Budget,
+) -> Result<Option<CleanPath<'static>>, Excess> {
+    check_path("subPath", &mount.name, &mount.sub_path)?;
+    budget.spend(volume.as_str().len() + mount.sub_path.len())?;
     if mount.sub_path_expr.is_empty() {
         let joined = volume.join(&mount.sub_path);
-        return Some(CleanPath::on_node(joined.as_str()).into_owned());
+        return Ok(Some(CleanPath::on_node(joined.as_str()).into_owned()));
     }
     let environment = environment.get_or_insert_with(|| Environment::of(container));
     let expanded = environment.expand(&mount.sub_path_expr);
-    let joined = volume.join(expanded.known()?);
-    Some(CleanPath::on_node(joined.as_str()).into_owned())
+    budget.spend(expanded.length())?;
+    let Some(known) = expanded.known() else {
+        return Ok(None);
+    };
+    let joined = volume.join(known);
+    Ok(Some(CleanPath::on_node(joined.as_str()).into_owned()))
 }

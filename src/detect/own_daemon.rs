@@ -3,6 +3,8 @@
 //! The image's name alone says little: `docker:dind` with `command: [cat]` is a mere
 //! client, and any image can start `dockerd`.
 
+use memchr::memmem;
+
 use crate::model::place::Place;
 use crate::model::view::{Container, Pod};
 
@@ -15,6 +17,8 @@ const DAEMONS: [&str; 6] = [
     "docker-daemon",
     "dind",
 ];
+/// What every daemon's name begins with, but for `dind`, which scripts have as the name of other things too.
+const STEM: &[u8] = b"docker";
 /// Programs of which the arguments say what is really run.
 const WRAPPERS: [&str; 12] = [
     "sh",
@@ -74,11 +78,17 @@ fn starts_daemon<'w>(words: impl Iterator<Item = &'w str>) -> bool {
     false
 }
 
+/// Looks only where a daemon's name may be: a script may have megabytes.
 fn mentions_daemon(script: &str) -> bool {
-    let words = script.split(|c: char| c.is_whitespace() || ";&|()\"'`".contains(c));
-    words
-        .map(|word| word.rsplit('/').next().unwrap_or(word))
-        .any(|program| program != "dind" && DAEMONS.contains(&program))
+    let is_end = |c: char| c.is_whitespace() || ";&|()\"'`".contains(c);
+    let mut found = memmem::find_iter(script.as_bytes(), STEM);
+    found.any(|at| {
+        let (before, rest) = script.split_at(at);
+        let begins = before.chars().next_back();
+        let begins = begins.is_none_or(|c| c == '/' || is_end(c));
+        let mut daemons = DAEMONS.iter().filter_map(|name| rest.strip_prefix(name));
+        begins && daemons.any(|behind| behind.chars().next().is_none_or(is_end))
+    })
 }
 
 /// `docker:dind`, `docker:28.5.2-dind-rootless`, `registry.example/ci/docker-dind:1`.
@@ -118,6 +128,21 @@ mod tests {
             &["dockerd-entrypoint.sh --debug"]
         ));
         assert!(runs("docker:dind", &["tini", "--"], &["dockerd"]));
+    }
+
+    #[test]
+    fn a_script_mentions_a_daemon_as_a_whole_word() {
+        for (script, mentions) in [
+            ("dockerd", true),
+            ("x;/usr/bin/dockerd&y", true),
+            ("é`dockerd-rootless.sh`é", true),
+            ("exec 'docker-daemon'", true),
+            ("dockerdx dockerd/x xdockerd -dockerd", false),
+            ("dockerd-entrypoint docker dind", false),
+            ("dockerdockerd", false),
+        ] {
+            assert_eq!(mentions_daemon(script), mentions, "{script}");
+        }
     }
 
     #[test]

@@ -7,13 +7,13 @@ mod text;
 
 use serde::Serialize;
 
+use crate::budget::Budget;
 use crate::decide::Policy;
 use crate::decide::evaluator::{Judgment, Matter};
 use crate::decide::matcher::Detection;
 use crate::decide::named::Named;
 use crate::detect::mounts::{Finding, Reach, agent};
 use crate::manifest::{PodRef, Positions};
-use crate::model::notice::Notice;
 use crate::model::scope::Scope;
 use crate::model::subject::Subject;
 use crate::model::view::Pod;
@@ -167,7 +167,7 @@ fn explanation(
         profile: change.map(|change| change.profile.to_owned()),
         containers: change.map_or_else(Vec::new, |change| change.containers.clone()),
         denial,
-        warnings: outcome.notices.iter().map(Notice::text).collect(),
+        warnings: outcome.notices.texts(),
         detected,
     }
 }
@@ -217,7 +217,11 @@ impl Seen<'_, '_> {
     fn passed_over(&self, detection: Detection) -> Vec<PassedOver> {
         let rules = self.policy.rules.iter();
         let mismatches = rules.map_while(|rule| {
-            let because = rule.matches.mismatch(self.subject, detection)?;
+            // The pass before this has not found it too long.
+            let mismatch = rule
+                .matches
+                .mismatch(self.subject, detection, &Budget::new());
+            let because = mismatch.ok()??;
             Some(PassedOver {
                 rule: rule.name.clone(),
                 because,

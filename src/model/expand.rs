@@ -32,11 +32,11 @@ pub enum Piece<'a> {
 }
 
 impl Piece<'_> {
-    /// What keeping it costs, in bytes.
+    /// What it costs to keep it, and to read it, in bytes.
     fn size(&self) -> usize {
         match self {
             Self::Known(text) | Self::Unset(text) => text.len() + size_of::<Self>(),
-            Self::From(_) => size_of::<Self>(),
+            Self::From(source) => source.get().len() + size_of::<Self>(),
         }
     }
 }
@@ -51,6 +51,15 @@ pub enum Expanded<'a> {
 }
 
 impl Expanded<'_> {
+    /// What it took to make it, in bytes.
+    pub fn length(&self) -> usize {
+        match self {
+            Self::Pieces(pieces) => pieces.iter().map(Piece::size).sum(),
+            // It grew to its end.
+            Self::Unknown => LONGEST,
+        }
+    }
+
     /// The whole text, where all of it is known.
     pub fn known(&self) -> Option<&str> {
         match self {
@@ -82,16 +91,15 @@ impl<'c, 'a> Environment<'c, 'a> {
         };
         let mut kept = 0;
         for var in container.env.iter() {
-            let mut value = match var.value_from {
+            let value = match var.value_from {
+                // Nothing is expanded any more that would not be kept.
+                _ if kept > MOST_KEPT => Expanded::Unknown,
+                // Who names it reads it each time.
+                Some(source) if source.get().len() > LONGEST => Expanded::Unknown,
                 Some(source) => Expanded::Pieces(vec![Piece::From(source)]),
                 None => environment.expand(&var.value),
             };
-            if let Expanded::Pieces(pieces) = &value {
-                kept += pieces.iter().map(Piece::size).sum::<usize>();
-            }
-            if kept > MOST_KEPT {
-                value = Expanded::Unknown;
-            }
+            kept += value.length();
             environment.values.insert(&var.name, value);
         }
         environment

@@ -8,11 +8,16 @@ use crate::json::{Raw, Read, Reader, Stop, Text};
 use crate::model::written::Given;
 use crate::names;
 
+/// More entries than most maps have: beyond it, no key is looked for from entry to entry.
+const FEW: usize = 16;
+
 /// A map of strings, kept in order.
 #[derive(Debug)]
 pub struct Labels<'a> {
     entries: Vec<(Text<'a>, Text<'a>)>,
     given: Given,
+    /// The entries' indexes in the order of their keys, where there are many.
+    by_key: Vec<usize>,
 }
 
 impl Default for Labels<'_> {
@@ -26,6 +31,7 @@ impl Labels<'_> {
     pub const ABSENT: Self = Self {
         entries: Vec::new(),
         given: Given::Absent,
+        by_key: Vec::new(),
     };
 
     /// Whether the map is there at all, be it empty.
@@ -45,12 +51,32 @@ impl Labels<'_> {
 
     /// The value of `key`; the last one where a key is there twice, as in JSON.
     pub fn get(&self, key: &str) -> Option<&str> {
-        let found = self.entries.iter().rev().find(|(k, _)| &**k == key);
-        found.map(|(_, value)| &**value)
+        if self.entries.len() <= FEW {
+            let found = self.entries.iter().rev().find(|(k, _)| &**k == key);
+            return found.map(|(_, value)| &**value);
+        }
+        let behind = self
+            .by_key
+            .partition_point(|index| self.key_of(*index) <= key);
+        let (key_there, value) = self
+            .entries
+            .get(*self.by_key.get(behind.checked_sub(1)?)?)?;
+        (&**key_there == key).then_some(value)
     }
 }
 
 impl<'a> Labels<'a> {
+    fn key_of(&self, index: usize) -> &str {
+        self.entries.get(index).map_or("", |(key, _)| key)
+    }
+
+    fn ordered(&self) -> Vec<usize> {
+        let mut indexes: Vec<usize> = (0..self.entries.len()).collect();
+        // Stable: of equal keys, the last one stays last.
+        indexes.sort_by(|a, b| self.key_of(*a).cmp(self.key_of(*b)));
+        indexes
+    }
+
     /// Reads those whose key `keep` holds.
     fn read_those(
         &mut self,
@@ -66,6 +92,9 @@ impl<'a> Labels<'a> {
             self.entries.push((key, value));
             Ok(())
         })?;
+        if self.entries.len() > FEW {
+            self.by_key = self.ordered();
+        }
         self.given = match is_there {
             true => Given::Value,
             false => Given::Null,
@@ -180,5 +209,25 @@ impl<'a> Read<'a> for Amounts<'a> {
             Ok(())
         })?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn the_last_of_equal_keys_counts_among_few_and_among_many() {
+        for many in [0, 100] {
+            let others = (0..many).map(|n| format!(r#""k{n}":"{n}","#));
+            let others: String = others.collect();
+            let json = format!(r#"{{"z":"1",{others}"a":"2","z":"3","":"4"}}"#);
+            let labels: Labels<'_> = crate::json::from_str(&json).unwrap();
+            let found = ["z", "a", "", "b", "zz"].map(|key| labels.get(key));
+            assert_eq!(found, [Some("3"), Some("2"), Some("4"), None, None]);
+            assert_eq!(labels.get("k99"), (many > 0).then_some("99"));
+        }
     }
 }

@@ -11,6 +11,58 @@ use std::fmt;
 /// The longest warning, in characters.
 pub const LONGEST: usize = 119;
 
+/// How many notices an author is told; those behind them are counted.
+pub const MOST: usize = 32;
+
+/// What the author should know, in order: the first [`MOST`], and how many more there are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Notices {
+    kept: Vec<Notice>,
+    more: usize,
+}
+
+impl Notices {
+    /// Adds one; one too many is only counted.
+    pub fn push(&mut self, notice: Notice) {
+        if self.kept.len() < MOST {
+            self.kept.push(notice);
+        } else {
+            self.more += 1;
+        }
+    }
+
+    /// These, and then `others`.
+    #[must_use]
+    pub fn then(mut self, others: Self) -> Self {
+        self.extend(others.kept);
+        self.more += others.more;
+        self
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+
+    /// Those that are kept.
+    pub fn iter(&self) -> impl Iterator<Item = &Notice> {
+        self.kept.iter()
+    }
+
+    /// What the author is told, each in at most [`LONGEST`] characters.
+    pub fn texts(&self) -> Vec<String> {
+        let more =
+            (self.more > 0).then(|| format!("and {} more, of which none is told", self.more));
+        self.kept.iter().map(Notice::text).chain(more).collect()
+    }
+}
+
+impl Extend<Notice> for Notices {
+    fn extend<I: IntoIterator<Item = Notice>>(&mut self, notices: I) {
+        notices.into_iter().for_each(|notice| self.push(notice));
+    }
+}
+
 /// One thing that the author should know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
@@ -55,6 +107,8 @@ pub enum Notice {
         container: String,
         /// The value.
         value: String,
+        /// Whether that is known before the Pod runs.
+        is_known: bool,
     },
     /// `DOCKER_HOST` of these containers led to the node.
     DockerHostReplaced {
@@ -113,10 +167,15 @@ impl Notice {
                 shortened(container, 30),
                 shortened(value, 30)
             ),
-            Self::DockerHostNode { container, value } => format!(
-                "{}: DOCKER_HOST={} leads to the node's Docker daemon; it was left alone",
+            Self::DockerHostNode {
+                container,
+                value,
+                is_known,
+            } => format!(
+                "{}: DOCKER_HOST={} {} to the node's Docker daemon; it was left alone",
                 shortened(container, 22),
-                shortened(value, 30)
+                shortened(value, 26),
+                if *is_known { "leads" } else { "may lead" }
             ),
             Self::DockerHostReplaced { containers } => format!(
                 "DOCKER_HOST led to the node and leads to a daemon of this Pod's own now in: {}",
@@ -135,6 +194,22 @@ impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text())
     }
+}
+
+/// A name as a message has it: Kubernetes' own are no longer, one of megabytes is cut.
+pub fn told_name(name: &str) -> String {
+    shortened(name, 63).into_owned()
+}
+
+/// As many names as fit into a message.
+pub fn told_names<'n>(names: impl Iterator<Item = &'n str>) -> Vec<String> {
+    // Each takes a letter, a comma and a space.
+    names.take(LONGEST / 3 + 1).map(told_name).collect()
+}
+
+/// A path as a message has it.
+pub fn told_path(path: &str) -> Cow<'_, str> {
+    shortened(path, 512)
 }
 
 /// Why a mount is not mirrored.
@@ -175,7 +250,7 @@ mod tests {
         let (container_of_other, other) = host("tcp://other");
         for (notice, told) in [
             not_mirrored(Why::Taken, "is there"),
-            not_mirrored(Why::DaemonPath, "path itself"),
+            not_mirrored(Why::DaemonPath, "change the daemon"),
             not_mirrored(Why::LeadsToNode, "own runtime"),
             not_mirrored(Why::UnknownSubPath, "the Pod runs"),
             not_mirrored(Why::AbsoluteSubPath, "absolute subPathExpr"),
@@ -197,6 +272,7 @@ mod tests {
                 Notice::DockerHostNode {
                     container: container_of_node,
                     value: node,
+                    is_known: false,
                 },
                 "left alone",
             ),

@@ -96,6 +96,8 @@ pub struct Spec<'a> {
     pub host_users: Option<bool>,
     /// The operating system that the author named.
     pub os: Os<'a>,
+    /// The node, where the author chose one.
+    pub node_name: Text<'a>,
     /// Labels that the node must have.
     pub node_selector: Labels<'a>,
     /// The service account; empty means `default`.
@@ -115,6 +117,7 @@ fields!(Spec<'a> {
     "ephemeralContainers" => ephemeral_containers,
     "restartPolicy" => restart_policy,
     "nodeSelector" => node_selector,
+    "nodeName" => node_name,
     "serviceAccountName" => service_account_name,
     "hostNetwork" => host_network,
     "hostPID" => host_pid,
@@ -165,6 +168,8 @@ pub struct Container<'a> {
     pub command: Vec<Text<'a>>,
     /// What replaces the image's arguments.
     pub args: Vec<Text<'a>>,
+    /// Present where ConfigMaps or Secrets give it variables as a whole.
+    pub env_from: Option<Skipped>,
     /// Its environment, in order.
     pub env: Later<'a, Vec<EnvVar<'a>>>,
     /// Its mounts.
@@ -181,6 +186,7 @@ fields!(Container<'a> {
     "command" => command,
     "args" => args,
     "env" => env,
+    "envFrom" => env_from,
     "restartPolicy" => restart_policy,
     "volumeMounts" => volume_mounts,
     "securityContext" => security_context,

@@ -10,12 +10,13 @@ use std::fmt::{self, Display};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::budget::{Excess, LARGEST_PATCH};
 use crate::json;
 use crate::model::place::{List, Place};
 use crate::model::view::Pod;
 
 use crate::model::sidecar_mode::SidecarMode;
-use crate::plan::pod::{ContainerEdit, Plan};
+use crate::plan::pod::{ContainerEdit, Plan, PlanError};
 use crate::plan::volume::Volume;
 
 /// A JSON Patch as JSON text.
@@ -38,8 +39,8 @@ impl Patch {
 /// Writes `plan` for `pod`.
 ///
 /// # Errors
-/// Only if a value of the plan cannot be written as JSON, which none of its types allows.
-pub fn patch(pod: &Pod<'_>, plan: &Plan<'_>) -> Result<Patch, serde_json::Error> {
+/// Where it has more than [`LARGEST_PATCH`] bytes; see [`PlanError`].
+pub fn patch(pod: &Pod<'_>, plan: &Plan<'_>) -> Result<Patch, PlanError> {
     let mut writer = Writer::new();
     for edit in &plan.edits {
         write_edit(&mut writer, pod, edit)?;
@@ -65,7 +66,7 @@ fn write_edit(
     writer: &mut Writer,
     pod: &Pod<'_>,
     edit: &ContainerEdit<'_>,
-) -> Result<(), serde_json::Error> {
+) -> Result<(), PlanError> {
     let container = pod.container(edit.place);
     let at = edit.place;
     for swap in &edit.swaps {
@@ -104,11 +105,7 @@ fn write_edit(
     Ok(())
 }
 
-fn write_volumes(
-    writer: &mut Writer,
-    pod: &Pod<'_>,
-    plan: &Plan<'_>,
-) -> Result<(), serde_json::Error> {
+fn write_volumes(writer: &mut Writer, pod: &Pod<'_>, plan: &Plan<'_>) -> Result<(), PlanError> {
     for index in plan.remove_volumes.iter().rev() {
         writer.remove(format_args!("/spec/volumes/{index}"))?;
     }
@@ -116,11 +113,7 @@ fn write_volumes(
     writer.append("/spec/volumes", pod.spec.volumes.is_empty(), &volumes)
 }
 
-fn write_pod_fields(
-    writer: &mut Writer,
-    pod: &Pod<'_>,
-    plan: &Plan<'_>,
-) -> Result<(), serde_json::Error> {
+fn write_pod_fields(writer: &mut Writer, pod: &Pod<'_>, plan: &Plan<'_>) -> Result<(), PlanError> {
     if let Some(gid) = plan.add_group {
         if pod.has_security() {
             let is_new = pod.security().supplemental_groups.is_empty();
@@ -193,11 +186,11 @@ impl Writer {
         &mut self,
         path: impl Display,
         value: &V,
-    ) -> Result<(), serde_json::Error> {
+    ) -> Result<(), PlanError> {
         self.operation("add", path, Some(value))
     }
 
-    fn remove(&mut self, path: impl Display) -> Result<(), serde_json::Error> {
+    fn remove(&mut self, path: impl Display) -> Result<(), PlanError> {
         self.operation::<()>("remove", path, None)
     }
 
@@ -207,7 +200,7 @@ impl Writer {
         path: impl Display + Copy,
         is_new: bool,
         values: &[V],
-    ) -> Result<(), serde_json::Error> {
+    ) -> Result<(), PlanError> {
         if values.is_empty() {
             return Ok(());
         }
@@ -225,7 +218,7 @@ impl Writer {
         op: &str,
         path: impl Display,
         value: Option<&V>,
-    ) -> Result<(), serde_json::Error> {
+    ) -> Result<(), PlanError> {
         let separator: &[u8] = if self.out.is_empty() { b"[" } else { b"," };
         self.out.extend_from_slice(separator);
         self.out.extend_from_slice(br#"{"op":""#);
@@ -237,7 +230,10 @@ impl Writer {
             json::write(&mut self.out, value)?;
         }
         self.out.push(b'}');
-        Ok(())
+        match self.out.len() {
+            0..=LARGEST_PATCH => Ok(()),
+            _ => Err(Excess::Patch.into()),
+        }
     }
 
     fn finish(mut self) -> Patch {

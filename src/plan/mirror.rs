@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
+use crate::budget::{Budget, Excess, MOST_MIRRORED, check_path};
 use crate::json::{Raw, Text, fields, from_str};
 use crate::model::expand::{Environment, Expanded, Piece, literal};
 use crate::model::notice::Why;
@@ -17,7 +18,7 @@ use crate::model::place::Place;
 use crate::model::view::{Container, Pod, VolumeMount};
 use crate::names;
 
-use crate::model::notice::Notice;
+use crate::model::notice::{Notice, Notices, told_name, told_path};
 use crate::plan::container::{EnvEntry, Mount};
 use crate::plan::ground;
 
@@ -29,25 +30,31 @@ pub struct Mirror<'a> {
     /// Variables that the mounts' `subPathExpr` name.
     pub env: Vec<EnvEntry<'a>>,
     /// What could not be mirrored.
-    pub notices: Vec<Notice>,
+    pub notices: Notices,
 }
 
 /// Builds a [`Mirror`]; paths that are taken already are told first.
 pub struct MirrorBuilder<'o, 'p, 'a> {
     pod: &'p Pod<'a>,
+    budget: &'o Budget,
     own: Vec<CleanPath<'o>>,
     host_paths: BTreeMap<&'p str, &'p str>,
     /// With `/var/run` as `/run`: in the sidecar too it is a link.
     taken: BTreeMap<CleanPath<'o>, Option<usize>>,
     copied: BTreeMap<&'p str, String>,
     first_copy: usize,
+    added: usize,
     aliases: Vec<(CleanPath<'static>, Mount<'p>)>,
     mirror: Mirror<'p>,
 }
 
 impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
     /// `own` are the sidecar's own mounts.
-    pub fn new(pod: &'p Pod<'a>, own: impl Iterator<Item = CleanPath<'o>>) -> Self {
+    pub fn new(
+        pod: &'p Pod<'a>,
+        own: impl Iterator<Item = CleanPath<'o>>,
+        budget: &'o Budget,
+    ) -> Self {
         let volumes = pod.spec.volumes.iter().rev();
         let host_paths = volumes.filter_map(|volume| {
             let source = volume.host_path.as_ref()?;
@@ -56,10 +63,12 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
         Self {
             host_paths: host_paths.collect(),
             pod,
+            budget,
             own: own.map(CleanPath::unlinked).collect(),
             taken: BTreeMap::new(),
             copied: BTreeMap::new(),
             first_copy: 0,
+            added: 0,
             aliases: Vec::new(),
             mirror: Mirror::default(),
         }
@@ -80,7 +89,10 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
     }
 
     /// Mirrors the mounts of the container at `place`, each as `treat` says of its index.
-    pub fn add(&mut self, place: Place, treat: impl Fn(usize) -> Treat) {
+    ///
+    /// # Errors
+    /// Where they are too many, or too much work.
+    pub fn add(&mut self, place: Place, treat: impl Fn(usize) -> Treat) -> Result<(), Excess> {
         let pod = self.pod;
         let container = pod.container(place);
         let mut environment = None;
@@ -93,7 +105,19 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
                     continue;
                 }
             }
-            let sub_path = match self.sub_path(container, mount, &mut environment) {
+            check_path("mountPath", &mount.name, &mount.mount_path)?;
+            check_path("subPath", &mount.name, &mount.sub_path)?;
+            let expanded = (!mount.sub_path_expr.is_empty()).then(|| {
+                let environment = environment.get_or_insert_with(|| Environment::of(container));
+                environment.expand(&mount.sub_path_expr)
+            });
+            // Each variable that it names is read.
+            self.budget.spend(
+                expanded
+                    .as_ref()
+                    .map_or(0, |expanded| 10 * expanded.length()),
+            )?;
+            let sub_path = match self.sub_path(mount, expanded) {
                 Ok(sub_path) => sub_path,
                 Err(why) => {
                     self.refuse(container, &mount.mount_path, why);
@@ -102,6 +126,13 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
             };
             let path = CleanPath::new(&mount.mount_path);
             let node_path = self.node_path(mount, &sub_path);
+            let of_node = node_path.as_ref().map_or(0, |path| path.as_str().len());
+            // Both are compared with every path that the daemon needs.
+            self.budget.spend(path.as_str().len() + 4 * of_node)?;
+            self.added += 1;
+            if self.added > MOST_MIRRORED {
+                return Err(Excess::Mirrored);
+            }
             let mirrored = Mount {
                 name: Cow::Borrowed(&mount.name),
                 mount_path: spelled(&mount.mount_path, &path),
@@ -130,6 +161,7 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
                 self.insert(container, path, mirrored);
             }
         }
+        Ok(())
     }
 
     /// What has been gathered. The node's own paths come last and give way without a word:
@@ -174,8 +206,8 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
 
     fn refuse(&mut self, container: &Container<'a>, path: &str, why: Why) {
         self.mirror.notices.push(Notice::NotMirrored {
-            container: container.name.to_string(),
-            path: path.to_owned(),
+            container: told_name(&container.name),
+            path: told_path(path).into_owned(),
             why,
         });
     }
@@ -198,18 +230,15 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
 
     fn sub_path(
         &mut self,
-        container: &'p Container<'a>,
-        mount: &'p VolumeMount<'a>,
-        environment: &mut Option<Environment<'p, 'a>>,
+        mount: &VolumeMount<'_>,
+        expanded: Option<Expanded<'p>>,
     ) -> Result<SubPath, Why> {
-        if mount.sub_path_expr.is_empty() {
+        let Some(expanded) = expanded else {
             return Ok(match &*mount.sub_path {
                 "" => SubPath::None,
                 sub => SubPath::Literal(sub.to_owned()),
             });
-        }
-        let environment = environment.get_or_insert_with(|| Environment::of(container));
-        let expanded = environment.expand(&mount.sub_path_expr);
+        };
         if let Some(text) = expanded.known() {
             refused_by_kubelet(text)?;
             return Ok(SubPath::Literal(text.to_owned()));

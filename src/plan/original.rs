@@ -116,8 +116,12 @@ pub fn record<'p>(
     if taken.is_empty() {
         return Ok(None);
     }
-    let mut text = to_text(&taken)?;
-    if text.len() > LARGEST {
+    // One whose texts alone are too long is not even written: a name is there once a mount.
+    let mut text = match taken.is_too_long() {
+        true => String::new(),
+        false => to_text(&taken)?,
+    };
+    if taken.is_too_long() || text.len() > LARGEST {
         text = to_text(&Taken {
             incomplete: true,
             ..Taken::default()
@@ -204,6 +208,23 @@ impl<'p> Taken<'p> {
             && fields.is_empty()
             && added.is_empty()
             && !incomplete
+    }
+
+    /// Whether what it holds of the Pod is more than [`LARGEST`], however it is written.
+    fn is_too_long(&self) -> bool {
+        let volumes = self.volumes.iter().map(|(_, json)| json.get().len());
+        let mounts = self.mounts.iter();
+        let mounts = mounts.map(|(name, json)| name.len() + json.get().len());
+        let env = self.env.iter().map(|(name, _, var)| {
+            let source = var.value_from.map_or(0, |source| source.get().len());
+            name.len() + var.name.len() + var.value.map_or(0, str::len) + source
+        });
+        let lists = self.lists.iter().map(|(name, _, _)| name.len());
+        let mut all = volumes.chain(mounts).chain(env).chain(lists);
+        all.try_fold(0_usize, |sum, length| {
+            Some(sum + length).filter(|sum| *sum <= LARGEST)
+        })
+        .is_none()
     }
 
     fn empty_list(&mut self, container: &'p str, field: &'static str, given: Given) {

@@ -6,13 +6,14 @@
 
 use std::borrow::Cow;
 
+use crate::budget::{Budget, Excess};
 use crate::detect::mounts::Finding;
 use crate::model::injection::Order;
 use crate::model::place::Place;
 
 use crate::detect::candidates::Near;
 use crate::detect::installed::Installed;
-use crate::model::notice::Notice;
+use crate::model::notice::Notices;
 use crate::model::profile::Storage;
 use crate::model::sidecar_mode::SidecarMode;
 use crate::plan::container::{EnvEntry, Mount, Sidecar};
@@ -43,7 +44,7 @@ pub struct Plan<'p> {
     /// The Pod's `hostUsers`.
     pub host_users: Option<bool>,
     /// What the author should know.
-    pub notices: Vec<Notice>,
+    pub notices: Notices,
 }
 
 /// The edits of one container.
@@ -123,17 +124,29 @@ pub enum VolumeSource<'p> {
     ConfigMap(&'p str),
 }
 
+/// Why there is no plan, or no patch of it.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// The Pod has too much of something.
+    #[error(transparent)]
+    Excess(#[from] Excess),
+    /// A fault of this program: what cannot be written as JSON.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+}
+
 /// Plans what `order` says for the Pod of `near`.
 ///
 /// # Errors
-/// Only for a fault of this program: a record of what is taken away that cannot be written.
+/// Where the plan would be too large; see [`PlanError`].
 pub fn plan<'p, 'a>(
     near: &Near<'p, 'a>,
     findings: &'p [Finding],
     order: &'p Order<'p>,
     installed: Option<&Installed<'p, 'a>>,
-) -> Result<Plan<'p>, serde_json::Error> {
-    let (mut plan, group) = Planner::new(near, findings, order, installed).plan();
+    budget: &Budget,
+) -> Result<Plan<'p>, PlanError> {
+    let (mut plan, group) = Planner::new(near, findings, order, installed, budget).plan()?;
     let earlier = installed.map(|installed| installed.container);
     if let Some(record) = original::record(near.pod, &plan, group, earlier)? {
         match (&mut plan.sidecar, installed) {

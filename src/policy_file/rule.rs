@@ -186,7 +186,9 @@ fn read_actions(
         ),
         tcp_docker_host: fields.or(
             "tcpDockerHost",
-            "What is done with a DOCKER_HOST that leads to the node's daemon over TCP.",
+            "What is done with a DOCKER_HOST that leads to the node's daemon over TCP (in a Pod with \
+             hostNetwork, also localhost and podIP), or whose address is known only when the Pod runs. \
+             Where a Pod has hostNetwork, Replace does what nodeAgents.sockets says.",
             &Choice::<TcpAction>::new(),
             &base.tcp_docker_host,
         ),

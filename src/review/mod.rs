@@ -8,8 +8,10 @@ pub mod pod;
 pub mod verify;
 pub mod workload;
 
+use crate::budget;
+use crate::budget::{Budget, Excess};
 use crate::decide::Policy;
-use crate::decide::decision::{Decision, Verdict, decide};
+use crate::decide::decision::{Decision, Verdict, decide, not_ours};
 use crate::decide::denial::Denial;
 use crate::decide::evaluator::Judgment;
 use crate::decide::reason::Reason;
@@ -17,12 +19,12 @@ use crate::detect::candidates::Near;
 use crate::detect::installed::installed;
 use crate::detect::mounts::{Finding, detect};
 use crate::json;
-use crate::model::notice::Notice;
+use crate::model::notice::Notices;
 use crate::model::scope::Scope;
 use crate::model::subject::Subject;
 use crate::model::view::Pod;
 use crate::patch::{Patch, patch};
-use crate::plan::pod::plan;
+use crate::plan::pod::{PlanError, plan};
 
 /// What a pass came to.
 #[derive(Debug)]
@@ -32,22 +34,34 @@ pub struct Outcome<'p> {
     /// The rule that decided, where one did.
     pub rule: Option<&'p str>,
     /// What the author should know, in order.
-    pub notices: Vec<Notice>,
+    pub notices: Notices,
     /// Every way to the node's runtime that was found.
     pub findings: Vec<Finding>,
     /// What the policy said to each way to a daemon.
     pub judgments: Vec<Judgment<'p>>,
+    /// The steps that were taken, of [`budget::MOST_STEPS`].
+    pub steps: usize,
 }
 
 impl Outcome<'_> {
     /// Of a Pod that nobody has looked into.
     pub fn left(reason: Reason) -> Self {
+        Self::without_looking(Action::Left(reason))
+    }
+
+    /// Of a Pod that is too much to be looked into.
+    pub fn refused(excess: Excess) -> Self {
+        Self::without_looking(Action::Denied(excess.into()))
+    }
+
+    fn without_looking(action: Action<'static>) -> Self {
         Self {
-            action: Action::Left(reason),
+            action,
             rule: None,
-            notices: Vec::new(),
+            notices: Notices::default(),
             findings: Vec::new(),
             judgments: Vec::new(),
+            steps: 0,
         }
     }
 }
@@ -99,7 +113,7 @@ pub enum PassError {
     Internal(#[from] serde_json::Error),
 }
 
-/// Passes over `pod` once.
+/// Passes over `pod` once. What would cost more than a review may is denied, whatever the policy says.
 ///
 /// # Errors
 /// Where the Pod cannot be read, or for a fault of this program; see [`PassError`].
@@ -109,20 +123,54 @@ pub fn pass<'p>(
     pod: &Pod<'_>,
     scope: Scope,
 ) -> Result<Outcome<'p>, PassError> {
-    let findings = detect(pod, &policy.sockets, policy.watch());
+    let budget = Budget::new();
+    let outcome = match within(&budget, policy, subject, pod, scope) {
+        Ok(outcome) => outcome,
+        Err(PlanError::Excess(excess)) => match not_ours(pod) {
+            Some(reason) => Outcome::left(reason),
+            None => Outcome::refused(excess),
+        },
+        Err(PlanError::Json(error)) => return Err(PassError::Internal(error)),
+    };
+    if let Some(fault) = pod.fault() {
+        return Err(PassError::Malformed(fault));
+    }
+    Ok(Outcome {
+        steps: budget.spent(),
+        ..outcome
+    })
+}
+
+fn within<'p>(
+    budget: &Budget,
+    policy: &'p Policy,
+    subject: &Subject<'_>,
+    pod: &Pod<'_>,
+    scope: Scope,
+) -> Result<Outcome<'p>, PlanError> {
+    budget::check(pod)?;
+    let findings = detect(pod, &policy.sockets, policy.watch(), budget)?;
     let near = Near::of(pod);
-    let installed = installed(&near);
+    let installed = installed(&near, budget)?;
     let Decision {
         verdict,
         rule,
         mut notices,
         judgments,
-    } = decide(policy, subject, pod, scope, &findings, installed.as_ref());
+    } = decide(
+        policy,
+        subject,
+        pod,
+        scope,
+        &findings,
+        installed.as_ref(),
+        budget,
+    );
     let action = match verdict {
         Verdict::Leave(reason) => Action::Left(reason),
         Verdict::Deny(denial) => Action::Denied(denial),
         Verdict::Change(order) => {
-            let plan = plan(&near, &findings, &order, installed.as_ref())?;
+            let plan = plan(&near, &findings, &order, installed.as_ref(), budget)?;
             let patch = patch(pod, &plan)?;
             let touched = plan.edits.iter().map(|edit| edit.place);
             let containers = touched
@@ -130,7 +178,7 @@ pub fn pass<'p>(
                 .map(|place| pod.container(place).name.to_string())
                 .collect();
             let profile = order.profile.name.as_str();
-            notices.splice(0..0, plan.notices);
+            notices = plan.notices.then(notices);
             if patch.is_empty() {
                 Action::Left(Reason::AlreadyInjected)
             } else {
@@ -142,14 +190,12 @@ pub fn pass<'p>(
             }
         }
     };
-    if let Some(fault) = pod.fault() {
-        return Err(PassError::Malformed(fault));
-    }
     Ok(Outcome {
         action,
         rule,
         notices,
         findings,
         judgments,
+        steps: budget.spent(),
     })
 }

@@ -6,6 +6,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::budget::Excess;
 use crate::decide::Policy;
 use crate::json::{Text, from_str};
 pub use crate::manifest::kinds::owner_of;
@@ -40,6 +41,9 @@ pub enum OfflineError {
     /// The Pod is not of a Pod's shape.
     #[error("not a Pod as the API server takes it: {0}")]
     Pod(String),
+    /// More than a review would look at, so that nobody can say what reaches what.
+    #[error("{0}")]
+    Excess(Excess),
     /// A fault of this program.
     #[error("internal error: {0}")]
     Internal(String),

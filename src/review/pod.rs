@@ -5,18 +5,19 @@
 
 use std::borrow::Cow;
 
+use crate::budget::LONGEST_NAME;
 use crate::decide::Policy;
 use crate::decide::denial::Denial;
 use crate::decide::reason::Reason;
 use crate::detect::prefilter::may_concern;
 use crate::json::{Step, Text};
 use crate::model::subject::{Requester, Subject};
+use crate::model::view::OwnerReference;
 use crate::names::audit;
 use crate::review;
 use crate::review::{Action, Outcome, PassError};
 
-use crate::model::notice::Notice;
-use crate::text::shortened;
+use crate::text::{beginning, shortened};
 
 use crate::decode::admission::{PodReview, ReviewError, decode};
 use crate::model::namespaces::Namespaces;
@@ -30,10 +31,15 @@ pub struct Reviewed<'r> {
     pub json: Vec<u8>,
     /// What happened.
     pub record: Record<'r>,
+    /// The steps that it took, of [`crate::budget::MOST_STEPS`].
+    pub steps: usize,
 }
 
 /// The longest denial, in characters: a name or path of the author's may be of any length.
 const LONGEST_DENIAL: usize = 1000;
+
+/// How many containers are named in logs, Events and audit annotations.
+const MOST_NAMES: usize = 20;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -76,8 +82,9 @@ pub(super) fn decide<'p>(
     review: &PodReview<'_>,
 ) -> Result<Outcome<'p>, Failure> {
     let pod = &*review.pod;
-    Ok(match review.scope {
-        Some(scope) if may_concern(pod) => {
+    Ok(match (review.scope, &review.excess) {
+        (Some(_), Some(excess)) => Outcome::refused(excess.clone()),
+        (Some(scope), None) if may_concern(pod) => {
             let labels = namespaces.labels(&review.namespace);
             let requester = Requester {
                 user: &review.user,
@@ -86,8 +93,8 @@ pub(super) fn decide<'p>(
             let subject = Subject::new(pod, &review.namespace, labels.as_deref(), requester, None);
             review::pass(policy, &subject, pod, scope).map_err(in_request)?
         }
-        Some(_) => Outcome::left(Reason::NothingToDo),
-        None => Outcome::left(Reason::NotACreation),
+        (Some(_), None) => Outcome::left(Reason::NothingToDo),
+        (None, _) => Outcome::left(Reason::NotACreation),
     })
 }
 
@@ -103,10 +110,9 @@ pub(super) fn answer<'r>(
         Action::Denied(denial) => (None, Some(denied(denial))),
         Action::Changed(change) => (Some(change), None),
     };
-    let warnings: Vec<String> = outcome.notices.iter().map(Notice::text).collect();
-    let containers = change
-        .map(|change| change.containers.join(","))
-        .unwrap_or_default();
+    let warnings: Vec<String> = outcome.notices.texts();
+    let containers = change.map_or_else(Vec::new, |change| told(&change.containers));
+    let audited = containers.join(",");
     let rule = outcome.rule.unwrap_or_default();
     let profile = change.map_or("", |change| change.profile);
     let audit = [
@@ -114,7 +120,7 @@ pub(super) fn answer<'r>(
         (audit::REASON, reason),
         (audit::RULE, rule),
         (audit::PROFILE, profile),
-        (audit::CONTAINERS, &containers),
+        (audit::CONTAINERS, &audited),
     ];
     let response = Response {
         uid: &review.uid,
@@ -127,14 +133,10 @@ pub(super) fn answer<'r>(
     let metadata = pod.metadata();
     let name = [&review.name, &metadata.name, &metadata.generate_name];
     let name = name.into_iter().find(|name| !name.is_empty());
-    let owner = pod.controller().map(|owner| Owner {
-        api_version: text(&owner.api_version),
-        kind: text(&owner.kind),
-        name: text(&owner.name),
-        uid: text(&owner.uid),
-    });
+    let owner = pod.controller().and_then(owner);
     Ok(Reviewed {
         json,
+        steps: outcome.steps,
         record: Record {
             uid: text(&review.uid),
             namespace: text(&review.namespace),
@@ -145,10 +147,7 @@ pub(super) fn answer<'r>(
             reason,
             rule: Cow::Borrowed(rule),
             profile: Cow::Borrowed(profile),
-            containers: match outcome.action {
-                Action::Changed(change) => change.containers,
-                Action::Left(_) | Action::Denied(_) => Vec::new(),
-            },
+            containers,
             warnings,
             denial,
             owner,
@@ -168,13 +167,48 @@ fn in_request(error: PassError) -> PassError {
 }
 
 /// What the author is told of a denial.
-fn denied(denial: &Denial) -> String {
+pub(crate) fn denied(denial: &Denial) -> String {
     shortened(&denial.to_string(), LONGEST_DENIAL).into_owned()
 }
 
-/// The text, borrowed from where it is.
-fn text<'r>(text: &Text<'r>) -> Cow<'r, str> {
-    text.0.clone()
+/// The text, borrowed from where it is, but for what no name of Kubernetes is as long as: a Pod comes here
+/// before the API server looks at its names.
+pub(crate) fn text<'r>(text: &Text<'r>) -> Cow<'r, str> {
+    match &text.0 {
+        Cow::Borrowed(text) => Cow::Borrowed(beginning(text, LONGEST_NAME)),
+        Cow::Owned(text) => Cow::Owned(beginning(text, LONGEST_NAME).to_owned()),
+    }
+}
+
+/// What makes the Pod; none where the API server would not take its names.
+fn owner<'r>(owner: &OwnerReference<'r>) -> Option<Owner<'r>> {
+    let OwnerReference {
+        api_version,
+        kind,
+        name,
+        uid,
+        controller: _,
+    } = owner;
+    let texts = [api_version, kind, name, uid];
+    if texts.iter().any(|text| text.len() > LONGEST_NAME) {
+        return None;
+    }
+    let [api_version, kind, name, uid] = texts.map(text);
+    Some(Owner {
+        api_version,
+        kind,
+        name,
+        uid,
+    })
+}
+
+/// The names of containers for a line of a log: some, and how many more there are.
+pub(crate) fn told(containers: &[String]) -> Vec<String> {
+    let names = containers.iter().take(MOST_NAMES);
+    let more = containers.len().saturating_sub(MOST_NAMES);
+    let more = (more > 0).then(|| format!("and {more} more"));
+    let names = names.map(|name| beginning(name, LONGEST_NAME).to_owned());
+    names.chain(more).collect()
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 //! Of a Pod that runs, an image can be changed. That of a sidecar of ours is the profile's, which is an
 //! admin's word, and stays.
 
+use crate::budget;
 use crate::decide::Policy;
 use crate::decide::denial::Denial;
 use crate::decide::evaluator::{Matter, Ruling};
@@ -16,6 +17,7 @@ use crate::decide::reason::Reason;
 use crate::decode::admission::{PodReview, ReviewError, decode_both};
 use crate::json::Step;
 use crate::model::namespaces::Namespaces;
+use crate::model::notice::{Notices, told_name, told_path};
 use crate::model::view::{Container, Pod};
 use crate::names;
 
@@ -32,9 +34,12 @@ pub fn verify<'r>(
     body: &'r [u8],
 ) -> Result<Reviewed<'r>, Failure> {
     let (review, old) = decode_both(body)?;
-    let outcome = match (review.scope, &old) {
-        (None, Some(old)) => updated(old, &review.pod)?,
-        (Some(_), _) | (None, None) => verified(decide(policy, namespaces, &review)?, &review),
+    let outcome = match (review.scope, &old, &review.excess) {
+        (None, _, Some(excess)) => Outcome::refused(excess.clone()),
+        (None, Some(old), None) => updated(old, &review.pod)?,
+        (Some(_), ..) | (None, None, None) => {
+            verified(decide(policy, namespaces, &review)?, &review)
+        }
     };
     answer(&review, outcome)
 }
@@ -53,7 +58,7 @@ fn verified<'p>(outcome: Outcome<'p>, review: &PodReview<'_>) -> Outcome<'p> {
             Outcome {
                 action,
                 // They speak of a change that is not made.
-                notices: Vec::new(),
+                notices: Notices::default(),
                 ..outcome
             }
         }
@@ -70,14 +75,15 @@ fn unswapped(outcome: &Outcome<'_>, pod: &Pod<'_>) -> Option<Denial> {
         Matter::Mount(index) => {
             let finding = outcome.findings.get(index)?;
             let volume = pod.spec.volumes.get(finding.volume)?;
-            let path = volume.host_path.as_ref().map(|host| host.path.to_string());
+            let path = volume.host_path.as_ref();
+            let path = path.map(|host| told_path(&host.path).into_owned());
             (finding.place, path.unwrap_or_default())
         }
         Matter::Variable { place, index: _ } => (place, names::DOCKER_HOST.to_owned()),
         Matter::Annotations => return None,
     };
     Some(Denial::Unswapped {
-        container: pod.container(place).name.to_string(),
+        container: told_name(&pod.container(place).name),
         what,
         rule: judgment.rule.name.clone(),
     })
@@ -85,13 +91,16 @@ fn unswapped(outcome: &Outcome<'_>, pod: &Pod<'_>) -> Option<Denial> {
 
 /// What is said to an update of a Pod that runs.
 fn updated<'a>(old: &Pod<'a>, new: &Pod<'a>) -> Result<Outcome<'static>, Failure> {
+    if let Err(excess) = budget::check(old).and_then(|()| budget::check(new)) {
+        return Ok(Outcome::refused(excess));
+    }
     // By place: the API server takes no update that adds, removes or reorders containers.
     let mut changed = old.containers().zip(new.containers());
     let changed = changed.find(|((was_at, was), (is_at, is))| {
         was_at == is_at && was.image != is.image && is_sidecar(was)
     });
     let denial = changed.map(|((_, was), _)| Denial::SidecarImage {
-        container: was.name.to_string(),
+        container: told_name(&was.name),
     });
     for (pod, field) in [(old, "oldObject"), (new, "object")] {
         if let Some(fault) = pod.fault() {

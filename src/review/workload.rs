@@ -7,12 +7,14 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
+use crate::budget::{Excess, LONGEST_NAME, has_too_many_values};
 use crate::decide::Policy;
+use crate::decide::denial::Denial;
 use crate::decide::reason::Reason;
 use crate::json;
-use crate::json::Text;
+use crate::json::{Skipped, Text};
 use crate::manifest::{PodRef, pods};
-use crate::model::notice::{LONGEST, Notice};
+use crate::model::notice::LONGEST;
 use crate::model::scope::Scope;
 use crate::model::subject::{CONTROLLER_GROUPS, Requester, Subject, controller_of};
 use crate::model::view::Pod;
@@ -20,12 +22,13 @@ use crate::names::audit;
 use crate::review;
 use crate::review::offline::owner_of;
 use crate::review::{Action, INJECTED};
+use crate::text::beginning;
 
 use crate::decode::admission::{Request, Review, ReviewError, enveloped};
 use crate::model::namespaces::Namespaces;
 use crate::respond::Response;
 use crate::respond::record::Record;
-use crate::review::pod::{Failure, Reviewed};
+use crate::review::pod::{Failure, Reviewed, denied, told as told_containers};
 
 /// The workloads of this path, as [`pods`] names them.
 const KINDS: [&str; 6] = [
@@ -44,6 +47,7 @@ struct Foresight {
     profile: String,
     containers: Vec<String>,
     warnings: Vec<String>,
+    steps: usize,
 }
 
 /// Answers the review of a workload in `body`.
@@ -55,13 +59,18 @@ pub fn warn(
     namespaces: &dyn Namespaces,
     body: &[u8],
 ) -> Result<Reviewed<'static>, Failure> {
+    if has_too_many_values(body) {
+        let review: Review<'_, Skipped> = json::from_slice(body).map_err(ReviewError::Malformed)?;
+        let request = asked(review)?;
+        return answer(
+            &request,
+            None,
+            Foresight::refused("workload", &Excess::Values.into()),
+        );
+    }
     let review: Review<'_, Value, Value> =
         json::from_slice(body).map_err(ReviewError::Malformed)?;
-    let request = enveloped(review)?;
-    if !matches!(&*request.operation, "CREATE" | "UPDATE") {
-        let operation = request.operation.chars().take(40).collect();
-        return Err(ReviewError::WrongOperation(operation).into());
-    }
+    let request = asked(review)?;
     let object = request.object.as_ref().ok_or(ReviewError::NoObject)?;
     let makes = pods(object);
     let [makes] = makes.as_slice() else {
@@ -75,14 +84,26 @@ pub fn warn(
     } else {
         foresee(policy, namespaces, &request.namespace, makes)?
     };
-    answer(&request, makes, foresight)
+    answer(&request, Some(makes), foresight)
+}
+
+/// The request of a review of something that is made or changed.
+fn asked<O, P>(review: Review<'_, O, P>) -> Result<Request<'_, O, P>, ReviewError> {
+    let request = enveloped(review)?;
+    match &*request.operation {
+        "CREATE" | "UPDATE" => Ok(request),
+        other => Err(ReviewError::WrongOperation(
+            other.chars().take(40).collect(),
+        )),
+    }
 }
 
 /// Whether the Pods were warned about before: the template is as it was.
 fn is_unchanged(request: &Request<'_, Value, Value>, makes: &PodRef<'_>) -> bool {
-    let at = |object: &Option<Value>| object.as_ref()?.pointer(&makes.pointer).cloned();
-    let before = at(&request.old_object);
-    before.is_some() && before == at(&request.object)
+    let before = request.old_object.as_ref();
+    let before = before.and_then(|object| object.pointer(&makes.pointer));
+    let now = request.object.as_ref();
+    before.is_some() && before == now.and_then(|object| object.pointer(&makes.pointer))
 }
 
 fn foresee(
@@ -112,15 +133,16 @@ fn foresee(
     let (reason, change) = match outcome.action {
         Action::Left(reason) => (reason.name(), None),
         Action::Denied(denial) => {
-            let kind = makes.kind;
-            let text = format!("the Pods of this {kind} will be refused: {denial}");
-            warnings.extend(lines(&text));
+            warnings.extend(refusal(makes.kind, &denial));
             (denial.reason(), None)
         }
         Action::Changed(change) => (INJECTED, Some(change)),
     };
-    let told = outcome.notices.iter().map(Notice::text);
-    warnings.extend(told.flat_map(|notice| lines(&format!("in its Pods: {notice}"))));
+    let told = outcome.notices.texts();
+    let told = told
+        .iter()
+        .flat_map(|notice| lines(&format!("in its Pods: {notice}")));
+    warnings.extend(told);
     Ok(Foresight {
         reason,
         rule: outcome.rule.unwrap_or_default().to_owned(),
@@ -128,14 +150,15 @@ fn foresee(
             .as_ref()
             .map(|change| change.profile.to_owned())
             .unwrap_or_default(),
-        containers: change.map(|change| change.containers).unwrap_or_default(),
+        containers: change.map_or_else(Vec::new, |change| told_containers(&change.containers)),
         warnings,
+        steps: outcome.steps,
     })
 }
 
-fn answer(
-    request: &Request<'_, Value, Value>,
-    makes: &PodRef<'_>,
+fn answer<O, P>(
+    request: &Request<'_, O, P>,
+    makes: Option<&PodRef<'_>>,
     foresight: Foresight,
 ) -> Result<Reviewed<'static>, Failure> {
     let Foresight {
@@ -144,6 +167,7 @@ fn answer(
         profile,
         containers,
         warnings,
+        steps,
     } = foresight;
     let outcome = if warnings.is_empty() {
         "left"
@@ -158,14 +182,18 @@ fn answer(
         audit: &[(audit::OUTCOME, outcome), (audit::REASON, reason)],
     };
     let json = response.to_json().map_err(Failure::Internal)?;
-    let name = makes.name.unwrap_or(&request.name);
+    let kind = makes.map_or(&*request.kind.kind, |makes| makes.kind);
+    let name = makes.and_then(|makes| makes.name).unwrap_or(&request.name);
+    let [kind, name] = [kind, name].map(|text| beginning(text, LONGEST_NAME));
+    let kept = |text: &Text<'_>| Cow::Owned(beginning(text, LONGEST_NAME).to_owned());
     Ok(Reviewed {
         json,
+        steps,
         record: Record {
             uid: Cow::Owned(request.uid.to_string()),
-            namespace: Cow::Owned(request.namespace.to_string()),
-            name: Cow::Owned(format!("{}/{name}", makes.kind)),
-            user: Cow::Owned(request.user_info.username.to_string()),
+            namespace: kept(&request.namespace),
+            name: Cow::Owned(format!("{kind}/{name}")),
+            user: kept(&request.user_info.username),
             dry_run: request.dry_run,
             outcome,
             reason,
@@ -187,8 +215,26 @@ impl Foresight {
             profile: String::new(),
             containers: Vec::new(),
             warnings: Vec::new(),
+            steps: 0,
         }
     }
+
+    /// Of a workload that is too much to be looked into.
+    fn refused(kind: &str, denial: &Denial) -> Self {
+        Self {
+            reason: denial.reason(),
+            warnings: refusal(kind, denial),
+            ..Self::nothing(Reason::NothingToDo)
+        }
+    }
+}
+
+/// That the Pods of a workload will be refused, in as many warnings as that needs.
+fn refusal(kind: &str, denial: &Denial) -> Vec<String> {
+    let denial = denied(denial);
+    lines(&format!(
+        "the Pods of this {kind} will be refused: {denial}"
+    ))
 }
 
 /// `text` in as many warnings as it needs, broken between words.

@@ -16,7 +16,6 @@ use crate::detect::docker_host::{DockerHost, docker_host};
 use crate::detect::mounts;
 use crate::detect::mounts::{Agent, Reach};
 use crate::manifest::PodRef;
-use crate::model::notice::Notice;
 use crate::model::place::Place;
 use crate::model::scope::Scope;
 use crate::model::subject::Subject;
@@ -75,6 +74,9 @@ pub fn judge(
     };
     offline::view(setting, &pod, |subject, view| {
         let outcome = review::pass(&court.policy, subject, view, Scope::Creation)?;
+        if let Action::Denied(Denial::Excess(excess)) = &outcome.action {
+            return Err(OfflineError::Excess(excess.clone()));
+        }
         let hearing = Hearing {
             candidate,
             subject,
@@ -112,6 +114,7 @@ impl Hearing<'_, '_, '_> {
             notices,
             findings: ways,
             judgments: _,
+            steps: _,
         } = self.outcome;
         let mut findings: Vec<Finding> = ways
             .iter()
@@ -120,13 +123,15 @@ impl Hearing<'_, '_, '_> {
             .map(|(index, way)| self.mount(index, way))
             .collect();
         for (place, container) in self.pod.containers() {
-            match docker_host(container) {
-                DockerHost::Node(index) => findings.push(self.variable(place, container, index)),
+            match docker_host(self.pod, container) {
+                DockerHost::Node(index) | DockerHost::Unknown(index) => {
+                    findings.push(self.variable(place, container, index))
+                }
                 DockerHost::Unset | DockerHost::Elsewhere => {}
             }
         }
         let verdict = findings.iter().map(|finding| finding.verdict).max()?;
-        let notices: Vec<String> = notices.iter().map(Notice::text).collect();
+        let notices: Vec<String> = notices.texts();
         let (reason, message) = match (action, verdict) {
             (Action::Denied(denial), _) => (denial.reason(), denial.to_string()),
             (_, Verdict::Swapped) => ("Swapped", verdict.sentence().to_owned()),
@@ -306,8 +311,12 @@ fn hand_of(denial: &Denial, agent: Option<Agent>) -> Option<Hand> {
         | Denial::Size { .. }
         | Denial::AboveMaximum { .. }
         | Denial::Profile { .. } => Hand::Annotation,
-        // The last two are of Pods in a cluster's API server, which a scan does not ask.
-        Denial::HostSocket { .. } | Denial::Unswapped { .. } | Denial::SidecarImage { .. } => {
+        // One that is too much is not judged at all. The others are of Pods in a cluster's API server,
+        // which a scan does not ask.
+        Denial::HostSocket { .. }
+        | Denial::Excess(_)
+        | Denial::Unswapped { .. }
+        | Denial::SidecarImage { .. } => {
             return None;
         }
         Denial::NodeAgent { .. } => return agent.map(Hand::Agent),

@@ -1,5 +1,6 @@
 //! What the webhook itself put into a Pod: it names sockets, and they are the Pod's own. Pure.
 
+use crate::budget::Budget;
 use crate::detect::candidates::Near;
 use crate::detect::installed::installed;
 use crate::model::view::Pod;
@@ -12,7 +13,7 @@ const SETTINGS: &str = "DIND_";
 /// not recognized.
 pub fn parts(pod: &Pod<'_>) -> Vec<String> {
     let near = Near::of(pod);
-    let Some(sidecar) = installed(&near) else {
+    let Ok(Some(sidecar)) = installed(&near, &Budget::new()) else {
         return Vec::new();
     };
     let own = sidecar.place;

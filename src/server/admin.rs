@@ -1,9 +1,12 @@
 //! Health and metrics, in plain HTTP on a port of their own.
 //!
 //! They are served to the very end, so that a kubelet sees why a Pod is not ready while its
-//! webhook port still drains.
+//! webhook port still drains; and on a thread of their own, so that they are answered also while every worker is
+//! busy with a review.
 
+use std::io;
 use std::sync::Arc;
+use std::thread;
 
 use axum::Router;
 use axum::extract::State;
@@ -11,7 +14,15 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::get;
+use tokio::net::TcpListener;
+use tokio::runtime;
+use tokio::sync::{oneshot, watch};
 
+use crate::server::accept;
+use crate::server::args::Limits;
+use crate::server::connection::{Plan, serve_http};
+use crate::server::limiter::Room;
+use crate::server::shutdown::Phase;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::readiness::Readiness;
 
@@ -37,6 +48,50 @@ pub(crate) fn router(metrics: Arc<Metrics>, readiness: Readiness, paths: &'stati
         .route("/metrics", get(scrape))
         .fallback(async move || (StatusCode::NOT_FOUND, paths))
         .with_state(Admin { metrics, readiness })
+}
+
+/// Serves the admin port on a thread of its own, until this is dropped.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    metrics: Arc<Metrics>,
+) {
+    // Whoever holds the other end knows that this one is there, or is not.
+    let (asked, asked_for) = oneshot::channel::<()>();
+    let (ended, end) = oneshot::channel::<()>();
+    let run = move || -> io::Result<()> {
+        let _ended = ended;
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        runtime.block_on(async {
+            let listener = TcpListener::from_std(listener.into_std()?)?;
+            // A phase that never moves.
+            let (_phase, phases) = watch::channel(Phase::Serving);
+            let plan = Plan::plain(router, limits, phases.clone(), Arc::clone(&metrics));
+            let seats = Room::new(MAX_CONNECTIONS, usize::MAX);
+            let serving = accept::run(listener, seats, phases, metrics, |stream, seat| {
+                Box::pin(serve_http(plan.clone(), stream, seat))
+            });
+            tokio::select! {
+                () = serving => {}
+                _ = asked_for => {}
+            }
+            Ok(())
+        })
+    };
+    let run = move || {
+        if let Err(error) = run() {
+            tracing::error!(%error, "the admin port cannot be served");
+        }
+    };
+    if let Err(error) = thread::Builder::new().name("admin".to_owned()).spawn(run) {
+        tracing::error!(%error, "no thread for the admin port");
+        return;
+    }
+    let _ = end.await;
+    drop(asked);
 }
 
 /// That this is answered is all there is to say: restarting the process would not help with

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use crate::tls::client_auth::ClientArgs;
 
-/// The largest review. The API server takes objects to 3 MiB, and an update's review holds
-/// two of them; axum's own default of 2 MB would refuse what the API server accepts.
-const MAX_BODY: usize = 8 << 20;
+/// The largest review. etcd stores an object of 1.5 MiB; Go's `encoding/json` writes each `<`, `>` and `&` of
+/// it as six bytes, and the review of an update holds the object twice: 18 MiB, and what is around them.
+const MAX_BODY: usize = 24 << 20;
 /// The longest a body may take. The API server sends a review in one go and waits 5 s by
 /// default, 30 s at most; whoever takes longer than this is not it.
 const BODY_TIMEOUT: &str = "10s";
@@ -25,7 +25,8 @@ const MAX_CONNECTIONS: usize = 4096;
 /// Requests at one time that wait for the rest of their body. Reviews come whole, so honest
 /// ones hardly ever wait; what is complete is answered at once and needs no place.
 const MAX_WAITING: usize = 512;
-/// Memory for bodies that are waited for: some hundred honest ones of the largest size seen.
+/// Memory for bodies that wait, for their rest or for their turn: one of the largest that are taken, or some
+/// hundred honest ones of the largest size seen.
 const MAX_WAITING_MEMORY: usize = 32 << 20;
 /// How long to serve on after a signal, unready: Endpoints and kube-proxy need some seconds
 /// to send no more.

@@ -72,12 +72,12 @@ impl Gathered {
     }
 }
 
-/// Gathers a body within the limits.
+/// Gathers a body within the limits; with it the seat of one that had to be waited for.
 pub(crate) async fn gather(
     mut body: Body,
     limits: &Limits,
     room: &Arc<Room>,
-) -> Result<Gathered, BodyError> {
+) -> Result<(Gathered, Option<Seat>), BodyError> {
     let deadline = Instant::now() + limits.body_timeout;
     // `lower` is the Content-Length where there is one.
     let expected = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
@@ -113,7 +113,7 @@ pub(crate) async fn gather(
             }
         };
         let piece = match frame {
-            None => return Ok(gathered),
+            None => return Ok((gathered, seat)),
             Some(Err(_)) => return Err(BodyError::Broken),
             Some(Ok(frame)) => match frame.into_data() {
                 Ok(data) => data,

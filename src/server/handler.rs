@@ -9,8 +9,8 @@ use crate::telemetry::traces::Words;
 
 /// One review in, one answer out.
 ///
-/// Pure CPU work of some ten microseconds: it is called on the async worker itself and must
-/// not block. A panic in it is caught, counted and answered 500.
+/// Pure CPU work of some ten microseconds: it is called on the async worker itself, but for large bodies, and
+/// must not block. A panic in it is caught, counted and answered 500.
 pub trait Handler: Send + Sync + 'static {
     /// Answers one request body of at most the server's body limit.
     fn handle(&self, route: Route, body: &[u8]) -> Reply;

@@ -30,11 +30,11 @@ use std::time::SystemTime;
 
 use rustls::server::danger::ClientCertVerifier;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
 use crate::reload::ReloadError;
-use crate::server::connection::{Plan, Tls, serve_http, serve_tls};
+use crate::server::connection::{Plan, Tls, serve_tls};
 use crate::server::handshakes::Turns;
 use crate::server::limiter::Room;
 use crate::server::shutdown::Phase;
@@ -190,6 +190,7 @@ impl Bound {
             handler: Box::new(handler),
             limits,
             bodies: Room::new(limits.max_waiting, limits.max_waiting_memory),
+            large: Arc::new(Semaphore::new(1)),
             metrics: Arc::clone(&metrics),
             tracer,
         });
@@ -214,14 +215,8 @@ impl Bound {
             |stream, seat| Box::pin(serve_tls(plan.clone(), tls.clone(), stream, seat)),
         );
 
-        // The admin port has a phase of its own that never moves: it ends when we return.
-        let (_admin_phase, phases) = watch::channel(Phase::Serving);
         let router = admin::router(Arc::clone(&metrics), readiness, admin::PATHS);
-        let plan = Plan::plain(router, limits, phases.clone(), Arc::clone(&metrics));
-        let seats = Room::new(admin::MAX_CONNECTIONS, usize::MAX);
-        let admin = accept::run(admin, seats, phases, metrics, |stream, seat| {
-            Box::pin(serve_http(plan.clone(), stream, seat))
-        });
+        let admin = admin::serve(admin, router, limits, metrics);
 
         let client_ca = async {
             match client_ca {

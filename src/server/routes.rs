@@ -13,20 +13,27 @@ use axum::extract::{Request, State};
 use axum::http::header::{ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, Method, Response};
 use axum::routing::any;
+use tokio::sync::Semaphore;
 
 use crate::server::args::Limits;
-use crate::server::body::{BodyError, discard, gather};
+use crate::server::body::{BodyError, Gathered, discard, gather};
 use crate::server::handler::{Handler, Reply, Route, StatusCode};
-use crate::server::limiter::{Full, Room};
+use crate::server::limiter::{Full, Room, Seat};
 use crate::telemetry::logs::panic_text;
 use crate::telemetry::metrics::{Metrics, RequestLabels, RouteLabel, ShedReason};
-use crate::telemetry::traces::{Begun, Tracer};
+use crate::telemetry::traces::{Begun, Tracer, Words};
+
+/// A body of more bytes is reviewed beside the workers, and while no other such is: it may take its time and
+/// memory. Hardly any honest review is as large.
+const LARGE: usize = 256 << 10;
 
 /// What every request needs.
 pub(crate) struct App {
     pub(crate) handler: Box<dyn Handler>,
     pub(crate) limits: Limits,
     pub(crate) bodies: Arc<Room>,
+    /// The turn of large reviews, one at a time.
+    pub(crate) large: Arc<Semaphore>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) tracer: Option<Tracer>,
 }
@@ -77,7 +84,12 @@ async fn unknown(State(app): State<Arc<App>>, request: Request) -> Response<Body
     finish(&app, RouteLabel::Other, started, answer)
 }
 
-async fn answer(app: &App, route: Route, request: Request, span: &mut Option<Begun<'_>>) -> Answer {
+async fn answer(
+    app: &Arc<App>,
+    route: Route,
+    request: Request,
+    span: &mut Option<Begun<'_>>,
+) -> Answer {
     let (head, body) = request.into_parts();
     if head.method != Method::POST {
         let drained = discard(body).await;
@@ -89,21 +101,67 @@ async fn answer(app: &App, route: Route, request: Request, span: &mut Option<Beg
         let drained = discard(body).await;
         return Answer::error(StatusCode::UNSUPPORTED_MEDIA_TYPE, message).closing(!drained);
     }
-    match gather(body, &app.limits, &app.bodies).await {
-        Ok(body) => Answer::from(call(app, route, &body, span)),
-        Err(error) => refuse(app, error),
+    let (body, seat) = match gather(body, &app.limits, &app.bodies).await {
+        Ok(gathered) => gathered,
+        Err(error) => return refuse(app, error),
+    };
+    let is_traced = span.is_some();
+    let called = if body.len() <= LARGE {
+        call(app, route, &body, is_traced)
+    } else {
+        match call_beside(app, route, body, seat, is_traced).await {
+            Ok(called) => called,
+            Err(full) => return refuse(app, BodyError::Shed(full)),
+        }
+    };
+    let (reply, words) = called;
+    if let Some(span) = span {
+        span.words = words;
     }
+    Answer::from(reply)
+}
+
+/// Calls the handler with a large body beside the workers, where others go on: a worker that is kept for long
+/// keeps what waits on it, and what nobody else is woken for. Only one such call is under way; until its turn a
+/// body waits like one that has not come yet, and makes way for others where they take too much memory.
+async fn call_beside(
+    app: &Arc<App>,
+    route: Route,
+    body: Gathered,
+    seat: Option<Seat>,
+    is_traced: bool,
+) -> Result<(Reply, Words), Full> {
+    let seat = match seat {
+        Some(seat) => seat,
+        None => {
+            let seat = app.bodies.enter()?;
+            seat.grow(body.len());
+            seat
+        }
+    };
+    let turn = tokio::select! {
+        biased;
+        turn = Arc::clone(&app.large).acquire_owned() => turn,
+        full = seat.evicted() => return Err(full),
+    };
+    let own = Arc::clone(app);
+    // Turn and seat are given back at its end, also where the caller has gone away before.
+    let called = tokio::task::spawn_blocking(move || {
+        let called = call(&own, route, &body, is_traced);
+        drop((body, seat, turn));
+        called
+    });
+    Ok(called.await.unwrap_or_else(|error| {
+        tracing::error!(%error, "a large review's task failed");
+        (failed(), Words::new())
+    }))
 }
 
 /// Calls the handler; a panic in it costs this one request and nothing else.
-fn call(app: &App, route: Route, body: &[u8], span: &mut Option<Begun<'_>>) -> Reply {
-    let handle = || match span {
-        None => app.handler.handle(route, body),
-        Some(span) => {
-            let (reply, words) = app.handler.handle_traced(route, body);
-            span.words = words;
-            reply
-        }
+fn call(app: &App, route: Route, body: &[u8], is_traced: bool) -> (Reply, Words) {
+    let handle = || match is_traced {
+        false => (app.handler.handle(route, body), Words::new()),
+        true => app.handler.handle_traced(route, body),
     };
     // Unwind safety: the handler is shared and read-only, and what it was building is gone.
     catch_unwind(AssertUnwindSafe(handle)).unwrap_or_else(|panic| {
@@ -112,11 +170,15 @@ fn call(app: &App, route: Route, body: &[u8], span: &mut Option<Begun<'_>>) -> R
             panic = panic_text(panic.as_ref()),
             "a review's handler panicked"
         );
-        Reply::error(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "dind-injector failed on this review; its log says where",
-        )
+        (failed(), Words::new())
     })
+}
+
+fn failed() -> Reply {
+    Reply::error(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "dind-injector failed on this review; its log says where",
+    )
 }
 
 fn refuse(app: &App, error: BodyError) -> Answer {

@@ -10,10 +10,7 @@ use tokio::sync::mpsc::{self, Receiver};
 
 use crate::telemetry::metrics::{Metrics, Upkeep};
 
-/// The longest of any name, in bytes. Reviews come before the API server looks at a Pod: what it calls
-/// itself, and waits here, may be of any length.
-/// Source: `apimachinery/pkg/util/validation`, `DNS1123SubdomainMaxLength`.
-pub const LONGEST_NAME: usize = 253;
+pub use crate::budget::LONGEST_NAME;
 
 /// The end of a bounded queue that reviews offer to.
 pub struct Offers<T> {

@@ -38,6 +38,11 @@ proptest! {
     }
 
     #[test]
+    fn no_link_of_its_own_is_in_silence((policy, pod) in (policies(), pods())) {
+        held(&policy, &pod, invariants::no_link_of_its_own_is_in_silence)?;
+    }
+
+    #[test]
     fn containers_that_need_nothing_are_unchanged((policy, pod) in (policies(), pods())) {
         held(&policy, &pod, invariants::containers_that_need_nothing_are_unchanged)?;
     }

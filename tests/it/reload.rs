@@ -9,6 +9,7 @@ use std::time::Duration;
 use dind_injector::reload::{Followed, Looked, ReloadError, Source};
 use dind_injector::telemetry::metrics::{FollowedFile, Metrics};
 
+use crate::support::patience::until;
 use crate::support::scratch;
 
 /// A directory with the `..data` symlink of a ConfigMap mount, removed at the end.
@@ -208,13 +209,6 @@ async fn readers_see_a_change_while_it_runs() {
     let current = followed.current();
     let running = tokio::spawn(followed.run());
     mount.project("..second", b"2");
-    let seen = async {
-        while **current.load() != 2 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), seen)
-        .await
-        .unwrap();
+    until(|| **current.load() == 2).await;
     running.abort();
 }

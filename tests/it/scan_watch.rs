@@ -1,9 +1,7 @@
 //! `scan --watch`: what the page and the metrics say while a cluster changes, refuses or is
 //! away.
 
-use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -18,11 +16,14 @@ use dind_injector::telemetry::readiness::Readiness;
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1::handshake;
 use hyper_util::rt::TokioIo;
-use serde_json::{Value, json};
+use rustix::process::Signal;
+use serde_json::json;
 use tokio::net::TcpStream;
 use tower::ServiceExt as _;
 
 use crate::support::lists::{Api, Shared, client, listen, pod, workload};
+use crate::support::patience::within;
+use crate::support::program::Program;
 use crate::support::scratch;
 
 const PODS: &str = "/api/v1/pods";
@@ -71,7 +72,10 @@ impl Watched {
         let request = Request::get("/").body(Body::empty()).unwrap();
         let answer = self.pages.clone().oneshot(request).await.unwrap();
         let status = answer.status().as_u16();
-        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        let body = within(answer.into_body().collect())
+            .await
+            .unwrap()
+            .to_bytes();
         (status, String::from_utf8(body.to_vec()).unwrap())
     }
 
@@ -366,15 +370,8 @@ async fn the_webhooks_metrics_are_not_shown() {
 
 /// A running `dind-injector scan --watch`, ended with the test.
 struct Process {
-    child: Child,
+    program: Program,
     address: SocketAddr,
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 fn start(api: SocketAddr) -> Process {
@@ -387,26 +384,19 @@ fn start(api: SocketAddr) -> Process {
         "users": [{"name": "me", "user": {}}],
     });
     std::fs::write(&kubeconfig, text.to_string()).unwrap();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_dind-injector"))
-        .args(["scan", "--watch", "--listen=127.0.0.1:0", "--kubeconfig"])
-        .arg(&kubeconfig)
-        .stderr(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    let reporting = lines.by_ref().find_map(|line| {
-        let line: Value = serde_json::from_str(&line.unwrap()).unwrap();
-        (line["message"] == "reporting").then_some(line)
-    });
-    // The rest is read, lest the program wait for its reader.
-    std::thread::spawn(move || lines.for_each(drop));
-    let address = reporting.expect("it ended before it reported")["address"]
+    let program = Program::start([
+        "scan",
+        "--watch",
+        "--listen=127.0.0.1:0",
+        "--kubeconfig",
+        kubeconfig.to_str().unwrap(),
+    ]);
+    let address = program.event("reporting")["address"]
         .as_str()
         .unwrap()
         .parse()
         .unwrap();
-    Process { child, address }
+    Process { program, address }
 }
 
 impl Process {
@@ -418,7 +408,7 @@ impl Process {
             .header("host", "localhost")
             .body(Full::<Bytes>::default())
             .unwrap();
-        let answer = send.send_request(request).await.unwrap();
+        let answer = within(send.send_request(request)).await.unwrap();
         let status = answer.status().as_u16();
         let body = answer.into_body().collect().await.unwrap().to_bytes();
         (status, String::from_utf8(body.to_vec()).unwrap())
@@ -432,14 +422,12 @@ async fn the_program_serves_page_health_and_metrics_and_ends_on_sigterm() {
     let mut process = tokio::task::spawn_blocking(move || start(address))
         .await
         .unwrap();
-    let ready = async {
+    within(async {
         while process.get("/readyz").await.0 != 200 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-    };
-    tokio::time::timeout(Duration::from_secs(60), ready)
-        .await
-        .expect("never ready");
+    })
+    .await;
     assert_eq!(process.get("/livez").await, (200, "ok\n".to_owned()));
     let (status, page) = process.get("/").await;
     assert_eq!(status, 200);
@@ -457,8 +445,7 @@ async fn the_program_serves_page_health_and_metrics_and_ends_on_sigterm() {
     assert_eq!(status, 404);
     assert_eq!(text, "there is /, /livez, /readyz and /metrics\n");
 
-    let pid = rustix::process::Pid::from_child(&process.child);
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-    let ended = tokio::task::spawn_blocking(move || process.child.wait().unwrap().code());
+    process.program.signal(Signal::TERM);
+    let ended = tokio::task::spawn_blocking(move || process.program.ended().code());
     assert_eq!(ended.await.unwrap(), Some(0));
 }

@@ -50,9 +50,10 @@ pub struct Passed {
 pub type Statement = fn(&Policy, &Value, &Passed) -> Held;
 
 /// Every statement about one pass over a Pod, by its name.
-pub const OF_A_PASS: [(&str, Statement); 6] = [
+pub const OF_A_PASS: [(&str, Statement); 7] = [
     ("second pass", a_second_pass_is_a_no_op),
     ("node's sockets", no_socket_of_the_node_is_in_reach),
+    ("links", no_link_of_its_own_is_in_silence),
     ("uninvolved", containers_that_need_nothing_are_unchanged),
     ("untouched", nothing_else_of_the_pod_is_touched),
     ("mirror", what_a_client_mounts_its_daemon_sees),
@@ -131,6 +132,20 @@ pub fn no_socket_of_the_node_is_in_reach(_: &Policy, pod: &Value, passed: &Passe
             !passed.warnings.is_empty(),
             "{container}: {path} {shows:?} in silence"
         );
+    }
+    Ok(())
+}
+
+/// For policies that warn about what cannot be swapped, or deny it.
+pub fn no_link_of_its_own_is_in_silence(_: &Policy, pod: &Value, passed: &Passed) -> Held {
+    match &passed.verdict {
+        Verdict::Denied(_)
+        | Verdict::Left(Reason::OptedOut | Reason::MirrorPod | Reason::WindowsPod) => {}
+        Verdict::Left(_) | Verdict::Changed(_) => {
+            let links = model::links_of_its_own(pod);
+            let told = passed.warnings.iter().any(|w| w.contains("may be a link"));
+            hold!(links.is_empty() || told, "{links:?} in silence:\n{pod:#}");
+        }
     }
     Ok(())
 }

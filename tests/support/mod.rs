@@ -10,5 +10,7 @@ pub mod invariants;
 pub mod lists;
 pub mod model;
 pub mod parts;
+pub mod patience;
+pub mod program;
 pub mod rfc6902;
 pub mod scratch;

@@ -56,8 +56,63 @@ pub fn name(object: &Value) -> &str {
     object["name"].as_str().unwrap_or_default()
 }
 
+/// Every mount of a path of the node below one that the Pod may write, where it may have put a
+/// link: container, mountPath. Of a `subPathExpr`, nothing is said.
+pub fn links_of_its_own(pod: &Value) -> Vec<(String, String)> {
+    let mounts = || {
+        containers(pod).flat_map(|container| {
+            list(container, "volumeMounts").filter_map(move |mount| {
+                let volume = list(&pod["spec"], "volumes").find(|v| name(v) == name(mount))?;
+                let host = volume["hostPath"]["path"].as_str()?;
+                let expr = mount["subPathExpr"].as_str().unwrap_or_default();
+                expr.is_empty().then_some((container, mount, host))
+            })
+        })
+    };
+    let whole = |host: &str, mount: &Value| {
+        format!("{host}/{}", mount["subPath"].as_str().unwrap_or_default())
+    };
+    let written: Vec<String> = mounts()
+        .filter(|(_, mount, _)| mount["readOnly"] != true)
+        .map(|(_, mount, host)| whole(host, mount))
+        .collect();
+    // Whoever writes in /run needs no link.
+    let written: Vec<Vec<String>> = written
+        .iter()
+        .filter(|path| shows(path).is_none())
+        .map(|path| resolved(path))
+        .collect();
+    let mut links = Vec::new();
+    for (container, mount, host) in mounts() {
+        let path = resolved(host);
+        let is_below = |above: &Vec<String>| path.len() > above.len() && path.starts_with(above);
+        if written.iter().any(is_below) && shows(&whole(host, mount)).is_none() {
+            let at = mount["mountPath"].as_str().unwrap_or_default();
+            links.push((name(container).to_owned(), at.to_owned()));
+        }
+    }
+    links
+}
+
 /// What a path of the node shows.
 pub fn shows(path: &str) -> Option<Shows> {
+    let parts = resolved(path);
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    match parts.as_slice() {
+        ["run", "docker.sock"] => Some(Shows::Socket),
+        ["run"] => Some(Shows::Directory),
+        ["var", "snap", "microk8s", "current", "docker.sock"] => Some(Shows::Socket),
+        [] | ["var"] | ["proc"] | ["run", "user"] => Some(Shows::Ancestor),
+        // What lies in a process of the node may be anything.
+        ["proc", pid, ..] if *pid == "self" || pid.bytes().all(|b| b.is_ascii_digit()) => {
+            Some(Shows::Ancestor)
+        }
+        _ => None,
+    }
+}
+
+/// The components of a path of the node, links followed.
+fn resolved(path: &str) -> Vec<String> {
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {
         match part {
@@ -79,17 +134,7 @@ pub fn shows(path: &str) -> Option<Shows> {
     if let ["var", "run", ..] = parts.as_slice() {
         parts.remove(0);
     }
-    match parts.as_slice() {
-        ["run", "docker.sock"] => Some(Shows::Socket),
-        ["run"] => Some(Shows::Directory),
-        ["var", "snap", "microk8s", "current", "docker.sock"] => Some(Shows::Socket),
-        [] | ["var"] | ["proc"] | ["run", "user"] => Some(Shows::Ancestor),
-        // What lies in a process of the node may be anything.
-        ["proc", pid, ..] if *pid == "self" || pid.bytes().all(|b| b.is_ascii_digit()) => {
-            Some(Shows::Ancestor)
-        }
-        _ => None,
-    }
+    parts.into_iter().map(str::to_owned).collect()
 }
 
 /// `$(NAME)` replaced by literal values, again and again; other references stay.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::budget::Excess;
 use crate::detect::installed::Installed;
 use crate::detect::mounts::Reach;
 use crate::model::path::CleanPath;
@@ -48,7 +49,7 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
         mounts
     }
 
-    pub(crate) fn mirror(&self, own: &[Mount<'p>]) -> Mirror<'p> {
+    pub(crate) fn mirror(&self, own: &[Mount<'p>]) -> Result<Mirror<'p>, Excess> {
         let own = || own.iter().map(|mount| CleanPath::new(&mount.mount_path));
         let is_tmp = |path: &CleanPath<'_>| path.as_str() == "/tmp";
         let protected = [
@@ -64,7 +65,7 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
             .into_iter()
             .chain(own().filter(|at| !is_tmp(at)))
             .chain(named);
-        let mut builder = MirrorBuilder::new(self.pod, protected);
+        let mut builder = MirrorBuilder::new(self.pod, protected, self.budget);
         own().filter(is_tmp).for_each(|at| builder.take(at));
         if let Some(installed) = self.installed {
             builder.continue_from(installed.container);
@@ -81,9 +82,9 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
                 } else {
                     Treat::Mirror
                 }
-            });
+            })?;
         }
-        builder.finish()
+        Ok(builder.finish())
     }
 
     pub(crate) fn sidecar(
@@ -140,11 +141,11 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
             add_env.push(EnvEntry::new(names::env::CLIENT, client));
         }
         let mut set_env = Vec::new();
+        let wanted = self.sockets(&mounts);
         let known = container.env.iter().enumerate();
         for (index, var) in known.filter(|(_, var)| &*var.name == names::env::SOCKETS) {
             let mut sockets: Vec<&str> = var.value.split(' ').collect();
             let before = sockets.len();
-            let wanted = self.sockets(&mounts);
             for socket in &wanted {
                 if !sockets.contains(&socket.as_str()) {
                     sockets.push(socket);

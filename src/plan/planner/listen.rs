@@ -15,13 +15,17 @@ impl Planner<'_, '_, '_> {
     /// Never in a volume of a container, though: where that is the node's directory, dockerd
     /// would put its socket in place of the node's.
     pub(crate) fn sockets(&self, mounts: &[Mount<'_>]) -> Vec<String> {
-        let in_a_volume = |socket: &str| {
+        let mut at: Vec<CleanPath<'_>> = Vec::new();
+        let mut in_a_volume = |socket: &str| {
+            if at.is_empty() {
+                let mounts = mounts.iter();
+                at.extend(mounts.map(|mount| CleanPath::new(&mount.mount_path).unlinked()));
+            }
             let socket = CleanPath::new(socket).unlinked();
-            let mut at = mounts
-                .iter()
-                .map(|mount| CleanPath::new(&mount.mount_path).unlinked());
-            at.any(|at| at.holds(&socket))
+            at.iter().any(|at| at.holds(&socket))
         };
+        // Those of the policy that were looked at: few, whatever a Pod mounts of them.
+        let mut seen: Vec<String> = Vec::new();
         let shared = |file: &str| format!("{}/{file}", self.shared_dir);
         let rootless = self.order.profile.rootless;
         let mut sockets = vec![shared(names::SOCKET_FILE)];
@@ -57,8 +61,11 @@ impl Planner<'_, '_, '_> {
                 }
                 let at = directory.join(file);
                 let at = at.as_str();
-                if !rootless && at != "/run/docker.sock" && is_new(&sockets, at) && !in_a_volume(at)
-                {
+                if rootless || at == "/run/docker.sock" || !is_new(&seen, at) {
+                    continue;
+                }
+                seen.push(at.to_owned());
+                if is_new(&sockets, at) && !in_a_volume(at) {
                     sockets.push(at.to_owned());
                 }
             }

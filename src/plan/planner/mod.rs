@@ -13,6 +13,7 @@ pub mod warnings;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use crate::budget::{Budget, Excess};
 use crate::detect::mounts::{Finding, Reach};
 use crate::model::path::CleanPath;
 use crate::model::place::Place;
@@ -47,6 +48,7 @@ pub(crate) struct Planner<'i, 'p, 'a> {
     /// The mounts that are swapped.
     swapped: Sorted<(Place, usize)>,
     edits: BTreeMap<Place, ContainerEdit<'p>>,
+    budget: &'i Budget,
 }
 
 impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
@@ -56,6 +58,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
         findings: &'p [Finding],
         order: &'p Order<'p>,
         installed: Option<&'i Installed<'p, 'a>>,
+        budget: &'i Budget,
     ) -> Self {
         let pod = near.pod;
         let swaps: Vec<&Finding> = order.swap.iter().map(|&index| &findings[index]).collect();
@@ -107,12 +110,16 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
                 .map(|&index| (findings[index].place, findings[index].mount))
                 .collect(),
             edits: BTreeMap::new(),
+            budget,
         }
     }
 
     /// The plan, and the group of a new socket.
-    pub(crate) fn plan(mut self) -> (Plan<'p>, Option<SocketGroup>) {
-        let mut notices = self.what_happened();
+    ///
+    /// # Errors
+    /// Where it would be too large.
+    pub(crate) fn plan(mut self) -> Result<(Plan<'p>, Option<SocketGroup>), Excess> {
+        let notices = self.what_happened();
         let mut add_volumes = Vec::new();
         let storage_volume = self.name_of_new_volume(names::STORAGE_VOLUME);
         let tmp_volume = self.name_of_new_volume(names::TMP_VOLUME);
@@ -141,8 +148,8 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
         }
         self.edit_users(tmp_volume.clone());
         let own = self.own_mounts(&storage_volume, &tmp_volume, &ca_volume);
-        let mirror = self.mirror(&own);
-        notices.extend(mirror.notices);
+        let mirror = self.mirror(&own)?;
+        let notices = notices.then(mirror.notices);
         let mounts = own.into_iter().chain(mirror.mounts).collect();
         let (sidecar, group) = match self.installed {
             Some(installed) => {
@@ -179,7 +186,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
             host_users: profile.host_users.filter(|_| fresh),
             notices,
         };
-        (plan, group)
+        Ok((plan, group))
     }
 
     fn edit(&mut self, place: Place) -> &mut ContainerEdit<'p> {

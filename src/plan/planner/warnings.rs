@@ -1,7 +1,7 @@
 //! What the Pod's author is told of a plan.
 
 use crate::detect::installed::Installed;
-use crate::model::notice::Notice;
+use crate::model::notice::{Notice, Notices, told_name, told_names, told_path};
 use crate::model::path::CleanPath;
 use crate::model::place::{List, Place};
 use crate::model::sidecar_mode::SidecarMode;
@@ -11,7 +11,7 @@ use crate::names;
 use crate::plan::planner::Planner;
 
 impl Planner<'_, '_, '_> {
-    pub(crate) fn what_happened(&self) -> Vec<Notice> {
+    pub(crate) fn what_happened(&self) -> Notices {
         let named = |places: &mut dyn Iterator<Item = Place>| -> Vec<String> {
             let mut seen: Vec<Place> = Vec::new();
             for place in places {
@@ -20,11 +20,9 @@ impl Planner<'_, '_, '_> {
                 }
             }
             let containers = seen.iter().map(|place| self.pod.container(*place));
-            containers
-                .map(|container| container.name.to_string())
-                .collect()
+            told_names(containers.map(|container| &*container.name))
         };
-        let mut notices = Vec::new();
+        let mut notices = Notices::default();
         let swapped = named(&mut self.swaps.iter().map(|finding| finding.place));
         if !swapped.is_empty() {
             notices.push(Notice::Swapped {
@@ -51,7 +49,7 @@ impl Planner<'_, '_, '_> {
         if self.order.mode == SidecarMode::Container {
             let users = self.users.as_slice().iter();
             for place in users.filter(|place| place.list == List::Init) {
-                let container = self.pod.container(*place).name.to_string();
+                let container = told_name(&self.pod.container(*place).name);
                 notices.push(Notice::InitBeforeDaemon { container });
             }
             if matches!(&*self.pod.spec.restart_policy, "Never" | "OnFailure") {
@@ -77,8 +75,8 @@ impl Planner<'_, '_, '_> {
                 .any(|own| value.starts_with(own)),
         };
         (!leads_here).then(|| Notice::DockerHostElsewhere {
-            container: container.name.to_string(),
-            value: value.to_owned(),
+            container: told_name(&container.name),
+            value: told_path(value).into_owned(),
         })
     }
 

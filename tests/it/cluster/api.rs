@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::http::request::Parts;
@@ -23,9 +22,6 @@ use kube::Client;
 use kube::client::Body;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
-
-/// Longer than anything here takes on a slow machine; a test that hits it has failed.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 type Answer = Response<UnsyncBoxBody<Bytes, Infallible>>;
 
@@ -420,16 +416,4 @@ fn failed(code: u16, reason: &str, message: &str) -> Answer {
 fn done(code: u16, body: &Value) -> Answer {
     let body = Full::new(Bytes::from(body.to_string())).boxed_unsync();
     Response::builder().status(code).body(body).unwrap()
-}
-
-/// Waits until a condition holds.
-pub async fn until(condition: impl Fn() -> bool) {
-    let holds = async {
-        while !condition() {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, holds)
-        .await
-        .expect("took too long");
 }

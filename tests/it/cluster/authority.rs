@@ -18,7 +18,8 @@ use rustls::pki_types::{ServerName, UnixTime};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::api::{Api, until};
+use super::api::Api;
+use crate::support::patience::{settled, until};
 
 const SECRETS: &str = "/api/v1/namespaces/dind-injector/secrets";
 const MUTATING: &str = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
@@ -427,7 +428,7 @@ async fn a_secret_that_somebody_empties_is_not_filled_in_a_busy_loop() {
     // That was the second within a minute: each of these would be answered by one more.
     for round in 2..20 {
         empty(round);
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        settled().await;
     }
     assert_eq!(writes(), before + 1.0);
 }

@@ -10,7 +10,8 @@ use dind_injector::telemetry::metrics::Metrics;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::api::{Api, until};
+use super::api::Api;
+use crate::support::patience::until;
 
 const PATH: &str = "/api/v1/namespaces/ci/events";
 

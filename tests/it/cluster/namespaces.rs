@@ -12,7 +12,8 @@ use dind_injector::telemetry::readiness::Readiness;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::api::{Api, until};
+use super::api::Api;
+use crate::support::patience::until;
 
 const PATH: &str = "/api/v1/namespaces";
 

@@ -1,9 +1,7 @@
 //! The whole program against an API server: what an operator sees of it from outside.
 
-use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,14 +18,16 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::api::{Api, until};
+use super::api::Api;
+use crate::support::patience::{until, within};
+use crate::support::program::Program;
 use crate::support::scratch;
 
 const CONFIGURATIONS: &str = "/apis/admissionregistration.k8s.io/v1";
 
 /// A running `dind-injector serve`, ended with the test.
 struct Served {
-    child: Child,
+    _program: Program,
     directory: PathBuf,
     webhook: SocketAddr,
     admin: SocketAddr,
@@ -35,8 +35,6 @@ struct Served {
 
 impl Drop for Served {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
         let _ = std::fs::remove_dir_all(&self.directory);
     }
 }
@@ -54,34 +52,24 @@ async fn serve(api: &Api, name: &str) -> Served {
         "users": [{"name": "me", "user": {}}],
     });
     std::fs::write(&kubeconfig, text.to_string()).unwrap();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_dind-injector"))
-        .args([
+    let file = format!("--kubeconfig={}", kubeconfig.display());
+    let starting = tokio::task::spawn_blocking(move || {
+        let program = Program::start([
             "serve",
             "--listen=127.0.0.1:0",
             "--admin-listen=127.0.0.1:0",
-        ])
-        .args(["--validating-configuration=dind-injector", "--kubeconfig"])
-        .arg(&kubeconfig)
-        .stderr(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    let serving = tokio::task::spawn_blocking(move || {
-        let serving = lines.by_ref().find_map(|line| {
-            let line: Value = serde_json::from_str(&line.unwrap()).unwrap();
-            (line["message"] == "serving").then_some(line)
-        });
-        // The rest is read, lest the program wait for its reader.
-        std::thread::spawn(move || lines.for_each(drop));
-        serving.expect("it ended before it served")
+            "--validating-configuration=dind-injector",
+            &file,
+        ]);
+        let serving = program.event("serving");
+        (program, serving)
     });
-    let serving = serving.await.unwrap();
+    let (program, serving) = starting.await.unwrap();
     let at = |key: &str| serving[key].as_str().unwrap().parse().unwrap();
     Served {
         webhook: at("address"),
         admin: at("admin_address"),
-        child,
+        _program: program,
         directory,
     }
 }
@@ -95,8 +83,11 @@ impl Served {
             .header("host", "localhost")
             .body(Full::<Bytes>::default())
             .unwrap();
-        let answer = send.send_request(request).await.unwrap();
-        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        let answer = within(send.send_request(request)).await.unwrap();
+        let body = within(answer.into_body().collect())
+            .await
+            .unwrap()
+            .to_bytes();
         String::from_utf8(body.to_vec()).unwrap()
     }
 
@@ -132,7 +123,7 @@ impl Served {
         let tcp = TcpStream::connect(self.webhook).await.unwrap();
         let name = ServerName::try_from("dind-injector.dind-injector.svc").unwrap();
         let connector = TlsConnector::from(Arc::new(config));
-        let stream = connector.connect(name, tcp).await.unwrap();
+        let stream = within(connector.connect(name, tcp)).await.unwrap();
         let (mut send, connection) = handshake(TokioIo::new(stream)).await.unwrap();
         tokio::spawn(connection);
         let request = Request::post(path)
@@ -140,8 +131,11 @@ impl Served {
             .header("content-type", "application/json")
             .body(Full::<Bytes>::from(review.to_string()))
             .unwrap();
-        let answer = send.send_request(request).await.unwrap();
-        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        let answer = within(send.send_request(request)).await.unwrap();
+        let body = within(answer.into_body().collect())
+            .await
+            .unwrap()
+            .to_bytes();
         serde_json::from_slice(&body).unwrap()
     }
 }

@@ -7,6 +7,7 @@ use dind_injector::decide::denial::Cause;
 use dind_injector::decide::named::Named;
 use dind_injector::decide::reason::Reason;
 use dind_injector::manifest;
+use dind_injector::model::sockets_table::{Entry, Kind, TABLE};
 use dind_injector::policy_file::{Config, tables};
 
 use super::{golden, path};
@@ -32,10 +33,30 @@ fn reasons<T: Named>() -> String {
     table
 }
 
+fn paths() -> String {
+    let mut table =
+        "| path | what is there | runtime | source |\n| --- | --- | --- | --- |\n".to_owned();
+    for Entry {
+        path, kind, source, ..
+    } in TABLE
+    {
+        let path = match kind {
+            Kind::Pipe(_) => format!("\\\\.\\pipe\\{path}"),
+            Kind::DockerSocket | Kind::Runtime(_) | Kind::Data(_) | Kind::Client => {
+                (*path).to_owned()
+            }
+        };
+        let (what, runtime) = (kind.name(), kind.runtime().name());
+        writeln!(table, "| `{path}` | {what} | {runtime} | {source} |").unwrap();
+    }
+    table
+}
+
 #[test]
 fn the_tables_are_what_the_program_says() {
     let document = document();
     let document = with_part(&document, "fields", tables().trim_end());
+    let document = with_part(&document, "paths", paths().trim_end());
     let document = with_part(&document, "denied", reasons::<Cause>().trim_end());
     let document = with_part(&document, "left", reasons::<Reason>().trim_end());
     golden("docs/policy.md", &document);

@@ -1,5 +1,10 @@
 //! The admin port.
 
+use std::sync::{Arc, Mutex, mpsc};
+
+use dind_injector::server::{Handler, Reply, Route, StatusCode};
+use dind_injector::telemetry::metrics::Metrics;
+
 use super::support::*;
 
 #[tokio::test]
@@ -25,6 +30,77 @@ async fn live_whatever_readiness_says() {
             ready.text()
         );
     }
+}
+
+/// Keeps whoever runs it until it is let go.
+struct Blocks {
+    entered: mpsc::SyncSender<()>,
+    let_go: Mutex<mpsc::Receiver<()>>,
+}
+
+impl Handler for Blocks {
+    fn handle(&self, _: Route, body: &[u8]) -> Reply {
+        if body.first() == Some(&b'{') {
+            self.entered.send(()).unwrap();
+            // The end of the channel is all that comes.
+            let _ = self.let_go.lock().unwrap().recv();
+        }
+        Reply::error(StatusCode::OK, "done")
+    }
+}
+
+/// A server that has a thread, and what asks it, which has another; a review of `body` is kept while
+/// `meanwhile` is done.
+fn while_a_review_is_kept<F: Future<Output = ()>>(
+    body: String,
+    meanwhile: impl FnOnce(Running) -> F + Send + 'static,
+) {
+    let runtime = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+    };
+    let (entered, entries) = mpsc::sync_channel(1);
+    let (hold, let_go) = mpsc::sync_channel::<()>(0);
+    let let_go = Mutex::new(let_go);
+    let (start, started) = mpsc::sync_channel(1);
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let serving = std::thread::spawn(move || {
+        runtime().unwrap().block_on(async move {
+            let handler = Blocks { entered, let_go };
+            let server = start_handler(handler, Arc::new(Metrics::new()), None).await;
+            start.send(server).unwrap();
+            let _ = stopped.await;
+        });
+    });
+    let server: Running = started.recv().unwrap();
+    runtime().unwrap().block_on(async move {
+        let mut client = server.client().await;
+        let kept = tokio::spawn(async move { client.review(body).await });
+        until(|| entries.try_recv().is_ok()).await;
+        meanwhile(server).await;
+        drop(hold);
+        assert_eq!(kept.await.unwrap().status, 200);
+        drop(stop);
+    });
+    serving.join().unwrap();
+}
+
+#[test]
+fn live_while_every_worker_is_busy() {
+    while_a_review_is_kept("{}".to_owned(), async |server| {
+        for path in ["/livez", "/readyz", "/metrics"] {
+            assert_eq!(server.admin_get(path).await.status, 200, "{path}");
+        }
+    });
+}
+
+#[test]
+fn a_large_review_keeps_no_worker() {
+    let large = format!("{{{}}}", " ".repeat(1 << 20));
+    while_a_review_is_kept(large, async |server| {
+        assert_eq!(server.client().await.review("[]").await.status, 200);
+    });
 }
 
 #[tokio::test]

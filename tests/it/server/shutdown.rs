@@ -1,12 +1,14 @@
 //! An end that loses no review.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use dind_injector::server::{Ended, Grace, ServerArgs, Shutdown};
-use rustix::process::{Signal, getpid, kill_process};
+use dind_injector::server::{Ended, Grace, ServerArgs};
+use rustix::process::Signal;
 use tokio::net::TcpStream;
 
 use super::support::*;
+use crate::support::program::Program;
 
 const NEVER: Duration = Duration::from_secs(3600);
 const SOON: Duration = Duration::from_millis(100);
@@ -26,10 +28,15 @@ async fn unready_comes_first_and_serving_goes_on() {
     let mut kept = server.client().await;
     assert_eq!(server.admin_get("/readyz").await.status, 200);
     server.stopper.gracefully();
-    let mut ready = server.admin_get("/readyz").await;
-    while ready.status == 200 {
-        ready = server.admin_get("/readyz").await;
-    }
+    let ready = within(async {
+        loop {
+            let ready = server.admin_get("/readyz").await;
+            if ready.status != 200 {
+                return ready;
+            }
+        }
+    })
+    .await;
     assert!(
         ready.text().contains("[-]shutdown failed: shutting down"),
         "{}",
@@ -183,14 +190,20 @@ async fn who_has_connected_before_the_end_is_answered() {
     assert_eq!(within(server.ended).await.unwrap(), Ended::Drained);
 }
 
-/// The signals go to this test's whole process, where nothing else listens to them.
+/// In a process of its own: whoever once listens to a signal takes it from the whole process for good.
 #[tokio::test]
 async fn the_first_signal_is_graceful_and_the_second_is_not() {
-    let (_stopper, shutdown) = Shutdown::on_signals().unwrap();
-    let server = bound_with(grace(NEVER, NEVER)).await;
-    let admin = server.admin_address();
-    let ended = tokio::spawn(server.serve(Echo, shutdown));
-    signal(Signal::TERM);
+    let mut program = Program::start([
+        "serve",
+        "--no-cluster",
+        "--listen=127.0.0.1:0",
+        "--admin-listen=127.0.0.1:0",
+        "--shutdown-delay=1h",
+        "--drain-timeout=1h",
+    ]);
+    let serving = program.event("serving");
+    let admin: SocketAddr = serving["admin_address"].as_str().unwrap().parse().unwrap();
+    program.signal(Signal::TERM);
     within(async {
         loop {
             let mut client = Client::over(TcpStream::connect(admin).await.unwrap()).await;
@@ -204,12 +217,7 @@ async fn the_first_signal_is_graceful_and_the_second_is_not() {
         }
     })
     .await;
-    assert!(!ended.is_finished());
-    signal(Signal::INT);
-    assert_eq!(within(ended).await.unwrap(), Ended::AtOnce);
-}
-
-/// To this process.
-fn signal(signal: Signal) {
-    kill_process(getpid(), signal).unwrap();
+    program.signal(Signal::INT);
+    // Connections were cut.
+    assert_eq!(program.ended().code(), Some(1));
 }

@@ -1,9 +1,8 @@
 //! A server on free ports with a handler made for tests, and clients good and bad.
 
-use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use axum::body::Bytes;
 use dind_injector::server::{
@@ -27,8 +26,7 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-/// Longer than anything here takes on a slow machine; a test that hits it has failed.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub use crate::support::patience::{until, within};
 
 /// Answers with its input, and does as told by some words.
 pub struct Echo;
@@ -121,13 +119,6 @@ fn run(
     }
 }
 
-/// A bound server with an empty certificate store, for what needs no TLS.
-pub async fn bound_with(adapt: impl FnOnce(&mut ServerArgs)) -> Bound {
-    let metrics = Arc::new(Metrics::new());
-    let store = Arc::new(CertStore::new(Arc::clone(&metrics)));
-    bind(store, metrics, Readiness::new(), adapt).await
-}
-
 async fn bind(
     certs: Arc<CertStore>,
     metrics: Arc<Metrics>,
@@ -170,7 +161,7 @@ impl Running {
         versions: &[&'static SupportedProtocolVersion],
         alpn: &[&[u8]],
     ) -> std::io::Result<TlsStream<TcpStream>> {
-        let tcp = TcpStream::connect(self.address).await?;
+        let tcp = within(TcpStream::connect(self.address)).await?;
         self.tls_over(tcp, versions, alpn).await
     }
 
@@ -201,7 +192,7 @@ impl Running {
 
     /// A plain GET on the admin port.
     pub async fn admin_get(&self, path: &str) -> Answer {
-        let tcp = TcpStream::connect(self.admin).await.unwrap();
+        let tcp = within(TcpStream::connect(self.admin)).await.unwrap();
         let mut client = Client::over(tcp).await;
         client
             .send(Method::GET, path, None, Bytes::new())
@@ -319,8 +310,11 @@ pub fn head(length: usize) -> String {
 
 /// Writes and flushes.
 pub async fn write(stream: &mut TlsStream<TcpStream>, text: impl AsRef<[u8]>) {
-    stream.write_all(text.as_ref()).await.unwrap();
-    stream.flush().await.unwrap();
+    within(async {
+        stream.write_all(text.as_ref()).await.unwrap();
+        stream.flush().await.unwrap();
+    })
+    .await;
 }
 
 /// Reads one answer's head and what came with it.
@@ -342,21 +336,4 @@ pub async fn read_some(stream: &mut TlsStream<TcpStream>) -> String {
 pub async fn closed(stream: &mut (impl AsyncReadExt + Unpin)) {
     let mut buffer = vec![0; 64 << 10];
     within(async { while matches!(stream.read(&mut buffer).await, Ok(1..)) {} }).await;
-}
-
-/// Bounds a future by the patience of these tests.
-pub async fn within<F: Future>(future: F) -> F::Output {
-    tokio::time::timeout(PATIENCE, future)
-        .await
-        .expect("took too long")
-}
-
-/// Waits until a condition holds.
-pub async fn until(condition: impl Fn() -> bool) {
-    within(async {
-        while !condition() {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-    })
-    .await;
 }

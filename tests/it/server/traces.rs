@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-use super::support::{Running, start_handler, within};
+use super::support::{Running, start_handler, until, within};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT: &str = "00f067aa0ba902b7";
@@ -147,12 +147,7 @@ async fn a_collector_that_is_away_costs_spans_and_no_reviews() {
     let running = webhook(address).await;
     review(&running, "traced", Some(&format!("00-{TRACE}-{PARENT}-01"))).await;
     let failed = || running.metric(r#"dind_injector_spans_total{result="failed"}"#);
-    within(async {
-        while failed() < 1.0 {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    until(|| failed() >= 1.0).await;
     review(
         &running,
         "traced too",

@@ -70,18 +70,21 @@ fn kinds() -> Result<Vec<Kind>, String> {
     cut.half_closed = true;
     let mut chunked =
         head(0, "Transfer-Encoding: chunked\r\n").replace("Content-Length: 0\r\n", "");
-    chunked.push_str("800001\r\n");
+    chunked.push_str("1800001\r\n");
     let mut endless = kind("oversize, in chunks", 413, "", b"");
     // What has no declared length is kept until it is too long: more would be shed.
     endless.many = 3;
     endless.request = [
         chunked.as_bytes(),
-        &vec![b' '; 8 * MIB + 1],
+        &vec![b' '; 24 * MIB + 1],
         b"\r\n0\r\n\r\n",
     ]
     .concat();
     Ok(vec![
-        kind("oversize", 413, "", &vec![b' '; 9 * MIB]),
+        Kind {
+            many: 10,
+            ..kind("oversize", 413, "", &vec![b' '; 25 * MIB])
+        },
         endless,
         cut,
         kind("gzip bomb", 415, "Content-Encoding: gzip\r\n", &bomb),

@@ -1,0 +1,235 @@
+//! How much one review may cost, and why a Pod is refused that would cost more.
+//!
+//! A Pod is written by somebody careless or hostile, and a review that is slow fails open: the API server
+//! stores the Pod unreviewed where `failurePolicy` is `Ignore`. Each part of a Pod is read once, so most of
+//! the work grows with the body. Where something long meets something many (a path and its mounts, an
+//! expression and its variables, a text and the globs of the rules) every meeting is charged here, and what
+//! can be many has a maximum. A Pod beyond it is denied, deliberately and with a reason of its own.
+//! Steps are counted and not timed: the same Pod costs the same on every machine.
+
+use std::cell::Cell;
+
+use crate::model::view::Pod;
+
+/// Steps of one review. A step is some ten bytes looked at once more, or an item taken up once more:
+/// about ten nanoseconds.
+pub const MOST_STEPS: usize = 1_000_000;
+/// Values of a whole AdmissionReview: objects, lists, strings, numbers. Up to 200 bytes are kept of each.
+pub const MOST_VALUES: usize = 200_000;
+/// Containers of a Pod, of all three kinds.
+pub const MOST_CONTAINERS: usize = 1_000;
+/// Mounts of a Pod that reach a runtime of the node, or that a rule looks at for another reason.
+pub const MOST_FINDINGS: usize = 1_000;
+/// Mounts that a sidecar gets from a Pod's containers.
+pub const MOST_MIRRORED: usize = 1_000;
+/// Bytes of a JSON Patch. etcd holds no object of more than 1.5 MiB.
+pub const LARGEST_PATCH: usize = 1 << 20;
+/// Bytes of a path: Linux takes none that is longer (`PATH_MAX`), so a kubelet cannot mount it.
+pub const LONGEST_PATH: usize = 4096;
+
+/// The longest of any name, in bytes. Reviews come before the API server looks at a Pod: what it calls
+/// itself, and waits here, may be of any length.
+/// Source: `apimachinery/pkg/util/validation`, `DNS1123SubdomainMaxLength`.
+pub const LONGEST_NAME: usize = 253;
+
+/// What a Pod has too much of.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Excess {
+    /// Values, in the review of it.
+    #[error(
+        "the AdmissionReview of the Pod has more than {MOST_VALUES} JSON values, the most that one review reads. \
+         Make the Pod smaller"
+    )]
+    Values,
+    /// Containers.
+    #[error(
+        "the Pod has {0} containers; one review looks at {MOST_CONTAINERS} at most. Use fewer containers"
+    )]
+    Containers(usize),
+    /// Mounts of paths of the node.
+    #[error(
+        "the Pod has more than {MOST_FINDINGS} mounts of paths of the node that have to be looked at, the most that \
+         one review looks at. Remove some"
+    )]
+    Findings,
+    /// Mounts for the sidecar.
+    #[error(
+        "the containers that use Docker have more than {MOST_MIRRORED} mounts, the most that a Docker sidecar is \
+         given. Remove some, or use Docker in fewer containers"
+    )]
+    Mirrored,
+    /// Bytes of a patch.
+    #[error(
+        "the Pod would need a patch of more than {LARGEST_PATCH} bytes, which etcd could not store. Make its \
+         mounts and environment smaller"
+    )]
+    Patch,
+    /// Work.
+    #[error(
+        "the Pod takes more than {MOST_STEPS} steps, the most that one review takes: something long (a path, a \
+         label, a variable) is met by something many (mounts, variables, rules). Shorten the one or remove some of \
+         the other"
+    )]
+    Steps,
+    /// A path.
+    #[error(
+        "{field} of {holder:?} has {length} bytes; Linux takes no path of more than {LONGEST_PATH}, so no node \
+         could mount it"
+    )]
+    Path {
+        /// The field's name.
+        field: &'static str,
+        /// The volume's name.
+        holder: String,
+        /// Its bytes.
+        length: usize,
+    },
+}
+
+/// The steps that are left of a review's.
+#[derive(Debug)]
+pub struct Budget {
+    left: Cell<usize>,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Budget {
+    /// A whole one.
+    pub fn new() -> Self {
+        Self {
+            left: Cell::new(MOST_STEPS),
+        }
+    }
+
+    /// Takes a step for an item that is met, and one for each ten bytes of it.
+    ///
+    /// # Errors
+    /// Where no more are left.
+    pub fn spend(&self, bytes: usize) -> Result<(), Excess> {
+        let steps = 1 + bytes / 10;
+        match self.left.get().checked_sub(steps) {
+            Some(left) => {
+                self.left.set(left);
+                Ok(())
+            }
+            None => {
+                self.left.set(0);
+                Err(Excess::Steps)
+            }
+        }
+    }
+
+    /// The steps that were taken.
+    pub fn spent(&self) -> usize {
+        MOST_STEPS - self.left.get()
+    }
+}
+
+/// Checks what can be told of `pod` without a look into its containers.
+///
+/// # Errors
+/// Where it has too many of them, or a `hostPath` that is none.
+pub fn check(pod: &Pod<'_>) -> Result<(), Excess> {
+    let spec = &pod.spec;
+    let containers =
+        spec.init_containers.len() + spec.containers.len() + spec.ephemeral_containers.len();
+    if containers > MOST_CONTAINERS {
+        return Err(Excess::Containers(containers));
+    }
+    for volume in &spec.volumes {
+        if let Some(source) = &volume.host_path {
+            check_path("hostPath.path", &volume.name, &source.path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Checks a path's length; `volume` is the name of the volume that it is of.
+///
+/// # Errors
+/// Where it is longer than any path of a node.
+pub fn check_path(field: &'static str, volume: &str, path: &str) -> Result<(), Excess> {
+    match path.len() {
+        0..=LONGEST_PATH => Ok(()),
+        length => Err(Excess::Path {
+            field,
+            holder: volume.chars().take(63).collect(),
+            length,
+        }),
+    }
+}
+
+/// Whether `body`, which is JSON, has more than [`MOST_VALUES`] values.
+///
+/// Each value but the first follows a comma or an opening bracket that is in no string. Only a long body is
+/// looked through: no short one has that many.
+pub fn has_too_many_values(body: &[u8]) -> bool {
+    body.len() > MOST_VALUES && has_more_values(body, MOST_VALUES)
+}
+
+fn has_more_values(body: &[u8], most: usize) -> bool {
+    let mut values = 1_usize;
+    let mut rest = body;
+    while let Some(quote) = memchr::memchr(b'"', rest) {
+        let (outside, string) = rest.split_at(quote);
+        values += starts(outside);
+        if values > most {
+            return true;
+        }
+        rest = behind_string(&string[1..]);
+    }
+    values + starts(rest) > most
+}
+
+fn starts(outside: &[u8]) -> usize {
+    let starts = outside
+        .iter()
+        .filter(|byte| matches!(byte, b',' | b'[' | b'{'));
+    starts.count()
+}
+
+/// What follows the quote that ends a string.
+fn behind_string(mut string: &[u8]) -> &[u8] {
+    while let Some(at) = memchr::memchr2(b'"', b'\\', string) {
+        let (_, found) = string.split_at(at);
+        match found {
+            [b'"', behind @ ..] => return behind,
+            [_, _, behind @ ..] => string = behind,
+            _ => break,
+        }
+    }
+    &[]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_counted_outside_of_strings() {
+        for (json, values) in [
+            ("1", 1),
+            (r#"[1,{"a":"x,[{","b":[]}]"#, 6),
+            (r#"{"a\"[,":"\\","b":"\\\","}"#, 3),
+            (r#"["unclosed,,,"#, 2),
+        ] {
+            assert!(!has_more_values(json.as_bytes(), values), "{json}");
+            assert!(has_more_values(json.as_bytes(), values - 1), "{json}");
+        }
+    }
+
+    #[test]
+    fn a_budget_ends_and_does_not_come_back() {
+        let budget = Budget::new();
+        assert_eq!(budget.spend(25), Ok(()));
+        assert_eq!(budget.spent(), 3);
+        assert_eq!(budget.spend(usize::MAX), Err(Excess::Steps));
+        assert_eq!(budget.spend(0), Err(Excess::Steps));
+        assert_eq!(budget.spent(), MOST_STEPS);
+    }
+}

@@ -1,0 +1,247 @@
+//! What a Pod can make one review cost: work and memory in proportion to its bytes, whatever is long and
+//! whatever is many in it.
+//!
+//! Counted are allocations, their bytes and the steps of the budget; no time. The Pods are made of every pair
+//! of something long and something many.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use allocation_counter::{AllocationInfo, measure};
+use dind_injector::budget::MOST_STEPS;
+use dind_injector::decide::Policy;
+use dind_injector::manifest;
+use dind_injector::model::namespaces::NoNamespaces;
+use dind_injector::policy_file::Config;
+use dind_injector::review::offline::{Setting, judge};
+use dind_injector::review::pod::{Reviewed, review};
+use dind_injector::review::workload::warn;
+use dind_injector::server::Limits;
+use hostile::{Hostile, all, some};
+
+#[path = "support/hostile.rs"]
+mod hostile;
+
+/// The body of most Pods here; the known worst ones are as large as the server takes, too.
+const BODY: usize = 128 << 10;
+const LARGEST_BODY: usize = 24 << 20;
+
+/// A policy that looks at all that a rule can look at, and swaps.
+fn curious() -> Policy {
+    let text = r#"
+apiVersion: dind-injector.io/v1alpha1
+kind: Policy
+rules:
+  - {name: labels, match: {podLabels: {team: ["*a*b*c*d", "x*"], l1: "*-*-*z"}}, hostSockets: Deny}
+  - {name: accounts, match: {serviceAccounts: ["*a*a*a*a*b", "ci/*x*x*x*y"]}, hostSockets: Deny}
+  - {name: groups, match: {groups: ["*a*a*a*a*b", "nobody"]}, hostSockets: Deny}
+  - {name: users, match: {users: ["*a*a*a*a*b"]}, hostSockets: Deny}
+  - {name: owners, match: {owners: [Ghost]}, hostSockets: Deny}
+default: {hostSockets: Swap, annotation: Honor, tcpDockerHost: Replace, otherRuntimes: Warn, ancestors: Warn}
+"#;
+    Config::from_yaml(text).unwrap().policy().clone()
+}
+
+/// The same, but that everything is told and nothing is done.
+fn talkative() -> Policy {
+    let text = "
+apiVersion: dind-injector.io/v1alpha1
+kind: Policy
+default: {hostSockets: Warn, tcpDockerHost: Warn, otherRuntimes: Warn, ancestors: Warn}
+";
+    Config::from_yaml(text).unwrap().policy().clone()
+}
+
+/// What one review cost.
+#[derive(Debug)]
+struct Cost {
+    bytes: usize,
+    allocations: AllocationInfo,
+    steps: usize,
+    answer: usize,
+    record: usize,
+}
+
+fn cost(policy: &Policy, is_workload: bool, body: &[u8]) -> Cost {
+    let mut seen = None;
+    let allocations = measure(|| {
+        let reviewed = match is_workload {
+            false => review(policy, &NoNamespaces, body),
+            true => warn(policy, &NoNamespaces, body),
+        };
+        seen = Some(match reviewed {
+            Ok(Reviewed {
+                json,
+                record,
+                steps,
+            }) => (json.len(), format!("{record:?}").len(), steps),
+            // A workload that is nested deeper than anybody reads: nothing is told of it.
+            Err(_) if is_workload => (0, 0, 0),
+            Err(error) => panic!("{error}"),
+        });
+    });
+    let (answer, record, steps) = seen.unwrap();
+    Cost {
+        bytes: body.len(),
+        allocations,
+        steps,
+        answer,
+        record,
+    }
+}
+
+/// The most of each that a review may cost, a byte of its body. A Pod without a socket costs under one
+/// allocated byte and next to no steps; the constants are the price of what is kept of each value.
+impl Cost {
+    fn faults(&self) -> Vec<String> {
+        let AllocationInfo {
+            count_total,
+            bytes_total,
+            bytes_max,
+            ..
+        } = self.allocations;
+        let bytes = self.bytes as u64;
+        let held = [
+            ("allocations", count_total, 15_000 + bytes / 3),
+            ("bytes allocated", bytes_total, (16 << 20) + 40 * bytes),
+            ("bytes at one time", bytes_max, (16 << 20) + 12 * bytes),
+            ("steps", self.steps as u64, MOST_STEPS as u64),
+            ("bytes of the answer", self.answer as u64, 2 << 20),
+            ("bytes of the record", self.record as u64, 64 << 10),
+        ];
+        let above = held.into_iter().filter(|(_, is, most)| is > most);
+        above
+            .map(|(what, is, most)| format!("{is} {what}, above {most}"))
+            .collect()
+    }
+}
+
+/// What is wrong with the costs of some Pods, of which every `of`th is tried from the `first` on.
+fn faults(pods: impl Iterator<Item = Hostile>, (first, of): (usize, usize)) -> Vec<String> {
+    let policies = [("curious", curious()), ("talkative", talkative())];
+    let mut faults = Vec::new();
+    for (index, pod) in pods.enumerate().skip(first).step_by(of) {
+        // Each policy meets every kind, in other company.
+        let (name, policy) = &policies[index / of % 2];
+        let cost = cost(policy, pod.is_workload, pod.body.as_bytes());
+        let pod = &pod.name;
+        faults.extend(
+            cost.faults()
+                .iter()
+                .map(|fault| format!("{name}, {pod}: {fault}")),
+        );
+    }
+    faults
+}
+
+/// All of the Pods, by as many threads as there are processors: allocations are counted a thread.
+fn all_faults<I: Iterator<Item = Hostile>>(pods: impl Fn() -> I + Sync) -> String {
+    let threads = std::thread::available_parallelism().unwrap().get();
+    let faults = std::thread::scope(|scope| {
+        let pods = &pods;
+        let running: Vec<_> = (0..threads)
+            .map(|first| scope.spawn(move || faults(pods(), (first, threads))))
+            .collect();
+        let ended = running.into_iter().map(|thread| thread.join().unwrap());
+        ended.collect::<Vec<_>>().concat()
+    });
+    faults.join("\n")
+}
+
+/// What etcd stores of a Pod, in Go's JSON: `<` as six bytes, and in an update of it twice.
+#[test]
+fn the_largest_pod_that_can_be_stored_is_answered() {
+    let value = r"\u003c".repeat(1_400 << 10);
+    let env = format!(r#"[{{"name":"E","value":"{value}"}}]"#);
+    let mount = r#"[{"name":"s","mountPath":"/var/run/docker.sock"}]"#;
+    let pod = format!(
+        r#"{{"spec":{{"volumes":[{{"name":"s","hostPath":{{"path":"/var/run/docker.sock"}}}}],"containers":[{{"name":"c","env":{env},"volumeMounts":{mount}}}]}}}}"#
+    );
+    let body = |operation: &str, old: &str| {
+        format!(
+            r#"{{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":{{"uid":"u","kind":{{"group":"","version":"v1","kind":"Pod"}},{operation},"object":{pod},"oldObject":{old}}}}}"#
+        )
+    };
+    let policy = curious();
+    for (body, outcome) in [
+        (body(r#""operation":"CREATE""#, "null"), "changed"),
+        (
+            body(
+                r#""subResource":"ephemeralcontainers","operation":"UPDATE""#,
+                &pod,
+            ),
+            "left",
+        ),
+    ] {
+        assert!(body.len() <= Limits::default().max_body, "{}", body.len());
+        let reviewed = review(&policy, &NoNamespaces, body.as_bytes()).unwrap();
+        assert_eq!(reviewed.record.outcome, outcome);
+    }
+}
+
+/// How far the Pods of all goldens and corpora are from what a review may cost: docs/policy.md has the figure.
+#[test]
+fn a_pod_that_somebody_would_write_costs_a_five_hundredth_at_most() {
+    let policies = [curious(), talkative(), Policy::offline()];
+    let mut most = (0, String::new());
+    let mut seen = 0;
+    for file in manifests(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")) {
+        let text = fs::read_to_string(&file).unwrap();
+        // What is no manifest is for other tests.
+        for document in manifest::read(&text).into_iter().flatten() {
+            for pod in manifest::pods(&document.value) {
+                for policy in &policies {
+                    let Ok(outcome) = judge(policy, &Setting::default(), &pod) else {
+                        continue;
+                    };
+                    seen += 1;
+                    most = most.max((outcome.steps, file.display().to_string()));
+                }
+            }
+        }
+    }
+    assert!(seen > 500, "{seen}");
+    assert!(most.0 <= MOST_STEPS / 500, "{most:?} of {MOST_STEPS}");
+}
+
+/// The YAML files of goldens and corpora.
+fn manifests(tests: &Path) -> Vec<PathBuf> {
+    let mut open = ["golden", "corpus", "convert", "scan"]
+        .map(|folder| tests.join(folder))
+        .to_vec();
+    let mut files = Vec::new();
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path
+                .extension()
+                .is_some_and(|extension| extension == "yaml")
+            {
+                files.push(path);
+            }
+        }
+    }
+    files
+}
+
+#[test]
+fn a_hostile_pod_costs_in_proportion_to_its_bytes() {
+    assert_eq!(all_faults(|| some(BODY)), "");
+}
+
+#[test]
+#[ignore = "takes minutes without optimization: cargo test --release -- --ignored cost"]
+fn a_hostile_pod_costs_in_proportion_to_its_bytes_in_every_proportion_at_the_limit() {
+    assert_eq!(all_faults(|| all(BODY)), "");
+    assert_eq!(all_faults(|| some(LARGEST_BODY)), "");
+}
+
+#[test]
+fn the_worst_pods_cost_no_more_at_the_limit() {
+    let worst = || hostile::worst(LARGEST_BODY);
+    assert_eq!(worst().count(), hostile::WORST.len());
+    assert_eq!(all_faults(worst), "");
+}
