@@ -22,7 +22,7 @@ pub enum Need {
 // Words of an image's repository, or of the organization that it is in.
 
 /// Log collectors, metrics agents, security monitors.
-const WATCHERS: [&str; 40] = [
+const WATCHERS: [&str; 42] = [
     "cadvisor",
     "datadog",
     "datadoghq",
@@ -54,6 +54,8 @@ const WATCHERS: [&str; 40] = [
     "dozzle",
     "ctop",
     "weave-scope",
+    "weaveworks",
+    "cloudwatch-agent",
     "sysdig",
     "falco",
     "falcosecurity",
@@ -87,7 +89,7 @@ const CHECKERS: [&str; 4] = [
 ];
 
 /// What manages, restarts, exposes or discovers the node's containers.
-const MANAGERS: [&str; 19] = [
+const MANAGERS: [&str; 20] = [
     "watchtower",
     "ouroboros",
     "diun",
@@ -107,6 +109,8 @@ const MANAGERS: [&str; 19] = [
     "swarmpit",
     "pumba",
     "rancher",
+    // The container `wait` of Argo's docker executor: the containers of its step are the node's.
+    "argoexec",
 ];
 
 /// Each table with its need.
@@ -180,6 +184,8 @@ mod tests {
             ("spotify/docker-gc", Some(Need::Clean)),
             ("docker/docker-bench-security:1", Some(Need::Check)),
             ("containrrr/watchtower", Some(Need::Manage)),
+            ("argoproj/argoexec:v3.2.11", Some(Need::Manage)),
+            ("weaveworks/scope:1.13", Some(Need::Watch)),
             ("registry.example:5000/ci/builder", None),
             ("ci/mytraefiklike", None),
             ("docker:28", None),

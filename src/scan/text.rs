@@ -17,6 +17,7 @@ use crate::review::offline::Setting;
 use crate::scan::account;
 use crate::scan::candidate::{Candidate, Object, Pointers, candidates, each_item};
 use crate::scan::finding::Workload;
+use crate::scan::ignored;
 use crate::scan::judge::{Court, Judged, judge};
 use crate::scan::mentions::{Words, line_of};
 use crate::scan::parts::{chunks, merge, spots};
@@ -59,8 +60,12 @@ pub fn read(
             file.clone_into(&mut spot.file);
         }
     }
+    ignored::set_aside(text, &mut reading);
     for gap in &mut reading.gaps {
         file.clone_into(&mut gap.place);
+    }
+    for one in &mut reading.ignored {
+        file.clone_into(&mut one.place);
     }
     reading
 }

@@ -7,6 +7,7 @@
 mod commands;
 mod images;
 mod mounts;
+mod variables;
 
 use std::collections::BTreeSet;
 
@@ -80,7 +81,7 @@ struct Evidence<'e, 'a> {
 }
 
 /// Every rule, in the order in which hints are given.
-pub static RULES: [&Rule; 18] = [
+pub static RULES: [&Rule; 20] = [
     &images::NODE_OBSERVER,
     &images::NODE_MANAGER,
     &images::NODE_AUDITOR,
@@ -90,6 +91,8 @@ pub static RULES: [&Rule; 18] = [
     &commands::SWARM,
     &commands::UNPUSHED_IMAGE,
     &commands::PUBLISHED_PORT,
+    &variables::NODE_AS_HOST,
+    &commands::SOCKET_RELAY,
     &commands::HOST_NAMESPACE,
     &commands::NODE_PATH,
     &commands::OUTLIVES_POD,
