@@ -28,5 +28,8 @@ pub mod policy_file;
 pub mod respond;
 #[path = "../src/review/mod.rs"]
 pub mod review;
+#[path = "../src/text.rs"]
+#[allow(dead_code, reason = "terminals are outside")]
+pub mod text;
 #[path = "../src/uninject/mod.rs"]
 pub mod uninject;

@@ -50,6 +50,7 @@ fn main() -> Done {
                 // For structure-aware Pods any bytes are choices, these as well as others.
                 let choices: Vec<u8> = review.bytes().rev().step_by(3).take(600).collect();
                 put(&corpus, "review_pods", &choices)?;
+                put(&corpus, "review_cost", &choices)?;
             }
         }
     }

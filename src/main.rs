@@ -21,7 +21,7 @@ fn main() -> ExitCode {
         Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
         Err(error) => {
             // With standard error gone there is nobody left to tell.
-            let _ = writeln!(err, "error: {error}");
+            let _ = writeln!(err, "error: {}", error.told());
             Exit::Failed.into()
         }
     }

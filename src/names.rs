@@ -69,6 +69,10 @@ pub const TMP_VOLUME: &str = "dind-tmp";
 pub const CA_VOLUME: &str = "dind-ca";
 /// Where the socket volume is mounted, in the sidecar and in the Pod's containers.
 pub const SHARED_DIR: &str = "/dind";
+/// Where the sidecar mounts volumes of which containers have only a part.
+pub const VOLUMES_DIR: &str = "/dind-volumes";
+/// Where the sidecar mounts authorities that a container trusts.
+pub const TRUST_DIR: &str = "/dind-trust";
 /// The socket's file name below [`SHARED_DIR`].
 pub const SOCKET_FILE: &str = "docker.sock";
 /// The client's path below [`SHARED_DIR`], where a Pod needs it.
@@ -95,6 +99,15 @@ pub mod env {
     pub const MTU: &str = "DIND_MTU";
     /// Prefix of variables copied from a container for a mirrored `subPathExpr`.
     pub const COPIED: &str = "DIND_ENV_";
+    /// Prefix of variables that name a path at which the sidecar makes a link; the same with
+    /// [`TO`] behind it says where it leads.
+    pub const LINK: &str = "DIND_LINK_";
+    /// Prefix of variables that name a path in a volume where another is bound once it is there.
+    pub const BIND: &str = "DIND_BIND_";
+    /// Ends the name of the variable that says where a link, or a path to bind, leads.
+    pub const TO: &str = "_TO";
+    /// Directories with authorities to trust, read by Go's `crypto/x509`.
+    pub const CERT_DIR: &str = "SSL_CERT_DIR";
     /// What was taken away from the Pod, for `uninject`; the script does not read it. A number
     /// follows in later passes: `DIND_ORIGINAL_2`.
     pub const ORIGINAL: &str = "DIND_ORIGINAL";

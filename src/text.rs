@@ -6,26 +6,47 @@
 
 use std::borrow::Cow;
 
-/// Appends text that cannot move the cursor, change colors or reorder the line.
+/// Whether a character is shown as an escape: it moves the cursor, changes colors, begins a line or
+/// reorders one. A tab does none of it.
+fn steers(c: char) -> bool {
+    c != '\t' && c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Appends text that cannot move the cursor, change colors, begin a line or reorder one: all that
+/// steers is an escape. Whatever shows text of other people goes through here.
 pub(crate) fn push_visible(out: &mut String, text: &str) {
     for c in text.chars() {
-        match c {
-            '\t' => out.push('\t'),
-            '\r' => out.push_str("\\r"),
-            '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-                out.extend(c.escape_unicode());
-            }
-            c if c.is_control() => out.extend(c.escape_unicode()),
-            c => out.push(c),
+        push(out, c);
+    }
+}
+
+/// Appends one character; returns how many it is shown as.
+fn push(out: &mut String, c: char) -> usize {
+    match c {
+        '\r' => {
+            out.push_str("\\r");
+            2
+        }
+        c if steers(c) => {
+            out.extend(c.escape_unicode());
+            c.escape_unicode().len()
+        }
+        c => {
+            out.push(c);
+            1
         }
     }
 }
 
 /// The text as [`push_visible`] writes it.
-pub(crate) fn visible(text: &str) -> String {
+pub(crate) fn visible(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(steers) {
+        return Cow::Borrowed(text);
+    }
     let mut visible = String::with_capacity(text.len());
     push_visible(&mut visible, text);
-    visible
+    Cow::Owned(visible)
 }
 
 /// As [`visible`], for a text that has lines.
@@ -45,16 +66,24 @@ pub(crate) fn push_visible_lines(out: &mut String, text: &str) {
     }
 }
 
-/// `text`, cut to `most` characters with an ellipsis; control characters are left out.
+/// As [`visible`], cut to `most` characters with an ellipsis.
 pub fn shortened(text: &str, most: usize) -> Cow<'_, str> {
     if text.len() <= most && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return Cow::Borrowed(text);
     }
-    let mut clean = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    let mut short: String = clean.by_ref().take(most).collect();
-    if clean.next().is_some() {
-        short.pop();
-        short.push('…');
+    let (mut short, mut length) = (String::new(), 0);
+    // Where it is cut if what follows has no room: before an escape, never inside one.
+    let mut cut = 0;
+    for c in text.chars() {
+        if length < most {
+            cut = short.len();
+        }
+        length += push(&mut short, c);
+        if length > most {
+            short.truncate(cut);
+            short.push('…');
+            break;
+        }
     }
     Cow::Owned(short)
 }
@@ -66,4 +95,46 @@ pub fn beginning(text: &str, most: usize) -> &str {
         end -= 1;
     }
     text.get(..end).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_steers_is_shown_as_an_escape() {
+        for (text, shown) in [
+            ("a\n::stop-commands::x", r"a\u{a}::stop-commands::x"),
+            ("a\r\nb", r"a\r\u{a}b"),
+            ("\u{1b}[2J", "\\u{1b}[2J"),
+            ("\u{85}\u{7f}\0", "\\u{85}\\u{7f}\\u{0}"),
+            (
+                "\u{202e}\u{61c}\u{2028}\u{2066}",
+                "\\u{202e}\\u{61c}\\u{2028}\\u{2066}",
+            ),
+            ("a\tb é 日本", "a\tb é 日本"),
+        ] {
+            assert_eq!(visible(text), shown);
+            assert_eq!(shortened(text, 100), shown);
+        }
+        assert_eq!(visible_lines("a\n\u{1b}b"), "a\n\\u{1b}b");
+    }
+
+    #[test]
+    fn a_text_is_cut_before_an_escape_and_never_inside_one() {
+        for (text, most, shown) in [
+            ("abcdef", 6, "abcdef"),
+            ("abcdefg", 6, "abcde…"),
+            ("éééé", 4, "éééé"),
+            ("ééééé", 4, "ééé…"),
+            ("abc\ndef", 11, r"abc\u{a}def"),
+            ("abc\ndef", 10, r"abc\u{a}d…"),
+            ("abc\ndef", 8, "abc…"),
+            ("\n\n\n", 1, "…"),
+        ] {
+            let short = shortened(text, most);
+            assert_eq!(short, shown, "{text:?} in {most}");
+            assert!(short.chars().count() <= most);
+        }
+    }
 }

@@ -8,19 +8,21 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use allocation_counter::{AllocationInfo, measure};
+use cost::cost;
 use dind_injector::budget::MOST_STEPS;
 use dind_injector::decide::Policy;
 use dind_injector::manifest;
 use dind_injector::model::namespaces::NoNamespaces;
 use dind_injector::policy_file::Config;
 use dind_injector::review::offline::{Setting, judge};
-use dind_injector::review::pod::{Reviewed, review};
-use dind_injector::review::workload::warn;
+use dind_injector::review::pod::review;
 use dind_injector::server::Limits;
 use hostile::{Hostile, all, some};
 
+#[path = "support/cost.rs"]
+mod cost;
 #[path = "support/hostile.rs"]
+#[allow(dead_code, reason = "fuzz/targets/review_cost.rs uses the rest")]
 mod hostile;
 
 /// The body of most Pods here; the known worst ones are as large as the server takes, too.
@@ -51,70 +53,6 @@ kind: Policy
 default: {hostSockets: Warn, tcpDockerHost: Warn, otherRuntimes: Warn, ancestors: Warn}
 ";
     Config::from_yaml(text).unwrap().policy().clone()
-}
-
-/// What one review cost.
-#[derive(Debug)]
-struct Cost {
-    bytes: usize,
-    allocations: AllocationInfo,
-    steps: usize,
-    answer: usize,
-    record: usize,
-}
-
-fn cost(policy: &Policy, is_workload: bool, body: &[u8]) -> Cost {
-    let mut seen = None;
-    let allocations = measure(|| {
-        let reviewed = match is_workload {
-            false => review(policy, &NoNamespaces, body),
-            true => warn(policy, &NoNamespaces, body),
-        };
-        seen = Some(match reviewed {
-            Ok(Reviewed {
-                json,
-                record,
-                steps,
-            }) => (json.len(), format!("{record:?}").len(), steps),
-            // A workload that is nested deeper than anybody reads: nothing is told of it.
-            Err(_) if is_workload => (0, 0, 0),
-            Err(error) => panic!("{error}"),
-        });
-    });
-    let (answer, record, steps) = seen.unwrap();
-    Cost {
-        bytes: body.len(),
-        allocations,
-        steps,
-        answer,
-        record,
-    }
-}
-
-/// The most of each that a review may cost, a byte of its body. A Pod without a socket costs under one
-/// allocated byte and next to no steps; the constants are the price of what is kept of each value.
-impl Cost {
-    fn faults(&self) -> Vec<String> {
-        let AllocationInfo {
-            count_total,
-            bytes_total,
-            bytes_max,
-            ..
-        } = self.allocations;
-        let bytes = self.bytes as u64;
-        let held = [
-            ("allocations", count_total, 15_000 + bytes / 3),
-            ("bytes allocated", bytes_total, (16 << 20) + 40 * bytes),
-            ("bytes at one time", bytes_max, (16 << 20) + 12 * bytes),
-            ("steps", self.steps as u64, MOST_STEPS as u64),
-            ("bytes of the answer", self.answer as u64, 2 << 20),
-            ("bytes of the record", self.record as u64, 64 << 10),
-        ];
-        let above = held.into_iter().filter(|(_, is, most)| is > most);
-        above
-            .map(|(what, is, most)| format!("{is} {what}, above {most}"))
-            .collect()
-    }
 }
 
 /// What is wrong with the costs of some Pods, of which every `of`th is tried from the `first` on.

@@ -5,6 +5,8 @@
 pub mod invariants;
 #[path = "../../tests/support/model.rs"]
 pub mod model;
+#[path = "../../tests/support/order.rs"]
+pub mod order;
 #[path = "../../tests/support/parts.rs"]
 pub mod parts;
 #[path = "../../tests/support/pods.rs"]

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
+use crate::cli::terminal::line;
 use crate::decide::Policy;
 use crate::manifest::{Document, pods};
 use crate::names::NO_NAME;
@@ -38,11 +39,13 @@ pub fn tell(
         if known.contains(&(kind, object)) {
             continue;
         }
-        let line = workload.spot.as_ref().map_or(1, |spot| spot.line);
-        writeln!(
+        let at = workload.spot.as_ref().map_or(1, |spot| spot.line);
+        line(
             err,
-            "warning: {name}:{line}: {kind}/{object} reaches the node's container runtime, and is \
+            format_args!(
+                "warning: {name}:{at}: {kind}/{object} reaches the node's container runtime, and is \
              not changed: no whole Pod stands there. The webhook sees its Pods when they are made"
+            ),
         )?;
         found = true;
     }
@@ -51,8 +54,8 @@ pub fn tell(
         .iter()
         .filter(|gap| gap.is_named() && known.is_empty())
     {
-        let line = gap.line.unwrap_or(1);
-        writeln!(err, "warning: {name}:{line}: {}", gap.message)?;
+        let at = gap.line.unwrap_or(1);
+        line(err, format_args!("warning: {name}:{at}: {}", gap.message))?;
         found = true;
     }
     Ok(found)

@@ -5,6 +5,7 @@ use std::io::Write;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
+use crate::cli::terminal::line;
 use crate::policy_file::{Config, ConfigErrors, schema};
 
 use crate::cli::{CliError, Exit, input};
@@ -89,11 +90,14 @@ fn write_text(out: &mut dyn Write, name: &str, result: &Checked) -> Result<(), C
             let rules = config.policy().rules.len();
             let plural = if rules == 1 { "" } else { "s" };
             let version = config.version();
-            writeln!(out, "{name}: ok, {rules} rule{plural}, version {version}")?;
+            line(
+                out,
+                format_args!("{name}: ok, {rules} rule{plural}, version {version}"),
+            )?;
         }
         Err(errors) => {
             for error in errors.iter() {
-                writeln!(out, "{name}:{error}")?;
+                line(out, format_args!("{name}:{error}"))?;
             }
         }
     }

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use clap::Args;
 
+use crate::cli::terminal::line;
 use crate::convert;
 use crate::decide::Policy;
 use crate::manifest::{Operation, pods, read_with_positions};
@@ -99,7 +100,7 @@ pub fn run(args: ConvertArgs, out: &mut dyn Write, err: &mut dyn Write) -> Resul
         }
     }
     if refused {
-        output::withheld(err, "no file")?;
+        output::withheld(err, "no file", "")?;
         return Ok(Exit::Findings);
     }
     if diff || !write {
@@ -126,7 +127,7 @@ pub fn run(args: ConvertArgs, out: &mut dyn Write, err: &mut dyn Write) -> Resul
         {
             replace(Path::new(name), before, after).map_err(ConvertError::from)?;
             let noun = if *pods == 1 { "Pod" } else { "Pods" };
-            writeln!(err, "{name}: {pods} {noun} converted")?;
+            line(err, format_args!("{name}: {pods} {noun} converted"))?;
         }
     }
     Ok(if partial { Exit::Findings } else { Exit::Done })
@@ -165,17 +166,17 @@ fn rewrite(
             match judged {
                 Ok((outcome, own)) => {
                     for notice in outcome.notices.texts() {
-                        writeln!(err, "warning: {at}: {notice}")?;
+                        line(err, format_args!("warning: {at}: {notice}"))?;
                     }
                     if let Action::Denied(denial) = &outcome.action {
-                        writeln!(err, "error: {at}: denied: {denial}")?;
+                        line(err, format_args!("error: {at}: denied: {denial}"))?;
                         refused = true;
                     }
                     count += usize::from(!own.is_empty());
                     operations.extend(own);
                 }
                 Err(error) => {
-                    writeln!(err, "error: {at}: {error}")?;
+                    line(err, format_args!("error: {at}: {error}"))?;
                     refused = true;
                 }
             }
@@ -196,7 +197,7 @@ fn rewrite(
             pods: count,
         })),
         Err(error) => {
-            writeln!(err, "error: {source}:{error}")?;
+            line(err, format_args!("error: {source}:{error}"))?;
             Ok(Verdict::Refused)
         }
     }

@@ -16,6 +16,7 @@ use base64_simd::STANDARD;
 use clap::Args;
 use serde_json::Value;
 
+use crate::cli::terminal::line;
 use crate::decide::Policy;
 use crate::decode::creation;
 use crate::manifest::{PodRef, pods, to_yaml};
@@ -282,17 +283,19 @@ fn write_answer(
         writeln!(out)?;
     }
     for warning in &answer.warnings {
-        writeln!(out, "Warning: {warning}")?;
+        line(out, format_args!("Warning: {warning}"))?;
     }
     if let Some(denial) = &answer.denial {
-        writeln!(out, "Denied: {denial}")?;
+        line(out, format_args!("Denied: {denial}"))?;
     }
-    writeln!(
+    let took = took.as_secs_f64() * 1e3;
+    line(
         out,
-        "https://{}/mutate answered for Pod {name} in {:.1} ms: {}",
-        running.address,
-        took.as_secs_f64() * 1e3,
-        answer.audit.join(", "),
+        format_args!(
+            "https://{}/mutate answered for Pod {name} in {took:.1} ms: {}",
+            running.address,
+            answer.audit.join(", "),
+        ),
     )?;
     Ok(answer.denial.is_none())
 }

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use clap::{Args, ValueEnum};
 
+use crate::cli::terminal::line;
 use crate::explain::{Explanation, Place, explain, text};
 use crate::manifest::{pods, read_with_positions};
 use crate::model::subject::NamespaceLabels;
@@ -103,7 +104,8 @@ pub fn run(args: ExplainArgs, out: &mut dyn Write, err: &mut dyn Write) -> Resul
                 match explain(&policy, &setting, place, &pod) {
                     Ok(explanation) => explanations.push(explanation),
                     Err(error) => {
-                        writeln!(err, "error: {name}:{}: {pod}: {error}", document.line)?;
+                        let at = document.line;
+                        line(err, format_args!("error: {name}:{at}: {pod}: {error}"))?;
                         exit = Exit::Findings;
                     }
                 }
@@ -119,7 +121,8 @@ pub fn run(args: ExplainArgs, out: &mut dyn Write, err: &mut dyn Write) -> Resul
                 out.write_all(text(explanation).as_bytes())?;
             }
             if explanations.is_empty() && exit == Exit::Done {
-                writeln!(err, "no Pod and no workload in {}", filename.join(", "))?;
+                let files = filename.join(", ");
+                line(err, format_args!("no Pod and no workload in {files}"))?;
             }
         }
         Format::Json => {

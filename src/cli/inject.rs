@@ -22,8 +22,10 @@ Examples:
   dind-injector inject -f pod.yaml | kubectl apply -f -
   helm template ci ./chart | dind-injector inject -f - --diff
   dind-injector inject -f deployment.yaml -o patch
+  dind-injector inject -f release.yaml --keep-going
 
-Exit status: 0 done, 1 a Pod is refused (nothing is written), 2 the input cannot be read.")]
+Exit status: 0 done, 1 a Pod is refused (nothing is written; with --keep-going, all documents but
+the one with that Pod), 2 the input cannot be read.")]
 pub struct InjectArgs {
     #[command(flatten)]
     manifests: Manifests,
@@ -72,36 +74,39 @@ pub fn run(args: InjectArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result
         namespace,
         ..Setting::default()
     };
-    let mut patches = Vec::new();
-    let rewritten =
-        manifests.rewrite(Some((&policy, &setting)), err, |_, after, pod, warnings| {
+    // With the document each, as it was: of one that is left out, no patch is written.
+    let mut patches: Vec<(Value, Value)> = Vec::new();
+    let rewritten = manifests.rewrite(
+        Some((&policy, &setting)),
+        err,
+        |before, after, pod, warnings| {
             let operations = inject(&policy, &setting, pod, warnings)?;
-            if !operations.is_empty() {
-                patches.push(patch(pod, &operations));
+            if !operations.is_empty() && format == Format::Patch {
+                patches.push((before.clone(), patch(pod, &operations)));
             }
             for operation in operations {
                 operation.apply(after).map_err(OfflineError::from)?;
             }
             Ok::<_, NotInjected>(())
-        })?;
+        },
+    )?;
     let Some(rewritten) = rewritten else {
         return Ok(Exit::Findings);
     };
-    let exit = if rewritten.is_partial {
-        Exit::Findings
-    } else {
-        Exit::Done
-    };
     if manifests.diff {
         rewritten.write_diff(out)?;
-        return Ok(exit);
+        return Ok(rewritten.exit());
     }
     match format {
         Format::Yaml => output::yaml(out, &rewritten.after)?,
         Format::Json => output::json(out, &rewritten.after)?,
-        Format::Patch => output::json(out, &[Value::Array(patches)])?,
+        Format::Patch => {
+            patches.retain(|(document, _)| rewritten.before.contains(document));
+            let patches = patches.into_iter().map(|(_, patch)| patch).collect();
+            output::json(out, &[Value::Array(patches)])?;
+        }
     }
-    Ok(exit)
+    Ok(rewritten.exit())
 }
 
 /// The operations that inject a Pod, with their paths from its document's root.

@@ -35,6 +35,8 @@ use std::process::ExitCode;
 
 use clap::{FromArgMatches, Parser, Subcommand};
 
+use crate::text::{visible, visible_lines};
+
 pub use crate::cli::terminal::Terminal;
 
 /// Gives each Pod that needs Docker a Docker daemon of its own, in place of the node's.
@@ -125,6 +127,20 @@ pub enum CliError {
 }
 
 impl CliError {
+    /// What to tell of it: one line, but for what is wrong with a policy, which has a line each.
+    pub fn told(&self) -> String {
+        let text = self.to_string();
+        let has_lines = matches!(
+            self,
+            Self::Policy(policy::PolicyError::Refused { .. })
+                | Self::Serve(serve::ServeError::File(_))
+        );
+        match has_lines {
+            true => visible_lines(&text),
+            false => visible(&text).into_owned(),
+        }
+    }
+
     /// Whether the reader of the output has gone.
     pub fn is_broken_pipe(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe)

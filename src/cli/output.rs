@@ -38,15 +38,15 @@ pub fn json(out: &mut dyn Write, documents: &[Value]) -> io::Result<()> {
     out.write_all(b"\n")
 }
 
-/// Says that a command writes nothing, though most of its input may be fine.
+/// Says that a command writes nothing, though most of its input may be fine, and what else one can do.
 ///
 /// # Errors
 /// Where the writer fails.
-pub fn withheld(err: &mut dyn Write, what: &str) -> io::Result<()> {
+pub fn withheld(err: &mut dyn Write, what: &str, instead: &str) -> io::Result<()> {
     writeln!(
         err,
         "error: {what} is written, so that no half of a release goes out: mend or leave out what \
-         is named above"
+         is named above{instead}"
     )
 }
 

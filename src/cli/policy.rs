@@ -7,6 +7,7 @@ use clap::Args;
 
 use crate::decide::Policy;
 use crate::policy_file::{Config, ConfigErrors};
+use crate::text::visible;
 
 /// The flag that names a policy file.
 #[derive(Clone, Debug, Default, Args)]
@@ -28,7 +29,7 @@ pub enum PolicyError {
         error: io::Error,
     },
     /// Its text.
-    #[error("cannot use --config {}:\n{errors}", path.display())]
+    #[error("cannot use --config {}:\n{errors}", visible(&path.to_string_lossy()))]
     Refused {
         /// The file.
         path: PathBuf,

@@ -1,7 +1,8 @@
 //! Manifests in, the same rewritten out: what `inject` and `uninject` share.
 //!
 //! Standard output is valid input for `kubectl apply -f -`, or empty: where one Pod cannot be
-//! rewritten, nothing is written, so that no half of a release is applied.
+//! rewritten, nothing is written, so that no half of a release is applied. Who asks to keep going gets
+//! every other document whole, and is told which one is left out.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -9,12 +10,13 @@ use std::io::{self, Write};
 use clap::Args;
 use serde_json::Value;
 
+use crate::cli::terminal::line;
 use crate::decide::Policy;
 use crate::manifest::{PodRef, pods, to_yaml};
 use crate::render::diff::unified;
 use crate::review::offline::Setting;
 
-use crate::cli::{CliError, beyond, input, output};
+use crate::cli::{CliError, Exit, beyond, input, output};
 
 /// Which manifests, and whether the whole of them is shown.
 #[derive(Debug, Args)]
@@ -25,21 +27,37 @@ pub struct Manifests {
     /// Show what changes in place of the whole manifest
     #[arg(long, conflicts_with = "output")]
     pub diff: bool,
+    /// Write the documents of which no Pod is refused, and leave out the others
+    #[arg(long)]
+    keep_going: bool,
 }
 
 /// Every document as it was, and as it is now.
 #[derive(Debug, Default)]
 pub struct Rewritten {
-    before: Vec<Value>,
+    /// In the order of the input, but for documents that are left out.
+    pub before: Vec<Value>,
     /// In the order of the input.
     pub after: Vec<Value>,
-    /// Whether something else reaches a node's runtime, where no Pod can be rewritten.
+    /// Whether a document is left out, since a Pod in it is refused, or something else reaches a
+    /// node's runtime where no Pod can be rewritten.
     pub is_partial: bool,
+}
+
+impl Rewritten {
+    /// What the command comes to.
+    pub fn exit(&self) -> Exit {
+        match self.is_partial {
+            true => Exit::Findings,
+            false => Exit::Done,
+        }
+    }
 }
 
 impl Manifests {
     /// Rewrites Pod after Pod: `one` is given the document, what has become of it so far, the
-    /// Pod in it, and a list for warnings. None where one Pod is refused; `err` has the reasons.
+    /// Pod in it, and a list for warnings. None where nothing is to be written, since a Pod is refused;
+    /// `err` has the reasons.
     ///
     /// `judged` is under what everything else of the input is looked at, and told.
     ///
@@ -52,7 +70,7 @@ impl Manifests {
         mut one: impl FnMut(&Value, &mut Value, &PodRef<'_>, &mut Vec<String>) -> Result<(), E>,
     ) -> Result<Option<Rewritten>, CliError> {
         let mut rewritten = Rewritten::default();
-        let mut refused = false;
+        let mut left_out = Vec::new();
         for file in &self.filename {
             let source = input::read(file)?;
             if let Some((policy, setting)) = judged {
@@ -63,26 +81,40 @@ impl Manifests {
             for document in source.documents {
                 let before = document.value;
                 let mut after = before.clone();
+                let place = format!("{}:{}", source.name, document.line);
+                let mut is_refused = false;
                 for pod in pods(&before) {
-                    let at = format!("{}:{}: {pod}", source.name, document.line);
+                    let at = format!("{place}: {pod}");
                     let mut warnings = Vec::new();
                     let done = one(&before, &mut after, &pod, &mut warnings);
                     for warning in warnings {
-                        writeln!(err, "warning: {at}: {warning}")?;
+                        line(err, format_args!("warning: {at}: {warning}"))?;
                     }
                     if let Err(error) = done {
-                        writeln!(err, "error: {at}: {error}")?;
-                        refused = true;
+                        line(err, format_args!("error: {at}: {error}"))?;
+                        is_refused = true;
                     }
                 }
-                rewritten.before.push(before);
-                rewritten.after.push(after);
+                if is_refused {
+                    left_out.push(place);
+                } else {
+                    rewritten.before.push(before);
+                    rewritten.after.push(after);
+                }
             }
         }
-        if refused {
-            output::withheld(err, "nothing")?;
+        rewritten.is_partial |= !left_out.is_empty();
+        if !left_out.is_empty() && !self.keep_going {
+            output::withheld(err, "nothing", ", or use --keep-going to have the rest")?;
+            return Ok(None);
         }
-        Ok((!refused).then_some(rewritten))
+        for place in left_out {
+            line(
+                err,
+                format_args!("error: {place}: the document is left out"),
+            )?;
+        }
+        Ok(Some(rewritten))
     }
 }
 

@@ -13,7 +13,7 @@ use crate::server::webhook::Webhook;
 use crate::server::{Ended, Server, ServerArgs, ServerError, Shutdown};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::readiness::Readiness;
-use crate::telemetry::traces::{TraceArgs, open as open_traces};
+use crate::telemetry::traces::{CollectorError, TraceArgs, open as open_traces};
 use crate::tls::CertError;
 
 use crate::cli::Exit;
@@ -52,6 +52,9 @@ pub enum ServeError {
     /// The cluster.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
+    /// The collector of spans.
+    #[error(transparent)]
+    Traces(#[from] CollectorError),
     /// The certificate.
     #[error(transparent)]
     Cert(#[from] CertError),
@@ -112,8 +115,8 @@ async fn serve(
     if let Some(followed) = log_filter {
         tasks.spawn("the log filter", followed.run());
     }
-    let tracer = trace.otlp_endpoint.map(|collector| {
-        let (tracer, exporter) = open_traces(collector, instance(), Arc::clone(&metrics));
+    let traces = open_traces(&trace, instance(), Arc::clone(&metrics))?;
+    let tracer = traces.map(|(tracer, exporter)| {
         tasks.spawn("spans", exporter.run());
         tracer
     });

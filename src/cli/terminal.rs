@@ -3,9 +3,10 @@
 //! A name in a manifest may have any character: none of them moves the cursor, changes colors or
 //! turns the line around.
 
+use std::fmt;
 use std::io::{self, Write};
 
-use crate::text::visible_lines;
+use crate::text::{visible, visible_lines};
 
 /// Writes what steers a terminal as escapes.
 #[derive(Debug)]
@@ -31,11 +32,28 @@ impl<W: Write> Write for Terminal<W> {
     }
 }
 
+/// Writes one line, whatever is in its text: a line feed in a name would begin another, which a CI
+/// system may take for a command of its own (`::stop-commands::`).
+///
+/// # Errors
+/// Where the writer fails.
+pub fn line(to: &mut dyn Write, text: fmt::Arguments<'_>) -> io::Result<()> {
+    writeln!(to, "{}", visible(&text.to_string()))
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+
+    #[test]
+    fn a_line_is_one_line() {
+        let (mut written, name) = (Vec::new(), "a\n::stop-commands::x");
+        line(&mut written, format_args!("error: {name}")).unwrap();
+        let written = String::from_utf8(written).unwrap();
+        assert_eq!(written, "error: a\\u{a}::stop-commands::x\n");
+    }
 
     #[test]
     fn what_steers_a_terminal_is_written_as_an_escape() {

@@ -58,13 +58,13 @@ pub fn run(args: UninjectArgs, out: &mut dyn Write, err: &mut dyn Write) -> Resu
     };
     if manifests.diff {
         rewritten.write_diff(out)?;
-        return Ok(Exit::Done);
+        return Ok(rewritten.exit());
     }
     match output {
         Format::Yaml => output::yaml(out, &rewritten.after)?,
         Format::Json => output::json(out, &rewritten.after)?,
     }
-    Ok(Exit::Done)
+    Ok(rewritten.exit())
 }
 
 /// Takes a Pod of `before` back in `after`.

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use crate::budget::{Budget, Excess};
 use crate::detect::installed::Installed;
+use crate::detect::lost::lost_sockets;
 use crate::detect::mounts::{Finding, Reach};
 use crate::detect::own_daemon;
 use crate::model::injection::Order;
@@ -24,7 +25,7 @@ use crate::decide::evaluator::{Judge, Judgment, Ruling};
 use crate::decide::fit;
 use crate::decide::matcher::Detection;
 use crate::decide::reason::Reason;
-use crate::decide::rule::{Leave, Rule};
+use crate::decide::rule::{Leave, Rule, TcpAction};
 use crate::model::subject::Subject;
 
 /// What is done with a Pod, and what its author is told.
@@ -120,6 +121,7 @@ impl<'p> Case<'p, '_, '_> {
     ) -> Result<Verdict<'p>, Denial> {
         let wish = self.wish()?;
         self.judge.opts_out = wish.ask == Ask::OptOut;
+        self.judge.has_daemon = installed.is_some();
         let swap = self.judge.findings(findings)?;
         let hosts = self.judge.docker_hosts()?;
         let ordering = self.judge.first_with(Ruling::Swap, |judgment| {
@@ -136,7 +138,13 @@ impl<'p> Case<'p, '_, '_> {
             .any(|index| findings[*index].reach != Reach::Client);
         let creates = self.judge.scope == Scope::Creation;
         let repair = creates && installed.is_some_and(Installed::lost_restart_policy);
-        if !reaches && targets.is_empty() && hosts.is_empty() && !repair {
+        let sockets = &self.judge.policy.sockets;
+        let lost = match (creates, installed) {
+            (false, Some(installed)) => lost_sockets(self.judge.pod, installed, sockets),
+            _ => Vec::new(),
+        };
+        let needs_none = targets.is_empty() && hosts.is_empty() && lost.is_empty();
+        if !reaches && needs_none && !repair {
             self.judge.leave_clients();
             let reason = match self.why_left(&wish, installed) {
                 Reason::NothingToDo if has_pipe(findings) => Reason::NamedPipe,
@@ -168,6 +176,7 @@ impl<'p> Case<'p, '_, '_> {
             let (resources, storage) = fit::sizes(rule, profile, &wish)?;
             (profile, resources, storage)
         };
+        let published = judge.rule_for(Detection::TcpDockerHost)?.tcp_docker_host;
         Ok(Verdict::Change(Box::new(Order {
             profile,
             resources,
@@ -175,6 +184,9 @@ impl<'p> Case<'p, '_, '_> {
             swap,
             targets,
             replace_docker_host: hosts,
+            lost,
+            scope: judge.scope,
+            replace_published: published == TcpAction::Replace,
             mode: judge.policy.sidecar_mode,
         })))
     }

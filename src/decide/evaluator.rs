@@ -96,6 +96,8 @@ pub(crate) struct Judge<'p, 's, 'a> {
     agent: Option<Agent>,
     /// Whether the Pod asks to be left alone.
     pub opts_out: bool,
+    /// Whether the Pod has a daemon of its own already.
+    pub has_daemon: bool,
     pub judgments: Vec<Judgment<'p>>,
     pub notices: Notices,
     /// The first refusal, and the rule that says it.
@@ -178,6 +180,7 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
             opt_outs: Vec::new(),
             agent: mounts::agent(pod, Some(subject.owner)),
             opts_out: false,
+            has_daemon: false,
             judgments: Vec::new(),
             notices: Notices::default(),
             denial: None,
@@ -294,7 +297,7 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
         let name = told_name(&container.name);
         match action {
             Action::Swap if self.opted_out(rule) => Ruling::OptedOut,
-            Action::Swap if self.scope == Scope::EphemeralContainers => {
+            Action::Swap if self.scope == Scope::EphemeralContainers && !self.has_daemon => {
                 let path = self.spelled(finding).into_owned();
                 let container = name;
                 self.deny(rule, Denial::EphemeralContainer { container, path });

@@ -1,4 +1,4 @@
-//! What a container wants the node's daemon for, where its image says so.
+//! What a container wants the node's daemon for, where its image or its shape says so.
 //!
 //! A daemon of its own has no containers and no images but those that the Pod makes, so some
 //! programs work with it and find nothing. A need only makes a message clearer: the author
@@ -17,6 +17,8 @@ pub enum Need {
     Check,
     /// The node's containers, to manage them.
     Manage,
+    /// The other containers of its own Pod, which the node's runtime runs.
+    Collect,
 }
 
 // Words of an image's repository, or of the organization that it is in.
@@ -89,7 +91,7 @@ const CHECKERS: [&str; 4] = [
 ];
 
 /// What manages, restarts, exposes or discovers the node's containers.
-const MANAGERS: [&str; 20] = [
+const MANAGERS: [&str; 19] = [
     "watchtower",
     "ouroboros",
     "diun",
@@ -109,8 +111,6 @@ const MANAGERS: [&str; 20] = [
     "swarmpit",
     "pumba",
     "rancher",
-    // The container `wait` of Argo's docker executor: the containers of its step are the node's.
-    "argoexec",
 ];
 
 /// Each table with its need.
@@ -121,23 +121,57 @@ const IMAGES: [(&[&str], Need); 4] = [
     (&MANAGERS, Need::Manage),
 ];
 
+/// A helper that a system puts into its Pods, and that asks the node's Docker for the others in them.
+struct Helper {
+    /// A word of its image's repository.
+    image: &'static str,
+    /// Its name.
+    container: &'static str,
+}
+
+const HELPERS: [Helper; 2] = [
+    // Argo Workflows before 3.4 waits for `main` and saves its outputs so, by the docker executor, which
+    // was the default to 3.2. Source: argo-workflows, `workflow/executor/docker/docker.go`.
+    Helper {
+        image: "argoexec",
+        container: "wait",
+    },
+    Helper {
+        image: "argoexec",
+        container: "sidecar-artifacts",
+    },
+];
+
+/// Variables that choose such a way, with their values.
+const CHOICES: [(&str, &str); 1] = [("ARGO_CONTAINER_RUNTIME_EXECUTOR", "docker")];
+
 /// The longest reference of an image that is looked at, in bytes: a repository of 255, a tag of 128, a digest.
 const LONGEST_IMAGE: usize = 512;
 
 impl Need {
-    /// The need of `container`, where its image is known.
+    /// The need of `container`, where its image or its shape is known.
     pub fn of(container: &Container<'_>) -> Option<Self> {
-        // What is longer is no image that a registry has.
-        if container.image.len() > LONGEST_IMAGE {
-            return None;
-        }
-        let image = container.image.split('@').next().unwrap_or_default();
-        let repository = match image.rsplit_once(':') {
-            // What follows a registry's port is no tag.
-            Some((before, tag)) if !tag.contains('/') => before,
-            _ => image,
+        Self::by_shape(container).or_else(|| Self::by_image(container))
+    }
+
+    fn by_shape(container: &Container<'_>) -> Option<Self> {
+        let is_chosen = || {
+            let mut choices = CHOICES.iter();
+            choices.any(|(name, value)| {
+                let var = container.env_var(name);
+                var.is_some_and(|var| *var.value == **value)
+            })
         };
-        let mut parts = repository.rsplit('/').take(2);
+        let mut helpers = HELPERS.iter();
+        let is_helper = helpers.any(|helper| {
+            *container.name == *helper.container
+                && parts(&container.image).any(|part| has_word(part, &[helper.image]))
+        });
+        (is_helper || is_chosen()).then_some(Self::Collect)
+    }
+
+    fn by_image(container: &Container<'_>) -> Option<Self> {
+        let mut parts = parts(&container.image);
         parts.find_map(|part| {
             let mut images = IMAGES.iter();
             let found = images.find(|(words, _)| has_word(part, words));
@@ -152,8 +186,26 @@ impl Need {
             Self::Clean => "cleans up the node's images",
             Self::Check => "checks the node's own daemon",
             Self::Manage => "manages the node's containers",
+            Self::Collect => "waits for this Pod's other containers at the node's Docker",
         }
     }
+}
+
+/// An image's repository and the organization that it is in, last one first.
+fn parts(image: &str) -> impl Iterator<Item = &str> {
+    // What is longer is no image that a registry has.
+    let image = if image.len() > LONGEST_IMAGE {
+        ""
+    } else {
+        image
+    };
+    let image = image.split('@').next().unwrap_or_default();
+    let repository = match image.rsplit_once(':') {
+        // What follows a registry's port is no tag.
+        Some((before, tag)) if !tag.contains('/') => before,
+        _ => image,
+    };
+    repository.rsplit('/').take(2)
 }
 
 /// Whether one of `words` stands in `part` between `-`, `_`, `.` or its ends. A Pod under review is
@@ -176,6 +228,36 @@ mod tests {
     use super::*;
 
     #[test]
+    fn tells_a_need_by_the_shape_of_a_helper() {
+        let variable = |value: &str| serde_json::json!([{"name": "ARGO_CONTAINER_RUNTIME_EXECUTOR", "value": value}]);
+        for (name, image, env, need) in [
+            (
+                "wait",
+                "argoproj/argoexec:v3.2.11",
+                None,
+                Some(Need::Collect),
+            ),
+            (
+                "wait",
+                "gcr.io/ml-pipeline/argoexec:v3.2.3-license-compliance",
+                None,
+                Some(Need::Collect),
+            ),
+            ("main", "ci/mirrored", Some("docker"), Some(Need::Collect)),
+            ("main", "argoproj/argoexec:v3.2.11", Some("emissary"), None),
+            ("wait", "alpine", None, None),
+        ] {
+            let mut json = serde_json::json!({"name": name, "image": image});
+            if let Some(value) = env {
+                json["env"] = variable(value);
+            }
+            let json = json.to_string();
+            let container: Container<'_> = crate::json::from_str(&json).unwrap();
+            assert_eq!(Need::of(&container), need, "{json}");
+        }
+    }
+
+    #[test]
     fn tells_needs_apart_by_the_image() {
         for (image, need) in [
             ("gcr.io/cadvisor/cadvisor:v0.49", Some(Need::Watch)),
@@ -184,7 +266,6 @@ mod tests {
             ("spotify/docker-gc", Some(Need::Clean)),
             ("docker/docker-bench-security:1", Some(Need::Check)),
             ("containrrr/watchtower", Some(Need::Manage)),
-            ("argoproj/argoexec:v3.2.11", Some(Need::Manage)),
             ("weaveworks/scope:1.13", Some(Need::Watch)),
             ("registry.example:5000/ci/builder", None),
             ("ci/mytraefiklike", None),

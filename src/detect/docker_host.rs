@@ -244,6 +244,18 @@ struct FieldRef<'a> {
 
 fields!(FieldRef<'a> { "fieldPath" => field_path });
 
+/// Whether a `valueFrom` is the node's address, or its name.
+pub(super) fn is_node_address(source: Raw<'_>) -> bool {
+    let source: Result<Source<'_>, _> = from_str(source.get());
+    let field = source.ok().and_then(|source| source.field_ref);
+    field.is_some_and(|field| {
+        matches!(
+            &*field.field_path,
+            "status.hostIP" | "status.hostIPs" | "spec.nodeName"
+        )
+    })
+}
+
 /// What stands for the value of a `valueFrom`.
 fn stand_in(pod: &Pod<'_>, source: Raw<'_>) -> char {
     let Ok(source) = from_str::<Source<'_>>(source.get()) else {

@@ -6,6 +6,8 @@ pub mod candidates;
 pub mod docker_host;
 pub mod installed;
 mod links;
+pub mod lost;
 pub mod mounts;
 pub mod own_daemon;
 pub mod prefilter;
+pub mod published;

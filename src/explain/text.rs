@@ -27,6 +27,8 @@ pub fn text(explanation: &Explanation) -> String {
         detected,
     } = explanation;
     let mut out = String::new();
+    let at = at.to_string();
+    let at = visible(&at);
     let name = visible(name.as_deref().unwrap_or(NO_NAME));
     let namespace = visible(namespace);
     // Writing to a String cannot fail.
@@ -35,7 +37,7 @@ pub fn text(explanation: &Explanation) -> String {
         let _ = write!(out, ", its Pods made by a {}", visible(owner));
     }
     if !user.is_empty() {
-        let _ = write!(out, ", created by {user}");
+        let _ = write!(out, ", created by {}", visible(user));
     }
     out.push('\n');
     let _ = write!(out, "  {outcome}: {reason}");
@@ -82,9 +84,11 @@ fn one(out: &mut String, detected: &Detected) {
         ruling,
         passed_over,
     } = detected;
+    let at = at.to_string();
+    let at = visible(&at);
     let who = visible(container.as_deref().unwrap_or("the Pod"));
     let _ = writeln!(out, "    {at}: {who} {}", visible(what));
-    let _ = writeln!(out, "      at {pointer}");
+    let _ = writeln!(out, "      at {}", visible(pointer));
     let _ = writeln!(out, "      {detection}: rule {rule} says {ruling}");
     if !passed_over.is_empty() {
         let each = passed_over

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::place::Place;
 use super::profile::{Profile, Resources, Storage};
+use super::scope::Scope;
 use super::sidecar_mode::SidecarMode;
 
 /// What the policy decided to have done to a Pod.
@@ -21,6 +22,12 @@ pub struct Order<'o> {
     pub targets: Vec<Place>,
     /// `DOCKER_HOST` variables that lead to the node over TCP, to be replaced.
     pub replace_docker_host: Vec<(Place, usize)>,
+    /// Whether variables that say the node as the place of published ports are to say the Pod.
+    pub replace_published: bool,
+    /// Mounts of ephemeral containers that were written for a socket and lead to none.
+    pub lost: Vec<(Place, usize)>,
+    /// The part of the Pod that can be changed.
+    pub scope: Scope,
     /// How the cluster runs sidecars.
     pub mode: SidecarMode,
 }

@@ -115,6 +115,22 @@ pub enum Notice {
         /// The containers' names.
         containers: Vec<String>,
     },
+    /// A variable said that published ports are at the node, where they are not any more.
+    Published {
+        /// The container.
+        container: String,
+        /// The variable.
+        variable: String,
+        /// Whether it says the Pod now.
+        replaced: bool,
+    },
+    /// An ephemeral container has the Pod's daemon by its directory.
+    SocketByDirectory {
+        /// The container.
+        container: String,
+        /// Its `DOCKER_HOST`.
+        host: String,
+    },
     /// Any other message of the policy.
     Policy(String),
 }
@@ -144,6 +160,9 @@ impl Notice {
                     Why::Taken => "another container's volume is there",
                     Why::LeadsToNode => "it leads to the node's own runtime",
                     Why::DaemonPath => "a volume there could change the daemon",
+                    Why::DaemonSettings => "a daemon's settings are its profile's",
+                    Why::Trusted => "the daemon trusts it, elsewhere",
+                    Why::MadeLater => "it may be made after the daemon starts",
                     Why::UnknownSubPath => "its subPathExpr is not known before the Pod runs",
                     Why::AbsoluteSubPath => "the kubelet refuses its absolute subPathExpr",
                     Why::SubPathUpwards => "the kubelet refuses .. in its subPathExpr",
@@ -180,6 +199,27 @@ impl Notice {
             Self::DockerHostReplaced { containers } => format!(
                 "DOCKER_HOST led to the node and leads to a daemon of this Pod's own now in: {}",
                 containers.join(", ")
+            ),
+            Self::Published {
+                container,
+                variable,
+                replaced,
+            } => {
+                let container = shortened(container, 24);
+                let variable = shortened(variable, 30);
+                match replaced {
+                    true => format!(
+                        "{container}: {variable} was the node; published ports are in this Pod: localhost"
+                    ),
+                    false => format!(
+                        "{container}: {variable} is the node, but published ports are in this Pod: localhost"
+                    ),
+                }
+            }
+            Self::SocketByDirectory { container, host } => format!(
+                "{}: no single file may be mounted here; this Pod's Docker is at DOCKER_HOST={}",
+                shortened(container, 20),
+                shortened(host, 34)
             ),
             Self::Policy(text) => text.clone(),
         };
@@ -221,6 +261,12 @@ pub enum Why {
     DaemonPath,
     /// It leads to the node's own runtime.
     LeadsToNode,
+    /// The daemon's settings are its profile's.
+    DaemonSettings,
+    /// It is among what the daemon trusts, elsewhere.
+    Trusted,
+    /// A container that starts after the daemon may still have to make it.
+    MadeLater,
     /// Its `subPathExpr` names what is not in the container's `env`.
     UnknownSubPath,
     /// Its `subPathExpr` comes to an absolute path, which the kubelet refuses.

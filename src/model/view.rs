@@ -247,13 +247,40 @@ pub struct Volume<'a> {
     pub host_path: Option<HostPathSource<'a>>,
     /// Present for an `emptyDir`.
     pub empty_dir: Option<Skipped>,
+    config_map: Option<Skipped>,
+    secret: Option<Skipped>,
+    projected: Option<Skipped>,
+    downward_api: Option<Skipped>,
+    image: Option<Skipped>,
 }
 
 fields!(Volume<'a> {
     "name" => name,
     "hostPath" => host_path,
     "emptyDir" => empty_dir,
+    "configMap" => config_map,
+    "secret" => secret,
+    "projected" => projected,
+    "downwardAPI" => downward_api,
+    "image" => image,
 });
+
+impl Volume<'_> {
+    /// Whether the kubelet writes it before any container starts, and no container can.
+    pub fn is_written_by_kubelet(&self) -> bool {
+        let Self {
+            config_map,
+            secret,
+            projected,
+            downward_api,
+            image,
+            ..
+        } = self;
+        [config_map, secret, projected, downward_api, image]
+            .iter()
+            .any(|source| source.is_some())
+    }
+}
 
 /// A volume's `hostPath`.
 #[derive(Debug, Default)]

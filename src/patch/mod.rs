@@ -74,6 +74,9 @@ fn write_edit(
         let mount = AtMount(at, swap.mount);
         // "add" also replaces, and a mount without a name must not make the patch fail.
         writer.add(format_args!("{mount}/name"), &swap.volume)?;
+        if let Some(path) = &swap.mount_path {
+            writer.add(format_args!("{mount}/mountPath"), path)?;
+        }
         match &swap.sub_path {
             Some(file) => writer.add(format_args!("{mount}/subPath"), file)?,
             None if !before.sub_path.is_empty() => {

@@ -13,6 +13,7 @@ use crate::names::env;
 
 use crate::model::profile::Profile;
 use crate::plan::container::EnvEntry;
+use crate::plan::trust::with_directories;
 
 /// Where a profile's CA bundle is mounted in the sidecar.
 pub const CA_DIR: &str = "/dind-ca";
@@ -96,8 +97,8 @@ pub fn environment<'p>(
     }
     if profile.ca_config_map.is_some() {
         // Read by Go's crypto/x509; the image's own certificates stay trusted.
-        let dirs = format!("/etc/ssl/certs:{CA_DIR}");
-        entries.push(EnvEntry::new("SSL_CERT_DIR", dirs));
+        let dirs = with_directories(None, &[CA_DIR.to_owned()]);
+        entries.push(EnvEntry::new(env::CERT_DIR, dirs));
     }
     if profile.inherit_proxy {
         entries.extend(inherited_proxy(pod, users));

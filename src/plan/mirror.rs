@@ -6,8 +6,9 @@
 //! daemon itself stands on.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::cell::LazyCell;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::budget::{Budget, Excess, MOST_MIRRORED, check_path};
 use crate::json::{Raw, Text, fields, from_str};
@@ -21,14 +22,20 @@ use crate::names;
 use crate::model::notice::{Notice, Notices, told_name, told_path};
 use crate::plan::container::{EnvEntry, Mount};
 use crate::plan::ground;
+use crate::plan::start_order::{Above, Asked, Source, StartOrder, Way, in_order};
+use crate::plan::trust::{self, Told};
 
 /// What the sidecar mounts and knows for the sake of the containers.
 #[derive(Debug, Default)]
 pub struct Mirror<'a> {
     /// The mounts, in the order of the containers.
     pub mounts: Vec<Mount<'a>>,
-    /// Variables that the mounts' `subPathExpr` name.
+    /// Variables that `subPathExpr`s name, and those that tell of links and later mounts.
     pub env: Vec<EnvEntry<'a>>,
+    /// Paths at which the sidecar has a link into a volume.
+    pub links: Vec<CleanPath<'a>>,
+    /// Directories with authorities that the daemon shall trust.
+    pub authorities: Vec<String>,
     /// What could not be mirrored.
     pub notices: Notices,
 }
@@ -36,23 +43,73 @@ pub struct Mirror<'a> {
 /// Builds a [`Mirror`]; paths that are taken already are told first.
 pub struct MirrorBuilder<'o, 'p, 'a> {
     pod: &'p Pod<'a>,
+    rootless: bool,
     budget: &'o Budget,
     own: Vec<CleanPath<'o>>,
+    /// Volumes of which something leads to the node's runtime: their roots are not for the sidecar.
+    closed: BTreeSet<&'p str>,
     host_paths: BTreeMap<&'p str, &'p str>,
     /// With `/var/run` as `/run`: in the sidecar too it is a link.
-    taken: BTreeMap<CleanPath<'o>, Option<usize>>,
+    taken: BTreeMap<CleanPath<'p>, Taken<'p, 'a>>,
+    wanted: Vec<Wanted<'p, 'a>>,
     copied: BTreeMap<&'p str, String>,
     first_copy: usize,
     added: usize,
-    aliases: Vec<(CleanPath<'static>, Mount<'p>)>,
+    first: FirstNumbers,
+    aliases: Vec<Wanted<'p, 'a>>,
+    trusted: BTreeMap<Part<'p>, usize>,
+    sidecar: Option<Place>,
     mirror: Mirror<'p>,
 }
 
+/// A volume, and the part of it as `subPath` or as `subPathExpr`.
+type Part<'p> = (&'p str, Option<Cow<'p, str>>, Option<String>);
+
+/// What is at a path of the sidecar.
+enum Taken<'p, 'a> {
+    /// A volume of its own.
+    Own,
+    /// A mount that it has from an earlier pass.
+    Earlier(&'p VolumeMount<'a>),
+    /// What it has by a link or later, from an earlier pass.
+    Later,
+    /// One of what is wanted now.
+    Wanted(usize),
+}
+
+/// The numbers that an earlier pass has left.
+#[derive(Default)]
+struct FirstNumbers {
+    link: usize,
+    bind: usize,
+    place: usize,
+}
+
+/// What the daemon shall see at a path.
+struct Wanted<'p, 'a> {
+    at: CleanPath<'p>,
+    /// As it would be mounted there.
+    mount: Mount<'p>,
+    place: Place,
+    source: &'p VolumeMount<'a>,
+    /// Whether its author is told where it cannot be had.
+    is_told: bool,
+}
+
+impl Wanted<'_, '_> {
+    fn is_whole(&self) -> bool {
+        self.mount.sub_path.is_none() && self.mount.sub_path_expr.is_none()
+    }
+}
+
 impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
-    /// `own` are the sidecar's own mounts.
+    /// `own` are the sidecar's own mounts, `closed` the volumes of which something leads to the node's
+    /// runtime.
     pub fn new(
         pod: &'p Pod<'a>,
+        rootless: bool,
         own: impl Iterator<Item = CleanPath<'o>>,
+        closed: BTreeSet<&'p str>,
         budget: &'o Budget,
     ) -> Self {
         let volumes = pod.spec.volumes.iter().rev();
@@ -60,32 +117,56 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
             let source = volume.host_path.as_ref()?;
             Some((&*volume.name, &*source.path))
         });
+        let places = [names::VOLUMES_DIR, names::TRUST_DIR].map(CleanPath::new);
         Self {
             host_paths: host_paths.collect(),
             pod,
+            rootless,
             budget,
-            own: own.map(CleanPath::unlinked).collect(),
+            closed,
+            own: own.map(CleanPath::unlinked).chain(places).collect(),
             taken: BTreeMap::new(),
+            wanted: Vec::new(),
             copied: BTreeMap::new(),
             first_copy: 0,
             added: 0,
+            first: FirstNumbers::default(),
             aliases: Vec::new(),
+            trusted: BTreeMap::new(),
+            sidecar: None,
             mirror: Mirror::default(),
         }
     }
 
     /// Another mount of the sidecar's own; below it, containers' volumes may be mounted.
-    pub fn take(&mut self, path: CleanPath<'o>) {
-        self.taken.insert(path.unlinked(), None);
+    pub fn take(&mut self, path: CleanPath<'p>) {
+        self.taken.insert(path.unlinked(), Taken::Own);
     }
 
-    /// Leaves alone what a sidecar of an earlier pass has: its mounts, and the names of its
-    /// variables.
-    pub fn continue_from(&mut self, sidecar: &'p Container<'_>) {
+    /// Leaves alone what the sidecar of an earlier pass, at `place`, has: its mounts, and the names of
+    /// its variables.
+    pub fn continue_from(&mut self, place: Place, sidecar: &'p Container<'a>) {
+        self.sidecar = Some(place);
         for mount in &sidecar.volume_mounts {
-            self.take(CleanPath::new(&mount.mount_path));
+            let at = CleanPath::new(&mount.mount_path).unlinked();
+            self.taken.insert(at, Taken::Earlier(mount));
+        }
+        let paths = |prefix: &'static str| {
+            let env = sidecar.env.iter();
+            env.filter(move |var| {
+                let number = var.name.strip_prefix(prefix);
+                number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
+            })
+        };
+        for var in paths(names::env::LINK).chain(paths(names::env::BIND)) {
+            self.taken.insert(CleanPath::new(&var.value), Taken::Later);
         }
         self.first_copy = sidecar.env.len();
+        self.first = FirstNumbers {
+            link: paths(names::env::LINK).count(),
+            bind: paths(names::env::BIND).count(),
+            place: sidecar.env.len() + sidecar.volume_mounts.len(),
+        };
     }
 
     /// Mirrors the mounts of the container at `place`, each as `treat` says of its index.
@@ -117,25 +198,35 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
                     .as_ref()
                     .map_or(0, |expanded| 10 * expanded.length()),
             )?;
-            let sub_path = match self.sub_path(mount, expanded) {
-                Ok(sub_path) => sub_path,
-                Err(why) => {
-                    self.refuse(container, &mount.mount_path, why);
-                    continue;
-                }
-            };
-            let path = CleanPath::new(&mount.mount_path);
-            let node_path = self.node_path(mount, &sub_path);
-            let of_node = node_path.as_ref().map_or(0, |path| path.as_str().len());
-            // Both are compared with every path that the daemon needs.
-            self.budget.spend(path.as_str().len() + 4 * of_node)?;
-            self.added += 1;
-            if self.added > MOST_MIRRORED {
-                return Err(Excess::Mirrored);
+            match self.sub_path(mount, expanded) {
+                Ok(sub_path) => self.add_mount(place, mount, &sub_path)?,
+                Err(why) => self.refuse(container, &mount.mount_path, why),
             }
-            let mirrored = Mount {
+        }
+        Ok(())
+    }
+
+    fn add_mount(
+        &mut self,
+        place: Place,
+        mount: &'p VolumeMount<'a>,
+        sub_path: &SubPath,
+    ) -> Result<(), Excess> {
+        let container = self.pod.container(place);
+        let path = CleanPath::new(&mount.mount_path);
+        let node_path = self.node_path(mount, sub_path);
+        let of_node = node_path.as_ref().map_or(0, |path| path.as_str().len());
+        // Both are compared with every path that the daemon needs.
+        self.budget.spend(path.as_str().len() + 4 * of_node)?;
+        self.added += 1;
+        if self.added > MOST_MIRRORED {
+            return Err(Excess::Mirrored);
+        }
+        let wanted = |at: CleanPath<'p>, mount_path: Cow<'p, str>| Wanted {
+            at: at.unlinked(),
+            mount: Mount {
                 name: Cow::Borrowed(&mount.name),
-                mount_path: spelled(&mount.mount_path, &path),
+                mount_path,
                 sub_path: sub_path.literal(),
                 sub_path_expr: sub_path.expression(),
                 read_only: mount.read_only,
@@ -145,50 +236,184 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
                     "HostToContainer" | "Bidirectional" => Some("HostToContainer"),
                     _ => None,
                 },
-            };
-            if let Some(at) = &node_path
-                && at.clone().unlinked() != path.clone().unlinked()
-            {
-                let alias = Mount {
-                    mount_path: Cow::Owned(at.as_str().to_owned()),
-                    ..mirrored.clone()
-                };
-                self.aliases.push((at.clone(), alias));
-            }
-            if self.covers_daemon(&path, node_path.as_ref()) {
+            },
+            place,
+            source: mount,
+            is_told: true,
+        };
+        if let Some(at) = &node_path
+            && at.clone().unlinked() != path.clone().unlinked()
+        {
+            let alias = wanted(at.clone(), Cow::Owned(at.as_str().to_owned()));
+            self.aliases.push(Wanted {
+                is_told: false,
+                ..alias
+            });
+        }
+        let wanted = wanted(path.clone(), spelled(&mount.mount_path, &path));
+        match trust::told(&wanted.at, self.rootless) {
+            Some(told) => self.trust(container, told, wanted),
+            None if self.covers_daemon(&path, node_path.as_ref()) => {
                 self.refuse(container, &mount.mount_path, Why::DaemonPath);
-            } else {
-                self.insert(container, path, mirrored);
             }
+            None => self.insert(container, wanted),
         }
         Ok(())
+    }
+
+    /// Has the daemon trust what a container is told to.
+    fn trust(&mut self, container: &Container<'a>, told: Told, wanted: Wanted<'p, 'a>) {
+        let written = &wanted.source.mount_path;
+        match told {
+            Told::Settings => self.refuse(container, written, Why::DaemonSettings),
+            Told::Registries(at) => {
+                if at != wanted.at {
+                    self.refuse(container, written, Why::Trusted);
+                }
+                self.insert(container, read_only(at, wanted));
+            }
+            Told::Authorities => {
+                self.refuse(container, written, Why::Trusted);
+                let Mount {
+                    sub_path,
+                    sub_path_expr,
+                    ..
+                } = &wanted.mount;
+                let key = (
+                    &*wanted.source.name,
+                    sub_path.clone(),
+                    sub_path_expr.clone(),
+                );
+                let next = self.first.place + self.trusted.len();
+                if let Entry::Vacant(new) = self.trusted.entry(key) {
+                    new.insert(next);
+                    let at = trust::place(next);
+                    let directories = trust::directories(&at, &wanted.at);
+                    self.mirror.authorities.extend(directories);
+                    self.insert(container, read_only(at, wanted));
+                }
+            }
+        }
     }
 
     /// What has been gathered. The node's own paths come last and give way without a word:
     /// what a container sees at a path is what it means by that path.
     pub fn finish(mut self) -> Mirror<'p> {
-        for (at, alias) in std::mem::take(&mut self.aliases) {
-            if !self.covers_daemon(&at, Some(&at))
-                && let Entry::Vacant(free) = self.taken.entry(at.unlinked())
+        for alias in std::mem::take(&mut self.aliases) {
+            if !self.covers_daemon(&alias.at, Some(&alias.at))
+                && let Entry::Vacant(free) = self.taken.entry(alias.at.clone())
             {
-                free.insert(None);
-                self.mirror.mounts.push(alias);
+                free.insert(Taken::Wanted(self.wanted.len()));
+                self.wanted.push(alias);
             }
+        }
+        let ways = self.ways();
+        self.carry_out(&ways)
+    }
+
+    /// How the daemon gets at each of what is wanted.
+    fn ways(&self) -> Vec<Way> {
+        let mut ways = vec![Way::Mount; self.wanted.len()];
+        // Most Pods mount whole volumes, and none in another: nobody asks who starts first.
+        let order = LazyCell::new(|| StartOrder::of(self.pod, self.sidecar, !self.rootless));
+        let mut paths: Vec<_> = self.taken.iter().collect();
+        paths.sort_by(|(one, _), (other, _)| in_order(one, other));
+        let mut over: Vec<(&CleanPath<'_>, Above<'_, 'p, 'a>)> = Vec::new();
+        for (at, taken) in paths {
+            while over.pop_if(|(above, _)| !above.holds(at)).is_some() {}
+            let above = over.last().map(|(_, above)| *above);
+            let asked = |mount, place, is_read_only| Asked {
+                at,
+                mount,
+                place,
+                is_read_only,
+            };
+            over.push((
+                at,
+                match taken {
+                    Taken::Own => Above::Own,
+                    Taken::Earlier(mount) => Above::Mounted(asked(mount, None, mount.read_only)),
+                    Taken::Later => Above::Later,
+                    Taken::Wanted(index) => {
+                        let wanted = &self.wanted[*index];
+                        let asked =
+                            asked(wanted.source, Some(wanted.place), wanted.mount.read_only);
+                        let is_closed = self.closed.contains(&*wanted.source.name);
+                        ways[*index] = match (wanted.is_whole(), above) {
+                            (true, None | Some(Above::Own)) => Way::Mount,
+                            (_, above) => order.way(asked, above, is_closed),
+                        };
+                        match ways[*index] {
+                            Way::Mount => Above::Mounted(asked),
+                            Way::Link | Way::Bind(_) | Way::Never => Above::Later,
+                        }
+                    }
+                },
+            ));
+        }
+        ways
+    }
+
+    /// Makes the mounts, and tells the start script the rest, what lies further up first.
+    fn carry_out(mut self, ways: &[Way]) -> Mirror<'p> {
+        let mut later = Vec::new();
+        for (wanted, way) in self.wanted.into_iter().zip(ways) {
+            match way {
+                Way::Mount => self.mirror.mounts.push(wanted.mount),
+                Way::Link | Way::Bind(_) => later.push((wanted, *way)),
+                Way::Never if wanted.is_told => self.mirror.notices.push(Notice::NotMirrored {
+                    container: told_name(&self.pod.container(wanted.place).name),
+                    path: told_path(&wanted.source.mount_path).into_owned(),
+                    why: Why::MadeLater,
+                }),
+                Way::Never => {}
+            }
+        }
+        later.sort_by(|(one, _), (other, _)| in_order(&one.at, &other.at));
+        let mut places = Places {
+            first: self.first.place + self.trusted.len(),
+            known: BTreeMap::new(),
+        };
+        let (mut links, mut binds) = (self.first.link, self.first.bind);
+        let mut link: Option<(CleanPath<'p>, String)> = None;
+        for (wanted, way) in later {
+            let (prefix, number, source) = match way {
+                Way::Bind(source) => (names::env::BIND, &mut binds, source),
+                Way::Mount | Way::Link | Way::Never => (names::env::LINK, &mut links, Source::Root),
+            };
+            let to = places.reach(&mut self.mirror.mounts, wanted.mount, source);
+            let name = format!("{prefix}{number}");
+            *number += 1;
+            // What is bound must not lie behind a link, not even behind one of ours.
+            let at = match &link {
+                Some((above, to)) if above.holds(&wanted.at) => {
+                    let below = &wanted.at.as_str()[above.as_str().len()..];
+                    format!("{to}{}", literal(below))
+                }
+                _ => literal(wanted.at.as_str()),
+            };
+            if way == Way::Link {
+                link = Some((wanted.at.clone(), to.clone()));
+            }
+            let target = EnvEntry::new(format!("{name}{}", names::env::TO), to);
+            self.mirror.env.extend([EnvEntry::new(name, at), target]);
+            self.mirror.links.push(wanted.at);
         }
         self.mirror
     }
 
-    fn insert(&mut self, container: &Container<'a>, path: CleanPath<'p>, mount: Mount<'p>) {
-        match self.taken.entry(path.clone().unlinked()) {
+    fn insert(&mut self, container: &Container<'a>, wanted: Wanted<'p, 'a>) {
+        match self.taken.entry(wanted.at.clone()) {
             Entry::Vacant(free) => {
-                free.insert(Some(self.mirror.mounts.len()));
-                self.mirror.mounts.push(mount);
+                free.insert(Taken::Wanted(self.wanted.len()));
+                self.wanted.push(wanted);
             }
             Entry::Occupied(taken) => {
-                let Some(index) = taken.get() else {
+                let Taken::Wanted(index) = taken.get() else {
                     return;
                 };
-                let first = &mut self.mirror.mounts[*index];
+                let first = &mut self.wanted[*index].mount;
+                let mount = &wanted.mount;
                 if first.name == mount.name
                     && first.sub_path == mount.sub_path
                     && first.sub_path_expr == mount.sub_path_expr
@@ -198,7 +423,11 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
                         first.recursive_read_only = None;
                     }
                 } else {
-                    self.refuse(container, path.as_str(), Why::Taken);
+                    self.refuse(
+                        container,
+                        CleanPath::new(&wanted.source.mount_path).as_str(),
+                        Why::Taken,
+                    );
                 }
             }
         }
@@ -290,6 +519,60 @@ pub enum Treat {
     Skip,
     /// It leads to the node's runtime, which the sidecar shall not reach; the author is told.
     Refuse,
+}
+
+/// Mounts of volumes at places where no container has them, from which links lead into them.
+struct Places {
+    first: usize,
+    known: BTreeMap<String, usize>,
+}
+
+impl Places {
+    /// The path at which the daemon has what `mount` shows, without asking the kubelet for a part of a
+    /// volume that may not be there.
+    fn reach<'p>(
+        &mut self,
+        mounts: &mut Vec<Mount<'p>>,
+        mut mount: Mount<'p>,
+        source: Source,
+    ) -> String {
+        let mut below = String::new();
+        if source == Source::Root {
+            let part = (mount.sub_path.take(), mount.sub_path_expr.take());
+            below = match part {
+                (Some(sub), _) => literal(CleanPath::new(&sub).as_str()),
+                (None, Some(expression)) => format!("/{expression}"),
+                (None, None) => below,
+            };
+        }
+        mount.mount_path = Cow::Borrowed("");
+        let next = self.first + self.known.len();
+        let number = *self.known.entry(format!("{mount:?}")).or_insert(next);
+        let place = format!("{}/{number}", names::VOLUMES_DIR);
+        if number == next {
+            mounts.push(Mount {
+                mount_path: Cow::Owned(place.clone()),
+                ..mount
+            });
+        }
+        place + &below
+    }
+}
+
+/// The same for the daemon's own use, at another path.
+fn read_only<'p, 'a>(at: CleanPath<'p>, wanted: Wanted<'p, 'a>) -> Wanted<'p, 'a> {
+    Wanted {
+        mount: Mount {
+            mount_path: match at == wanted.at {
+                true => wanted.mount.mount_path,
+                false => Cow::Owned(at.as_str().to_owned()),
+            },
+            read_only: true,
+            ..wanted.mount
+        },
+        at,
+        ..wanted
+    }
 }
 
 /// The path as its author wrote it; where that goes upwards, as it was judged, for a runtime may follow

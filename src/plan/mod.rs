@@ -3,6 +3,7 @@
 //! From the decision to a plan, without I/O, clock or cluster.
 
 pub mod container;
+pub mod ephemeral;
 pub mod flags;
 pub mod ground;
 pub mod group;
@@ -10,4 +11,6 @@ pub mod mirror;
 pub mod original;
 pub mod planner;
 pub mod pod;
+pub mod start_order;
+pub mod trust;
 pub mod volume;

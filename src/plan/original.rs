@@ -166,7 +166,7 @@ impl<'p> Taken<'p> {
             for (index, _) in &edit.set_env {
                 let var = &container.env[*index];
                 // The sidecar's own goes with it.
-                if &*var.name != names::env::SOCKETS {
+                if ![names::env::SOCKETS, names::env::CERT_DIR].contains(&&*var.name) {
                     taken.env.push((name, *index, Variable::of(var)));
                 }
             }

@@ -15,8 +15,10 @@ use crate::detect::candidates::Near;
 use crate::detect::installed::Installed;
 use crate::model::notice::Notices;
 use crate::model::profile::Storage;
+use crate::model::scope::Scope;
 use crate::model::sidecar_mode::SidecarMode;
 use crate::plan::container::{EnvEntry, Mount, Sidecar};
+use crate::plan::ephemeral;
 use crate::plan::original;
 use crate::plan::planner::Planner;
 
@@ -102,6 +104,8 @@ pub struct MountSwap<'p> {
     pub volume: Cow<'p, str>,
     /// The file of the socket volume; none for the whole directory.
     pub sub_path: Option<Cow<'p, str>>,
+    /// Where it is seen from now on, where that is elsewhere.
+    pub mount_path: Option<Cow<'p, str>>,
 }
 
 /// A new volume.
@@ -146,6 +150,9 @@ pub fn plan<'p, 'a>(
     installed: Option<&Installed<'p, 'a>>,
     budget: &Budget,
 ) -> Result<Plan<'p>, PlanError> {
+    if let (Scope::EphemeralContainers, Some(installed)) = (order.scope, installed) {
+        return Ok(ephemeral::plan(near.pod, findings, order, installed));
+    }
     let (mut plan, group) = Planner::new(near, findings, order, installed, budget).plan()?;
     let earlier = installed.map(|installed| installed.container);
     if let Some(record) = original::record(near.pod, &plan, group, earlier)? {

@@ -3,7 +3,8 @@
 # DIND_SOCKETS  sockets to listen on         DIND_CGROUP        auto, required or off; unset is auto
 # DIND_GROUP    gid that may use them        DIND_ROOTLESS      1: the image is docker:dind-rootless
 # DIND_CLIENT   where to copy `docker`       DIND_HOST_NETWORK  1: leave the node's network alone
-# DIND_MTU      in place of the Pod's own
+# DIND_MTU      in place of the Pod's own    DIND_LINK_0, _1 ... links to make, to what DIND_LINK_0_TO ... says
+#                                            DIND_BIND_0, _1 ... the same, bound once both are there
 set -euf
 
 say() { printf 'dind-injector: %s\n' "$*" >&2; }
@@ -29,6 +30,48 @@ pod_mtu() {
     fi
     [ -n "$interface" ] || { say 'no default route: MTU left at 1500' && return 0; }
     read -r mtu <"/sys/class/net/$interface/mtu" || die "cannot read the MTU of $interface: set DIND_MTU"
+}
+
+# A container that starts later may have to make what the daemon shall see, so the kubelet is not asked for it here:
+# a link leads to where it will be, in the volume's root. .. is what the kubelet refuses, too.
+told() { eval "at=\${DIND_$1_$2:-} to=\${DIND_$1_${2}_TO:-}" && [ -n "$at" ]; }
+links() {
+    n=0
+    while told LINK $n; do
+        n=$((n + 1))
+        case $to/ in */../*) say "no link at $at: $to" && continue ;; esac
+        [ ! -d "$at" ] || [ -L "$at" ] || rmdir "$at" 2>/dev/null || { say "no link at $at: it is there" && continue; }
+        { mkdir -p "${at%/*}/" && ln -sfn "$to" "$at"; } || say "cannot make a link at $at"
+    done
+}
+
+# A volume that lies in another must wait until that has a place for it. So what runs containers looks for it first;
+# a link that a container has put there is not followed.
+binds() {
+    late=/run/dind-injector/late n=0
+    while told BIND $n; do
+        n=$((n + 1))
+        case $to/ in */../*) say "nothing is bound at $at: $to" && continue ;; esac
+        mkdir -p $late && ln -sfn "$at" "$late/$((10000 + n)).at" && ln -sfn "$to" "$late/$((10000 + n)).to"
+    done
+    [ -d $late ] || return 0
+    rm -f /run/dind-injector/runc
+    need runc
+    ln -sfn "$(command -v runc)" $late/runc
+    cat >/run/dind-injector/runc <<'END'
+#!/bin/sh
+(
+    flock 9
+    for at in /run/dind-injector/late/*.at; do
+        to=${at%.at}.to
+        [ -e "$at" ] && [ -e "$to" ] && [ "$(readlink -f "$at")" = "$(readlink "$at")" ] || continue
+        mount --rbind "$to" "$(readlink "$at")" && rm "$at" "$to"
+    done >&2
+) 9</run/dind-injector/late
+exec /run/dind-injector/late/runc "$@"
+END
+    chmod 0755 /run/dind-injector/runc
+    export PATH="/run/dind-injector:$PATH"
 }
 
 uncontained() {
@@ -107,6 +150,8 @@ else
     [ -z "${DIND_GROUP:-}" ] || set -- --group="$DIND_GROUP" "$@"
 fi
 
+links
+[ "${DIND_ROOTLESS:-}" = 1 ] || binds
 for socket in $DIND_SOCKETS; do
     make_way "$socket" && set -- --host="unix://$socket" "$@"
 done

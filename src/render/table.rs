@@ -121,7 +121,11 @@ impl Page {
             self.out.push('\n');
             for finding in &workload.findings {
                 let container = finding.container.as_deref().unwrap_or("-");
-                self.text(&format!("  {container}: {}\n", reaches(finding)));
+                self.text(&format!(
+                    "  {}: {}\n",
+                    visible(container),
+                    visible(&reaches(finding))
+                ));
                 if let Some(spot) = &finding.spot {
                     self.text("  ");
                     self.styled(FAINT, &place(spot));
@@ -182,7 +186,7 @@ impl Page {
         for gap in gaps {
             let line = gap.line.map(|line| format!(":{line}")).unwrap_or_default();
             self.text("  ");
-            self.text(&format!("{}{line}: {}", gap.place, gap.message));
+            self.text(&visible(&format!("{}{line}: {}", gap.place, gap.message)));
             if let Some(line) = gap.mentions.filter(|line| gap.line != Some(*line)) {
                 self.styled(
                     color(Verdict::Warned),
@@ -284,7 +288,7 @@ impl Page {
     /// What it is about, and below it what to do.
     fn item(&mut self, what: &str, advice: &str) {
         for line in self.wrapped(what, 2) {
-            self.text(&format!("  {line}\n"));
+            self.text(&format!("  {}\n", visible(&line)));
         }
         for line in self.wrapped(advice, 4) {
             self.text("    ");
@@ -343,7 +347,7 @@ fn row(workload: &Workload, finding: &Finding, again: bool) -> Row {
     ];
     Row {
         verdict: finding.verdict,
-        cells: cells.map(|cell| visible(&cell)),
+        cells: cells.map(|cell| visible(&cell).into_owned()),
     }
 }
 

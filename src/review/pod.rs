@@ -17,7 +17,7 @@ use crate::names::audit;
 use crate::review;
 use crate::review::{Action, Outcome, PassError};
 
-use crate::text::{beginning, shortened};
+use crate::text::{beginning, shortened, visible};
 
 use crate::decode::admission::{PodReview, ReviewError, decode};
 use crate::model::namespaces::Namespaces;
@@ -112,7 +112,7 @@ pub(super) fn answer<'r>(
     };
     let warnings: Vec<String> = outcome.notices.texts();
     let containers = change.map_or_else(Vec::new, |change| told(&change.containers));
-    let audited = containers.join(",");
+    let audited = visible(&containers.join(",")).into_owned();
     let rule = outcome.rule.unwrap_or_default();
     let profile = change.map_or("", |change| change.profile);
     let audit = [

@@ -29,6 +29,7 @@ use crate::model::namespaces::Namespaces;
 use crate::respond::Response;
 use crate::respond::record::Record;
 use crate::review::pod::{Failure, Reviewed, denied, told as told_containers};
+use crate::text::shortened;
 
 /// The workloads of this path, as [`pods`] names them.
 const KINDS: [&str; 6] = [
@@ -242,7 +243,7 @@ fn lines(text: &str) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut length = 0;
     for word in text.split_whitespace() {
-        let word = cut(word);
+        let word = shortened(word, LONGEST);
         let more = word.chars().count() + 1;
         match lines.last_mut() {
             Some(line) if length + more <= LONGEST => {
@@ -252,21 +253,11 @@ fn lines(text: &str) -> Vec<String> {
             }
             _ => {
                 length = more - 1;
-                lines.push(word);
+                lines.push(word.into_owned());
             }
         }
     }
     lines
-}
-
-/// `text`, no longer than a warning may be.
-fn cut(text: &str) -> String {
-    if text.chars().count() <= LONGEST {
-        return text.to_owned();
-    }
-    let mut short: String = text.chars().take(LONGEST - 1).collect();
-    short.push('…');
-    short
 }
 
 #[cfg(test)]

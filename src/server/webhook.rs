@@ -3,6 +3,7 @@
 //! It gives the reviewer its policy and namespaces, turns failures into HTTP statuses, and
 //! leaves one count for each review, and one log line: at `debug` where nothing came of it.
 
+use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 
 use arc_swap::ArcSwap;
@@ -20,7 +21,7 @@ use crate::server::{Handler, Reply, Route, StatusCode};
 use crate::telemetry::metrics::{Metrics, ReviewLabels};
 use crate::telemetry::queue::LONGEST_NAME;
 use crate::telemetry::traces::Words;
-use crate::text::beginning;
+use crate::text::{beginning, visible};
 
 /// The longest list or message in a log line, in bytes: names in it are of any length.
 const LONGEST_TEXT: usize = 2048;
@@ -101,7 +102,7 @@ impl Webhook {
                 };
                 let status_code = status.as_u16();
                 let message = failure.to_string();
-                let error = beginning(&message, LONGEST_TEXT);
+                let error = &*told(&message, LONGEST_TEXT);
                 tracing::warn!(status = status_code, error, "review not answered");
                 Reply::error(status, &message)
             }
@@ -143,21 +144,23 @@ impl Webhook {
             ($level:ident) => {
                 tracing::$level!(
                     path = route.path(),
-                    uid = &**uid,
-                    namespace = beginning(namespace, LONGEST_NAME),
-                    name = beginning(name, LONGEST_NAME),
-                    user = beginning(user, LONGEST_NAME),
+                    uid = &*told(uid, LONGEST_NAME),
+                    namespace = &*told(namespace, LONGEST_NAME),
+                    name = &*told(name, LONGEST_NAME),
+                    user = &*told(user, LONGEST_NAME),
                     dry_run,
                     outcome,
                     reason,
                     rule = &**rule,
                     profile = &**profile,
-                    containers = beginning(&containers.join(","), LONGEST_TEXT),
-                    warnings = beginning(&warnings.join("; "), LONGEST_TEXT),
-                    denial = denial.as_deref().map(|text| beginning(text, LONGEST_TEXT)),
+                    containers = &*told(&containers.join(","), LONGEST_TEXT),
+                    warnings = &*told(&warnings.join("; "), LONGEST_TEXT),
+                    denial = denial
+                        .as_deref()
+                        .map(|text| told(text, LONGEST_TEXT).into_owned()),
                     owner = owner
                         .as_ref()
-                        .map(|owner| beginning(&owner.to_string(), LONGEST_TEXT).to_owned()),
+                        .map(|owner| told(&owner.to_string(), LONGEST_TEXT).into_owned()),
                     "review"
                 )
             };
@@ -169,6 +172,11 @@ impl Webhook {
             line!(info);
         }
     }
+}
+
+/// As much of a text of other people as a line holds, with nothing in it that steers a terminal.
+fn told(text: &str, most: usize) -> Cow<'_, str> {
+    visible(beginning(text, most))
 }
 
 /// A label's value; most reviews have none.

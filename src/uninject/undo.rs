@@ -11,6 +11,7 @@ use crate::model::sockets::DEFAULT_SOCKET;
 use crate::names;
 use crate::plan::original::is_addable;
 
+use crate::detect::published;
 use crate::uninject::UninjectError;
 use crate::uninject::record::{INIT_CONTAINERS, Record, SECURITY_CONTEXT, VARIABLES, VOLUMES};
 use crate::uninject::sidecar::{Sidecar, items, text};
@@ -138,7 +139,7 @@ impl<'s> Undo<'s> {
         variable: &Map<String, Value>,
     ) -> Result<(), UninjectError> {
         let name = variable.get("name").and_then(Value::as_str);
-        let name = name.filter(|name| VARIABLES.contains(name));
+        let name = name.filter(|name| VARIABLES.contains(name) || published::NAMES.contains(name));
         let found = name.and_then(|name| {
             self.named(container).into_iter().find_map(|at| {
                 let env = items(self.at(&at), "env");

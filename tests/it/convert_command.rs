@@ -159,8 +159,49 @@ fn one_refusal_and_no_file_is_written() {
 fn withheld(what: &str) -> String {
     format!(
         "error: {what} is written, so that no half of a release goes out: mend or leave out what \
-         is named above\n"
+         is named above{}\n",
+        if what == "nothing" {
+            ", or use --keep-going to have the rest"
+        } else {
+            ""
+        }
     )
+}
+
+#[test]
+fn inject_keeps_going_and_says_which_document_is_left_out() {
+    let fine = case_text("comments.yaml");
+    let stream = format!("{fine}---\n{AGENT}---\n{fine}");
+    let line = stream
+        .lines()
+        .position(|line| line == "kind: DaemonSet")
+        .unwrap();
+    let output = command(&["inject", "-f", "-", "--keep-going"], &stream);
+    assert_eq!(
+        output.status.code(),
+        Some(1),
+        "a Pod is refused all the same"
+    );
+    let told = stderr(&output);
+    assert!(
+        told.contains(&format!("error: stdin:{line}: DaemonSet/agent: denied: ")),
+        "{told}"
+    );
+    assert!(
+        told.ends_with(&format!("error: stdin:{line}: the document is left out\n")),
+        "{told}"
+    );
+    let written = stdout(&output);
+    assert_eq!(written.matches("name: dind\n").count(), 2);
+    assert!(!written.contains("kind: DaemonSet"));
+    let rest = command(&["inject", "-f", "-"], &format!("{fine}---\n{fine}"));
+    assert_eq!(stdout(&rest), written);
+    let patches = command(
+        &["inject", "-f", "-", "--keep-going", "-o", "patch"],
+        &stream,
+    );
+    let patches: serde_json::Value = serde_json::from_str(&stdout(&patches)).unwrap();
+    assert_eq!(patches.as_array().map(Vec::len), Some(2));
 }
 
 #[test]

@@ -596,11 +596,18 @@ fn listens_on_its_own_ground(pod: &Value) -> Result<(), String> {
         let sockets = env.find(|var| model::name(var) == "DIND_SOCKETS").unwrap();
         let mut mounts = model::list(sidecar, "volumeMounts");
         let own = model::name(mounts.next().unwrap());
-        for mount in mounts.filter(|mount| model::name(mount) != own) {
-            let at = mount["mountPath"].as_str().unwrap().trim_end_matches('/');
+        let mounts = mounts.filter(|mount| model::name(mount) != own);
+        let mounts = mounts.map(|mount| mount["mountPath"].as_str().unwrap());
+        let later = model::list(sidecar, "env").filter(|var| {
+            let name = model::name(var);
+            name.starts_with("DIND_LINK_") && !name.ends_with("_TO")
+        });
+        let later = later.map(|var| var["value"].as_str().unwrap());
+        for at in mounts.chain(later) {
+            let at = at.trim_end_matches('/');
             for socket in sockets["value"].as_str().unwrap().split(' ') {
                 if socket == at || socket.starts_with(&format!("{at}/")) {
-                    return Err(format!("the daemon listens at {socket}, in {mount}"));
+                    return Err(format!("the daemon listens at {socket}, in {at}"));
                 }
             }
         }

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 /// The folders and files of `src`, each after everything that it may import.
 ///
 /// Up to `uninject` they are pure: no network, no clock, no cluster.
-const ORDER: [&str; 28] = [
+const ORDER: [&str; 29] = [
     "names",
     "text",
     "calendar",
     "json",
     "model",
+    "budget",
     "decode",
     "detect",
     "decide",
@@ -186,4 +187,22 @@ fn no_pure_folder_names_a_crate_of_the_network_or_the_command_line() {
 fn the_reader_of_imports_sees_every_form() {
     let code = "use crate::{model::view::Pod, names, plan::{a, b}};\nlet x = crate::decide::f();";
     assert_eq!(imported(code), ["model", "names", "plan", "decide"]);
+}
+
+#[test]
+fn what_contributing_names_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(root.join("CONTRIBUTING.md")).unwrap();
+    let begin = text
+        .find("### Where a change goes")
+        .expect("CONTRIBUTING.md has the table");
+    let table = text[begin..].lines().filter(|line| line.starts_with('|'));
+    let mut named = 0;
+    for cell in table.flat_map(|line| line.split('`').skip(1).step_by(2)) {
+        if cell.contains('/') {
+            assert!(root.join(cell).exists(), "CONTRIBUTING.md names {cell}");
+            named += 1;
+        }
+    }
+    assert!(named > 20, "{named}");
 }

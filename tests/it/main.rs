@@ -8,7 +8,9 @@ mod cluster;
 mod convert;
 mod convert_command;
 mod docs;
+mod ephemeral;
 mod golden;
+mod hostile_names;
 mod layers;
 mod manifest;
 mod manifests;
@@ -29,3 +31,27 @@ mod support;
 mod uninject;
 mod verify;
 mod workloads;
+
+/// A file that is no module holds tests that never run.
+#[test]
+fn every_file_here_is_a_module() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
+    for file in support::files::below(&root) {
+        let stem = file.file_stem().unwrap().to_str().unwrap();
+        let folder = file.parent().unwrap();
+        let (named, declares) = match (stem, folder == root) {
+            ("main", true) => continue,
+            ("mod", false) => (folder.file_name().unwrap().to_str().unwrap(), "main.rs"),
+            (stem, true) => (stem, "main.rs"),
+            (stem, false) => (stem, "mod.rs"),
+        };
+        let declaring = if stem == "mod" { &root } else { folder };
+        let text = std::fs::read_to_string(declaring.join(declares)).unwrap();
+        let declaration = format!("mod {named};");
+        assert!(
+            text.lines().any(|line| line == declaration),
+            "{}: no `{declaration}` in {declares}",
+            file.display()
+        );
+    }
+}

@@ -58,6 +58,11 @@ proptest! {
     }
 
     #[test]
+    fn a_sidecar_that_starts_first_makes_nothing_for_others((policy, pod) in (policies(), pods())) {
+        held(&policy, &pod, invariants::a_sidecar_that_starts_first_makes_nothing_for_others)?;
+    }
+
+    #[test]
     fn the_sidecars_mounts_are_of_volumes_and_at_one_path_each((policy, pod) in (policies(), pods())) {
         held(&policy, &pod, invariants::the_sidecars_mounts_are_sound)?;
     }

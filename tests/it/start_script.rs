@@ -31,8 +31,8 @@ const MOVED: [&str; 7] = [
 ];
 
 /// The only tools, besides the shell's own, that the script may count on in the image.
-const TOOLS: [&str; 9] = [
-    "cat", "chmod", "cp", "grep", "mkdir", "mv", "rm", "rmdir", "sed",
+const TOOLS: [&str; 12] = [
+    "cat", "chmod", "cp", "flock", "grep", "ln", "mkdir", "mv", "readlink", "rm", "rmdir", "sed",
 ];
 
 /// Stand-ins whose names BusyBox has commands of its own for. Debian's build prefers those to what
@@ -142,6 +142,7 @@ impl Sidecar {
         sidecar.program("id", "echo 0");
         sidecar.program("mount", &format!("echo \"$@\" >>{calls}.mount"));
         sidecar.program("unshare", "exit 0");
+        sidecar.program("runc", &format!("echo \"$@\" >>{calls}.runc"));
         sidecar.program(
             "dockerd-entrypoint.sh",
             &format!(
@@ -941,6 +942,109 @@ fn what_the_image_lacks_is_named() {
     }
 }
 
+// ---- what is there later
+
+#[test]
+fn a_link_leads_to_what_is_made_later() {
+    for shell in Shell::all() {
+        let sidecar = Sidecar::new(shell);
+        let at = |path: &str| sidecar.path(path).display().to_string();
+        let (file, to) = (at("/cfg/deep/a file"), at("/dind-volumes/0/a file"));
+        let (empty, full) = (at("/empty"), at("/full"));
+        fs::create_dir_all(&empty).unwrap();
+        sidecar.file("/full/x", "");
+        fs::create_dir_all(sidecar.path("/dind-volumes/0")).unwrap();
+        let sidecar = sidecar
+            .env("DIND_LINK_0", &file)
+            .env("DIND_LINK_0_TO", &to)
+            .env("DIND_LINK_1", &empty)
+            .env("DIND_LINK_1_TO", &to)
+            .env("DIND_LINK_2", &full)
+            .env("DIND_LINK_2_TO", &to)
+            .env("DIND_LINK_3", "/nowhere")
+            .env("DIND_LINK_3_TO", "/dind-volumes/0/a/../../..");
+        let outcome = sidecar.run();
+        assert!(outcome.success, "{shell:?}: {}", outcome.stderr);
+        assert!(
+            fs::metadata(&file).is_err(),
+            "{shell:?}: it is not made yet"
+        );
+        sidecar.file("/dind-volumes/0/a file", "later");
+        assert_eq!(fs::read_to_string(&file).unwrap(), "later", "{shell:?}");
+        assert_eq!(fs::read_link(&empty).unwrap(), Path::new(&to));
+        assert!(Path::new(&full).join("x").exists(), "{shell:?}");
+        for said in ["no link at /full: it is there", "no link at /nowhere"] {
+            assert!(
+                outcome.stderr.contains(said),
+                "{shell:?}: {}",
+                outcome.stderr
+            );
+        }
+        // A container that is started anew finds its links as they are.
+        sidecar.flags();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "later", "{shell:?}");
+    }
+}
+
+#[test]
+fn a_volume_is_bound_in_another_before_a_container_is_made() {
+    for shell in Shell::all() {
+        let sidecar = Sidecar::new(shell);
+        let at = |path: &str| sidecar.path(path).display().to_string();
+        let (place, forged, to) = (at("/work/cache"), at("/work/forged"), at("/dind-volumes/1"));
+        for directory in ["/work", "/dind-volumes/1", "/elsewhere"] {
+            fs::create_dir_all(sidecar.path(directory)).unwrap();
+        }
+        symlink(sidecar.path("/elsewhere"), &forged).unwrap();
+        let sidecar = sidecar
+            .env("DIND_BIND_0", &place)
+            .env("DIND_BIND_0_TO", &to)
+            .env("DIND_BIND_1", &forged)
+            .env("DIND_BIND_1_TO", &to);
+        let outcome = sidecar.run();
+        assert!(outcome.success, "{shell:?}: {}", outcome.stderr);
+        let path = &outcome.env["PATH"];
+        let runs = |argument: &str| {
+            let first = path.split(':').next().unwrap();
+            let wrapper = fs::read_to_string(Path::new(first).join("runc")).unwrap();
+            let mount = format!(
+                "mount() {{ {} \"$@\"; }}\n",
+                sidecar.path("/tools/mount").display()
+            );
+            let mut command = shell.command();
+            command.args(["-c", &(mount + &wrapper), "runc", argument]);
+            let status = command.env_clear().env("PATH", path).status().unwrap();
+            assert!(status.success(), "{shell:?}");
+        };
+        let mounted = || fs::read_to_string(sidecar.path("/calls.mount")).unwrap_or_default();
+        runs("create");
+        assert_eq!(mounted(), "", "{shell:?}: there is no place yet");
+        fs::create_dir(&place).unwrap();
+        runs("create");
+        runs("start");
+        assert_eq!(
+            mounted(),
+            format!(
+                "--rbind {to_at} {place}\n",
+                to_at = mounted_from(&sidecar, 1)
+            )
+        );
+        assert_eq!(
+            sidecar.read("/calls.runc"),
+            "create\ncreate\nstart\n",
+            "{shell:?}"
+        );
+    }
+}
+
+/// What the wrapper calls the source of the bind with this number.
+fn mounted_from(sidecar: &Sidecar, number: usize) -> String {
+    let late = sidecar.path("/run/dind-injector/late");
+    late.join(format!("{}.to", 10000 + number))
+        .display()
+        .to_string()
+}
+
 // ---- the text
 
 /// Kubernetes expands `$(NAME)` and `$$` in a container's command.
@@ -971,7 +1075,7 @@ fn the_text_stays_readable_in_a_pods_yaml() {
         assert!(line.len() <= 125, "too long: {line}");
     }
     assert!(
-        SCRIPT.len() <= 6 * 1024,
+        SCRIPT.len() <= 8 * 1024,
         "{} bytes in every Pod are too many",
         SCRIPT.len()
     );

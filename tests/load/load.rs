@@ -19,6 +19,9 @@ mod client;
 mod connections;
 mod faults;
 mod floor;
+#[path = "../support/hostile.rs"]
+#[allow(dead_code, reason = "tests/cost.rs uses the rest")]
+mod hostile;
 mod measure;
 mod report;
 mod review;

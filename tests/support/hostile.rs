@@ -52,6 +52,26 @@ pub fn worst(size: usize) -> impl Iterator<Item = Hostile> {
         .map(move |recipe| recipe.made(size))
 }
 
+/// Up to three things that are long and three that are many, each of up to `size` bytes, as `below` chooses: it is
+/// given a bound and says a number below it.
+pub fn chosen(size: usize, mut below: impl FnMut(usize) -> usize) -> Hostile {
+    let mut parts = Parts::default();
+    for _ in 0..below(4) {
+        let (_, long) = &LONG[below(LONG.len())];
+        long(&mut parts, below(size));
+    }
+    for _ in 0..below(4) {
+        let (_, many) = &MANY[below(MANY.len())];
+        many(&mut parts, below(size), 1 + below(2000));
+    }
+    let of = [Of::Creation, Of::Update, Of::Workload][below(3)];
+    Hostile {
+        name: String::new(),
+        body: parts.of(of),
+        is_workload: matches!(of, Of::Workload),
+    }
+}
+
 type Pair = (&'static (&'static str, Long), &'static (&'static str, Many));
 
 fn pairs() -> impl Iterator<Item = Pair> {
@@ -124,14 +144,9 @@ impl Recipe {
         let mut parts = Parts::default();
         (self.long)(&mut parts, text);
         (self.many)(&mut parts, bytes, items);
-        let body = match self.of {
-            Of::Creation => parts.creation(),
-            Of::Update => parts.update(),
-            Of::Workload => parts.workload(),
-        };
         Hostile {
             name: self.name.clone(),
-            body,
+            body: parts.of(self.of),
             is_workload: matches!(self.of, Of::Workload),
         }
     }
@@ -465,6 +480,14 @@ fn items(bytes: usize, most: usize, item: impl Fn(usize) -> String) -> String {
 }
 
 impl Parts {
+    fn of(&self, of: Of) -> String {
+        match of {
+            Of::Creation => self.creation(),
+            Of::Update => self.update(),
+            Of::Workload => self.workload(),
+        }
+    }
+
     fn annotate(&mut self, name: &str, value: &str) {
         let _ = write!(self.annotations, r#","dind-injector.io/{name}":"{value}""#);
     }

@@ -17,6 +17,7 @@ use dind_injector::review::verify::verify;
 use serde_json::{Value, json};
 
 use super::model::{self, Shows};
+use super::order;
 use super::rfc6902;
 
 /// A statement, or what contradicts it.
@@ -50,7 +51,7 @@ pub struct Passed {
 pub type Statement = fn(&Policy, &Value, &Passed) -> Held;
 
 /// Every statement about one pass over a Pod, by its name.
-pub const OF_A_PASS: [(&str, Statement); 7] = [
+pub const OF_A_PASS: [(&str, Statement); 8] = [
     ("second pass", a_second_pass_is_a_no_op),
     ("node's sockets", no_socket_of_the_node_is_in_reach),
     ("links", no_link_of_its_own_is_in_silence),
@@ -58,6 +59,10 @@ pub const OF_A_PASS: [(&str, Statement); 7] = [
     ("untouched", nothing_else_of_the_pod_is_touched),
     ("mirror", what_a_client_mounts_its_daemon_sees),
     ("mounts", the_sidecars_mounts_are_sound),
+    (
+        "order",
+        a_sidecar_that_starts_first_makes_nothing_for_others,
+    ),
 ];
 
 /// All of them.
@@ -252,11 +257,44 @@ pub fn what_a_client_mounts_its_daemon_sees(_: &Policy, pod: &Value, passed: &Pa
                 .warnings
                 .iter()
                 .any(|warning| warning.contains("is not visible"));
+            let is_linked = linked_paths(sidecar)
+                .any(|at| place(&json!({"mountPath": at})).1 == place(mount).1);
             hold!(
-                told || seen.contains(&place(mount)),
+                told || is_linked || seen.contains(&place(mount)),
                 "{mount} in\n{after:#}"
             );
         }
+    }
+    Ok(())
+}
+
+/// Each container finds in its volumes what it would find if there were no sidecar.
+pub fn a_sidecar_that_starts_first_makes_nothing_for_others(
+    _: &Policy,
+    pod: &Value,
+    passed: &Passed,
+) -> Held {
+    let Verdict::Changed(after) = &passed.verdict else {
+        return Ok(());
+    };
+    let theirs: Vec<_> = model::list(&pod["spec"], "volumes")
+        .map(model::name)
+        .collect();
+    let mut after = after.clone();
+    if let Some(volumes) = after["spec"]["volumes"].as_array_mut() {
+        // What is made in the daemon's own volumes is nobody's loss.
+        volumes.retain(|volume| theirs.contains(&model::name(volume)));
+    }
+    let before: Vec<_> = model::containers(pod).collect();
+    let is_other = |container: &Value| !is_sidecar(container) || before.contains(&container);
+    let without = order::before_each(&after, is_other, false);
+    let with = order::before_each(&after, is_other, true);
+    for (number, (with, without)) in with.iter().zip(&without).enumerate() {
+        let extra: Vec<_> = with.difference(without).collect();
+        hold!(
+            extra.is_empty(),
+            "container {number} finds {extra:?} in\n{after:#}"
+        );
     }
     Ok(())
 }
@@ -404,6 +442,32 @@ pub fn is_an_answer(policy: &Policy, body: &[u8], reviewed: &Reviewed) -> Held {
         again.record.outcome
     );
     Ok(())
+}
+
+/// The containers' paths at which a sidecar has a link into a volume, or binds one later.
+fn linked_paths(sidecar: &Value) -> impl Iterator<Item = String> {
+    let value = |name: &str| {
+        let mut env = model::list(sidecar, "env");
+        let var = env.find(|var| model::name(var) == name)?;
+        Some(var["value"].as_str()?.replace("$$", "$"))
+    };
+    let of = |prefix: &str| -> Vec<(String, String)> {
+        let pairs = (0..).map_while(|number| {
+            let name = format!("{prefix}{number}");
+            Some((value(&name)?, value(&format!("{name}_TO"))?))
+        });
+        pairs.collect()
+    };
+    let links = of("DIND_LINK_");
+    let binds = of("DIND_BIND_").into_iter().map(|(at, _)| {
+        // A path behind a link of the sidecar's is told as where that leads.
+        let through = links
+            .iter()
+            .find_map(|(from, to)| Some((from, at.strip_prefix(to)?)));
+        through.map_or(at.clone(), |(from, rest)| format!("{from}{rest}"))
+    });
+    let binds: Vec<String> = binds.collect();
+    links.into_iter().map(|(at, _)| at).chain(binds)
 }
 
 pub fn is_sidecar(container: &Value) -> bool {

@@ -9,6 +9,7 @@ pub mod https;
 pub mod invariants;
 pub mod lists;
 pub mod model;
+pub mod order;
 pub mod parts;
 pub mod patience;
 pub mod program;

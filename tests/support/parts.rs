@@ -24,7 +24,7 @@ pub const VARIABLES: [&str; 7] = [
     "HTTP_PROXY",
 ];
 pub const SOCKETS: [&str; 3] = ["/var/run/docker.sock", "/run/docker.sock", "/var/run"];
-pub const NODE_PATHS: [&str; 38] = [
+pub const NODE_PATHS: [&str; 39] = [
     "/proc/1/cwd/run/docker.sock",
     "/proc/1/task/1/root/run",
     "/var/run/docker.sock",
@@ -39,6 +39,7 @@ pub const NODE_PATHS: [&str; 38] = [
     "/var/run/docker",
     "/run/docker.sock.bak",
     "/data",
+    "/data/out",
     "/dind",
     "/usr/bin/docker",
     "/usr/local/bin/docker",
@@ -64,7 +65,7 @@ pub const NODE_PATHS: [&str; 38] = [
     "/data/x",
     "/tmp/x/y",
 ];
-pub const MOUNT_PATHS: [&str; 26] = [
+pub const MOUNT_PATHS: [&str; 29] = [
     "/var/run/docker.sock",
     "/run/docker.sock",
     "/docker.sock",
@@ -79,6 +80,9 @@ pub const MOUNT_PATHS: [&str; 26] = [
     "/tmp/x",
     "/work",
     "/work/",
+    "/work/x",
+    "/work/x/y",
+    "/data/x",
     "//work",
     "work",
     "/var/lib/docker",

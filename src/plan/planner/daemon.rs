@@ -17,6 +17,7 @@ use crate::plan::flags;
 use crate::plan::ground::named_paths;
 use crate::plan::group::SocketGroup;
 use crate::plan::mirror::{Mirror, MirrorBuilder, Treat};
+use crate::plan::trust::with_directories;
 
 use crate::plan::planner::Planner;
 use crate::plan::planner::sorted::Sorted;
@@ -65,10 +66,20 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
             .into_iter()
             .chain(own().filter(|at| !is_tmp(at)))
             .chain(named);
-        let mut builder = MirrorBuilder::new(self.pod, protected, self.budget);
-        own().filter(is_tmp).for_each(|at| builder.take(at));
+        let volumes = &self.pod.spec.volumes;
+        let found = self.findings.iter().filter(|finding| {
+            finding.is_way_to_a_runtime() || matches!(finding.reach, Reach::Data(_))
+        });
+        let closed = found
+            .map(|finding| &*volumes[finding.volume].name)
+            .collect();
+        let rootless = profile.rootless;
+        let mut builder = MirrorBuilder::new(self.pod, rootless, protected, closed, self.budget);
+        if own().any(|at| is_tmp(&at)) {
+            builder.take(CleanPath::literal("/tmp"));
+        }
         if let Some(installed) = self.installed {
-            builder.continue_from(installed.container);
+            builder.continue_from(installed.place, installed.container);
         }
         let to_the_node = self.findings.iter().filter(|f| f.is_way_to_a_runtime());
         let to_the_node: Sorted<(Place, usize)> = to_the_node.map(|f| (f.place, f.mount)).collect();
@@ -87,19 +98,14 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
         Ok(builder.finish())
     }
 
-    pub(crate) fn sidecar(
-        &self,
-        group: SocketGroup,
-        volume_mounts: Vec<Mount<'p>>,
-        copied: Vec<EnvEntry<'p>>,
-    ) -> Sidecar<'p> {
+    pub(crate) fn sidecar(&self, group: SocketGroup, mirror: Mirror<'p>) -> Sidecar<'p> {
         let profile = self.order.profile;
         let name = self.near.free_container(names::SIDECAR);
         let native = self.order.mode == SidecarMode::Native;
         let mut env = flags::environment(profile, self.pod, self.users.as_slice());
         env.insert(
             0,
-            EnvEntry::new(names::env::SOCKETS, self.sockets(&volume_mounts).join(" ")),
+            EnvEntry::new(names::env::SOCKETS, self.sockets(&mirror).join(" ")),
         );
         if let Some(gid) = group.gid() {
             env.push(EnvEntry::new(names::env::GROUP, gid.to_string()));
@@ -107,7 +113,15 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
         if let Some(client) = self.client() {
             env.push(EnvEntry::new(names::env::CLIENT, client));
         }
-        env.extend(copied);
+        if !mirror.authorities.is_empty() {
+            let known = env
+                .iter()
+                .position(|entry| entry.name == names::env::CERT_DIR);
+            let known = known.and_then(|index| env.remove(index).value);
+            let value = with_directories(known, &mirror.authorities);
+            env.push(EnvEntry::new(names::env::CERT_DIR, value));
+        }
+        env.extend(mirror.env);
         Sidecar {
             name,
             image: &profile.image,
@@ -121,27 +135,22 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
             resources: ResourceRequirements::new(&self.order.resources, self.pod),
             security_context: SidecarSecurity::new(profile, self.pod),
             termination_message_policy: "FallbackToLogsOnError",
-            volume_mounts,
+            volume_mounts: mirror.mounts,
         }
     }
 
     /// Gives a sidecar of an earlier pass what it lacks.
-    pub(crate) fn extend_installed(
-        &mut self,
-        installed: &Installed<'p, 'a>,
-        mounts: Vec<Mount<'p>>,
-        copied: Vec<EnvEntry<'p>>,
-    ) {
+    pub(crate) fn extend_installed(&mut self, installed: &Installed<'p, 'a>, mirror: Mirror<'p>) {
         let container = installed.container;
         let restore = installed.lost_restart_policy();
-        let mut add_env = copied;
+        let mut add_env = Vec::new();
         if let Some(client) = self.client()
             && container.env_var(names::env::CLIENT).is_none()
         {
             add_env.push(EnvEntry::new(names::env::CLIENT, client));
         }
         let mut set_env = Vec::new();
-        let wanted = self.sockets(&mounts);
+        let wanted = self.sockets(&mirror);
         let known = container.env.iter().enumerate();
         for (index, var) in known.filter(|(_, var)| &*var.name == names::env::SOCKETS) {
             let mut sockets: Vec<&str> = var.value.split(' ').collect();
@@ -155,8 +164,19 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
                 set_env.push((index, sockets.join(" ")));
             }
         }
+        if !mirror.authorities.is_empty() {
+            let mut known = container.env.iter().enumerate().rev();
+            let known = known.find(|(_, var)| &*var.name == names::env::CERT_DIR);
+            let value = known.map(|(_, var)| Cow::Borrowed(&*var.value));
+            let value = with_directories(value, &mirror.authorities).into_owned();
+            match known {
+                Some((index, _)) => set_env.push((index, value)),
+                None => add_env.push(EnvEntry::new(names::env::CERT_DIR, value)),
+            }
+        }
+        add_env.extend(mirror.env);
         let edit = self.edit(installed.place);
-        edit.add_mounts.extend(mounts);
+        edit.add_mounts.extend(mirror.mounts);
         edit.add_env.extend(add_env);
         edit.set_env.extend(set_env);
         edit.restore_restart_policy |= restore;

@@ -4,7 +4,7 @@ use crate::detect::mounts::Reach;
 use crate::model::path::CleanPath;
 use crate::model::sockets::DEFAULT_SOCKET;
 use crate::names;
-use crate::plan::container::Mount;
+use crate::plan::mirror::Mirror;
 
 use crate::plan::planner::Planner;
 
@@ -14,12 +14,13 @@ impl Planner<'_, '_, '_> {
     /// `docker run -v /var/run/docker.sock:…` works inside.
     /// Never in a volume of a container, though: where that is the node's directory, dockerd
     /// would put its socket in place of the node's.
-    pub(crate) fn sockets(&self, mounts: &[Mount<'_>]) -> Vec<String> {
+    pub(crate) fn sockets(&self, mirror: &Mirror<'_>) -> Vec<String> {
         let mut at: Vec<CleanPath<'_>> = Vec::new();
         let mut in_a_volume = |socket: &str| {
             if at.is_empty() {
-                let mounts = mounts.iter();
+                let mounts = mirror.mounts.iter();
                 at.extend(mounts.map(|mount| CleanPath::new(&mount.mount_path).unlinked()));
+                at.extend(mirror.links.iter().cloned());
             }
             let socket = CleanPath::new(socket).unlinked();
             at.iter().any(|at| at.holds(&socket))

@@ -119,7 +119,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
     /// # Errors
     /// Where it would be too large.
     pub(crate) fn plan(mut self) -> Result<(Plan<'p>, Option<SocketGroup>), Excess> {
-        let notices = self.what_happened();
+        let mut notices = self.what_happened();
         let mut add_volumes = Vec::new();
         let storage_volume = self.name_of_new_volume(names::STORAGE_VOLUME);
         let tmp_volume = self.name_of_new_volume(names::TMP_VOLUME);
@@ -146,20 +146,20 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
                 });
             }
         }
-        self.edit_users(tmp_volume.clone());
+        notices.extend(self.edit_users(tmp_volume.clone()));
         let own = self.own_mounts(&storage_volume, &tmp_volume, &ca_volume);
-        let mirror = self.mirror(&own)?;
-        let notices = notices.then(mirror.notices);
-        let mounts = own.into_iter().chain(mirror.mounts).collect();
+        let mut mirror = self.mirror(&own)?;
+        let notices = notices.then(std::mem::take(&mut mirror.notices));
+        mirror.mounts.splice(..0, own);
         let (sidecar, group) = match self.installed {
             Some(installed) => {
-                self.extend_installed(installed, mounts, mirror.env);
+                self.extend_installed(installed, mirror);
                 (None, None)
             }
             None => {
                 let group =
                     group::choose(self.pod, self.users.as_slice(), self.order.profile.rootless);
-                (Some(self.sidecar(group, mounts, mirror.env)), Some(group))
+                (Some(self.sidecar(group, mirror)), Some(group))
             }
         };
         let add_group = match group {

@@ -5,6 +5,8 @@
 use std::borrow::Cow;
 
 use crate::detect::mounts::Reach;
+use crate::detect::published;
+use crate::model::notice::{Notice, told_name};
 use crate::model::path::CleanPath;
 use crate::model::place::Place;
 use crate::model::sockets::DEFAULT_SOCKET;
@@ -18,7 +20,8 @@ use crate::plan::planner::free::{mounts_at, mounts_near_socket};
 
 impl<'p> Planner<'_, 'p, '_> {
     /// Swaps the mounts that were ordered, and gives each user what it lacks.
-    pub(crate) fn edit_users(&mut self, tmp_volume: Cow<'p, str>) {
+    pub(crate) fn edit_users(&mut self, tmp_volume: Cow<'p, str>) -> Vec<Notice> {
+        let mut notices = Vec::new();
         for finding in std::mem::take(&mut self.swaps) {
             let sub_path = match &finding.reach {
                 Reach::Socket(file) => Some(Cow::Borrowed(file.as_str())),
@@ -37,6 +40,7 @@ impl<'p> Planner<'_, 'p, '_> {
                 mount: finding.mount,
                 volume: self.socket_volume.clone(),
                 sub_path,
+                mount_path: None,
             };
             self.edit(finding.place).swaps.push(swap);
             self.swaps.push(finding);
@@ -48,7 +52,32 @@ impl<'p> Planner<'_, 'p, '_> {
         for index in 0..self.users.as_slice().len() {
             let place = self.users.as_slice()[index];
             self.edit_user(place, tmp_volume.clone());
+            notices.extend(self.move_published(place));
         }
+        notices
+    }
+
+    /// Has the variables of a container say where published ports are now. On the node's network that
+    /// is the node still.
+    fn move_published(&mut self, place: Place) -> Vec<Notice> {
+        let container = self.pod.container(place);
+        if self.pod.spec.host_network {
+            return Vec::new();
+        }
+        let mut notices = Vec::new();
+        for published in published::on_the_node(container) {
+            let wanted = published
+                .in_the_pod
+                .filter(|_| self.order.replace_published);
+            notices.push(Notice::Published {
+                container: told_name(&container.name),
+                variable: told_name(&container.env[published.index].name),
+                replaced: wanted.is_some(),
+            });
+            let set = wanted.map(|value| (published.index, value));
+            self.edit(place).set_env.extend(set);
+        }
+        notices
     }
 
     fn edit_user(&mut self, place: Place, tmp_volume: Cow<'p, str>) {

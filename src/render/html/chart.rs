@@ -3,11 +3,10 @@
 //! Each line says its number in text too, so that a chart needs no eyes.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
+
+use maud::{Markup, html};
 
 use crate::scan::finding::{Verdict, Workload};
-
-use crate::render::html::escape::escape;
 
 /// More groups than this are put together.
 const MOST_GROUPS: usize = 8;
@@ -21,7 +20,7 @@ pub fn chart<'w>(
     facet: &str,
     workloads: &'w [Workload],
     group: impl Fn(&'w Workload) -> &'w str,
-) -> String {
+) -> Markup {
     let mut groups: HashMap<&str, Counts> = HashMap::new();
     for workload in workloads {
         let counts = groups.entry(group(workload)).or_default();
@@ -33,35 +32,31 @@ pub fn chart<'w>(
     let rest = groups.split_off(groups.len().min(MOST_GROUPS));
     let most = groups.iter().map(|(_, counts)| sum(counts)).max();
     let most = most.unwrap_or(1).max(1);
-    let mut out = format!("<section class=\"card chart\"><h2>{title}</h2><ul>");
-    for (name, counts) in &groups {
-        let shown = if name.is_empty() { "(none)" } else { name };
-        let _ = write!(
-            out,
-            "<li><button type=\"button\" class=\"label\" data-facet=\"{facet}\" data-value=\"{}\" \
-             title=\"{}\">{}</button>{}<span class=\"n\">{}</span></li>",
-            escape(name),
-            escape(shown),
-            escape(shown),
-            bar(counts, most, shown),
-            sum(counts)
-        );
+    let in_rest: usize = rest.iter().map(|(_, counts)| sum(counts)).sum();
+    html! {
+        section class="card chart" {
+            h2 { (title) }
+            ul {
+                @for (name, counts) in &groups {
+                    @let shown = if name.is_empty() { "(none)" } else { name };
+                    li {
+                        button type="button" class="label" data-facet=(facet) data-value=(name) title=(shown) {
+                            (shown)
+                        }
+                        (bar(counts, most, shown))
+                        span class="n" { (sum(counts)) }
+                    }
+                }
+            }
+            @if !rest.is_empty() {
+                p class="rest" { "and " (in_rest) " in " (rest.len()) " more" }
+            }
+        }
     }
-    out.push_str("</ul>");
-    if !rest.is_empty() {
-        let workloads: usize = rest.iter().map(|(_, counts)| sum(counts)).sum();
-        let _ = write!(
-            out,
-            "<p class=\"rest\">and {workloads} in {} more</p>",
-            rest.len()
-        );
-    }
-    out.push_str("</section>");
-    out
 }
 
 /// The bar of all workloads.
-pub fn whole(workloads: &[Workload]) -> String {
+pub fn whole(workloads: &[Workload]) -> Markup {
     let mut counts = Counts::default();
     for workload in workloads {
         count(&mut counts, workload.verdict);
@@ -76,9 +71,9 @@ fn count(counts: &mut Counts, verdict: Verdict) {
 }
 
 /// A bar of which 1000 units stand for `most` workloads.
-fn bar(counts: &Counts, most: usize, name: &str) -> String {
+fn bar(counts: &Counts, most: usize, name: &str) -> Markup {
     let mut words = Vec::new();
-    let mut rects = String::new();
+    let mut parts = Vec::new();
     let (mut before, mut start) = (0, 0);
     for (verdict, count) in Verdict::ALL.into_iter().zip(counts) {
         if *count == 0 {
@@ -87,17 +82,16 @@ fn bar(counts: &Counts, most: usize, name: &str) -> String {
         words.push(format!("{count} {}", verdict.name()));
         before += count;
         let end = before * 1000 / most;
-        let _ = write!(
-            rects,
-            "<rect class=\"f-{}\" x=\"{start}\" width=\"{}\" height=\"10\"/>",
-            verdict.name(),
-            (end - start).max(1)
-        );
+        parts.push((verdict.name(), start, (end - start).max(1)));
         start = end;
     }
-    let label = escape(&format!("{name}: {}", words.join(", ")));
-    format!(
-        "<svg class=\"bar\" viewBox=\"0 0 1000 10\" preserveAspectRatio=\"none\" role=\"img\" \
-         aria-label=\"{label}\"><title>{label}</title>{rects}</svg>"
-    )
+    let label = format!("{name}: {}", words.join(", "));
+    html! {
+        svg class="bar" viewBox="0 0 1000 10" preserveAspectRatio="none" role="img" aria-label=(label) {
+            title { (label) }
+            @for (verdict, start, width) in parts {
+                rect class={ "f-" (verdict) } x=(start) width=(width) height="10" {}
+            }
+        }
+    }
 }

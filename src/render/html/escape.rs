@@ -1,31 +1,23 @@
-//! Text from manifests in HTML: nothing of it can become markup, or reorder the page.
+//! Text from manifests in HTML.
+//!
+//! What is no [`Markup`](maud::Markup) is escaped by maud, wherever it is put; [`breakable`] is the only markup made
+//! of such text. Characters that are not seen, or reorder a line, are spelled out in the whole page
+//! ([`super::html`]).
 
-use crate::text::push_visible_lines;
+use maud::{Markup, html};
 
-/// `text` for an element's content or a quoted attribute.
-pub fn escape(text: &str) -> String {
-    let mut visible = String::with_capacity(text.len());
-    push_visible_lines(&mut visible, text);
-    let mut out = String::with_capacity(visible.len());
-    for c in visible.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
+/// A path, with places where a long one may be broken.
+pub fn breakable(path: &str) -> Markup {
+    let mut parts = path.split('/');
+    let first = parts.next().unwrap_or_default();
+    html! {
+        (first)
+        @for (index, part) in parts.enumerate() {
+            "/"
+            // Not behind the slash that a path begins with.
+            @if index > 0 || !first.is_empty() { wbr; }
+            (part)
         }
-    }
-    out
-}
-
-/// As [`escape`], with places where a long path may be broken.
-pub fn breakable(text: &str) -> String {
-    let escaped = escape(text);
-    match escaped.strip_prefix('/') {
-        Some(rest) => format!("/{}", rest.replace('/', "/<wbr>")),
-        None => escaped.replace('/', "/<wbr>"),
     }
 }
 
@@ -34,15 +26,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn markup_is_text() {
+    fn markup_in_a_path_is_text() {
         assert_eq!(
-            escape("<img src=x onerror='a(\"b\")'>&amp;"),
-            "&lt;img src=x onerror=&#39;a(&quot;b&quot;)&#39;&gt;&amp;amp;"
+            breakable("/var/<img src=x onerror='a(\"b\")'>&amp;").into_string(),
+            "/var/<wbr>&lt;img src=x onerror='a(&quot;b&quot;)'&gt;&amp;amp;"
         );
     }
 
     #[test]
-    fn what_is_not_seen_is_spelled_out() {
-        assert_eq!(escape("a\u{202e}b\u{0}\nc"), "a\\u{202e}b\\u{0}\nc");
+    fn a_path_may_be_broken_behind_its_slashes_but_the_first() {
+        for (path, broken) in [
+            ("/var/run/docker.sock", "/var/<wbr>run/<wbr>docker.sock"),
+            ("a/b", "a/<wbr>b"),
+            ("/", "/"),
+            ("", ""),
+        ] {
+            assert_eq!(breakable(path).into_string(), broken);
+        }
     }
 }

@@ -2,23 +2,25 @@
 //!
 //! Everything is in the markup; the script only filters, sorts and folds, so the page can
 //! be read and printed without it. The page's own policy lets nothing run or load but the
-//! style and the script below, known by their hashes, and everything from manifests is
-//! escaped.
+//! style and the script below, known by their hashes. What is from manifests is text by its type
+//! and not markup, so that it cannot be put into the page without being escaped.
 
 pub mod chart;
 pub mod escape;
 pub mod rows;
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 
 use base64_simd::STANDARD;
+use maud::{Markup, PreEscaped, html as markup};
 
 use crate::names::NO_NAMESPACE;
+
+use crate::render::html::escape::breakable;
+use crate::render::html::rows::capital;
 use crate::scan::finding::{Verdict, Workload};
 use crate::scan::result::{Gap, Report};
-
-use crate::render::html::escape::{breakable, escape};
+use crate::text::visible_lines;
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -26,43 +28,43 @@ const SCRIPT: &str = include_str!("page.js");
 /// The page. `made` says when, or of what; it stands below the title. `stale` says why it is not
 /// of now.
 pub fn html(report: &Report, made: &str, stale: Option<&str>) -> String {
-    let mut page =
-        String::from("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
-    let _ = write!(
-        page,
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"{}\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <meta name=\"robots\" content=\"noindex\">\n\
-         <title>Node runtime report</title>\n<style>{STYLE}</style>\n</head>\n<body>\n",
-        content_security_policy()
-    );
-    head(&mut page, report, made, stale);
-    page.push_str("<main id=\"main\">\n");
-    if report.workloads.is_empty() {
-        nothing(&mut page, report);
-    } else {
-        tiles(&mut page, report);
-        page.push_str("<div class=\"charts\">");
-        let workloads = &report.workloads;
-        page.push_str(&chart::chart("By namespace", "ns", workloads, |w| {
-            w.namespace.as_str()
-        }));
-        page.push_str(&chart::chart("By kind", "kind", workloads, |w| {
-            w.kind.as_str()
-        }));
-        page.push_str("</div>\n");
-        table(&mut page, workloads);
-    }
-    gaps(&mut page, report);
-    let _ = write!(
-        page,
-        "</main>\n<footer>Made by dind-injector {}. The verdicts are the webhook’s own, under the \
-         same policy. Hints on what works differently are guesses to be checked.</footer>\n\
-         <script>{SCRIPT}</script>\n</body>\n</html>\n",
-        env!("CARGO_PKG_VERSION")
-    );
-    page
+    let workloads = &report.workloads;
+    let page = markup! {
+        (PreEscaped("<!doctype html>\n"))
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy" content=(content_security_policy());
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                meta name="robots" content="noindex";
+                title { "Node runtime report" }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                (head(report, made, stale))
+                main id="main" {
+                    @if workloads.is_empty() { (nothing(report)) } @else {
+                        (tiles(report))
+                        div class="charts" {
+                            (chart::chart("By namespace", "ns", workloads, |w| w.namespace.as_str()))
+                            (chart::chart("By kind", "kind", workloads, |w| w.kind.as_str()))
+                        }
+                        (table(workloads))
+                    }
+                    (gaps(report))
+                }
+                footer {
+                    "Made by dind-injector " (env!("CARGO_PKG_VERSION")) ". The verdicts are the webhook’s own, \
+                     under the same policy. Hints on what works differently are guesses to be checked."
+                }
+                script { (PreEscaped(SCRIPT)) }
+            }
+        }
+        "\n"
+    };
+    // Nothing in the page can hide, or reorder it.
+    visible_lines(&page.into_string())
 }
 
 /// Nothing runs or loads but this page's own style and script.
@@ -78,48 +80,37 @@ fn content_security_policy() -> String {
     )
 }
 
-fn head(page: &mut String, report: &Report, made: &str, stale: Option<&str>) {
+fn head(report: &Report, made: &str, stale: Option<&str>) -> Markup {
     let seen = report.seen;
     let counted = |count: usize, one: &str, many: &str| {
         format!("{} {}", grouped(count), if count == 1 { one } else { many })
     };
-    let mut looked = counted(seen.pods, "Pod or Pod template", "Pods and Pod templates");
-    if seen.files > 0 {
-        let _ = write!(looked, " in {}", counted(seen.files, "file", "files"));
-    }
-    looked.push_str(" looked at");
-    if let Some(pods) = report.live_pods() {
-        let verb = if pods == 1 { "reaches" } else { "reach" };
-        let _ = write!(
-            looked,
-            " · {} {verb} it as stored now",
-            counted(pods, "Pod", "Pods")
-        );
-    }
-    let _ = write!(
-        page,
-        "<a class=\"skip\" href=\"#workloads\">To the workloads</a>\n<header class=\"top\">\
-         <p class=\"eyebrow\">dind-injector scan</p>\
-         <h1>{}</h1><p class=\"sub\">{looked}{}{}</p></header>\n",
-        headline(report),
-        if made.is_empty() { "" } else { " · " },
-        escape(made),
-    );
-    if let Some(stale) = stale {
-        let _ = writeln!(
-            page,
-            "<p class=\"incomplete\" role=\"status\"><strong>Not of now.</strong> {}.</p>",
-            escape(&rows::capital(stale))
-        );
-    }
-    if !report.is_complete() {
-        let count = report.gaps.len();
-        let _ = writeln!(
-            page,
-            "<p class=\"incomplete\" role=\"status\"><strong>Incomplete.</strong> {count} {} could not \
-             be looked at. <a href=\"#gaps\">See which</a></p>",
-            if count == 1 { "place" } else { "places" }
-        );
+    let gaps = report.gaps.len();
+    markup! {
+        a class="skip" href="#workloads" { "To the workloads" }
+        header class="top" {
+            p class="eyebrow" { "dind-injector scan" }
+            h1 { (headline(report)) }
+            p class="sub" {
+                (counted(seen.pods, "Pod or Pod template", "Pods and Pod templates"))
+                @if seen.files > 0 { " in " (counted(seen.files, "file", "files")) }
+                " looked at"
+                @if let Some(pods) = report.live_pods() {
+                    " · " (counted(pods, "Pod", "Pods"))
+                    (if pods == 1 { " reaches" } else { " reach" }) " it as stored now"
+                }
+                @if !made.is_empty() { " · " (made) }
+            }
+        }
+        @if let Some(stale) = stale {
+            p class="incomplete" role="status" { strong { "Not of now." } " " (capital(stale)) "." }
+        }
+        @if !report.is_complete() {
+            p class="incomplete" role="status" {
+                strong { "Incomplete." } " " (gaps) " " (if gaps == 1 { "place" } else { "places" })
+                " could not be looked at. " a href="#gaps" { "See which" }
+            }
+        }
     }
 }
 
@@ -135,67 +126,52 @@ fn headline(report: &Report) -> String {
     }
 }
 
-fn nothing(page: &mut String, report: &Report) {
+fn nothing(report: &Report) -> Markup {
     let text = if report.is_complete() {
         "No mount, no volume and no variable leads to a container runtime of a node."
     } else {
         "In what could be looked at, nothing leads to a container runtime of a node."
     };
-    let _ = writeln!(
-        page,
-        "<section class=\"card nothing\"><p>{text}</p></section>"
-    );
+    markup! { section class="card nothing" { p { (text) } } }
 }
 
-fn tiles(page: &mut String, report: &Report) {
+fn tiles(report: &Report) -> Markup {
     let summary = report.summary();
-    let _ = write!(
-        page,
-        "<section class=\"card whole\" aria-labelledby=\"verdicts\">\
-         <h2 id=\"verdicts\">Under the policy</h2>{}<div class=\"tiles\">",
-        chart::whole(&report.workloads)
-    );
-    for verdict in Verdict::ALL {
-        let count = summary.of(verdict);
-        if count == 0 {
-            continue;
-        }
-        let name = verdict.name();
-        let _ = write!(
-            page,
-            "<button type=\"button\" class=\"tile t-{name}\" data-facet=\"verdict\" data-value=\"{name}\">\
-             <span class=\"count\">{}</span> <span class=\"badge b-{name}\">{name}</span> \
-             <span class=\"means\">{}</span></button>",
-            grouped(count),
-            escape(short(verdict))
-        );
-    }
-    if summary.by_hand > 0 {
-        let _ = write!(
-            page,
-            "<button type=\"button\" class=\"tile t-hand\" data-facet=\"hand\" data-value=\"1\">\
-             <span class=\"count\">{}</span> <span class=\"badge b-hand\">{}</span> \
-             <span class=\"means\">a person must change or exempt them</span></button>",
-            grouped(summary.by_hand),
-            if summary.by_hand == 1 {
-                "needs a hand"
-            } else {
-                "need a hand"
+    let verdicts = Verdict::ALL.into_iter();
+    let verdicts = verdicts.map(|verdict| (verdict, summary.of(verdict)));
+    markup! {
+        section class="card whole" aria-labelledby="verdicts" {
+            h2 id="verdicts" { "Under the policy" }
+            (chart::whole(&report.workloads))
+            div class="tiles" {
+                @for (verdict, count) in verdicts.filter(|(_, count)| *count > 0) {
+                    @let name = verdict.name();
+                    button type="button" class={ "tile t-" (name) } data-facet="verdict" data-value=(name) {
+                        span class="count" { (grouped(count)) } " "
+                        (rows::badge(verdict)) " "
+                        span class="means" { (short(verdict)) }
+                    }
+                }
+                @if summary.by_hand > 0 {
+                    button type="button" class="tile t-hand" data-facet="hand" data-value="1" {
+                        span class="count" { (grouped(summary.by_hand)) } " "
+                        span class="badge b-hand" {
+                            (if summary.by_hand == 1 { "needs a hand" } else { "need a hand" })
+                        } " "
+                        span class="means" { "a person must change or exempt them" }
+                    }
+                }
             }
-        );
+            @if summary.useless > 0 {
+                p class="useless" {
+                    strong { "Look before you enforce." } " " (grouped(summary.useless))
+                    " of the swapped look at the node’s own containers, and would see none in a daemon of \
+                     their own. "
+                    button type="button" class="show" id="look" data-search=(rows::LOOK) hidden { "Show them" }
+                }
+            }
+        }
     }
-    page.push_str("</div>");
-    if summary.useless > 0 {
-        let _ = write!(
-            page,
-            "<p class=\"useless\"><strong>Look before you enforce.</strong> {} of the swapped look at the \
-             node’s own containers, and would see none in a daemon of their own. \
-             <button type=\"button\" class=\"show\" id=\"look\" data-search=\"{}\" hidden>Show them</button></p>",
-            grouped(summary.useless),
-            rows::LOOK
-        );
-    }
-    page.push_str("</section>\n");
 }
 
 /// A verdict in a few words.
@@ -209,102 +185,97 @@ fn short(verdict: Verdict) -> &'static str {
     }
 }
 
-fn table(page: &mut String, workloads: &[Workload]) {
+/// A filter's choices.
+fn options<'t>(values: impl IntoIterator<Item = &'t str>) -> Markup {
+    // An empty value would stand for all.
+    let named = |value: &'t str| {
+        if value.is_empty() {
+            NO_NAMESPACE
+        } else {
+            value
+        }
+    };
+    markup! {
+        option value="" { "All" }
+        @for value in values.into_iter().map(named) { option value=(value) { (value) } }
+    }
+}
+
+fn table(workloads: &[Workload]) -> Markup {
     let namespaces: BTreeSet<&str> = workloads.iter().map(|w| w.namespace.as_str()).collect();
     let kinds: BTreeSet<&str> = workloads.iter().map(|w| w.kind.as_str()).collect();
     let verdicts: BTreeSet<Verdict> = workloads.iter().map(|w| w.verdict).collect();
-    let options = |values: &mut dyn Iterator<Item = &str>| {
-        values.fold(String::new(), |mut out, value| {
-            // An empty value would stand for all.
-            let value = if value.is_empty() {
-                NO_NAMESPACE
-            } else {
-                value
-            };
-            let _ = write!(
-                out,
-                "<option value=\"{}\">{}</option>",
-                escape(value),
-                escape(value)
-            );
-            out
-        })
-    };
-    let _ = writeln!(
-        page,
-        "<section class=\"card list\" id=\"workloads\" aria-labelledby=\"list\"><div class=\"bar-top\">\
-         <h2 id=\"list\">Workloads</h2><p id=\"shown\" role=\"status\" aria-live=\"polite\"></p></div>\
-         <div class=\"filters\" id=\"filters\" hidden>\
-         <label class=\"f-search\">Search<input type=\"search\" id=\"q\" placeholder=\"Name, path, container, file\" \
-         autocomplete=\"off\" spellcheck=\"false\"></label>\
-         <label>Verdict<select id=\"verdict\"><option value=\"\">All</option>{}</select></label>\
-         <label>Namespace<select id=\"ns\"><option value=\"\">All</option>{}</select></label>\
-         <label>Kind<select id=\"kind\"><option value=\"\">All</option>{}</select></label>\
-         <label class=\"f-hand\"><input type=\"checkbox\" id=\"hand\"> Needs a hand</label>\
-         <button type=\"button\" id=\"reset\" disabled>Reset</button></div>",
-        options(&mut verdicts.iter().map(|verdict| verdict.name())),
-        options(&mut namespaces.into_iter()),
-        options(&mut kinds.into_iter()),
-    );
-    page.push_str("<table id=\"table\"><thead><tr>");
-    for (title, key) in [
-        ("Verdict", "order"),
-        ("Workload", "name"),
-        ("Namespace", "ns"),
-        ("Reaches", "reach"),
-        ("Needs a hand", "hand"),
-        ("Where", "where"),
-    ] {
-        let sorted = if key == "order" {
-            " aria-sort=\"ascending\""
-        } else {
-            ""
-        };
-        let _ = write!(
-            page,
-            "<th scope=\"col\" data-key=\"{key}\"{sorted}><button type=\"button\" class=\"sort\">{title}\
-             <span class=\"arrow\" aria-hidden=\"true\"></span></button></th>"
-        );
-    }
-    page.push_str("</tr></thead>\n");
     // What stands in the way of enforcement comes first.
     let mut workloads: Vec<&Workload> = workloads.iter().collect();
     workloads.sort_by_key(|workload| std::cmp::Reverse(workload.verdict));
-    for (index, workload) in workloads.into_iter().enumerate() {
-        page.push_str(&rows::rows(workload, index));
-        page.push('\n');
+    markup! {
+        section class="card list" id="workloads" aria-labelledby="list" {
+            div class="bar-top" {
+                h2 id="list" { "Workloads" }
+                p id="shown" role="status" aria-live="polite" {}
+            }
+            div class="filters" id="filters" hidden {
+                label class="f-search" {
+                    "Search" input type="search" id="q" placeholder="Name, path, container, file"
+                        autocomplete="off" spellcheck="false";
+                }
+                label { "Verdict" select id="verdict" { (options(verdicts.iter().map(|verdict| verdict.name()))) } }
+                label { "Namespace" select id="ns" { (options(namespaces)) } }
+                label { "Kind" select id="kind" { (options(kinds)) } }
+                label class="f-hand" { input type="checkbox" id="hand"; " Needs a hand" }
+                button type="button" id="reset" disabled { "Reset" }
+            }
+            table id="table" {
+                thead {
+                    tr {
+                        @for (title, key) in [
+                            ("Verdict", "order"),
+                            ("Workload", "name"),
+                            ("Namespace", "ns"),
+                            ("Reaches", "reach"),
+                            ("Needs a hand", "hand"),
+                            ("Where", "where"),
+                        ] {
+                            th scope="col" data-key=(key) aria-sort=[(key == "order").then_some("ascending")] {
+                                button type="button" class="sort" {
+                                    (title) span class="arrow" aria-hidden="true" {}
+                                }
+                            }
+                        }
+                    }
+                }
+                @for (index, workload) in workloads.into_iter().enumerate() {
+                    (rows::rows(workload, index)) "\n"
+                }
+            }
+            p id="none" class="empty" hidden { "No workload matches the filters." }
+        }
     }
-    page.push_str(
-        "</table><p id=\"none\" class=\"empty\" hidden>No workload matches the filters.</p></section>\n",
-    );
 }
 
-fn gaps(page: &mut String, report: &Report) {
-    if report.gaps.is_empty() {
-        return;
-    }
-    page.push_str(
-        "<section class=\"card gaps\" id=\"gaps\" aria-labelledby=\"gaps-title\">\
-         <h2 id=\"gaps-title\">Not looked at</h2><ul>",
-    );
+fn gaps(report: &Report) -> Markup {
     let mut gaps: Vec<&Gap> = report.gaps.iter().collect();
     gaps.sort_by_key(|gap| gap.mentions.is_none());
-    for gap in gaps {
-        let line = gap.line.map(|line| format!(":{line}"));
-        let mentions = gap.mentions.filter(|line| gap.line != Some(*line));
-        let mentions = mentions.map(|line| {
-            format!(" <strong class=\"mentions\">Line {line} names a runtime’s socket.</strong>")
-        });
-        let _ = write!(
-            page,
-            "<li><span class=\"file\">{}{}</span> <span class=\"gap\">{}.</span>{}</li>",
-            breakable(&gap.place),
-            line.unwrap_or_default(),
-            escape(&rows::capital(&gap.message)),
-            mentions.unwrap_or_default()
-        );
+    markup! {
+        @if !gaps.is_empty() {
+            section class="card gaps" id="gaps" aria-labelledby="gaps-title" {
+                h2 id="gaps-title" { "Not looked at" }
+                ul {
+                    @for gap in gaps {
+                        li {
+                            span class="file" {
+                                (breakable(&gap.place)) @if let Some(line) = gap.line { ":" (line) }
+                            } " "
+                            span class="gap" { (capital(&gap.message)) "." }
+                            @if let Some(line) = gap.mentions.filter(|line| gap.line != Some(*line)) {
+                                " " strong class="mentions" { "Line " (line) " names a runtime’s socket." }
+                            }
+                        }
+                    }
+                }
+            }
+        }
     }
-    page.push_str("</ul></section>\n");
 }
 
 /// `12 345`, with a thin space.
@@ -332,6 +303,7 @@ mod tests {
         for text in [STYLE, SCRIPT] {
             assert!(!text.contains("</"), "it would end its element");
             assert!(!text.contains("http"), "it would load something");
+            assert_eq!(visible_lines(text), text, "its hash would be another");
         }
         assert!(!STYLE.contains("url(") && !STYLE.contains("@import"));
     }

@@ -81,11 +81,12 @@ struct Evidence<'e, 'a> {
 }
 
 /// Every rule, in the order in which hints are given.
-pub static RULES: [&Rule; 20] = [
+pub static RULES: [&Rule; 21] = [
     &images::NODE_OBSERVER,
     &images::NODE_MANAGER,
     &images::NODE_AUDITOR,
     &images::IMAGE_CLEANER,
+    &images::POD_COLLECTOR,
     &commands::PRUNES,
     &commands::OTHERS_CONTAINERS,
     &commands::SWARM,

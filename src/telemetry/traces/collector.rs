@@ -1,119 +1,189 @@
-//! The collector: where it is, and one delivery to it.
+//! The collector: where it is, and how it is reached.
+//!
+//! Over https it is trusted by `--otlp-ca-file`, or by the CAs of the system, of which an image made
+//! from scratch has none.
 
+use std::error::Error;
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use axum::body::Bytes;
-use axum::http::header::{CONTENT_TYPE, HOST};
-use axum::http::{Request, StatusCode, Uri};
+use axum::http::{Request, Response, Uri};
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::client::conn::http1::handshake;
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client as Connections;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use opentelemetry_http::{HttpClient, HttpError};
+use opentelemetry_otlp::{SpanExporter, WithExportConfig as _, WithHttpConfig as _};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, RootCertStore};
 
 /// A collector that takes longer has enough to do without us.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// What is read of an answer.
+/// The most bytes of an answer.
 const ANSWER: usize = 64 << 10;
 
-/// A collector's address.
+/// A collector's address: where traces are posted to.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Collector {
-    host: String,
-    port: u16,
-    path: String,
-}
+pub struct Collector(Uri);
 
-/// Why spans are not delivered.
+/// Why spans cannot be sent to a collector.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CollectorError {
     /// The address is of another kind.
-    #[error(
-        "expected http://HOST:PORT, with a path or without; a collector that wants https is best \
-         reached by way of an agent in the cluster"
-    )]
+    #[error("expected http://HOST:PORT or https://HOST:PORT, with a path or without")]
     NotHttp,
-    /// It cannot be reached, or went away.
-    #[error("{0}")]
-    Connection(String),
-    /// It does not want them.
-    #[error("it answered {0}")]
-    Refused(StatusCode),
-    /// It takes too long.
-    #[error("it did not answer in time")]
-    Slow,
+    /// The CAs to trust cannot be read.
+    #[error("--otlp-ca-file {}: {reason}", path.display())]
+    CaFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// There are no CAs to trust.
+    #[error("--otlp-endpoint: no CA to trust for https ({0}); name one with --otlp-ca-file")]
+    NoCa(String),
+    /// A fault of the environment, such as `OTEL_EXPORTER_OTLP_HEADERS`.
+    #[error("--otlp-endpoint: {0}")]
+    Exporter(String),
 }
 
 impl FromStr for Collector {
     type Err = CollectorError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let uri: Uri = text.parse().map_err(|_| CollectorError::NotHttp)?;
-        let (Some("http"), Some(host), None) = (uri.scheme_str(), uri.host(), uri.query()) else {
-            return Err(CollectorError::NotHttp);
+        let wrong = || CollectorError::NotHttp;
+        let uri: Uri = text.parse().map_err(|_| wrong())?;
+        let (Some(scheme @ ("http" | "https")), Some(authority), None) =
+            (uri.scheme_str(), uri.authority(), uri.query())
+        else {
+            return Err(wrong());
         };
-        Ok(Self {
-            host: host.to_owned(),
-            port: uri.port_u16().unwrap_or(80),
-            path: format!("{}/v1/traces", uri.path().trim_end_matches('/')),
-        })
+        let path = uri.path().trim_end_matches('/');
+        let traces = format!("{scheme}://{authority}{path}/v1/traces");
+        traces.parse().map(Self).map_err(|_| wrong())
     }
 }
 
 impl fmt::Display for Collector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { host, port, path } = self;
-        write!(f, "http://{host}:{port}{path}")
+        let Self(uri) = self;
+        uri.fmt(f)
     }
 }
 
+/// The last failure below HTTP, which the exporter keeps to itself.
+pub(super) type LastFailure = Arc<Mutex<Option<String>>>;
+
 impl Collector {
-    /// Delivers a request's body.
-    pub(super) async fn send(&self, body: Vec<u8>) -> Result<(), CollectorError> {
-        let sent = tokio::time::timeout(PATIENCE, self.try_send(body)).await;
-        sent.unwrap_or(Err(CollectorError::Slow))
+    /// What sends spans to it.
+    ///
+    /// # Errors
+    /// Where nobody can be trusted there.
+    pub(super) fn exporter(
+        &self,
+        ca_file: Option<&Path>,
+    ) -> Result<(SpanExporter, LastFailure), CollectorError> {
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(self.tls(ca_file)?)
+            .https_or_http()
+            .enable_http1()
+            .build();
+        let client = Client {
+            http: Connections::builder(TokioExecutor::new()).build(connector),
+            failure: LastFailure::default(),
+        };
+        let failure = Arc::clone(&client.failure);
+        let exporter = SpanExporter::builder()
+            .with_http()
+            .with_http_client(client)
+            .with_endpoint(self.to_string())
+            .with_timeout(PATIENCE)
+            .build()
+            .map_err(|error| CollectorError::Exporter(error.to_string()))?;
+        Ok((exporter, failure))
     }
 
-    async fn try_send(&self, body: Vec<u8>) -> Result<(), CollectorError> {
-        let failed = |error: &dyn fmt::Display| CollectorError::Connection(error.to_string());
-        let Self { host, port, path } = self;
-        // An address in brackets is looked up without them.
-        let name = host.trim_start_matches('[').trim_end_matches(']');
-        let tcp = TcpStream::connect((name, *port)).await;
-        let tcp = tcp.map_err(|error| failed(&error))?;
-        let (mut send, connection) = handshake(TokioIo::new(tcp))
-            .await
-            .map_err(|error| failed(&error))?;
-        let request = Request::post(path)
-            .header(HOST, format!("{host}:{port}"))
-            .header(CONTENT_TYPE, "application/json")
-            .body(Full::new(Bytes::from(body)))
-            .map_err(|error| failed(&error))?;
-        let exchange = async {
-            let (head, body) = send.send_request(request).await?.into_parts();
-            // To its end, so that the collector is not cut off; what it says changes nothing.
-            drop(Limited::new(body, ANSWER).collect().await);
-            Ok::<_, hyper::Error>(head.status)
-        };
-        tokio::pin!(connection);
-        let status = tokio::select! {
-            biased;
-            status = exchange => status.map_err(|error| failed(&error))?,
-            ended = &mut connection => {
-                return Err(match ended {
-                    Ok(()) => CollectorError::Connection("it closed the connection".to_owned()),
-                    Err(error) => failed(&error),
-                });
+    fn tls(&self, ca_file: Option<&Path>) -> Result<ClientConfig, CollectorError> {
+        let no_ca = |error: &dyn fmt::Display| CollectorError::NoCa(error.to_string());
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| no_ca(&error))?;
+        let Self(uri) = self;
+        let builder = match ca_file {
+            Some(path) => builder.with_root_certificates(roots(path)?),
+            None if uri.scheme_str() == Some("https") => {
+                builder.with_native_roots().map_err(|error| no_ca(&error))?
             }
+            None => builder.with_root_certificates(RootCertStore::empty()),
         };
-        if status.is_success() {
-            Ok(())
-        } else {
-            Err(CollectorError::Refused(status))
-        }
+        Ok(builder.with_no_client_auth())
     }
+}
+
+/// The CAs in a file of PEM.
+fn roots(path: &Path) -> Result<RootCertStore, CollectorError> {
+    let wrong = |reason: &dyn fmt::Display| CollectorError::CaFile {
+        path: path.to_owned(),
+        reason: reason.to_string(),
+    };
+    let pem = std::fs::read(path).map_err(|error| wrong(&error))?;
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(&pem) {
+        let certificate = certificate.map_err(|error| wrong(&error))?;
+        roots.add(certificate).map_err(|error| wrong(&error))?;
+    }
+    if roots.is_empty() {
+        return Err(wrong(&"it has no certificate in PEM"));
+    }
+    Ok(roots)
+}
+
+/// Sends a delivery, and keeps why it could not.
+#[derive(Debug)]
+struct Client {
+    http: Connections<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    failure: LastFailure,
+}
+
+#[async_trait]
+impl HttpClient for Client {
+    async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        let exchange = async {
+            let answer = self.http.request(request.map(Full::from)).await?;
+            let (head, body) = answer.into_parts();
+            let body = Limited::new(body, ANSWER).collect().await?.to_bytes();
+            Ok(Response::from_parts(head, body))
+        };
+        let sent = tokio::time::timeout(PATIENCE, exchange).await;
+        let sent = sent.unwrap_or_else(|_| Err("it did not answer in time".into()));
+        let failure = sent
+            .as_ref()
+            .err()
+            .map(|error: &HttpError| with_causes(&**error));
+        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = failure;
+        sent
+    }
+}
+
+/// An error with what caused it: a client's own says only that it could not connect.
+fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let mut causes = vec![error.to_string()];
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        causes.push(error.to_string());
+        cause = error.source();
+    }
+    causes.join(": ")
 }
 
 #[cfg(test)]
@@ -123,16 +193,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_collector_is_reached_by_http() {
+    fn a_collector_is_reached_by_http_or_https() {
         for (text, url) in [
             ("http://a.b:4318", "http://a.b:4318/v1/traces"),
-            ("http://a/otlp/", "http://a:80/otlp/v1/traces"),
+            ("http://a/otlp/", "http://a/otlp/v1/traces"),
             ("http://[::1]:4318", "http://[::1]:4318/v1/traces"),
+            ("https://a.b:4318", "https://a.b:4318/v1/traces"),
+            ("https://a", "https://a/v1/traces"),
         ] {
             assert_eq!(text.parse::<Collector>().unwrap().to_string(), url);
         }
-        for wrong in ["", "a:4318", "https://a:4318", "/v1/traces", "http://a?b"] {
+        for wrong in ["", "a:4318", "ftp://a:4318", "/v1/traces", "http://a?b"] {
             assert!(wrong.parse::<Collector>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_file_without_a_ca_is_refused() {
+        let collector: Collector = "https://a".parse().unwrap();
+        for (path, reason) in [
+            ("/no/such/file", "No such file"),
+            (
+                concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"),
+                "no certificate",
+            ),
+        ] {
+            let error = collector.exporter(Some(Path::new(path))).unwrap_err();
+            let text = error.to_string();
+            assert!(text.starts_with("--otlp-ca-file /"), "{text}");
+            assert!(text.contains(reason), "{text}");
         }
     }
 }

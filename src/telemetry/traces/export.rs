@@ -1,17 +1,20 @@
 //! Sends what was offered, some spans at a time.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use ring::rand::{SecureRandom as _, SystemRandom};
+use opentelemetry::KeyValue;
+use opentelemetry_otlp::SpanExporter;
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
 use tokio::sync::mpsc::Receiver;
 
+use crate::names::event;
 use crate::telemetry::metrics::{Metrics, SpanResult};
 use crate::telemetry::queue;
-use crate::telemetry::traces::Tracer;
-use crate::telemetry::traces::collector::Collector;
-use crate::telemetry::traces::span::{Span, request};
+use crate::telemetry::traces::collector::{Collector, CollectorError, LastFailure};
+use crate::telemetry::traces::{TraceArgs, Tracer};
 
 /// Spans that wait to be sent.
 const QUEUE: usize = 1024;
@@ -22,30 +25,55 @@ const PAUSE: Duration = Duration::from_secs(2);
 
 /// Sends spans; to be run beside the server.
 pub struct Exporter {
-    spans: Receiver<Span>,
+    spans: Receiver<SpanData>,
     collector: Collector,
-    instance: String,
+    exporter: SpanExporter,
+    failure: LastFailure,
     metrics: Arc<Metrics>,
-    random: SystemRandom,
     /// The last failure, so that a lasting one is said once.
     trouble: Option<String>,
 }
 
-/// A tracer, and what sends its spans. `instance` is this process's name, a Pod's say.
-#[must_use]
-pub fn open(collector: Collector, instance: String, metrics: Arc<Metrics>) -> (Tracer, Exporter) {
+/// A tracer, and what sends its spans; none where no collector is named. `instance` is this process's
+/// name, a Pod's say.
+///
+/// # Errors
+/// Where the collector cannot be trusted.
+pub fn open(
+    args: &TraceArgs,
+    instance: String,
+    metrics: Arc<Metrics>,
+) -> Result<Option<(Tracer, Exporter)>, CollectorError> {
+    let TraceArgs {
+        otlp_endpoint,
+        otlp_ca_file,
+    } = args;
+    let Some(collector) = otlp_endpoint else {
+        return Ok(None);
+    };
+    let (mut exporter, failure) = collector.exporter(otlp_ca_file.as_deref())?;
+    let of_process = [
+        KeyValue::new("service.name", event::COMPONENT),
+        KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
+        KeyValue::new("service.instance.id", instance),
+    ];
+    exporter.set_resource(
+        &Resource::builder_empty()
+            .with_attributes(of_process)
+            .build(),
+    );
     let (offers, spans) = queue::bounded(QUEUE, Arc::clone(&metrics), |upkeep| {
         upkeep.spans(SpanResult::Dropped, 1);
     });
     let exporter = Exporter {
         spans,
-        collector,
-        instance,
+        collector: collector.clone(),
+        exporter,
+        failure,
         metrics,
-        random: SystemRandom::new(),
         trouble: None,
     };
-    (Tracer { spans: offers }, exporter)
+    Ok(Some((Tracer { spans: offers }, exporter)))
 }
 
 impl fmt::Debug for Exporter {
@@ -71,15 +99,11 @@ impl Exporter {
         }
     }
 
-    async fn send(&mut self, spans: Vec<Span>) {
+    async fn send(&mut self, spans: Vec<SpanData>) {
         let count = spans.len() as u64;
-        let spans: Vec<_> = spans
-            .into_iter()
-            .filter_map(|span| Some((self.id()?, span)))
-            .collect();
-        let body = request(&spans, &self.instance).to_string().into_bytes();
+        let sent = self.exporter.export(spans).await;
         let upkeep = self.metrics.upkeep();
-        match self.collector.send(body).await {
+        match sent {
             Ok(()) => {
                 upkeep.spans(SpanResult::Sent, count);
                 if self.trouble.take().is_some() {
@@ -88,19 +112,13 @@ impl Exporter {
             }
             Err(error) => {
                 upkeep.spans(SpanResult::Failed, count);
-                let error = error.to_string();
+                let failure = &mut *self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+                let error = failure.take().unwrap_or_else(|| error.to_string());
                 if self.trouble.as_ref() != Some(&error) {
                     tracing::warn!(collector = %self.collector, error, "cannot send spans");
                     self.trouble = Some(error);
                 }
             }
         }
-    }
-
-    /// A span's id; none where there is no randomness.
-    fn id(&self) -> Option<u64> {
-        let mut bytes = [0; 8];
-        self.random.fill(&mut bytes).ok()?;
-        Some(u64::from_le_bytes(bytes)).filter(|id| *id != 0)
     }
 }

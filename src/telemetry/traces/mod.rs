@@ -1,42 +1,53 @@
-//! Optional spans of reviews, sent to an OpenTelemetry collector (OTLP over HTTP, as JSON).
+//! Optional spans of reviews, sent to an OpenTelemetry collector (OTLP over HTTP or HTTPS).
 //!
 //! The API server decides what is traced: a review that comes with a sampled `traceparent` gets
 //! a span below the API server's own, and no other does. A span is offered to a queue and never
-//! waited for; what is too much is dropped and counted.
-//!
-//! Written for this one kind of span: the OpenTelemetry SDK with its exporter is larger than
-//! the rest of this program's server.
+//! waited for; what is too much is dropped and counted, which the SDK's own queue would only log.
 
 pub mod collector;
 pub mod export;
 pub mod parent;
-pub mod span;
 
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use axum::http::HeaderMap;
+use opentelemetry::trace::{SpanContext, SpanKind, Status, TraceFlags, TraceState};
+use opentelemetry::{InstrumentationScope, KeyValue};
+use opentelemetry_sdk::trace::{IdGenerator as _, RandomIdGenerator, SpanData};
 
 pub use crate::telemetry::traces::collector::{Collector, CollectorError};
 pub use crate::telemetry::traces::export::{Exporter, open};
 pub use crate::telemetry::traces::parent::Parent;
-pub use crate::telemetry::traces::span::Words;
 
+use crate::names::span;
 use crate::telemetry::queue::Offers;
-use crate::telemetry::traces::span::Span;
 
 /// Where spans go.
 #[derive(Clone, Debug, Default, Eq, PartialEq, clap::Args)]
 pub struct TraceArgs {
     /// OpenTelemetry collector that spans of traced reviews are sent to, by OTLP over HTTP, such
-    /// as `http://collector.tracing:4318`; none are made without it
+    /// as http://collector.tracing:4318; none are made without it
     #[arg(long, value_name = "URL", env = "DIND_INJECTOR_OTLP_ENDPOINT")]
     pub otlp_endpoint: Option<Collector>,
+    /// File with the CAs, in PEM, that an https collector is trusted by; without it those of the
+    /// system, of which the image has none
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "DIND_INJECTOR_OTLP_CA_FILE",
+        requires = "otlp_endpoint"
+    )]
+    pub otlp_ca_file: Option<PathBuf>,
 }
+
+/// What is said of a review: keys from [`crate::names::span`].
+pub type Words = Vec<(&'static str, String)>;
 
 /// Begins spans.
 #[derive(Clone, Debug)]
 pub struct Tracer {
-    spans: Offers<Span>,
+    spans: Offers<SpanData>,
 }
 
 /// A span that has not ended.
@@ -68,17 +79,43 @@ impl Begun<'_> {
     pub fn end(self, route: &'static str, status: u16, took: Duration) {
         let Self {
             tracer,
-            parent,
+            parent: Parent { trace, span },
             begun,
             words,
         } = self;
-        tracer.spans.offer(Span {
-            parent,
-            route,
-            status,
-            begun,
-            took,
-            words,
+        let context = SpanContext::new(
+            trace,
+            RandomIdGenerator::default().new_span_id(),
+            TraceFlags::SAMPLED,
+            false,
+            TraceState::NONE,
+        );
+        let mut attributes = vec![
+            KeyValue::new("http.request.method", "POST"),
+            KeyValue::new("http.route", route),
+            KeyValue::new("http.response.status_code", i64::from(status)),
+        ];
+        let said = words.into_iter().filter(|(_, value)| !value.is_empty());
+        attributes.extend(said.map(|(key, value)| KeyValue::new(key, value)));
+        tracer.spans.offer(SpanData {
+            span_context: context,
+            parent_span_id: span,
+            parent_span_is_remote: true,
+            span_kind: SpanKind::Server,
+            name: format!("POST {route}").into(),
+            start_time: begun,
+            end_time: begun.checked_add(took).unwrap_or(begun),
+            attributes,
+            dropped_attributes_count: 0,
+            events: Default::default(),
+            links: Default::default(),
+            // As for HTTP servers: a fault of the caller's is none of this span's.
+            status: if status >= 500 {
+                Status::error("")
+            } else {
+                Status::Unset
+            },
+            instrumentation_scope: InstrumentationScope::builder(span::SCOPE).build(),
         });
     }
 }

@@ -1,6 +1,10 @@
 //! The caller's span, as W3C Trace Context has it in the header `traceparent`.
+//!
+//! Read here, since the SDK's `TraceContextPropagator` also takes what that says is none: signs before
+//! numbers, too few digits, and a `-` at the end.
 
 use axum::http::HeaderMap;
+use opentelemetry::trace::{SpanId, TraceId};
 
 /// The header's name.
 const HEADER: &str = "traceparent";
@@ -10,8 +14,8 @@ const SAMPLED: u8 = 1;
 /// A trace, and the span in it that called.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Parent {
-    pub(super) trace: u128,
-    pub(super) span: u64,
+    pub(super) trace: TraceId,
+    pub(super) span: SpanId,
 }
 
 impl Parent {
@@ -31,7 +35,10 @@ impl Parent {
             version => version != u8::MAX,
         };
         let known = whole && trace != 0 && span != 0;
-        (known && flags & SAMPLED != 0).then_some(Self { trace, span })
+        (known && flags & SAMPLED != 0).then(|| Self {
+            trace: TraceId::from(trace),
+            span: SpanId::from(span),
+        })
     }
 }
 
@@ -63,8 +70,8 @@ mod tests {
     #[test]
     fn a_sampled_parent_is_taken() {
         let parent = Parent {
-            trace: 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736,
-            span: 0x00f0_67aa_0ba9_02b7,
+            trace: TraceId::from(0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736),
+            span: SpanId::from(0x00f0_67aa_0ba9_02b7),
         };
         let text = "4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7";
         assert_eq!(read(&format!("00-{text}-01")), Some(parent));

@@ -11,6 +11,7 @@ mod mount;
 mod policy_reload;
 mod rolling_restart;
 mod slow_clients;
+mod worst_pods;
 
 use std::pin::Pin;
 use std::time::Instant;
@@ -78,6 +79,7 @@ pub async fn run(bench: &Bench, short: bool, words: &[&str]) -> (usize, usize) {
     let mut alone = vec![
         fault("hostile-requests", hostile::run(&scene)),
         fault("slow-clients", slow_clients::run(&scene)),
+        fault("worst-pods", worst_pods::run(&scene)),
     ];
     together.retain(wanted);
     alone.retain(wanted);

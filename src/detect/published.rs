@@ -1,0 +1,144 @@
+//! Variables that say where published ports are reached, and say the node.
+//!
+//! With the node's daemon, `docker run -p` opens a port of the node, and `status.hostIP` reaches it. With a
+//! daemon of the Pod's own the port is in the Pod: `localhost`, for each of its containers.
+
+use crate::model::expand::{Environment, Expanded, Piece, literal};
+use crate::model::view::{Container, EnvVar};
+use crate::names;
+
+use super::docker_host::is_node_address;
+
+/// Variables with no other meaning. Others with `DOCKER` in their name may have one.
+pub const NAMES: [&str; 6] = [
+    // Testcontainers for Java, Node.js, Python, .NET, Go (docs: "Custom configuration").
+    "TESTCONTAINERS_HOST_OVERRIDE",
+    // The same for Go before 0.32 (testcontainers-go#2536), and for Python.
+    "TC_HOST",
+    // Eventuate and the Microservices Patterns examples (ftgo-application, set-env.sh).
+    "DOCKER_HOST_IP",
+    // LocalStack (docs: "Configuration"), by its names of now and before.
+    "LOCALSTACK_HOST",
+    "LOCALSTACK_HOSTNAME",
+    "HOSTNAME_EXTERNAL",
+];
+
+/// Where published ports are reached in a Pod with a daemon of its own.
+const IN_THE_POD: &str = "localhost";
+
+/// A variable that says the node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// Its index in `env`.
+    pub index: usize,
+    /// Its value with the Pod in the node's place, where it can be said and means that for sure.
+    pub in_the_pod: Option<String>,
+}
+
+/// The variables of `container` that say where published ports are, and say the node.
+pub fn on_the_node(container: &Container<'_>) -> Vec<Published> {
+    let mut environment = None;
+    let mut found = Vec::new();
+    for (index, var) in container.env.iter().enumerate() {
+        let name = &*var.name;
+        let is_sure = NAMES.contains(&name);
+        if !is_sure && (!name.contains("DOCKER") || name == names::DOCKER_HOST) {
+            continue;
+        }
+        let Some(in_the_pod) = moved(container, var, &mut environment) else {
+            continue;
+        };
+        found.push(Published {
+            index,
+            in_the_pod: in_the_pod.filter(|_| is_sure),
+        });
+    }
+    found
+}
+
+/// A value that says the node, with the Pod in its place where that can be said.
+#[expect(
+    clippy::option_option,
+    reason = "no such value, and one that cannot be said, are two things"
+)]
+fn moved<'c, 'a>(
+    container: &'c Container<'a>,
+    var: &EnvVar<'a>,
+    environment: &mut Option<Environment<'c, 'a>>,
+) -> Option<Option<String>> {
+    if let Some(source) = var.value_from {
+        return is_node_address(source).then(|| Some(IN_THE_POD.to_owned()));
+    }
+    if !var.value.contains("$(") {
+        return None;
+    }
+    let environment = environment.get_or_insert_with(|| Environment::of(container));
+    let Expanded::Pieces(pieces) = environment.expand(&var.value) else {
+        return None;
+    };
+    let says_node = |piece: &Piece<'_>| match piece {
+        Piece::From(source) => is_node_address(*source),
+        Piece::Known(_) | Piece::Unset(_) => false,
+    };
+    if !pieces.iter().any(says_node) {
+        return None;
+    }
+    let pieces = pieces.iter().map(|piece| match piece {
+        Piece::Known(text) => Some(literal(text)),
+        piece if says_node(piece) => Some(IN_THE_POD.to_owned()),
+        Piece::From(_) | Piece::Unset(_) => None,
+    });
+    Some(pieces.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn found(env: &serde_json::Value) -> Vec<Option<String>> {
+        let json = serde_json::json!({ "env": env }).to_string();
+        let container: Container<'_> = crate::json::from_str(&json).unwrap();
+        let found = on_the_node(&container);
+        found.into_iter().map(|found| found.in_the_pod).collect()
+    }
+
+    #[test]
+    fn every_known_variable_that_says_the_node_says_the_pod() {
+        let field = |path: &str| serde_json::json!({"fieldRef": {"fieldPath": path}});
+        for name in NAMES {
+            for path in ["status.hostIP", "spec.nodeName"] {
+                let env = serde_json::json!([{"name": name, "valueFrom": field(path)}]);
+                assert_eq!(found(&env), [Some("localhost".to_owned())], "{name}");
+            }
+            let env = serde_json::json!([{"name": name, "valueFrom": field("status.podIP")}]);
+            assert_eq!(found(&env), [], "{name}");
+            let env = serde_json::json!([{"name": name, "value": "docker.example"}]);
+            assert_eq!(found(&env), [], "{name}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_moved_inside_of_a_value() {
+        let ip = serde_json::json!({"name": "IP", "valueFrom": {"fieldRef": {"fieldPath": "status.hostIP"}}});
+        let with =
+            |value: &str| found(&serde_json::json!([ip, {"name": "TC_HOST", "value": value}]));
+        assert_eq!(with("$(IP)"), [Some("localhost".to_owned())]);
+        assert_eq!(
+            with("http://$(IP):80/$$x"),
+            [Some("http://localhost:80/$$x".to_owned())]
+        );
+        assert_eq!(with("$(IP)$(OTHER)"), [None]);
+        assert_eq!(with("$$(IP)"), []);
+    }
+
+    #[test]
+    fn other_variables_of_docker_are_told_and_nothing_else_is() {
+        let node = serde_json::json!({"fieldRef": {"fieldPath": "status.hostIP"}});
+        let of = |name: &str| found(&serde_json::json!([{"name": name, "valueFrom": node}]));
+        assert_eq!(of("MY_DOCKER_IP"), [None]);
+        for name in ["DOCKER_HOST", "DD_AGENT_HOST", "NODE_IP"] {
+            assert_eq!(of(name), [], "{name}");
+        }
+    }
+}

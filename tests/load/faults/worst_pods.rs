@@ -1,0 +1,158 @@
+//! The worst Pods that are known, on as many connections as an API server has, while honest reviews go on:
+//! none of these fails or waits for long, and the server stays within the memory that the chart gives it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use dind_injector::names::metric;
+
+use super::{Outcome, Scene};
+use crate::client::Connection;
+use crate::hostile::worst;
+use crate::review::head;
+use crate::traffic::{CONNECTIONS, Plan, Way};
+
+const CHART: &str = include_str!("../../../manifests/chart/values.yaml");
+
+/// As many honest reviews decide, without the others and with them.
+const HONEST: u64 = 3000;
+/// The sizes of the worst: as large as a server takes, and such as are reviewed on its workers.
+const SIZES: [usize; 2] = [24 << 20, 256 << 10];
+/// How much longer an honest review may take beside them, and what is too little to tell.
+const TIMES: u32 = 5;
+const LEAST: Duration = Duration::from_millis(10);
+
+pub async fn run(scene: &Scene<'_>) -> Outcome {
+    let policy = scene.bench.swaps();
+    let mut served = scene
+        .bench
+        .serve(None, &["--config".as_ref(), policy.as_os_str()]);
+    served.ready().await?;
+    let way = served.way()?;
+    let alone = honest(&way).await?;
+
+    let requests: Vec<(String, Vec<u8>)> = SIZES
+        .into_iter()
+        .flat_map(worst)
+        // What is around a Pod takes some of the largest body.
+        .filter(|pod| pod.body.len() <= SIZES[0])
+        .map(|pod| {
+            let request = head(pod.body.len(), "").into_bytes();
+            (pod.name, [request, pod.body.into_bytes()].concat())
+        })
+        .collect();
+    let kinds = requests.len();
+    let attack = Attack {
+        requests: Arc::new(requests),
+        stop: Arc::new(AtomicBool::new(false)),
+        answered: Arc::new(AtomicU64::new(0)),
+        shed: Arc::new(AtomicU64::new(0)),
+    };
+    let mut attackers = JoinSet::new();
+    for first in 0..CONNECTIONS {
+        attackers.spawn(attack.clone().run(way.clone(), first));
+    }
+    crate::until("an answer to the worst", || {
+        attack.answered.load(Relaxed) > 0
+    })
+    .await?;
+    let beside = honest(&way).await?;
+    let live = served.get("/livez").await?;
+    attack.stop.store(true, Relaxed);
+    while let Some(ended) = attackers.join_next().await {
+        ended.map_err(|error| error.to_string())??;
+    }
+    if live.0 != 200 {
+        return Err(format!("/livez answered {}", live.0));
+    }
+    if served.metric(metric::PANICS, "").await? > 0.0 {
+        return Err(format!("a panic: {}", served.log()));
+    }
+    let (peak, most) = (served.memory("VmHWM")?, limit()?);
+    if peak > most {
+        return Err(format!(
+            "it took {} MiB, and the chart gives it {}",
+            peak >> 10,
+            most >> 10
+        ));
+    }
+    if beside > (alone * TIMES).max(LEAST) {
+        return Err(format!(
+            "p99 of honest reviews {beside:?}, without the others {alone:?}"
+        ));
+    }
+    Ok(format!(
+        "{kinds} kinds on {CONNECTIONS} connections: {} answered, {} told to come again; p99 of {HONEST} honest \
+         reviews {beside:?}, {alone:?} without; memory at most {} MiB of {}",
+        attack.answered.load(Relaxed),
+        attack.shed.load(Relaxed),
+        peak >> 10,
+        most >> 10
+    ))
+}
+
+/// The 99th percentile of honest reviews, of which none may fail.
+async fn honest(way: &Way) -> Result<Duration, String> {
+    let traffic = Plan::paced(way.clone()).start();
+    traffic.more(HONEST).await?;
+    let mut tally = traffic.stop().await;
+    tally.is_flawless()?;
+    Ok(tally.quantile(0.99))
+}
+
+#[derive(Clone)]
+struct Attack {
+    requests: Arc<Vec<(String, Vec<u8>)>>,
+    stop: Arc<AtomicBool>,
+    answered: Arc<AtomicU64>,
+    shed: Arc<AtomicU64>,
+}
+
+impl Attack {
+    /// One connection: each kind in turn, as fast as answers come. Each gets an answer, or is told to come
+    /// again.
+    async fn run(self, way: Way, first: usize) -> Result<(), String> {
+        let mut kept: Option<Connection> = None;
+        let mut turns = self.requests.iter().cycle().skip(first);
+        while let Some((name, request)) = turns.next()
+            && !self.stop.load(Relaxed)
+        {
+            let (address, trust) = way()?;
+            let mut connection = match kept.take() {
+                Some(connection) => connection,
+                None => Connection::open(address, &trust).await?,
+            };
+            match connection.exchange(request).await {
+                Ok(answer) => {
+                    match answer.status {
+                        200 => self.answered.fetch_add(1, Relaxed),
+                        503 => self.shed.fetch_add(1, Relaxed),
+                        other => return Err(format!("{name}: answered {other}")),
+                    };
+                    kept = (!answer.close).then_some(connection);
+                }
+                // One that is told to come again may be closed while it is still written.
+                Err(_) => {
+                    self.shed.fetch_add(1, Relaxed);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The memory that the chart gives a webhook, in KiB.
+fn limit() -> Result<u64, String> {
+    let mut lines = CHART.lines().skip_while(|line| *line != "resources:");
+    let limit = lines
+        .by_ref()
+        .skip_while(|line| line.trim() != "limits:")
+        .find_map(|line| line.trim().strip_prefix("memory: ")?.strip_suffix("Mi"));
+    let limit = limit.and_then(|mib| mib.parse::<u64>().ok());
+    limit
+        .map(|mib| mib << 10)
+        .ok_or_else(|| "manifests/chart/values.yaml names no memory limit".to_owned())
+}
