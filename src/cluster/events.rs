@@ -187,10 +187,10 @@ fn named(containers: &[String]) -> String {
         .map(String::as_str)
         .filter(|name| is_label(name))
         .collect();
-    match containers.len() - names.len() {
-        0 => names.join(", "),
-        more if names.is_empty() => format!("{more} of its containers"),
-        more => format!("{} and {more} more", names.join(", ")),
+    match (names.len() == containers.len(), names.is_empty()) {
+        (true, _) => names.join(", "),
+        (false, true) => "some of its containers".to_owned(),
+        (false, false) => format!("{} and others", names.join(", ")),
     }
 }
 

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use crate::budget::{Budget, Excess};
-use crate::detect::docker_host::{DockerHost, docker_host, may_set};
+use crate::detect::docker_host::{DockerHost, docker_host};
 use crate::detect::mounts;
 use crate::detect::mounts::{Agent, Finding, Reach};
 use crate::model::notice::{Notice, Notices, told_name, told_path};
@@ -505,7 +505,7 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
     /// Judges every `DOCKER_HOST` that leads to the node; returns those to replace.
     pub fn docker_hosts(&mut self) -> Result<Vec<(Place, usize)>, Excess> {
         let mut replace = Vec::new();
-        for (place, container) in may_set(self.pod) {
+        for (place, container) in self.pod.containers() {
             let (index, is_known) = match docker_host(self.pod, container) {
                 DockerHost::Node(index) => (index, true),
                 DockerHost::Unknown(index) => (index, false),

@@ -6,11 +6,15 @@
 
 use std::fmt;
 
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
 use crate::budget::{Excess, has_too_many_values};
+use crate::decode::prefilter::may_concern;
 use crate::json;
-use crate::json::{Read, Skipped, Text, fields};
+use crate::json::{Text, object, or_default};
 use crate::model::scope::Scope;
-use crate::model::view::Pod;
+use crate::model::view::{Metadata, NO_METADATA, Pod};
 
 /// The longest uid that is taken, in bytes.
 const LONGEST_UID: usize = 128;
@@ -37,10 +41,38 @@ pub struct PodReview<'a> {
     pub dry_run: bool,
     /// What of the Pod the request is about; none where it is not a creation.
     pub scope: Option<Scope>,
-    /// The Pod: too large to be handed on by value. Empty where there is too much of it.
-    pub pod: Box<Pod<'a>>,
-    /// Why the Pod was not even read.
-    pub excess: Option<Excess>,
+    /// The Pod.
+    pub pod: Object<'a>,
+}
+
+/// The Pod of a review, as far as it was read.
+#[derive(Debug)]
+pub enum Object<'a> {
+    /// All of it.
+    Pod(Box<Pod<'a>>),
+    /// The review has no word of what this program looks for.
+    NoConcern(Box<Unread<'a>>),
+    /// There is too much of it.
+    TooMuch(Excess),
+}
+
+impl<'a> Object<'a> {
+    /// The Pod's `metadata`, empty where it has none.
+    pub fn metadata(&self) -> &Metadata<'a> {
+        match self {
+            Self::Pod(pod) => pod.metadata(),
+            Self::NoConcern(unread) => &unread.metadata,
+            Self::TooMuch(_) => &NO_METADATA,
+        }
+    }
+}
+
+/// A Pod whose `spec` nobody has read.
+#[derive(Debug, Default, Deserialize)]
+#[serde(remote = "Self", default, bound(deserialize = "'de: 'a"))]
+pub struct Unread<'a> {
+    #[serde(deserialize_with = "or_default")]
+    metadata: Metadata<'a>,
 }
 
 /// Why a body is not a review that this webhook answers.
@@ -108,100 +140,134 @@ impl ReviewError {
     }
 }
 
-#[derive(Default)]
-pub(crate) struct Review<'a, O, P = Skipped> {
+#[derive(Default, Deserialize)]
+#[serde(
+    remote = "Self",
+    default,
+    rename_all = "camelCase",
+    bound(deserialize = "'de: 'a, O: Default + Deserialize<'de>, P: Default + Deserialize<'de>")
+)]
+pub(crate) struct Review<'a, O, P = IgnoredAny> {
     api_version: Text<'a>,
     kind: Text<'a>,
     request: Option<Request<'a, O, P>>,
 }
 
-fields!(Review<'a, O, P> {
-    "kind" => kind,
-    "apiVersion" => api_version,
-    "request" => request,
-});
-
-#[derive(Default)]
-pub(crate) struct Request<'a, O, P = Skipped> {
+#[derive(Default, Deserialize)]
+#[serde(
+    remote = "Self",
+    default,
+    rename_all = "camelCase",
+    bound(deserialize = "'de: 'a, O: Default + Deserialize<'de>, P: Default + Deserialize<'de>")
+)]
+pub(crate) struct Request<'a, O, P = IgnoredAny> {
     pub(crate) uid: Text<'a>,
+    #[serde(deserialize_with = "or_default")]
     pub(crate) kind: GroupVersionKind<'a>,
     pub(crate) sub_resource: Text<'a>,
     pub(crate) name: Text<'a>,
     pub(crate) namespace: Text<'a>,
     pub(crate) operation: Text<'a>,
+    #[serde(deserialize_with = "or_default")]
     pub(crate) user_info: UserInfo<'a>,
+    #[serde(deserialize_with = "or_default")]
     pub(crate) dry_run: bool,
     pub(crate) object: Option<O>,
     /// What is replaced; read only where it is asked for.
     pub(crate) old_object: Option<P>,
 }
 
-fields!(Request<'a, O, P> {
-    "uid" => uid,
-    "kind" => kind,
-    "subResource" => sub_resource,
-    "name" => name,
-    "namespace" => namespace,
-    "operation" => operation,
-    "userInfo" => user_info,
-    "object" => object,
-    "oldObject" => old_object,
-    "dryRun" => dry_run,
-});
-
-#[derive(Default)]
+#[derive(Default, Deserialize)]
+#[serde(remote = "Self", default, bound(deserialize = "'de: 'a"))]
 pub(crate) struct GroupVersionKind<'a> {
     pub(crate) group: Text<'a>,
     pub(crate) version: Text<'a>,
     pub(crate) kind: Text<'a>,
 }
 
-fields!(GroupVersionKind<'a> { "group" => group, "version" => version, "kind" => kind });
-
-#[derive(Default)]
+#[derive(Default, Deserialize)]
+#[serde(remote = "Self", default, bound(deserialize = "'de: 'a"))]
 pub(crate) struct UserInfo<'a> {
     pub(crate) username: Text<'a>,
+    #[serde(deserialize_with = "or_default")]
     pub(crate) groups: Vec<Text<'a>>,
 }
 
-fields!(UserInfo<'a> { "username" => username, "groups" => groups });
+object!(
+    Review<'a, O, P>,
+    Request<'a, O, P>,
+    GroupVersionKind<'a>,
+    UserInfo<'a>,
+    Unread<'a>,
+);
 
 /// Decodes a body. Of one with too many values, only what is around the Pod is read.
 ///
 /// # Errors
 /// Where it is no review of a Pod; see [`ReviewError`].
 pub fn decode(body: &[u8]) -> Result<PodReview<'_>, ReviewError> {
-    let (review, _) = decode_with::<Skipped>(body)?;
-    Ok(review)
+    match Extent::of(body) {
+        Extent::Around => around(body),
+        Extent::Metadata => Ok(read::<_, IgnoredAny>(body, Object::NoConcern)?.0),
+        Extent::Whole => Ok(read::<_, IgnoredAny>(body, Object::Pod)?.0),
+    }
 }
 
-/// Decodes a body, and the Pod as it was where there was one.
+/// Decodes a body, and the Pod as it was where there was one and it is read.
 ///
 /// # Errors
 /// As [`decode`].
 pub fn decode_both(body: &[u8]) -> Result<(PodReview<'_>, Option<Box<Pod<'_>>>), ReviewError> {
-    decode_with(body)
+    match Extent::of(body) {
+        Extent::Around | Extent::Metadata => Ok((decode(body)?, None)),
+        Extent::Whole => read(body, Object::Pod),
+    }
 }
 
-fn decode_with<'a, P: Read<'a>>(body: &'a [u8]) -> Result<(PodReview<'a>, Option<P>), ReviewError> {
-    if has_too_many_values(body) {
-        let review: Review<'_, Skipped> = json::from_slice(body).map_err(ReviewError::Malformed)?;
-        let mut request = checked(review)?;
-        request.object.take().ok_or(ReviewError::NoObject)?;
-        return Ok((
-            reviewed(request, Box::default(), Some(Excess::Values)),
-            None,
-        ));
+/// How much of a Pod is read.
+enum Extent {
+    /// Nothing: there is too much of it.
+    Around,
+    /// Its metadata: it is no concern of this program.
+    Metadata,
+    /// All that decides.
+    Whole,
+}
+
+impl Extent {
+    fn of(body: &[u8]) -> Self {
+        match (has_too_many_values(body), may_concern(body)) {
+            (true, _) => Self::Around,
+            (false, false) => Self::Metadata,
+            (false, true) => Self::Whole,
+        }
     }
-    match json::from_slice::<Review<'_, Box<Pod<'_>>, P>>(body) {
+}
+
+fn around(body: &[u8]) -> Result<PodReview<'_>, ReviewError> {
+    let review: Review<'_, IgnoredAny> = json::from_slice(body).map_err(ReviewError::Malformed)?;
+    let mut request = checked(review)?;
+    request.object.take().ok_or(ReviewError::NoObject)?;
+    Ok(reviewed(request, Object::TooMuch(Excess::Values)))
+}
+
+fn read<'a, O, P>(
+    body: &'a [u8],
+    pod: impl FnOnce(Box<O>) -> Object<'a>,
+) -> Result<(PodReview<'a>, Option<P>), ReviewError>
+where
+    O: Default + Deserialize<'a>,
+    P: Default + Deserialize<'a>,
+{
+    match json::from_slice::<Review<'_, Box<O>, P>>(body) {
         Ok(review) => {
             let mut request = checked(review)?;
-            let pod = request.object.take().ok_or(ReviewError::NoObject)?;
+            let object = request.object.take().ok_or(ReviewError::NoObject)?;
             let old = request.old_object.take();
-            Ok((reviewed(request, pod, None), old))
+            Ok((reviewed(request, pod(object)), old))
         }
         // The object may be of another kind, and then that is what is wrong.
-        Err(error) => match json::from_slice::<Review<'_, Skipped>>(body) {
+        Err(error) => match json::from_slice::<Review<'_, IgnoredAny>>(body) {
             Ok(review) => {
                 checked(review)?;
                 Err(ReviewError::MalformedPod(error))
@@ -211,11 +277,7 @@ fn decode_with<'a, P: Read<'a>>(body: &'a [u8]) -> Result<(PodReview<'a>, Option
     }
 }
 
-fn reviewed<'a, O, P>(
-    request: Request<'a, O, P>,
-    pod: Box<Pod<'a>>,
-    excess: Option<Excess>,
-) -> PodReview<'a> {
+fn reviewed<'a, O, P>(request: Request<'a, O, P>, pod: Object<'a>) -> PodReview<'a> {
     let scope = match (&*request.operation, &*request.sub_resource) {
         ("CREATE", "") => Some(Scope::Creation),
         (_, "ephemeralcontainers") => Some(Scope::EphemeralContainers),
@@ -230,7 +292,6 @@ fn reviewed<'a, O, P>(
         dry_run: request.dry_run,
         scope,
         pod,
-        excess,
     }
 }
 

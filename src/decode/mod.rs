@@ -4,3 +4,4 @@
 
 pub mod admission;
 pub mod creation;
+pub mod prefilter;

@@ -1,13 +1,10 @@
-//! The containers of a Pod that have a name like ours anywhere.
-//!
-//! One search of the spec tells that there are none, as in most Pods. No other container can be our
-//! sidecar, or have a name or a path that one of ours would take.
+//! The containers of a Pod, gathered once for all that is looked up among them: our sidecar, and the
+//! names and paths that a new one must leave alone.
 
-use crate::detect::prefilter::SIDECAR;
 use crate::model::place::Place;
 use crate::model::view::{Container, Pod};
 
-/// Those containers, and their Pod.
+/// A Pod's containers, and the Pod.
 #[derive(Debug)]
 pub struct Near<'p, 'a> {
     /// The Pod.
@@ -21,27 +18,7 @@ impl<'p, 'a> Near<'p, 'a> {
     pub fn of(pod: &'p Pod<'a>) -> Self {
         Self {
             pod,
-            containers: pod.containers_with(&*SIDECAR).collect(),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::names;
-
-    #[test]
-    fn every_name_of_ours_has_the_word_that_is_looked_for() {
-        for name in [
-            names::SIDECAR,
-            names::SCRIPT_NAME,
-            names::SOCKET_VOLUME,
-            names::STORAGE_VOLUME,
-            names::TMP_VOLUME,
-            names::CA_VOLUME,
-            names::SHARED_DIR,
-        ] {
-            assert!(name.contains(names::SIDECAR), "{name}");
+            containers: pod.containers().collect(),
         }
     }
 }

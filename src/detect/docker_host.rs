@@ -8,18 +8,16 @@
 //! The forms are those of docker/cli, `opts/hosts.go`, and of docker-py, `utils.parse_host`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::LazyLock;
 
-use crate::json::{Raw, Skipped, Text, Word, fields, from_str};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+
+use crate::json::{Text, from_str, object};
 use crate::names;
 
 use crate::model::expand::{Environment, Expanded, Piece};
-use crate::model::place::Place;
 use crate::model::view::{Container, EnvVar, Pod};
-
-/// What a container has that sets the variable.
-pub(crate) static WORD: LazyLock<[Word<'static>; 1]> =
-    LazyLock::new(|| [Word::new(names::DOCKER_HOST)]);
 
 /// What `DOCKER_HOST` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,11 +30,6 @@ pub enum DockerHost {
     Node(usize),
     /// An address that only the kubelet can know, from a Secret say; the variable's index.
     Unknown(usize),
-}
-
-/// The containers of `pod` of which [`docker_host`] may tell something.
-pub fn may_set<'p, 'a>(pod: &'p Pod<'a>) -> impl Iterator<Item = (Place, &'p Container<'a>)> {
-    pod.containers_with(&*WORD)
 }
 
 /// Where the `DOCKER_HOST` of `container`, which is one of `pod`'s, leads.
@@ -226,26 +219,33 @@ fn address(host: &str) -> Option<IpAddr> {
     Some(IpAddr::V4(Ipv4Addr::from(value)))
 }
 
-#[derive(Default)]
+#[derive(Default, Deserialize)]
+#[serde(
+    remote = "Self",
+    default,
+    rename_all = "camelCase",
+    bound(deserialize = "'de: 'a")
+)]
 struct Source<'a> {
     field_ref: Option<FieldRef<'a>>,
-    resource_field_ref: Option<Skipped>,
+    resource_field_ref: Option<IgnoredAny>,
 }
 
-fields!(Source<'a> {
-    "fieldRef" => field_ref,
-    "resourceFieldRef" => resource_field_ref,
-});
-
-#[derive(Default)]
+#[derive(Default, Deserialize)]
+#[serde(
+    remote = "Self",
+    default,
+    rename_all = "camelCase",
+    bound(deserialize = "'de: 'a")
+)]
 struct FieldRef<'a> {
     field_path: Text<'a>,
 }
 
-fields!(FieldRef<'a> { "fieldPath" => field_path });
+object!(Source<'a>, FieldRef<'a>);
 
 /// Whether a `valueFrom` is the node's address, or its name.
-pub(super) fn is_node_address(source: Raw<'_>) -> bool {
+pub(super) fn is_node_address(source: &RawValue) -> bool {
     let source: Result<Source<'_>, _> = from_str(source.get());
     let field = source.ok().and_then(|source| source.field_ref);
     field.is_some_and(|field| {
@@ -257,7 +257,7 @@ pub(super) fn is_node_address(source: Raw<'_>) -> bool {
 }
 
 /// What stands for the value of a `valueFrom`.
-fn stand_in(pod: &Pod<'_>, source: Raw<'_>) -> char {
+fn stand_in(pod: &Pod<'_>, source: &RawValue) -> char {
     let Ok(source) = from_str::<Source<'_>>(source.get()) else {
         return UNKNOWN;
     };

@@ -5,10 +5,10 @@
 //! same container gets what it runs, and no more.
 
 use crate::budget::{Budget, Excess};
-use crate::json::Verbatim;
 use crate::model::path::CleanPath;
 use crate::model::place::{List, Place};
 use crate::model::view::{Container, VolumeMount};
+use crate::model::written::Verbatim;
 use crate::names;
 
 use crate::detect::candidates::Near;

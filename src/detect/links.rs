@@ -35,7 +35,7 @@ pub(super) fn mark_linked(
         tree.nodes[end].volumes.push(volume.index);
         ends.insert(volume.name, end);
     }
-    for (_, container) in pod.containers_near(holding.iter().copied()) {
+    for (_, container) in pod.containers() {
         let mut environment = None;
         for mount in &container.volume_mounts {
             let (Some(volume), Some(end)) = (volumes.get(&*mount.name), ends.get(&*mount.name))

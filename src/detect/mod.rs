@@ -9,5 +9,4 @@ mod links;
 pub mod lost;
 pub mod mounts;
 pub mod own_daemon;
-pub mod prefilter;
 pub mod published;

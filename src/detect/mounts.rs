@@ -1,24 +1,23 @@
 //! Which mounts of a Pod reach a container runtime of the node, and how.
 //!
 //! Judged per mount, not per volume: a `hostPath` and the mount's `subPath` are
-//! joined first. A Pod without a suspicious `hostPath` costs one look at each volume,
-//! and a container that names none is not read. What cannot be known is a finding of its own,
+//! joined first. A Pod without a suspicious `hostPath` costs one look at each volume and mount.
+//! What cannot be known is a finding of its own,
 //! never a miss. What is of a volume is computed once a volume, so that the cost is that of
 //! the Pod's own length.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use crate::budget::{Budget, Excess, MOST_FINDINGS, check_path};
+use crate::names;
 
 use crate::detect::links::mark_linked;
-use crate::json::Word;
 use crate::model::expand::Environment;
 use crate::model::path::CleanPath;
 use crate::model::place::Place;
 use crate::model::sockets::{Leads, Runtime, Sockets, named_pipe};
 use crate::model::view::{Container, Pod, VolumeMount};
-use crate::names;
 
 /// How a mount reaches the node's runtime.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -145,10 +144,8 @@ pub fn detect(
     if volumes.is_empty() {
         return Ok(Vec::new());
     }
-    let suspicious = volumes.values().filter(|volume| volume.is_suspicious);
-    let suspicious: Vec<&str> = suspicious.map(|volume| volume.name).collect();
     let mut findings = Vec::new();
-    let mut look = |(place, container): (Place, &Container<'_>)| {
+    for (place, container) in pod.containers() {
         let mut environment = None;
         for (index, mount) in container.volume_mounts.iter().enumerate() {
             let Some(volume) = volumes.get(&*mount.name) else {
@@ -181,22 +178,9 @@ pub fn detect(
                 reach,
             });
         }
-        Ok(())
-    };
-    if suspicious.is_empty() {
-        let mut all = pod.containers_with(&*SOCKET_WORD);
-        all.try_for_each(&mut look)?;
-    } else {
-        let words = suspicious.into_iter().chain([names::SOCKET_FILE]);
-        let mut all = pod.containers_near(words);
-        all.try_for_each(&mut look)?;
     }
     Ok(findings)
 }
-
-/// What a container has that mounts something at the place of Docker's socket.
-static SOCKET_WORD: LazyLock<[Word<'static>; 1]> =
-    LazyLock::new(|| [Word::new(names::SOCKET_FILE)]);
 
 /// A watched path is shorter: below a longer one, `subPath` makes no difference.
 pub(super) const LONGEST_WATCHED: usize = 256;

@@ -77,7 +77,7 @@ fn moved<'c, 'a>(
         return None;
     };
     let says_node = |piece: &Piece<'_>| match piece {
-        Piece::From(source) => is_node_address(*source),
+        Piece::From(source) => is_node_address(source),
         Piece::Known(_) | Piece::Unset(_) => false,
     };
     if !pieces.iter().any(says_node) {

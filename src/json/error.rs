@@ -1,80 +1,71 @@
 //! What was wrong with a text, and where: the field as Kubernetes names it, and the place.
+//!
+//! serde_json knows the place alone. The field is found by reading once more, so that what can be
+//! read costs nothing for it.
 
 use std::fmt;
 
-/// What is wrong at a place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum What {
-    #[error("this is not UTF-8")]
-    NotUtf8,
-    #[error("this is 2 GiB or more, and too long to be read")]
-    TooLong,
-    #[error("a string has no end")]
-    Unclosed,
-    #[error("a string has a control character that is not escaped")]
-    Control,
-    #[error("a string has an escape that JSON does not have")]
-    Escape,
-    #[error("a value was expected")]
-    Value,
-    #[error("this is not JSON")]
-    Json,
-    #[error("an object was expected")]
-    Object,
-    #[error("a list was expected")]
-    List,
-    #[error("a string was expected")]
-    Text,
-    #[error("true or false was expected")]
-    Boolean,
-    #[error("a whole number was expected")]
-    Integer,
-    #[error("a key was expected")]
-    Key,
-    #[error("a colon was expected")]
-    Colon,
-    #[error("a comma or the end was expected")]
-    Comma,
-    #[error("the end was expected")]
-    End,
-    #[error("the field is there twice")]
-    Twice,
-}
+use serde::Deserialize;
+use serde_json::error::Category;
 
-/// A step from a value to one that it holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
-    Field(&'static str),
-    Item(usize),
-}
+/// The longest field, in characters, and the longest text of what was wrong: a label's key may be of
+/// any length.
+const LONGEST: usize = 400;
 
 /// Why a text was not read.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
-    /// From the innermost value out.
-    steps: Vec<Step>,
-    what: What,
+    /// The field, such as `spec.containers[0].name`; empty where it is the text as a whole.
+    field: String,
+    what: String,
     line: usize,
     column: usize,
 }
 
 impl Error {
-    pub(super) fn new(text: &[u8], at: usize, what: What, steps: Vec<Step>) -> Self {
-        let before = text.get(..at).unwrap_or(text);
-        let line_start = before.iter().rposition(|byte| *byte == b'\n');
+    /// Why `text` could not be read as a `T`.
+    #[cold]
+    pub(super) fn find<'a, T: Deserialize<'a>>(text: &'a str, error: &serde_json::Error) -> Self {
+        let mut reader = serde_json::Deserializer::from_str(text);
+        let mut field = match serde_path_to_error::deserialize::<_, T>(&mut reader) {
+            Err(error) if error.inner().classify() == Category::Data => error.path().to_string(),
+            // It is no JSON, whichever field that is in.
+            Ok(_) | Err(_) => String::new(),
+        };
+        if field == "." {
+            field.clear();
+        }
+        let said = error.to_string();
+        let place = format!(" at line {} column {}", error.line(), error.column());
+        let said = said.strip_suffix(&place).unwrap_or(&said);
+        let (below, what) = match said
+            .strip_prefix(IN_PART)
+            .map(|rest| rest.split_once(IN_PART))
+        {
+            Some(Some((below, what))) => (below, what.to_owned()),
+            Some(None) | None => worded(said),
+        };
+        if !field.is_empty() && !below.is_empty() {
+            field.push('.');
+        }
+        field.push_str(below);
         Self {
-            steps,
-            what,
-            line: 1 + before.iter().filter(|byte| **byte == b'\n').count(),
-            column: 1 + before.len() - line_start.map_or(0, |newline| newline + 1),
+            field: short(&field),
+            what: short(&what),
+            line: error.line(),
+            column: error.column(),
         }
     }
 
-    /// The same error of a text that is a part of a larger one: where it is in that.
-    #[must_use]
-    pub(crate) fn within(&self, outer: impl IntoIterator<Item = Step>) -> Self {
-        let steps = self.steps.iter().copied().chain(outer).collect();
-        Self { steps, ..*self }
+    pub(super) fn not_utf8(bytes: &[u8], at: usize) -> Self {
+        let before = bytes.get(..at).unwrap_or(bytes);
+        let line_start = before.iter().rposition(|byte| *byte == b'\n');
+        Self {
+            field: String::new(),
+            what: "this is not UTF-8".to_owned(),
+            line: 1 + before.iter().filter(|byte| **byte == b'\n').count(),
+            column: 1 + before.len() - line_start.map_or(0, |newline| newline + 1),
+        }
     }
 
     /// The field and what is wrong with it, for a text that nobody sees.
@@ -82,8 +73,37 @@ impl Error {
         WithoutPlace(self)
     }
 
-    pub(super) fn not_utf8(bytes: &[u8], at: usize) -> Self {
-        Self::new(bytes, at, What::NotUtf8, Vec::new())
+    /// As an error of serde's, for the reader of a text that this one's is a part of.
+    pub(crate) fn in_part(&self) -> impl fmt::Display {
+        let Self { field, what, .. } = self;
+        format!("{IN_PART}{field}{IN_PART}{what}")
+    }
+}
+
+/// Before and behind the field in an error of a part; serde escapes it in what it says back.
+const IN_PART: char = '\0';
+
+/// The field below, and what is wrong, in place of what serde says, which repeats the value: a Pod's
+/// variables may be secret, and errors are logged.
+fn worded(said: &str) -> (&str, String) {
+    if let Some(field) = said.strip_prefix("duplicate field `") {
+        return (
+            field.trim_end_matches('`'),
+            "the field is there twice".to_owned(),
+        );
+    }
+    let is_type = said.starts_with("invalid type: ") || said.starts_with("invalid value: ");
+    match said.rsplit_once(", expected ").filter(|_| is_type) {
+        Some((_, expected)) => {
+            let expected = match expected {
+                "a boolean" => "true or false",
+                "i64" => "a whole number",
+                "a sequence" => "a list",
+                other => other,
+            };
+            ("", format!("{expected} was expected"))
+        }
+        None => ("", said.to_owned()),
     }
 }
 
@@ -106,15 +126,15 @@ struct WithoutPlace<'e>(&'e Error);
 
 impl fmt::Display for WithoutPlace<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Error { steps, what, .. } = self.0;
-        for (index, step) in steps.iter().rev().enumerate() {
-            match step {
-                Step::Field(name) if index == 0 => f.write_str(name)?,
-                Step::Field(name) => write!(f, ".{name}")?,
-                Step::Item(item) => write!(f, "[{item}]")?,
-            }
-        }
-        let colon = if steps.is_empty() { "" } else { ": " };
-        write!(f, "{colon}{what}")
+        let Error { field, what, .. } = self.0;
+        let colon = if field.is_empty() { "" } else { ": " };
+        write!(f, "{field}{colon}{what}")
+    }
+}
+
+fn short(text: &str) -> String {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }

@@ -6,34 +6,10 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Deref;
 
+use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use serde::ser::{Serialize, Serializer};
 
-use crate::json::read::Read;
-use crate::json::reader::{Reader, Stop};
-
-/// Whether JSON writes a string of these bytes as it is, between quotes.
-pub fn is_plain(text: &[u8]) -> bool {
-    let Some(last) = text.last_chunk() else {
-        let is_special = |byte: &u8| *byte < b' ' || *byte == b'"' || *byte == b'\\';
-        return !text.iter().any(is_special);
-    };
-    // The last eight may be looked at twice.
-    let (whole, _) = text.as_chunks();
-    whole.iter().chain([last]).all(|bytes| are_plain(*bytes))
-}
-
-/// The same of eight bytes at once, as in "Bit Twiddling Hacks", "Determine if a word has a byte
-/// less than n": a byte that is less than another borrows into its highest bit.
-fn are_plain(bytes: [u8; 8]) -> bool {
-    const HIGHEST: u64 = u64::MAX / 255 * 0x80;
-    let bytes = u64::from_le_bytes(bytes);
-    let all = |byte: u8| u64::MAX / 255 * u64::from(byte);
-    let has_less = |bytes: u64, than: u8| bytes.wrapping_sub(all(than)) & !bytes & HIGHEST;
-    let has = |byte: u8| has_less(bytes ^ all(byte), 1);
-    has_less(bytes, b' ') | has(b'"') | has(b'\\') == 0
-}
-
-/// A string, borrowed from the text unless it was escaped there.
+/// A string, borrowed from the text unless it was escaped there. As a field, `null` is none.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Text<'a>(pub Cow<'a, str>);
 
@@ -67,12 +43,30 @@ impl Serialize for Text<'_> {
     }
 }
 
-impl<'a> Read<'a> for Text<'a> {
-    #[inline]
-    fn read(&mut self, reader: &mut Reader<'a>) -> Result<(), Stop> {
-        if !reader.null()? {
-            *self = reader.text()?;
-        }
-        Ok(())
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(StringOrNull)
+    }
+}
+
+struct StringOrNull;
+
+impl<'de> Visitor<'de> for StringOrNull {
+    type Value = Text<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Text<'de>, E> {
+        Ok(Text::from(text))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Text<'de>, E> {
+        Ok(Text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Text<'de>, E> {
+        Ok(Text::EMPTY)
     }
 }

@@ -8,8 +8,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::json::Raw;
 use crate::model::view::Container;
+use serde_json::value::RawValue;
 
 /// No path on Linux is longer than `PATH_MAX`.
 const LONGEST: usize = 4096;
@@ -25,7 +25,7 @@ pub enum Piece<'a> {
     /// Text known now.
     Known(String),
     /// The value of a variable with this `valueFrom`, known to the kubelet.
-    From(Raw<'a>),
+    From(&'a RawValue),
     /// A variable that is not in the container's `env`. It may be a Service's, or come from
     /// `envFrom`; the kubelet leaves `$(NAME)` where it is neither.
     Unset(String),
@@ -200,7 +200,7 @@ impl<'a> Builder<'a> {
         for piece in pieces {
             match piece {
                 Piece::Known(text) => self.push(text),
-                Piece::From(source) => self.pieces.push(Piece::From(*source)),
+                Piece::From(source) => self.pieces.push(Piece::From(source)),
                 Piece::Unset(name) => self.unset(name),
             }
         }

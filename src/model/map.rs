@@ -3,9 +3,14 @@
 //! Kept in the order in which they were written; what nobody here reads is not kept.
 
 use std::borrow::Cow;
+use std::fmt;
 
-use crate::json::{Raw, Read, Reader, Stop, Text};
-use crate::model::written::Given;
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::json::{Text, object};
+use crate::model::written::{Given, written};
 use crate::names;
 
 /// More entries than most maps have: beyond it, no key is looked for from entry to entry.
@@ -65,7 +70,7 @@ impl Labels<'_> {
     }
 }
 
-impl<'a> Labels<'a> {
+impl Labels<'_> {
     fn key_of(&self, index: usize) -> &str {
         self.entries.get(index).map_or("", |(key, _)| key)
     }
@@ -76,36 +81,50 @@ impl<'a> Labels<'a> {
         indexes.sort_by(|a, b| self.key_of(*a).cmp(self.key_of(*b)));
         indexes
     }
+}
 
-    /// Reads those whose key `keep` holds.
-    fn read_those(
-        &mut self,
-        reader: &mut Reader<'a>,
-        keep: impl Fn(&str) -> bool,
-    ) -> Result<(), Stop> {
-        let is_there = reader.entries(|reader, key| {
-            if !keep(&key) {
-                return reader.skip();
-            }
-            let mut value = Text::EMPTY;
-            value.read(reader)?;
-            self.entries.push((key, value));
-            Ok(())
-        })?;
-        if self.entries.len() > FEW {
-            self.by_key = self.ordered();
-        }
-        self.given = match is_there {
-            true => Given::Value,
-            false => Given::Null,
-        };
-        Ok(())
+impl<'de: 'a, 'a> Deserialize<'de> for Labels<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Those(|_| true))
     }
 }
 
-impl<'a> Read<'a> for Labels<'a> {
-    fn read(&mut self, reader: &mut Reader<'a>) -> Result<(), Stop> {
-        self.read_those(reader, |_| true)
+/// Reads the entries whose key is one of those.
+struct Those(fn(&str) -> bool);
+
+impl<'de> Visitor<'de> for Those {
+    type Value = Labels<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Labels<'de>, A::Error> {
+        let Self(is_kept) = self;
+        let mut entries = Vec::new();
+        while let Some(key) = map.next_key::<Text<'de>>()? {
+            if is_kept(&key) {
+                entries.push((key, map.next_value()?));
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        let mut labels = Labels {
+            entries,
+            given: Given::Value,
+            by_key: Vec::new(),
+        };
+        if labels.entries.len() > FEW {
+            labels.by_key = labels.ordered();
+        }
+        Ok(labels)
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Labels<'de>, E> {
+        Ok(Labels {
+            given: Given::Null,
+            ..Labels::ABSENT
+        })
     }
 }
 
@@ -145,21 +164,27 @@ impl Annotations<'_> {
     }
 }
 
-impl<'a> Read<'a> for Annotations<'a> {
-    fn read(&mut self, reader: &mut Reader<'a>) -> Result<(), Stop> {
-        self.0.read_those(reader, |key| {
+impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let ours = |key: &str| {
             key.starts_with(names::PREFIX) || key == names::APPLATIX || key == names::MIRROR_POD
-        })
+        };
+        deserializer.deserialize_any(Those(ours)).map(Self)
     }
 }
 
 /// CPU and memory of a map of amounts, in whatever type they are written: an author may write an
 /// amount as a number.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(remote = "Self", default, bound(deserialize = "'de: 'a"))]
 pub struct Amounts<'a> {
-    cpu: Option<Raw<'a>>,
-    memory: Option<Raw<'a>>,
+    #[serde(deserialize_with = "written")]
+    cpu: Option<&'a RawValue>,
+    #[serde(deserialize_with = "written")]
+    memory: Option<&'a RawValue>,
 }
+
+object!(Amounts<'a>);
 
 /// What an amount is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,7 +196,7 @@ pub enum Resource {
 }
 
 impl Amounts<'_> {
-    fn of(&self, resource: Resource) -> Option<Raw<'_>> {
+    fn of(&self, resource: Resource) -> Option<&RawValue> {
         match resource {
             Resource::Cpu => self.cpu,
             Resource::Memory => self.memory,
@@ -192,23 +217,6 @@ impl Amounts<'_> {
             b'0'..=b'9' | b'-' => Some(Cow::Borrowed(written)),
             _ => None,
         }
-    }
-}
-
-impl<'a> Read<'a> for Amounts<'a> {
-    fn read(&mut self, reader: &mut Reader<'a>) -> Result<(), Stop> {
-        reader.entries(|reader, key| {
-            let amount = match &*key {
-                "cpu" => &mut self.cpu,
-                "memory" => &mut self.memory,
-                _ => return reader.skip(),
-            };
-            let mut written = Raw::default();
-            written.read(reader)?;
-            *amount = Some(written);
-            Ok(())
-        })?;
-        Ok(())
     }
 }
 

@@ -69,7 +69,7 @@ impl<'a> Subject<'a> {
         owner: Option<&'a str>,
     ) -> Self {
         let account = &*pod.spec.service_account_name;
-        let controller = pod.controller().map(|owner| &*owner.kind);
+        let controller = pod.metadata().controller().map(|owner| &*owner.kind);
         Self {
             namespace,
             namespace_labels,

@@ -5,27 +5,39 @@
 //! objects may be `null`, as Go reads them. Field names and types are those of
 //! `k8s.io/api/core/v1/types.go`.
 
-use crate::json::{Error, Raw, Skipped, Step, Text, Verbatim, Word, fields};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+
+use crate::json::{Text, object, or_default};
 use crate::model::map::{Amounts, Annotations, Labels};
 use crate::model::place::{List, Place};
-use crate::model::written::{Later, Listed};
+use crate::model::written::{Listed, Verbatim, written};
 
 /// A Pod, or the template of one.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    remote = "Self",
+    default,
+    rename_all = "camelCase",
+    bound(deserialize = "'de: 'a")
+)]
 pub struct Pod<'a> {
     /// Its `metadata`; a template may have none.
     metadata: Option<Metadata<'a>>,
-    /// Its `spec`, which most reviews never look at.
-    pub spec: Later<'a, Spec<'a>>,
+    /// Its `spec`.
+    #[serde(deserialize_with = "or_default")]
+    pub spec: Spec<'a>,
 }
 
-fields!(Pod<'a> {
-    "metadata" => metadata,
-    "spec" => spec,
-});
-
 /// The part of `metadata` that decides.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    remote = "Self",
+    default,
+    rename_all = "camelCase",
+    bound(deserialize = "'de: 'a")
+)]
 pub struct Metadata<'a> {
     /// Empty where the API server is still to make one from `generateName`.
     pub name: Text<'a>,
@@ -38,20 +50,17 @@ pub struct Metadata<'a> {
     /// All labels.
     pub labels: Labels<'a>,
     /// Who made the Pod.
-    pub owner_references: Vec<OwnerReference<'a>>,
+    pub owner_references: Listed<OwnerReference<'a>>,
 }
 
-fields!(Metadata<'a> {
-    "name" => name,
-    "generateName" => generate_name,
-    "namespace" => namespace,
-    "labels" => labels,
-    "annotations" => annotations,
-    "ownerReferences" => owner_references,
-});
-
 /// One of `metadata.ownerReferences`.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    remote = "Self",
+    default,
+    rename_all = "camelCase",
+    bound(deserialize = "'de: 'a")
+)]
 pub struct OwnerReference<'a> {
     /// The owner's kind, such as `DaemonSet`.
     pub kind: Text<'a>,
@@ -65,36 +74,39 @@ pub struct OwnerReference<'a> {
     pub controller: Option<bool>,
 }
 
-fields!(OwnerReference<'a> {
-    "apiVersion" => api_version,
-    "kind" => kind,
-    "name" => name,
-    "uid" => uid,
-    "controller" => controller,
-});
-
 /// The part of `spec` that decides.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    remote = "Self",
+    default,
+    rename_all = "camelCase",
+    bound(deserialize = "'de: 'a")
+)]
 pub struct Spec<'a> {
     /// Run one after the other before [`Spec::containers`]; native sidecars stay.
-    pub init_containers: Listed<Unread<'a>>,
+    pub init_containers: Listed<Container<'a>>,
     /// The Pod's own containers.
-    pub containers: Vec<Unread<'a>>,
+    pub containers: Listed<Container<'a>>,
     /// Added to a running Pod for debugging.
-    pub ephemeral_containers: Vec<Unread<'a>>,
+    pub ephemeral_containers: Listed<Container<'a>>,
     /// The Pod's volumes.
     pub volumes: Listed<Verbatim<'a, Volume<'a>>>,
     /// What holds for each container that does not say otherwise.
-    security_context: Verbatim<'a, Option<PodSecurityContext<'a>>>,
+    #[serde(deserialize_with = "written")]
+    security_context: Option<Verbatim<'a, Option<PodSecurityContext<'a>>>>,
     /// The node's network namespace.
+    #[serde(deserialize_with = "or_default")]
     pub host_network: bool,
     /// The node's process namespace.
+    #[serde(rename = "hostPID", deserialize_with = "or_default")]
     pub host_pid: bool,
     /// The node's IPC namespace.
+    #[serde(rename = "hostIPC", deserialize_with = "or_default")]
     pub host_ipc: bool,
     /// `false` puts the Pod into a user namespace.
     pub host_users: Option<bool>,
     /// The operating system that the author named.
+    #[serde(deserialize_with = "or_default")]
     pub os: Os<'a>,
     /// The node, where the author chose one.
     pub node_name: Text<'a>,
@@ -107,110 +119,90 @@ pub struct Spec<'a> {
     /// `Always` (also where it is missing), `OnFailure` or `Never`.
     pub restart_policy: Text<'a>,
     /// Resources of the Pod as a whole.
+    #[serde(deserialize_with = "or_default")]
     pub resources: PodResources<'a>,
 }
 
-fields!(Spec<'a> {
-    "volumes" => volumes,
-    "initContainers" => init_containers,
-    "containers" => containers,
-    "ephemeralContainers" => ephemeral_containers,
-    "restartPolicy" => restart_policy,
-    "nodeSelector" => node_selector,
-    "nodeName" => node_name,
-    "serviceAccountName" => service_account_name,
-    "hostNetwork" => host_network,
-    "hostPID" => host_pid,
-    "hostIPC" => host_ipc,
-    "securityContext" => security_context,
-    "runtimeClassName" => runtime_class_name,
-    "os" => os,
-    "hostUsers" => host_users,
-    "resources" => resources,
-});
-
 /// `spec.os`.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    remote = "Self",
+    default,
+    rename_all = "camelCase",
+    bound(deserialize = "'de: 'a")
+)]
 pub struct Os<'a> {
     /// `linux` or `windows`.
     pub name: Text<'a>,
 }
 
-fields!(Os<'a> {
-    "name" => name,
-});
-
 /// `spec.resources`: what the Pod as a whole requests and is held to.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(remote = "Self", default, bound(deserialize = "'de: 'a"))]
 pub struct PodResources<'a> {
     /// Requests of the whole Pod.
+    #[serde(deserialize_with = "or_default")]
     pub requests: Amounts<'a>,
     /// Limits of the whole Pod.
+    #[serde(deserialize_with = "or_default")]
     pub limits: Amounts<'a>,
 }
 
-fields!(PodResources<'a> {
-    "limits" => limits,
-    "requests" => requests,
-});
-
-/// A container that is read when it is looked at.
-pub type Unread<'a> = Later<'a, Box<Container<'a>>>;
-
 /// One container of any of the three lists.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    remote = "Self",
+    default,
+    rename_all = "camelCase",
+    bound(deserialize = "'de: 'a")
+)]
 pub struct Container<'a> {
     /// Its name, unique in the Pod.
     pub name: Text<'a>,
     /// Its image.
     pub image: Text<'a>,
     /// What replaces the image's entrypoint.
-    pub command: Vec<Text<'a>>,
+    pub command: Listed<Text<'a>>,
     /// What replaces the image's arguments.
-    pub args: Vec<Text<'a>>,
+    pub args: Listed<Text<'a>>,
     /// Present where ConfigMaps or Secrets give it variables as a whole.
-    pub env_from: Option<Skipped>,
+    pub env_from: Option<IgnoredAny>,
     /// Its environment, in order.
-    pub env: Later<'a, Vec<EnvVar<'a>>>,
+    pub env: Listed<EnvVar<'a>>,
     /// Its mounts.
     pub volume_mounts: Listed<Verbatim<'a, VolumeMount<'a>>>,
     /// What it may do.
+    #[serde(deserialize_with = "or_default")]
     pub security_context: SecurityContext,
     /// `Always` makes an init container a native sidecar.
     pub restart_policy: Text<'a>,
 }
 
-fields!(Container<'a> {
-    "name" => name,
-    "image" => image,
-    "command" => command,
-    "args" => args,
-    "env" => env,
-    "envFrom" => env_from,
-    "restartPolicy" => restart_policy,
-    "volumeMounts" => volume_mounts,
-    "securityContext" => security_context,
-});
-
 /// One of a container's `env`.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    remote = "Self",
+    default,
+    rename_all = "camelCase",
+    bound(deserialize = "'de: 'a")
+)]
 pub struct EnvVar<'a> {
     /// The variable's name.
     pub name: Text<'a>,
     /// Its value; empty where [`EnvVar::value_from`] says it.
     pub value: Text<'a>,
     /// Where its value is from, as it was written.
-    pub value_from: Option<Raw<'a>>,
+    pub value_from: Option<&'a RawValue>,
 }
 
-fields!(EnvVar<'a> {
-    "name" => name,
-    "value" => value,
-    "valueFrom" => value_from,
-});
-
 /// One of a container's `volumeMounts`.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    remote = "Self",
+    default,
+    rename_all = "camelCase",
+    bound(deserialize = "'de: 'a")
+)]
 pub struct VolumeMount<'a> {
     /// The volume's name.
     pub name: Text<'a>,
@@ -221,6 +213,7 @@ pub struct VolumeMount<'a> {
     /// The same with `$(NAME)` from the container's environment.
     pub sub_path_expr: Text<'a>,
     /// Whether writing is refused.
+    #[serde(deserialize_with = "or_default")]
     pub read_only: bool,
     /// `Disabled`, `IfPossible` or `Enabled`: whether writing below is refused too.
     pub recursive_read_only: Text<'a>,
@@ -228,42 +221,28 @@ pub struct VolumeMount<'a> {
     pub mount_propagation: Text<'a>,
 }
 
-fields!(VolumeMount<'a> {
-    "name" => name,
-    "readOnly" => read_only,
-    "recursiveReadOnly" => recursive_read_only,
-    "mountPath" => mount_path,
-    "subPath" => sub_path,
-    "mountPropagation" => mount_propagation,
-    "subPathExpr" => sub_path_expr,
-});
-
 /// One of the Pod's volumes.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    remote = "Self",
+    default,
+    rename_all = "camelCase",
+    bound(deserialize = "'de: 'a")
+)]
 pub struct Volume<'a> {
     /// Its name.
     pub name: Text<'a>,
     /// A path of the node.
     pub host_path: Option<HostPathSource<'a>>,
     /// Present for an `emptyDir`.
-    pub empty_dir: Option<Skipped>,
-    config_map: Option<Skipped>,
-    secret: Option<Skipped>,
-    projected: Option<Skipped>,
-    downward_api: Option<Skipped>,
-    image: Option<Skipped>,
+    pub empty_dir: Option<IgnoredAny>,
+    config_map: Option<IgnoredAny>,
+    secret: Option<IgnoredAny>,
+    projected: Option<IgnoredAny>,
+    #[serde(rename = "downwardAPI")]
+    downward_api: Option<IgnoredAny>,
+    image: Option<IgnoredAny>,
 }
-
-fields!(Volume<'a> {
-    "name" => name,
-    "hostPath" => host_path,
-    "emptyDir" => empty_dir,
-    "configMap" => config_map,
-    "secret" => secret,
-    "projected" => projected,
-    "downwardAPI" => downward_api,
-    "image" => image,
-});
 
 impl Volume<'_> {
     /// Whether the kubelet writes it before any container starts, and no container can.
@@ -283,18 +262,26 @@ impl Volume<'_> {
 }
 
 /// A volume's `hostPath`.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    remote = "Self",
+    default,
+    rename_all = "camelCase",
+    bound(deserialize = "'de: 'a")
+)]
 pub struct HostPathSource<'a> {
     /// The path as written.
     pub path: Text<'a>,
 }
 
-fields!(HostPathSource<'a> {
-    "path" => path,
-});
-
 /// The part of `spec.securityContext` that the sidecar must know.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    remote = "Self",
+    default,
+    rename_all = "camelCase",
+    bound(deserialize = "'de: 'a")
+)]
 pub struct PodSecurityContext<'a> {
     /// The user of every container that names none.
     pub run_as_user: Option<i64>,
@@ -307,31 +294,25 @@ pub struct PodSecurityContext<'a> {
     /// SELinux options, as written.
     pub se_linux_options: Option<SeLinuxOptions<'a>>,
     /// Present where the Pod names an AppArmor profile.
-    pub app_armor_profile: Option<Skipped>,
+    pub app_armor_profile: Option<IgnoredAny>,
 }
 
-fields!(PodSecurityContext<'a> {
-    "seLinuxOptions" => se_linux_options,
-    "runAsUser" => run_as_user,
-    "runAsGroup" => run_as_group,
-    "supplementalGroups" => supplemental_groups,
-    "fsGroup" => fs_group,
-    "appArmorProfile" => app_armor_profile,
-});
-
 /// SELinux labels of a Pod.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    remote = "Self",
+    default,
+    rename_all = "camelCase",
+    bound(deserialize = "'de: 'a")
+)]
 pub struct SeLinuxOptions<'a> {
     /// The multi-category label.
     pub level: Text<'a>,
 }
 
-fields!(SeLinuxOptions<'a> {
-    "level" => level,
-});
-
 /// The part of a container's `securityContext` that decides.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(remote = "Self", default, rename_all = "camelCase")]
 pub struct SecurityContext {
     /// The user it runs as.
     pub run_as_user: Option<i64>,
@@ -339,21 +320,31 @@ pub struct SecurityContext {
     pub run_as_group: Option<i64>,
 }
 
-fields!(SecurityContext {
-    "runAsUser" => run_as_user,
-    "runAsGroup" => run_as_group,
-});
+object!(
+    Pod<'a>,
+    Metadata<'a>,
+    OwnerReference<'a>,
+    Spec<'a>,
+    Os<'a>,
+    PodResources<'a>,
+    Container<'a>,
+    EnvVar<'a>,
+    VolumeMount<'a>,
+    Volume<'a>,
+    HostPathSource<'a>,
+    PodSecurityContext<'a>,
+    SeLinuxOptions<'a>,
+    SecurityContext,
+);
 
-/// To look for more words in a container than these takes longer than to read it.
-const MOST_WORDS: usize = 4;
-
-static NO_METADATA: Metadata<'static> = Metadata {
+/// What a Pod has that has none.
+pub(crate) static NO_METADATA: Metadata<'static> = Metadata {
     name: Text::EMPTY,
     generate_name: Text::EMPTY,
     namespace: Text::EMPTY,
     annotations: Annotations::ABSENT,
     labels: Labels::ABSENT,
-    owner_references: Vec::new(),
+    owner_references: Listed::ABSENT,
 };
 
 static NO_SECURITY: PodSecurityContext<'static> = PodSecurityContext {
@@ -378,23 +369,25 @@ impl<'a> Pod<'a> {
 
     /// Its `spec.securityContext`, empty where it has none.
     pub fn security(&self) -> &PodSecurityContext<'a> {
-        let written: &Option<PodSecurityContext<'a>> = &self.spec.security_context;
-        written.as_ref().unwrap_or(&NO_SECURITY)
+        let written = self.spec.security_context.as_ref();
+        let context = written.and_then(|written| written.as_ref());
+        context.unwrap_or(&NO_SECURITY)
     }
 
     /// Its `spec.securityContext` as it was written, where it was, be it `null`.
-    pub fn written_security(&self) -> Option<Raw<'a>> {
-        let json = self.spec.security_context.json;
-        (!json.is_absent()).then_some(json)
+    pub fn written_security(&self) -> Option<&'a RawValue> {
+        let written = self.spec.security_context.as_ref();
+        written.map(|written| written.json)
     }
 
     /// Whether it has a `spec.securityContext` at all.
     pub fn has_security(&self) -> bool {
-        self.spec.security_context.is_some()
+        let written = self.spec.security_context.as_ref();
+        written.is_some_and(|written| written.is_some())
     }
 
     /// The containers of one list.
-    pub fn list(&self, list: List) -> &[Unread<'a>] {
+    pub fn list(&self, list: List) -> &[Container<'a>] {
         match list {
             List::Init => &self.spec.init_containers,
             List::Main => &self.spec.containers,
@@ -402,95 +395,17 @@ impl<'a> Pod<'a> {
         }
     }
 
-    /// Every container with its place, init containers first, read or not.
-    fn unread(&self) -> impl Iterator<Item = (Place, &Unread<'a>)> {
+    /// Every container with its place, init containers first.
+    pub fn containers(&self) -> impl Iterator<Item = (Place, &Container<'a>)> {
         List::ALL.into_iter().flat_map(move |list| {
             let places = self.list(list).iter().enumerate();
             places.map(move |(index, container)| (Place { list, index }, container))
         })
     }
 
-    /// Every container with its place, init containers first.
-    pub fn containers(&self) -> impl Iterator<Item = (Place, &Container<'a>)> {
-        self.unread()
-            .map(|(place, container)| (place, &***container))
-    }
-
-    /// Every container but those that have none of `words` in any string, which are not read.
-    pub fn containers_with<'w>(
-        &self,
-        words: impl AsRef<[Word<'w>]>,
-    ) -> impl Iterator<Item = (Place, &Container<'a>)> {
-        let in_spec = |word: &Word<'_>| self.spec.may_have(word);
-        let is_any = words.as_ref().iter().any(in_spec);
-        let unread = self.unread().filter(move |(_, container)| {
-            let mut words = words.as_ref().iter();
-            is_any && words.any(|word| container.may_have(word))
-        });
-        unread.map(|(place, container)| (place, &***container))
-    }
-
-    /// Every container but those that cannot mount one of these volumes.
-    pub fn containers_near<'w>(
-        &self,
-        volumes: impl Iterator<Item = &'w str>,
-    ) -> impl Iterator<Item = (Place, &Container<'a>)> {
-        // As many words as pay; with more, the empty one, which every string has.
-        let mut words: Vec<Word<'w>> = volumes.take(MOST_WORDS + 1).map(Word::new).collect();
-        if words.len() > MOST_WORDS {
-            words = vec![Word::new("")];
-        }
-        self.containers_with(words)
-    }
-
-    /// Every container that somebody has looked at.
-    pub fn looked_at(&self) -> impl Iterator<Item = &Container<'a>> {
-        self.unread()
-            .filter_map(|(_, container)| container.known().map(Box::as_ref))
-    }
-
     /// The container at `place`, which must be of this Pod.
     pub fn container(&self, place: Place) -> &Container<'a> {
         &self.list(place.list)[place.index]
-    }
-
-    /// Looks at all that is read only when it is looked at.
-    ///
-    /// # Errors
-    /// Where something cannot be read.
-    pub fn read_all(&self) -> Result<(), Error> {
-        for (_, container) in self.containers() {
-            let Container { env, .. } = container;
-            let _: &Vec<EnvVar<'_>> = env;
-        }
-        self.fault().map_or(Ok(()), Err)
-    }
-
-    /// Why something of the Pod that was looked at could not be read.
-    pub fn fault(&self) -> Option<Error> {
-        if let Some(fault) = self.spec.fault() {
-            return Some(fault.within([Step::Field("spec")]));
-        }
-        // Who has not looked at the spec has looked at nothing in it.
-        self.spec.known()?;
-        self.unread().find_map(|(place, unread)| {
-            let at = [
-                Step::Item(place.index),
-                Step::Field(place.list.field()),
-                Step::Field("spec"),
-            ];
-            if let Some(fault) = unread.fault() {
-                return Some(fault.within(at));
-            }
-            let fault = unread.known()?.env.fault()?;
-            Some(fault.within([Step::Field("env")].into_iter().chain(at)))
-        })
-    }
-
-    /// The owner that manages the Pod.
-    pub fn controller(&self) -> Option<&OwnerReference<'a>> {
-        let owners = &self.metadata().owner_references;
-        owners.iter().find(|owner| owner.controller == Some(true))
     }
 
     /// Whether the Pod is for Windows nodes, which have no Linux sidecar.
@@ -502,9 +417,63 @@ impl<'a> Pod<'a> {
     }
 }
 
+impl<'a> Metadata<'a> {
+    /// The owner that manages the Pod.
+    pub fn controller(&self) -> Option<&OwnerReference<'a>> {
+        let mut owners = self.owner_references.iter();
+        owners.find(|owner| owner.controller == Some(true))
+    }
+}
+
 impl<'a> Container<'a> {
     /// The variable of that name; the last one counts, as in the kubelet.
     pub fn env_var(&self, name: &str) -> Option<&EnvVar<'a>> {
         self.env.iter().rev().find(|var| &*var.name == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::json::from_str;
+
+    #[test]
+    fn a_field_of_a_part_that_is_kept_as_written_is_named_whole() {
+        for (pod, expected) in [
+            (
+                r#"{"spec":{"volumes":[{},{"name":"v","hostPath":{"path":1}}]}}"#,
+                "spec.volumes[1].hostPath.path: a string was expected",
+            ),
+            (
+                r#"{"spec":{"volumes":[null]}}"#,
+                "spec.volumes[0]: an object was expected",
+            ),
+            (
+                r#"{"spec":{"containers":[{"volumeMounts":[{"readOnly":"\u0000"}]}]}}"#,
+                r#"spec.containers[0].volumeMounts[0].readOnly: true or false was expected"#,
+            ),
+            (
+                r#"{"spec":{"securityContext":[]}}"#,
+                "spec.securityContext: an object was expected",
+            ),
+            (
+                r#"{"metadata":{"labels":{"a":"b","a.b/c":1}}}"#,
+                "metadata.labels.a.b/c: a string was expected",
+            ),
+        ] {
+            let error = from_str::<Pod<'_>>(pod).unwrap_err();
+            assert_eq!(error.without_place().to_string(), expected, "{pod}");
+        }
+    }
+
+    #[test]
+    fn an_error_is_short_whatever_was_written() {
+        let long = "é".repeat(1 << 20);
+        let pod =
+            format!(r#"{{"metadata":{{"labels":{{"{long}":"v","x":"{long}","{long}":1}}}}}}"#);
+        let error = from_str::<Pod<'_>>(&pod).unwrap_err().to_string();
+        assert!(error.len() < 1000, "{}", error.len());
     }
 }

@@ -4,10 +4,14 @@
 //! `env` are the same to Kubernetes and three things to the author. Kept by reference into
 //! the review's bytes, so that it costs no copy.
 
-use std::cell::OnceCell;
+use std::fmt;
+use std::marker::PhantomData;
 use std::ops::Deref;
 
-use crate::json::{Error, Part, Read, Reader, Stop, Word};
+use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::json::from_str;
 
 /// How a list or a mapping was written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,63 +25,36 @@ pub enum Given {
     Value,
 }
 
-/// A value that is read when it is first looked at: most containers never are, nor most variables.
-///
-/// One that cannot be read is its type's default, and [`Pod::fault`](crate::model::view::Pod::fault)
-/// tells: who has looked asks there before anything comes of it.
-#[derive(Debug, Default)]
-pub struct Later<'a, T> {
-    part: Option<Part<'a>>,
-    value: OnceCell<T>,
-    fault: OnceCell<Box<Error>>,
+/// A value, and the JSON that it was read from.
+#[derive(Debug)]
+pub struct Verbatim<'a, T> {
+    /// The JSON, as it was written.
+    pub json: &'a RawValue,
+    value: T,
 }
 
-impl<'a, T> Later<'a, T> {
-    /// How it was written.
-    pub fn given(&self) -> Given {
-        match self.part.as_ref().map(Part::get) {
-            None => Given::Absent,
-            Some("null") => Given::Null,
-            Some(_) => Given::Value,
-        }
-    }
-
-    /// Whether `word` may stand anywhere in it, without its being read.
-    pub fn may_have(&self, word: &Word<'_>) -> bool {
-        self.part.as_ref().is_some_and(|part| part.may_have(word))
-    }
-
-    /// The value, where somebody has looked at it.
-    pub fn known(&self) -> Option<&T> {
-        self.value.get()
-    }
-
-    /// Why it could not be read, where it was looked at.
-    pub fn fault(&self) -> Option<&Error> {
-        self.fault.get().map(Box::as_ref)
-    }
-}
-
-impl<'a, T: Read<'a>> Deref for Later<'a, T> {
+impl<T> Deref for Verbatim<'_, T> {
     type Target = T;
     fn deref(&self) -> &T {
-        self.value.get_or_init(|| {
-            let read = self.part.as_ref().map_or(Ok(T::default()), Part::read);
-            read.unwrap_or_else(|error| {
-                self.fault.get_or_init(|| Box::new(error));
-                T::default()
-            })
-        })
+        &self.value
     }
 }
 
-impl<'a, T: Read<'a>> Read<'a> for Later<'a, T> {
-    const NULL_AS_ITEM: bool = T::NULL_AS_ITEM;
-
-    fn read(&mut self, reader: &mut Reader<'a>) -> Result<(), Stop> {
-        self.part = Some(reader.part()?);
-        Ok(())
+impl<'de: 'a, 'a, T: Deserialize<'de>> Deserialize<'de> for Verbatim<'a, T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let json = <&'de RawValue>::deserialize(deserializer)?;
+        let value = from_str(json.get()).map_err(|error| D::Error::custom(error.in_part()))?;
+        Ok(Self { json, value })
     }
+}
+
+/// Reads a field that was written, be it as `null`.
+pub(crate) fn written<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(deserializer).map(Some)
 }
 
 /// A list, and how it was written.
@@ -121,16 +98,37 @@ impl<'l, T> IntoIterator for &'l Listed<T> {
     }
 }
 
-impl<'a, T: Read<'a>> Read<'a> for Listed<T> {
-    fn read(&mut self, reader: &mut Reader<'a>) -> Result<(), Stop> {
-        let mut items: Option<Vec<T>> = None;
-        items.read(reader)?;
-        self.given = match items {
-            Some(_) => Given::Value,
-            None => Given::Null,
-        };
-        self.items = items.unwrap_or_default();
-        Ok(())
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Listed<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ListOrNull(PhantomData))
+    }
+}
+
+struct ListOrNull<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ListOrNull<T> {
+    type Value = Listed<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Listed<T>, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = list.next_element()? {
+            items.push(item);
+        }
+        Ok(Listed {
+            items,
+            given: Given::Value,
+        })
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Listed<T>, E> {
+        Ok(Listed {
+            items: Vec::new(),
+            given: Given::Null,
+        })
     }
 }
 
@@ -138,14 +136,13 @@ impl<'a, T: Read<'a>> Read<'a> for Listed<T> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::json::{Verbatim, fields, from_str};
 
-    #[derive(Default)]
+    #[derive(Default, serde::Deserialize)]
+    #[serde(default)]
     struct Holder<'a> {
+        #[serde(borrow)]
         list: Listed<Verbatim<'a, i64>>,
     }
-
-    fields!(Holder<'a> { "list" => list });
 
     #[test]
     fn absent_null_and_empty_are_three_things() {

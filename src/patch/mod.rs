@@ -11,7 +11,6 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::budget::{Excess, LARGEST_PATCH};
-use crate::json;
 use crate::model::place::{List, Place};
 use crate::model::view::Pod;
 
@@ -227,10 +226,10 @@ impl Writer {
         self.out.extend_from_slice(br#"{"op":""#);
         self.out.extend_from_slice(op.as_bytes());
         self.out.extend_from_slice(br#"","path":"#);
-        json::write(&mut self.out, &Collected(path))?;
+        serde_json::to_writer(&mut self.out, &Collected(path))?;
         if let Some(value) = value {
             self.out.extend_from_slice(br#","value":"#);
-            json::write(&mut self.out, value)?;
+            serde_json::to_writer(&mut self.out, value)?;
         }
         self.out.push(b'}');
         match self.out.len() {

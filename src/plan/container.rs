@@ -8,7 +8,8 @@ use std::borrow::Cow;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::json::Raw;
+use serde_json::value::RawValue;
+
 use crate::model::map::Resource;
 use crate::model::view::{Pod, PodResources};
 
@@ -65,7 +66,7 @@ pub struct EnvEntry<'a> {
     pub value: Option<Cow<'a, str>>,
     /// Where its value is from, as a container of the Pod has it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub value_from: Option<Raw<'a>>,
+    pub value_from: Option<&'a RawValue>,
 }
 
 impl<'a> EnvEntry<'a> {
@@ -79,7 +80,7 @@ impl<'a> EnvEntry<'a> {
     }
 
     /// A variable with a source.
-    pub fn from_source(name: String, source: Raw<'a>) -> Self {
+    pub fn from_source(name: String, source: &'a RawValue) -> Self {
         Self {
             name: Cow::Owned(name),
             value: None,

@@ -11,8 +11,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::budget::{Budget, Excess, MOST_MIRRORED, check_path};
-use crate::json::{Raw, Text, fields, from_str};
-use crate::model::expand::{Environment, Expanded, Piece, literal};
+use crate::model::expand::{Environment, literal};
 use crate::model::notice::Why;
 use crate::model::path::CleanPath;
 use crate::model::place::Place;
@@ -22,7 +21,9 @@ use crate::names;
 use crate::model::notice::{Notice, Notices, told_name, told_path};
 use crate::plan::container::{EnvEntry, Mount};
 use crate::plan::ground;
+use crate::plan::places::Places;
 use crate::plan::start_order::{Above, Asked, Source, StartOrder, Way, in_order};
+use crate::plan::sub_path::{Copies, SubPath};
 use crate::plan::trust::{self, Told};
 
 /// What the sidecar mounts and knows for the sake of the containers.
@@ -52,8 +53,7 @@ pub struct MirrorBuilder<'o, 'p, 'a> {
     /// With `/var/run` as `/run`: in the sidecar too it is a link.
     taken: BTreeMap<CleanPath<'p>, Taken<'p, 'a>>,
     wanted: Vec<Wanted<'p, 'a>>,
-    copied: BTreeMap<&'p str, String>,
-    first_copy: usize,
+    copies: Copies<'p>,
     added: usize,
     first: FirstNumbers,
     aliases: Vec<Wanted<'p, 'a>>,
@@ -127,8 +127,7 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
             own: own.map(CleanPath::unlinked).chain(places).collect(),
             taken: BTreeMap::new(),
             wanted: Vec::new(),
-            copied: BTreeMap::new(),
-            first_copy: 0,
+            copies: Copies::default(),
             added: 0,
             first: FirstNumbers::default(),
             aliases: Vec::new(),
@@ -161,7 +160,7 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
         for var in paths(names::env::LINK).chain(paths(names::env::BIND)) {
             self.taken.insert(CleanPath::new(&var.value), Taken::Later);
         }
-        self.first_copy = sidecar.env.len();
+        self.copies.first = sidecar.env.len();
         self.first = FirstNumbers {
             link: paths(names::env::LINK).count(),
             bind: paths(names::env::BIND).count(),
@@ -198,7 +197,7 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
                     .as_ref()
                     .map_or(0, |expanded| 10 * expanded.length()),
             )?;
-            match self.sub_path(mount, expanded) {
+            match self.copies.sub_path(mount, expanded) {
                 Ok(sub_path) => self.add_mount(place, mount, &sub_path)?,
                 Err(why) => self.refuse(container, &mount.mount_path, why),
             }
@@ -308,6 +307,8 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
             }
         }
         let ways = self.ways();
+        // What the others name stands before them.
+        self.mirror.env.append(&mut self.copies.env);
         self.carry_out(&ways)
     }
 
@@ -456,58 +457,6 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
             SubPath::Expression(_) => None,
         }
     }
-
-    fn sub_path(
-        &mut self,
-        mount: &VolumeMount<'_>,
-        expanded: Option<Expanded<'p>>,
-    ) -> Result<SubPath, Why> {
-        let Some(expanded) = expanded else {
-            return Ok(match &*mount.sub_path {
-                "" => SubPath::None,
-                sub => SubPath::Literal(sub.to_owned()),
-            });
-        };
-        if let Some(text) = expanded.known() {
-            refused_by_kubelet(text)?;
-            return Ok(SubPath::Literal(text.to_owned()));
-        }
-        let pieces = match expanded {
-            Expanded::Pieces(pieces) if pieces.iter().all(is_same_elsewhere) => pieces,
-            Expanded::Pieces(_) | Expanded::Unknown => return Err(Why::UnknownSubPath),
-        };
-        let mut expression = String::new();
-        for piece in pieces {
-            match piece {
-                Piece::Known(text) => expression.push_str(&literal(&text)),
-                Piece::From(source) => {
-                    expression.push_str("$(");
-                    expression.push_str(&self.copied_variable(source));
-                    expression.push(')');
-                }
-                // One that is not the same elsewhere.
-                Piece::Unset(_) => return Err(Why::UnknownSubPath),
-            }
-        }
-        refused_by_kubelet(&expression)?;
-        Ok(SubPath::Expression(expression))
-    }
-
-    /// A variable of the sidecar with that source. Its name is ours: a name of the author's
-    /// choice (`PATH`, `DOCKER_DRIVER`) could change the daemon.
-    fn copied_variable(&mut self, source: Raw<'p>) -> String {
-        let next = self.first_copy + self.copied.len();
-        match self.copied.entry(source.get()) {
-            Entry::Occupied(known) => known.get().clone(),
-            Entry::Vacant(new) => {
-                let name = format!("{}{next}", names::env::COPIED);
-                self.mirror
-                    .env
-                    .push(EnvEntry::from_source(name.clone(), source));
-                new.insert(name).clone()
-            }
-        }
-    }
 }
 
 /// What is done with one mount.
@@ -519,44 +468,6 @@ pub enum Treat {
     Skip,
     /// It leads to the node's runtime, which the sidecar shall not reach; the author is told.
     Refuse,
-}
-
-/// Mounts of volumes at places where no container has them, from which links lead into them.
-struct Places {
-    first: usize,
-    known: BTreeMap<String, usize>,
-}
-
-impl Places {
-    /// The path at which the daemon has what `mount` shows, without asking the kubelet for a part of a
-    /// volume that may not be there.
-    fn reach<'p>(
-        &mut self,
-        mounts: &mut Vec<Mount<'p>>,
-        mut mount: Mount<'p>,
-        source: Source,
-    ) -> String {
-        let mut below = String::new();
-        if source == Source::Root {
-            let part = (mount.sub_path.take(), mount.sub_path_expr.take());
-            below = match part {
-                (Some(sub), _) => literal(CleanPath::new(&sub).as_str()),
-                (None, Some(expression)) => format!("/{expression}"),
-                (None, None) => below,
-            };
-        }
-        mount.mount_path = Cow::Borrowed("");
-        let next = self.first + self.known.len();
-        let number = *self.known.entry(format!("{mount:?}")).or_insert(next);
-        let place = format!("{}/{number}", names::VOLUMES_DIR);
-        if number == next {
-            mounts.push(Mount {
-                mount_path: Cow::Owned(place.clone()),
-                ..mount
-            });
-        }
-        place + &below
-    }
 }
 
 /// The same for the daemon's own use, at another path.
@@ -581,65 +492,5 @@ fn spelled<'p>(written: &'p str, path: &CleanPath<'_>) -> Cow<'p, str> {
     match written.contains("..") {
         true => Cow::Owned(path.as_str().to_owned()),
         false => Cow::Borrowed(written),
-    }
-}
-
-/// Whether a piece means in the sidecar what it means in its container. An amount without a
-/// container's name is that of whoever reads it.
-/// Source: `k8s.io/api/core/v1/types.go`, `ResourceFieldSelector`.
-fn is_same_elsewhere(piece: &Piece<'_>) -> bool {
-    #[derive(Default)]
-    struct Source<'a> {
-        resource_field_ref: Option<Amount<'a>>,
-    }
-    fields!(Source<'a> { "resourceFieldRef" => resource_field_ref });
-    #[derive(Default)]
-    struct Amount<'a> {
-        container_name: Text<'a>,
-    }
-    fields!(Amount<'a> { "containerName" => container_name });
-    match piece {
-        Piece::Known(_) => true,
-        Piece::Unset(_) => false,
-        // What cannot be read is copied as it is, for the API server to refuse.
-        Piece::From(source) => from_str::<Source<'_>>(source.get())
-            .ok()
-            .and_then(|source| source.resource_field_ref)
-            .is_none_or(|amount| !amount.container_name.is_empty()),
-    }
-}
-
-/// Why the kubelet would start no container with it: an author's expression can come to what
-/// the API server refuses where it is written out.
-/// Source: `pkg/kubelet/kubelet_pods.go`, `makeMounts`.
-fn refused_by_kubelet(sub_path: &str) -> Result<(), Why> {
-    if sub_path.starts_with('/') {
-        Err(Why::AbsoluteSubPath)
-    } else if sub_path.split('/').any(|part| part == "..") {
-        Err(Why::SubPathUpwards)
-    } else {
-        Ok(())
-    }
-}
-
-enum SubPath {
-    None,
-    Literal(String),
-    Expression(String),
-}
-
-impl SubPath {
-    fn literal<'a>(&self) -> Option<Cow<'a, str>> {
-        match self {
-            Self::Literal(text) => Some(Cow::Owned(text.clone())),
-            Self::None | Self::Expression(_) => None,
-        }
-    }
-
-    fn expression(&self) -> Option<String> {
-        match self {
-            Self::Expression(text) => Some(text.clone()),
-            Self::None | Self::Literal(_) => None,
-        }
     }
 }

@@ -6,8 +6,9 @@
 //! gives back what the forger wrote. Its size is bounded.
 
 use serde::Serialize;
+use serde_json::to_string;
+use serde_json::value::RawValue;
 
-use crate::json::{Raw, to_text};
 use crate::model::place::List;
 use crate::model::view::{Container, EnvVar, Pod};
 use crate::model::written::Given;
@@ -28,10 +29,10 @@ pub const LARGEST: usize = 8 * 1024;
 struct Taken<'p> {
     /// Removed volumes, with their index in the list as it was.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    volumes: Vec<(usize, Raw<'p>)>,
+    volumes: Vec<(usize, &'p RawValue)>,
     /// Mounts that lead elsewhere now: the container, and the mount as it was.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    mounts: Vec<(&'p str, Raw<'p>)>,
+    mounts: Vec<(&'p str, &'p RawValue)>,
     /// Variables with another value now: the container, the index, the variable as it was.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     env: Vec<(&'p str, usize, Variable<'p>)>,
@@ -57,7 +58,7 @@ struct Fields<'p>(Vec<(String, Was<'p>)>);
 enum Was<'p> {
     Text(&'p str),
     Bool(bool),
-    Written(Raw<'p>),
+    Written(&'p RawValue),
     Empty(Empty),
 }
 
@@ -76,7 +77,7 @@ struct Variable<'p> {
     #[serde(skip_serializing_if = "Option::is_none")]
     value: Option<&'p str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    value_from: Option<Raw<'p>>,
+    value_from: Option<&'p RawValue>,
 }
 
 impl Fields<'_> {
@@ -119,10 +120,10 @@ pub fn record<'p>(
     // One whose texts alone are too long is not even written: a name is there once a mount.
     let mut text = match taken.is_too_long() {
         true => String::new(),
-        false => to_text(&taken)?,
+        false => to_string(&taken)?,
     };
     if taken.is_too_long() || text.len() > LARGEST {
-        text = to_text(&Taken {
+        text = to_string(&Taken {
             incomplete: true,
             ..Taken::default()
         })?;

@@ -9,7 +9,6 @@ pub mod record;
 use base64_simd::STANDARD;
 use serde::Serialize;
 
-use crate::json;
 use crate::patch::Patch;
 
 use crate::decode::admission::{API_VERSION, KIND};
@@ -102,7 +101,7 @@ impl Response<'_> {
         };
         let length = patch.map_or(0, |patch| STANDARD.encoded_length(patch.as_json().len()));
         let mut out = Vec::with_capacity(1024 + length);
-        json::write(&mut out, &review)?;
+        serde_json::to_writer(&mut out, &review)?;
         if let Some(patch) = patch {
             append_patch(&mut out, patch);
         }

@@ -18,7 +18,6 @@ use crate::decide::reason::Reason;
 use crate::detect::candidates::Near;
 use crate::detect::installed::installed;
 use crate::detect::mounts::{Finding, detect};
-use crate::json;
 use crate::model::notice::Notices;
 use crate::model::scope::Scope;
 use crate::model::subject::Subject;
@@ -105,9 +104,6 @@ pub struct Change<'p> {
 /// Why nothing came of a pass.
 #[derive(Debug, thiserror::Error)]
 pub enum PassError {
-    /// What was looked at is not as a Pod has it.
-    #[error("{0}")]
-    Malformed(json::Error),
     /// A fault of this program: a plan that cannot be written as JSON.
     #[error("internal error: {0}")]
     Internal(#[from] serde_json::Error),
@@ -132,9 +128,6 @@ pub fn pass<'p>(
         },
         Err(PlanError::Json(error)) => return Err(PassError::Internal(error)),
     };
-    if let Some(fault) = pod.fault() {
-        return Err(PassError::Malformed(fault));
-    }
     Ok(Outcome {
         steps: budget.spent(),
         ..outcome

@@ -9,8 +9,7 @@ use crate::budget::LONGEST_NAME;
 use crate::decide::Policy;
 use crate::decide::denial::Denial;
 use crate::decide::reason::Reason;
-use crate::detect::prefilter::may_concern;
-use crate::json::{Step, Text};
+use crate::json::Text;
 use crate::model::subject::{Requester, Subject};
 use crate::model::view::OwnerReference;
 use crate::names::audit;
@@ -19,7 +18,7 @@ use crate::review::{Action, Outcome, PassError};
 
 use crate::text::{beginning, shortened, visible};
 
-use crate::decode::admission::{PodReview, ReviewError, decode};
+use crate::decode::admission::{Object, PodReview, ReviewError, decode};
 use crate::model::namespaces::Namespaces;
 use crate::respond::Response;
 use crate::respond::record::{Owner, Record};
@@ -55,7 +54,6 @@ pub enum Failure {
 impl From<PassError> for Failure {
     fn from(error: PassError) -> Self {
         match error {
-            PassError::Malformed(error) => ReviewError::MalformedPod(error).into(),
             PassError::Internal(error) => Self::Internal(error),
         }
     }
@@ -81,19 +79,18 @@ pub(super) fn decide<'p>(
     namespaces: &dyn Namespaces,
     review: &PodReview<'_>,
 ) -> Result<Outcome<'p>, Failure> {
-    let pod = &*review.pod;
-    Ok(match (review.scope, &review.excess) {
-        (Some(_), Some(excess)) => Outcome::refused(excess.clone()),
-        (Some(scope), None) if may_concern(pod) => {
+    Ok(match (review.scope, &review.pod) {
+        (Some(_), Object::TooMuch(excess)) => Outcome::refused(excess.clone()),
+        (Some(scope), Object::Pod(pod)) => {
             let labels = namespaces.labels(&review.namespace);
             let requester = Requester {
                 user: &review.user,
                 groups: &review.groups,
             };
             let subject = Subject::new(pod, &review.namespace, labels.as_deref(), requester, None);
-            review::pass(policy, &subject, pod, scope).map_err(in_request)?
+            review::pass(policy, &subject, pod, scope)?
         }
-        (Some(_), None) => Outcome::left(Reason::NothingToDo),
+        (Some(_), Object::NoConcern(_)) => Outcome::left(Reason::NothingToDo),
         (None, _) => Outcome::left(Reason::NotACreation),
     })
 }
@@ -103,7 +100,6 @@ pub(super) fn answer<'r>(
     review: &PodReview<'r>,
     outcome: Outcome<'r>,
 ) -> Result<Reviewed<'r>, Failure> {
-    let pod = &*review.pod;
     let (word, reason) = outcome.action.words();
     let (change, denial) = match &outcome.action {
         Action::Left(_) => (None, None),
@@ -112,7 +108,7 @@ pub(super) fn answer<'r>(
     };
     let warnings: Vec<String> = outcome.notices.texts();
     let containers = change.map_or_else(Vec::new, |change| told(&change.containers));
-    let audited = visible(&containers.join(",")).into_owned();
+    let audited = containers.join(",");
     let rule = outcome.rule.unwrap_or_default();
     let profile = change.map_or("", |change| change.profile);
     let audit = [
@@ -130,10 +126,10 @@ pub(super) fn answer<'r>(
         audit: &audit,
     };
     let json = response.to_json().map_err(Failure::Internal)?;
-    let metadata = pod.metadata();
+    let metadata = review.pod.metadata();
     let name = [&review.name, &metadata.name, &metadata.generate_name];
     let name = name.into_iter().find(|name| !name.is_empty());
-    let owner = pod.controller().and_then(owner);
+    let owner = metadata.controller().and_then(owner);
     Ok(Reviewed {
         json,
         steps: outcome.steps,
@@ -153,17 +149,6 @@ pub(super) fn answer<'r>(
             owner,
         },
     })
-}
-
-/// The field of a Pod as one of the review.
-fn in_request(error: PassError) -> PassError {
-    match error {
-        PassError::Malformed(error) => {
-            let outer = [Step::Field("object"), Step::Field("request")];
-            PassError::Malformed(error.within(outer))
-        }
-        PassError::Internal(error) => PassError::Internal(error),
-    }
 }
 
 /// What the author is told of a denial.
@@ -207,7 +192,7 @@ pub(crate) fn told(containers: &[String]) -> Vec<String> {
     let names = containers.iter().take(MOST_NAMES);
     let more = containers.len().saturating_sub(MOST_NAMES);
     let more = (more > 0).then(|| format!("and {more} more"));
-    let names = names.map(|name| beginning(name, LONGEST_NAME).to_owned());
+    let names = names.map(|name| visible(beginning(name, LONGEST_NAME)).into_owned());
     names.chain(more).collect()
 }
 

@@ -14,8 +14,7 @@ use crate::decide::denial::Denial;
 use crate::decide::evaluator::{Matter, Ruling};
 use crate::decide::matcher::Detection;
 use crate::decide::reason::Reason;
-use crate::decode::admission::{PodReview, ReviewError, decode_both};
-use crate::json::Step;
+use crate::decode::admission::{Object, PodReview, decode_both};
 use crate::model::namespaces::Namespaces;
 use crate::model::notice::{Notices, told_name, told_path};
 use crate::model::view::{Container, Pod};
@@ -34,10 +33,11 @@ pub fn verify<'r>(
     body: &'r [u8],
 ) -> Result<Reviewed<'r>, Failure> {
     let (review, old) = decode_both(body)?;
-    let outcome = match (review.scope, &old, &review.excess) {
-        (None, _, Some(excess)) => Outcome::refused(excess.clone()),
-        (None, Some(old), None) => updated(old, &review.pod)?,
-        (Some(_), ..) | (None, None, None) => {
+    let outcome = match (review.scope, &review.pod, &old) {
+        (None, Object::TooMuch(excess), _) => Outcome::refused(excess.clone()),
+        (None, Object::Pod(pod), Some(old)) => updated(old, pod),
+        // A Pod that is no concern has no sidecar of ours.
+        (Some(_), _, _) | (None, Object::NoConcern(_), _) | (None, Object::Pod(_), None) => {
             verified(decide(policy, namespaces, &review)?, &review)
         }
     };
@@ -49,7 +49,11 @@ fn verified<'p>(outcome: Outcome<'p>, review: &PodReview<'_>) -> Outcome<'p> {
     match &outcome.action {
         Action::Left(_) | Action::Denied(_) => outcome,
         Action::Changed(_) => {
-            let action = match unswapped(&outcome, &review.pod) {
+            let denial = match &review.pod {
+                Object::Pod(pod) => unswapped(&outcome, pod),
+                Object::NoConcern(_) | Object::TooMuch(_) => None,
+            };
+            let action = match denial {
                 Some(denial) => Action::Denied(denial),
                 // An annotation asks for a daemon, or the sidecar for its repair: the Pod has less than
                 // it was to have, and nothing that it was not to.
@@ -90,9 +94,9 @@ fn unswapped(outcome: &Outcome<'_>, pod: &Pod<'_>) -> Option<Denial> {
 }
 
 /// What is said to an update of a Pod that runs.
-fn updated<'a>(old: &Pod<'a>, new: &Pod<'a>) -> Result<Outcome<'static>, Failure> {
+fn updated<'a>(old: &Pod<'a>, new: &Pod<'a>) -> Outcome<'static> {
     if let Err(excess) = budget::check(old).and_then(|()| budget::check(new)) {
-        return Ok(Outcome::refused(excess));
+        return Outcome::refused(excess);
     }
     // By place: the API server takes no update that adds, removes or reorders containers.
     let mut changed = old.containers().zip(new.containers());
@@ -102,19 +106,13 @@ fn updated<'a>(old: &Pod<'a>, new: &Pod<'a>) -> Result<Outcome<'static>, Failure
     let denial = changed.map(|((_, was), _)| Denial::SidecarImage {
         container: told_name(&was.name),
     });
-    for (pod, field) in [(old, "oldObject"), (new, "object")] {
-        if let Some(fault) = pod.fault() {
-            let at = [Step::Field(field), Step::Field("request")];
-            return Err(ReviewError::MalformedPod(fault.within(at)).into());
-        }
-    }
-    Ok(match denial {
+    match denial {
         Some(denial) => Outcome {
             action: Action::Denied(denial),
             ..Outcome::left(Reason::NotACreation)
         },
         None => Outcome::left(Reason::NotACreation),
-    })
+    }
 }
 
 /// Whether it is a sidecar of this or another version: what starts it never changes.

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use crate::budget::{Excess, LONGEST_NAME, has_too_many_values};
@@ -12,7 +13,7 @@ use crate::decide::Policy;
 use crate::decide::denial::Denial;
 use crate::decide::reason::Reason;
 use crate::json;
-use crate::json::{Skipped, Text};
+use crate::json::Text;
 use crate::manifest::{PodRef, pods};
 use crate::model::notice::LONGEST;
 use crate::model::scope::Scope;
@@ -61,7 +62,8 @@ pub fn warn(
     body: &[u8],
 ) -> Result<Reviewed<'static>, Failure> {
     if has_too_many_values(body) {
-        let review: Review<'_, Skipped> = json::from_slice(body).map_err(ReviewError::Malformed)?;
+        let review: Review<'_, IgnoredAny> =
+            json::from_slice(body).map_err(ReviewError::Malformed)?;
         let request = asked(review)?;
         return answer(
             &request,

@@ -29,6 +29,7 @@ use dind_injector::policy_file::Config;
 use dind_injector::review;
 use dind_injector::review::Action;
 use dind_injector::review::offline::{Setting, judge};
+use dind_injector::text::shortened;
 use serde_json::{Map, Value, json};
 
 /// Stands for the start script in expected files.
@@ -350,6 +351,9 @@ impl Pass<'_> {
             Action::Changed(change) => {
                 let after = applied(pod, change.patch.as_json())?;
                 let (profile, containers) = (change.profile, change.containers);
+                // As the audit annotation has them.
+                let names = containers.iter().map(|name| shortened(name, usize::MAX));
+                let containers = names.map(|name| name.into_owned()).collect();
                 (
                     Verdict::Changed {
                         rule,
@@ -500,7 +504,9 @@ impl Pass<'_> {
             let reached = ways
                 .iter()
                 .any(|(at, _, shows)| at == name && *shows != Shows::Ancestor);
-            let is_changed = changed.iter().any(|other| other == name);
+            let is_changed = changed
+                .iter()
+                .any(|other| *other == shortened(name, usize::MAX));
             if same == is_changed || (reached && !is_changed) {
                 return Err(format!(
                     "{name}: same {same}, changed {is_changed}, reached {reached}"

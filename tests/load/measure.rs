@@ -4,6 +4,7 @@
 //! not the numbers. A time that is missed is reported and fails nothing; a review that is
 //! answered wrongly fails the run.
 
+use std::ffi::OsStr;
 use std::process::Command;
 use std::time::Duration;
 
@@ -40,8 +41,7 @@ pub async fn run(bench: &Bench) -> Result<Table, String> {
     let mut rows = size(bench)?;
     rows.push(starts(bench, server).await?);
 
-    let program = std::env::current_exe().map_err(|error| error.to_string())?;
-    let mut floor = bench.start(&program, server, &["floor".as_ref()]);
+    let mut floor = beside(bench, server, &config)?;
     let mut product = bench.serve(server, &config);
     floor.ready().await?;
     product.ready().await?;
@@ -67,12 +67,24 @@ pub async fn run(bench: &Bench) -> Result<Table, String> {
 
     rows.push(kib("RSS, idle", idle_floor, idle, IDLE_KIB));
     let mut product = bench.serve(None, &config);
-    let mut floor = bench.start(&program, None, &["floor".as_ref()]);
+    let mut floor = beside(bench, None, &config)?;
     product.ready().await?;
     floor.ready().await?;
     let (floor, product) = (connected(&floor).await?, connected(&product).await?);
     rows.push(kib("RSS, 1,000 connections", floor, product, CONNECTED_KIB));
     Ok(Table(rows))
+}
+
+/// What the product is held against: the floor, or the binary that `DIND_INJECTOR_BASELINE` names,
+/// for a change that is measured against what was before it.
+fn beside(bench: &Bench, core: Option<usize>, config: &[&OsStr]) -> Result<Served, String> {
+    if let Some(baseline) = std::env::var_os("DIND_INJECTOR_BASELINE") {
+        let mut arguments = vec![OsStr::new("serve")];
+        arguments.extend(config);
+        return Ok(bench.start(baseline.as_ref(), core, &arguments));
+    }
+    let program = std::env::current_exe().map_err(|error| error.to_string())?;
+    Ok(bench.start(&program, core, &["floor".as_ref()]))
 }
 
 /// Keeps the driver's core from falling asleep. On one machine, to wake it is the work of the

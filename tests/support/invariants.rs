@@ -354,18 +354,15 @@ pub fn the_sidecars_mounts_are_sound(_: &Policy, pod: &Value, passed: &Passed) -
     Ok(())
 }
 
-/// The answer is the same where everything is read: a container that has an escape cannot be
-/// passed over for the words that it has not. Only a fault may come to light.
+/// The answer is the same where everything is read: a review that has an escape cannot be passed
+/// over for the words that it has not. Only a fault may come to light.
 fn is_the_answer_to_all_of_it(policy: &Policy, asked: &Value, reviewed: &Reviewed) -> Held {
     const MARK: &str = "an escape stands here";
     let mut all = asked.clone();
-    for list in ["initContainers", "containers", "ephemeralContainers"] {
-        let list = all.pointer_mut(&format!("/request/object/spec/{list}"));
-        let containers = list.and_then(Value::as_array_mut).into_iter().flatten();
-        for container in containers.filter_map(Value::as_object_mut) {
-            container.insert(MARK.to_owned(), Value::Null);
-        }
-    }
+    let Some(fields) = all.as_object_mut() else {
+        return Ok(());
+    };
+    fields.insert(MARK.to_owned(), Value::Null);
     let all = all.to_string().replace(MARK, r"\u0061");
     if let Ok(of_all) = review(policy, &NoNamespaces, all.as_bytes()) {
         hold!(of_all.json == reviewed.json, "read as a whole: {asked:#}");

@@ -203,8 +203,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
             let name = &*volumes[finding.volume].name;
             mounts_left.entry(name).or_insert((finding.volume, 0));
         }
-        // Whoever can mount a volume of a finding was looked at when that was found.
-        for mount in self.pod.looked_at().flat_map(|c| &c.volume_mounts) {
+        for mount in self.pod.containers().flat_map(|(_, c)| &c.volume_mounts) {
             if let Some((_, left)) = mounts_left.get_mut(&*mount.name) {
                 *left += 1;
             }

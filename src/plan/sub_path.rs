@@ -1,0 +1,161 @@
+//! A `subPath` or `subPathExpr` of a container, in the words of the sidecar.
+//!
+//! What is known now is written out. What only the kubelet knows is read from a variable of the sidecar
+//! with the same source.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::json::{Text, from_str, object};
+use crate::model::expand::{Expanded, Piece, literal};
+use crate::model::notice::Why;
+use crate::model::view::VolumeMount;
+use crate::names;
+use crate::plan::container::EnvEntry;
+
+/// Variables of the sidecar that were copied from containers.
+#[derive(Default)]
+pub(super) struct Copies<'p> {
+    /// The number of the first one.
+    pub(super) first: usize,
+    known: BTreeMap<&'p str, String>,
+    /// The variables.
+    pub(super) env: Vec<EnvEntry<'p>>,
+}
+
+impl<'p> Copies<'p> {
+    /// The part of a volume that `mount` shows, in the sidecar's words. `expanded` is its `subPathExpr`.
+    ///
+    /// # Errors
+    /// Where it cannot be said, or no kubelet takes it.
+    pub(super) fn sub_path(
+        &mut self,
+        mount: &VolumeMount<'_>,
+        expanded: Option<Expanded<'p>>,
+    ) -> Result<SubPath, Why> {
+        let Some(expanded) = expanded else {
+            return Ok(match &*mount.sub_path {
+                "" => SubPath::None,
+                sub => SubPath::Literal(sub.to_owned()),
+            });
+        };
+        if let Some(text) = expanded.known() {
+            refused_by_kubelet(text)?;
+            return Ok(SubPath::Literal(text.to_owned()));
+        }
+        let pieces = match expanded {
+            Expanded::Pieces(pieces) if pieces.iter().all(is_same_elsewhere) => pieces,
+            Expanded::Pieces(_) | Expanded::Unknown => return Err(Why::UnknownSubPath),
+        };
+        let mut expression = String::new();
+        for piece in pieces {
+            match piece {
+                Piece::Known(text) => expression.push_str(&literal(&text)),
+                Piece::From(source) => {
+                    expression.push_str("$(");
+                    expression.push_str(&self.copied_variable(source));
+                    expression.push(')');
+                }
+                // One that is not the same elsewhere.
+                Piece::Unset(_) => return Err(Why::UnknownSubPath),
+            }
+        }
+        refused_by_kubelet(&expression)?;
+        Ok(SubPath::Expression(expression))
+    }
+
+    /// A variable of the sidecar with that source. Its name is ours: a name of the author's
+    /// choice (`PATH`, `DOCKER_DRIVER`) could change the daemon.
+    fn copied_variable(&mut self, source: &'p RawValue) -> String {
+        let next = self.first + self.known.len();
+        match self.known.entry(source.get()) {
+            Entry::Occupied(known) => known.get().clone(),
+            Entry::Vacant(new) => {
+                let name = format!("{}{next}", names::env::COPIED);
+                self.env.push(EnvEntry::from_source(name.clone(), source));
+                new.insert(name).clone()
+            }
+        }
+    }
+}
+
+/// A part of a volume.
+pub(super) enum SubPath {
+    /// The whole of it.
+    None,
+    /// As a `subPath`.
+    Literal(String),
+    /// As a `subPathExpr` of the sidecar's own variables.
+    Expression(String),
+}
+
+impl SubPath {
+    /// The `subPath`.
+    pub(super) fn literal<'a>(&self) -> Option<Cow<'a, str>> {
+        match self {
+            Self::Literal(text) => Some(Cow::Owned(text.clone())),
+            Self::None | Self::Expression(_) => None,
+        }
+    }
+
+    /// The `subPathExpr`.
+    pub(super) fn expression(&self) -> Option<String> {
+        match self {
+            Self::Expression(text) => Some(text.clone()),
+            Self::None | Self::Literal(_) => None,
+        }
+    }
+}
+
+/// Whether a piece means in the sidecar what it means in its container. An amount without a
+/// container's name is that of whoever reads it.
+/// Source: `k8s.io/api/core/v1/types.go`, `ResourceFieldSelector`.
+fn is_same_elsewhere(piece: &Piece<'_>) -> bool {
+    #[derive(Default, Deserialize)]
+    #[serde(
+        remote = "Self",
+        default,
+        rename_all = "camelCase",
+        bound(deserialize = "'de: 'a")
+    )]
+    struct Source<'a> {
+        resource_field_ref: Option<Amount<'a>>,
+    }
+    #[derive(Default, Deserialize)]
+    #[serde(
+        remote = "Self",
+        default,
+        rename_all = "camelCase",
+        bound(deserialize = "'de: 'a")
+    )]
+    struct Amount<'a> {
+        container_name: Text<'a>,
+    }
+    object!(Source<'a>, Amount<'a>);
+    match piece {
+        Piece::Known(_) => true,
+        Piece::Unset(_) => false,
+        // What cannot be read is copied as it is, for the API server to refuse.
+        Piece::From(source) => from_str::<Source<'_>>(source.get())
+            .ok()
+            .and_then(|source| source.resource_field_ref)
+            .is_none_or(|amount| !amount.container_name.is_empty()),
+    }
+}
+
+/// Why the kubelet would start no container with it: an author's expression can come to what
+/// the API server refuses where it is written out.
+/// Source: `pkg/kubelet/kubelet_pods.go`, `makeMounts`.
+fn refused_by_kubelet(sub_path: &str) -> Result<(), Why> {
+    if sub_path.starts_with('/') {
+        Err(Why::AbsoluteSubPath)
+    } else if sub_path.split('/').any(|part| part == "..") {
+        Err(Why::SubPathUpwards)
+    } else {
+        Ok(())
+    }
+}
