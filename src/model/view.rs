@@ -236,6 +236,8 @@ pub struct Volume<'a> {
     pub host_path: Option<HostPathSource<'a>>,
     /// Present for an `emptyDir`.
     pub empty_dir: Option<IgnoredAny>,
+    /// A claim, which another volume may name, too.
+    pub persistent_volume_claim: Option<ClaimSource<'a>>,
     config_map: Option<IgnoredAny>,
     secret: Option<IgnoredAny>,
     projected: Option<IgnoredAny>,
@@ -261,6 +263,19 @@ impl Volume<'_> {
     }
 }
 
+/// A volume's `persistentVolumeClaim`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    remote = "Self",
+    default,
+    rename_all = "camelCase",
+    bound(deserialize = "'de: 'a")
+)]
+pub struct ClaimSource<'a> {
+    /// The claim.
+    pub claim_name: Text<'a>,
+}
+
 /// A volume's `hostPath`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(
@@ -272,6 +287,9 @@ impl Volume<'_> {
 pub struct HostPathSource<'a> {
     /// The path as written.
     pub path: Text<'a>,
+    /// What must be there, or is made before any container starts; empty where neither holds.
+    #[serde(rename = "type")]
+    pub kind: Text<'a>,
 }
 
 /// The part of `spec.securityContext` that the sidecar must know.
@@ -332,6 +350,7 @@ object!(
     VolumeMount<'a>,
     Volume<'a>,
     HostPathSource<'a>,
+    ClaimSource<'a>,
     PodSecurityContext<'a>,
     SeLinuxOptions<'a>,
     SecurityContext,

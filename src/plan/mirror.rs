@@ -341,7 +341,11 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
                             asked(wanted.source, Some(wanted.place), wanted.mount.read_only);
                         let is_closed = self.closed.contains(&*wanted.source.name);
                         ways[*index] = match (wanted.is_whole(), above) {
-                            (true, None | Some(Above::Own)) => Way::Mount,
+                            (true, None | Some(Above::Own))
+                                if !self.host_paths.contains_key(&*wanted.source.name) =>
+                            {
+                                Way::Mount
+                            }
                             (_, above) => order.way(asked, above, is_closed),
                         };
                         match ways[*index] {

@@ -6,8 +6,7 @@
 //! directory), then fails. So the sidecar's mounts make nothing in a volume that a container sees
 //! before it would be made without them. What cannot be had so is had later: by a link from the
 //! container's path into the volume's root, which is mounted elsewhere, or by a bind mount once the
-//! place is there. A hostPath that may be made in another one is not mirrored at all: it may be a
-//! link (`crate::detect::links`). The root is mounted only where the Pod gives it to a container, too.
+//! place is there. A hostPath that may be made in another one is not had at all. The root is mounted only where the Pod gives it to a container, too.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -65,14 +64,29 @@ pub enum Above<'w, 'p, 'a> {
 /// How deep a mount below another volume is looked at; below that it is had later.
 const DEEPEST: usize = 32;
 
-/// Which containers mount a volume first, and what they mount where.
+/// What a volume is a part of: two volumes may show the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Storage<'p> {
+    /// The node's file system.
+    Node,
+    /// A claim, by its name.
+    Claim(&'p str),
+    /// Nothing that another volume shows, by the volume's name.
+    Volume(&'p str),
+}
+
+/// A part of a storage: a path in it.
+type Part<'p> = (Storage<'p>, CleanPath<'static>);
+
+/// Which containers mount a part of a storage first, and what they mount where.
 pub struct StartOrder<'p, 'a> {
     volumes: BTreeMap<&'p str, &'p Volume<'a>>,
+    /// Who mounts a part first. One that only the kubelet knows counts as its whole volume.
+    parts: BTreeMap<Part<'p>, Place>,
+    /// Who may write first in a path of the node.
+    writers: BTreeMap<CleanPath<'static>, Place>,
+    /// Who mounts a volume first.
     first: BTreeMap<&'p str, Place>,
-    /// Who mounts a part of a volume first; the whole is the part `/`.
-    parts: BTreeMap<(&'p str, CleanPath<'p>), Place>,
-    /// The same for parts that only the kubelet knows.
-    unknown_parts: BTreeMap<&'p str, Place>,
     /// Volumes that a container has the whole of, and whether one may write there.
     roots: BTreeMap<&'p str, bool>,
     mounts: BTreeMap<(Place, CleanPath<'p>), &'p VolumeMount<'a>>,
@@ -87,9 +101,9 @@ impl<'p, 'a> StartOrder<'p, 'a> {
         let volumes = pod.spec.volumes.iter().rev();
         let mut order = Self {
             volumes: volumes.map(|volume| (&*volume.name, &**volume)).collect(),
-            first: BTreeMap::new(),
             parts: BTreeMap::new(),
-            unknown_parts: BTreeMap::new(),
+            writers: BTreeMap::new(),
+            first: BTreeMap::new(),
             roots: BTreeMap::new(),
             mounts: BTreeMap::new(),
             can_link,
@@ -106,19 +120,54 @@ impl<'p, 'a> StartOrder<'p, 'a> {
     }
 
     fn add(&mut self, place: Place, mount: &'p VolumeMount<'a>) {
-        let name = &*mount.name;
-        self.first.entry(name).or_insert(place);
-        if mount.sub_path_expr.is_empty() {
-            let part = CleanPath::new(&mount.sub_path);
-            if part.as_str() == "/" {
-                *self.roots.entry(name).or_default() |= !mount.read_only;
-            }
-            self.parts.entry((name, part)).or_insert(place);
-        } else {
-            self.unknown_parts.entry(name).or_insert(place);
+        if mount.sub_path_expr.is_empty() && CleanPath::new(&mount.sub_path).as_str() == "/" {
+            *self.roots.entry(&mount.name).or_default() |= !mount.read_only;
         }
+        self.first.entry(&mount.name).or_insert(place);
+        let part = self.part(mount);
+        if part.0 == Storage::Node && !mount.read_only {
+            self.writers.entry(part.1.clone()).or_insert(place);
+        }
+        self.parts.entry(part).or_insert(place);
         let at = CleanPath::new(&mount.mount_path).unlinked();
         self.mounts.entry((place, at)).or_insert(mount);
+    }
+
+    /// What `mount` shows; of one that only the kubelet knows, the whole volume.
+    fn part(&self, mount: &'p VolumeMount<'_>) -> Part<'p> {
+        let volume = self.volumes.get(&*mount.name);
+        let host_path = volume.and_then(|volume| volume.host_path.as_ref());
+        let claim = volume.and_then(|volume| volume.persistent_volume_claim.as_ref());
+        let (storage, root) = match (host_path, claim) {
+            (Some(source), _) => (Storage::Node, CleanPath::on_node(&source.path)),
+            (None, Some(claim)) => (Storage::Claim(&claim.claim_name), CleanPath::literal("/")),
+            (None, None) => (Storage::Volume(&mount.name), CleanPath::literal("/")),
+        };
+        (storage, root.join(&mount.sub_path))
+    }
+
+    /// The first container that mounts what holds the part, or the part itself where it `counts`.
+    /// None where it lies too deep to tell.
+    #[expect(
+        clippy::option_option,
+        reason = "no such container, and none that can be told, are two things"
+    )]
+    fn first_at(&self, (storage, path): &Part<'p>, counts: bool) -> Option<Option<Place>> {
+        let mut first = None;
+        let mut over = if counts {
+            Some(path.clone())
+        } else {
+            path.parent().map(CleanPath::into_owned)
+        };
+        for _ in 0..DEEPEST {
+            let Some(path) = over else {
+                return Some(first);
+            };
+            over = path.parent().map(CleanPath::into_owned);
+            let found = self.parts.get(&(*storage, path)).copied();
+            first = [first, found].into_iter().flatten().min();
+        }
+        None
     }
 
     /// How the daemon gets at what is asked for, below what is `above` it. `is_closed`: whether the
@@ -149,6 +198,9 @@ impl<'p, 'a> StartOrder<'p, 'a> {
     /// What the sidecar may mount for it.
     fn source(&self, asked: Asked<'_, 'p, 'a>, is_closed: bool) -> Option<Source> {
         let name = &*asked.mount.name;
+        if self.is_missing_before(name) {
+            return None;
+        }
         if self.is_written_before(name) || !self.may_be_made_before(asked) {
             return Some(Source::Part);
         }
@@ -160,35 +212,64 @@ impl<'p, 'a> StartOrder<'p, 'a> {
     /// Whether a container that starts before the first one that mounts this part of the volume may make
     /// it, in a part that holds it.
     fn may_be_made_before(&self, asked: Asked<'_, 'p, 'a>) -> bool {
-        let mount = asked.mount;
-        let name = &*mount.name;
-        if !mount.sub_path_expr.is_empty() {
-            return asked.place.is_none() || self.first.get(name).copied() != asked.place;
+        let part = self.part(asked.mount);
+        if !asked.mount.sub_path_expr.is_empty() {
+            // It may be anything in the volume: nobody else may have any of that before.
+            let is_others = |place: Place| asked.place.is_none_or(|own| place < own);
+            let over = self.first_at(&part, false);
+            return over.is_none_or(|place| place.is_some_and(is_others))
+                || self.is_any_below(&part, is_others);
         }
-        let part = CleanPath::new(&mount.sub_path);
-        if part.as_str() == "/" {
+        if CleanPath::new(&asked.mount.sub_path).as_str() == "/" {
             return false;
         }
-        let first = |part: &CleanPath<'p>| self.parts.get(&(name, part.clone())).copied();
-        let Some(own) = first(&part) else {
+        let Some(own) = self.parts.get(&part) else {
             return true;
         };
-        if self
-            .unknown_parts
-            .get(name)
-            .is_some_and(|place| *place < own)
-        {
-            return true;
-        }
-        let mut over = part.parent().map(CleanPath::into_owned);
+        let over = self.first_at(&part, false);
+        over.is_none_or(|place| place.is_some_and(|place| place < *own))
+    }
+
+    /// Whether the volume is a path of the node that may be missing until a container makes it, in a path
+    /// that holds it and that it writes in before anybody mounts this one.
+    fn is_missing_before(&self, name: &str) -> bool {
+        let volume = self.volumes.get(name);
+        let source = volume.and_then(|volume| volume.host_path.as_ref());
+        let Some(source) = source.filter(|source| source.kind.is_empty()) else {
+            return false;
+        };
+        let path = CleanPath::on_node(&source.path);
+        let first = self.first.get(name);
+        let is_written = |path: &CleanPath<'static>| {
+            let both = self.writers.get(path).zip(first);
+            both.is_some_and(|(writer, first)| writer < first)
+        };
+        let mut over = path.parent().map(CleanPath::into_owned);
         for _ in 0..DEEPEST {
             over = match over {
-                Some(part) if first(&part).is_some_and(|place| place < own) => return true,
-                Some(part) => part.parent().map(CleanPath::into_owned),
+                Some(path) if is_written(&path) => return true,
+                Some(path) => path.parent().map(CleanPath::into_owned),
                 None => return false,
             };
         }
         true
+    }
+
+    /// Whether a part in this one is mounted first by a container that `counts`; true where there are
+    /// too many to tell.
+    fn is_any_below(&self, part: &Part<'p>, counts: impl Fn(Place) -> bool) -> bool {
+        let (storage, root) = part;
+        let mut looked_at = 0;
+        for ((other, path), place) in self.parts.range(part.clone()..) {
+            if other != storage || !path.as_str().starts_with(root.as_str()) {
+                return false;
+            }
+            looked_at += 1;
+            if looked_at > DEEPEST || (root.holds(path) && counts(*place)) {
+                return true;
+            }
+        }
+        false
     }
 
     /// Whether the kubelet writes the volume before any container starts, and no container does.
@@ -197,25 +278,26 @@ impl<'p, 'a> StartOrder<'p, 'a> {
         volume.is_some_and(|volume| volume.is_written_by_kubelet())
     }
 
-    /// Whether the first container that mounts the volume at `base` makes the place in it, too.
+    /// Whether the first container that sees the place in the volume at `base` makes it, too.
     fn is_made_anyway(&self, asked: Asked<'_, '_, '_>, base: Asked<'_, 'p, 'a>) -> bool {
-        let Some(&first) = self.first.get(&*base.mount.name) else {
-            return true;
+        let Some(below) = asked.at.as_str().strip_prefix(base.at.as_str()) else {
+            return false;
         };
-        // Keys of a shorter life are enough to ask with.
+        let part = self.part(base.mount);
+        let place = (part.0, part.1.join(below));
+        let first = match self.first_at(&place, true) {
+            Some(Some(first)) if base.mount.sub_path_expr.is_empty() => first,
+            Some(None) => return true,
+            Some(Some(_)) | None => return false,
+        };
         let mounts: &BTreeMap<(Place, CleanPath<'_>), _> = &self.mounts;
         let at = |path: &CleanPath<'_>| mounts.get(&(first, path.clone().into_owned()));
-        let same_part = |mount: &VolumeMount<'_>| {
-            let both_literal =
-                mount.sub_path_expr.is_empty() && base.mount.sub_path_expr.is_empty();
-            *mount.name == *base.mount.name
-                && *mount.sub_path == *base.mount.sub_path
-                && (both_literal || base.place == Some(first))
-        };
+        let same_part =
+            |mount: &'p VolumeMount<'_>| mount.sub_path_expr.is_empty() && self.part(mount) == part;
         if !at(base.at).is_some_and(|mount| same_part(mount)) || at(asked.at).is_none() {
             return false;
         }
-        // In the first container, nothing else may lie between the two.
+        // In that container, nothing else may lie between the two.
         let mut between = asked.at.parent().map(CleanPath::into_owned);
         for _ in 0..DEEPEST {
             between = match between {

@@ -11,6 +11,9 @@ use super::model;
 /// Something made: in which volume, and where. What lies on the node is known by its path there.
 type Made = (String, String);
 
+/// Stands for the node among the names of volumes.
+const NODE: &str = "\0";
+
 /// For each of the `others`, what was made in its volumes before it runs: by them, or by all.
 pub fn before_each(pod: &Value, others: impl Fn(&Value) -> bool, all: bool) -> Vec<BTreeSet<Made>> {
     let mut made = BTreeSet::new();
@@ -27,6 +30,15 @@ pub fn before_each(pod: &Value, others: impl Fn(&Value) -> bool, all: bool) -> V
         }
     }
     seen
+}
+
+/// Whether a container mounts two volumes at one path, of which nobody can say which one is seen.
+pub fn is_ambiguous(pod: &Value) -> bool {
+    model::containers(pod).any(|container| {
+        let mut seen = BTreeSet::new();
+        let mut mounts = model::list(container, "volumeMounts");
+        mounts.any(|mount| !seen.insert(parts(text(mount, "mountPath"))))
+    })
 }
 
 fn make(pod: &Value, container: &Value, made: &mut BTreeSet<Made>) {
@@ -64,10 +76,8 @@ fn make(pod: &Value, container: &Value, made: &mut BTreeSet<Made>) {
 /// Makes `path` in a volume, and what it lies in.
 fn put(volume: &Value, path: &str, made: &mut BTreeSet<Made>) {
     let host = volume["hostPath"]["path"].as_str();
-    let (name, root) = match host {
-        Some(path) => (String::new(), parts(path)),
-        None => (model::name(volume).to_owned(), Vec::new()),
-    };
+    let root = parts(host.unwrap_or_default());
+    let name = storage(volume);
     let below = parts(path);
     for depth in usize::from(host.is_none())..=below.len() {
         let path: Vec<_> = root.iter().chain(&below[..depth]).cloned().collect();
@@ -81,20 +91,32 @@ fn visible(pod: &Value, container: &Value, made: &BTreeSet<Made>) -> BTreeSet<Ma
         let Some(volume) = volume(pod, mount) else {
             continue;
         };
-        let below = |root: &str, path: &str| {
-            let (root, path) = (parts(root), parts(path));
-            path.len() > root.len() && path.starts_with(&root)
+        // It sees what lies in the part that it mounts.
+        let host = volume["hostPath"]["path"].as_str();
+        let mut part = parts(host.unwrap_or_default());
+        part.extend(parts(&sub_path(container, mount)));
+        let own = storage(volume);
+        if host.is_some() && mount["readOnly"] == true {
+            continue;
+        }
+        let is_seen = |(name, path): &&Made| {
+            let path = parts(path);
+            *name == own && path.len() > part.len() && path.starts_with(&part)
         };
-        seen.extend(
-            made.iter()
-                .filter(|(name, path)| match volume["hostPath"]["path"].as_str() {
-                    Some(root) => name.is_empty() && mount["readOnly"] != true && below(root, path),
-                    None => name == model::name(volume),
-                })
-                .cloned(),
-        );
+        seen.extend(made.iter().filter(is_seen).cloned());
     }
     seen
+}
+
+/// What a volume is a part of: two of one claim, or of the node, show the same.
+fn storage(volume: &Value) -> String {
+    if volume["hostPath"].is_object() {
+        return NODE.to_owned();
+    }
+    match volume["persistentVolumeClaim"]["claimName"].as_str() {
+        Some(claim) => format!("{NODE}{claim}"),
+        None => model::name(volume).to_owned(),
+    }
 }
 
 /// The volume of a mount, but for one that the kubelet writes and no container can.
@@ -108,28 +130,21 @@ fn volume<'v>(pod: &'v Value, mount: &Value) -> Option<&'v Value> {
         .then_some(volume)
 }
 
-/// What only the kubelet knows is a text of its own, the same in every container. Where a `$` is left, it is
-/// a matter of how often it was escaped: nothing is said of such a part.
+/// What only the kubelet knows is a text of its own, the same in every container.
 fn sub_path(container: &Value, mount: &Value) -> String {
-    let part = match text(mount, "subPathExpr") {
-        "" => text(mount, "subPath").to_owned(),
-        expression => {
-            let mut values: Vec<(&str, String)> = Vec::new();
-            for var in model::list(container, "env") {
-                let value = match &var["valueFrom"] {
-                    Value::Null => expanded(text(var, "value"), &values),
-                    source => source.to_string(),
-                };
-                values.push((model::name(var), value));
-            }
-            expanded(expression, &values)
-        }
+    let expression = match text(mount, "subPathExpr") {
+        "" => return text(mount, "subPath").to_owned(),
+        expression => expression,
     };
-    if part.contains('$') {
-        String::new()
-    } else {
-        part
+    let mut values: Vec<(&str, String)> = Vec::new();
+    for var in model::list(container, "env") {
+        let value = match &var["valueFrom"] {
+            Value::Null => expanded(text(var, "value"), &values),
+            source => source.to_string(),
+        };
+        values.push((model::name(var), value));
     }
+    expanded(expression, &values)
 }
 
 /// `$(NAME)` with the last value of that name, `$$` as `$`; other references stay.
@@ -160,7 +175,7 @@ fn expanded(expression: &str, values: &[(&str, String)]) -> String {
             }
         };
         if out.len() > 1 << 16 {
-            return "$".to_owned();
+            break;
         }
     }
     out
