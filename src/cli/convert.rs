@@ -19,7 +19,7 @@ use crate::review::offline::{Setting, changes, judge};
 
 use crate::cli::policy::PolicyArgs;
 use crate::cli::replace::{ReplaceError, replace};
-use crate::cli::{CliError, Exit, input, output};
+use crate::cli::{CliError, Exit, beyond, input, output};
 
 /// The flags of `convert`.
 #[derive(Debug, Args)]
@@ -29,8 +29,8 @@ Examples:
   dind-injector convert -f k8s/*.yaml --write
   dind-injector convert -f agent.yaml --write --diff
 
-Exit status: 0 done, 1 a Pod is refused or a text cannot be edited in place (no file is written),
-2 a file cannot be read or written.")]
+Exit status: 0 done, 1 a Pod is refused or a text cannot be edited in place (no file is written), or
+something else reaches the node's runtime (told on standard error), 2 a file cannot be read or written.")]
 pub struct ConvertArgs {
     /// Manifests to rewrite, YAML or JSON, any number of documents; - shows what standard input
     /// would become
@@ -91,9 +91,9 @@ pub fn run(args: ConvertArgs, out: &mut dyn Write, err: &mut dyn Write) -> Resul
     let mut seen = HashSet::new();
     filename.retain(|file| seen.insert(file.clone()));
     let mut rewritten = Vec::new();
-    let mut refused = false;
+    let (mut refused, mut partial) = (false, false);
     for file in &filename {
-        match rewrite(&policy, &setting, file, err)? {
+        match rewrite(&policy, &setting, file, &mut partial, err)? {
             Verdict::Same => {}
             Verdict::Changes(changes) => rewritten.push(changes),
             Verdict::Refused => refused = true,
@@ -130,7 +130,7 @@ pub fn run(args: ConvertArgs, out: &mut dyn Write, err: &mut dyn Write) -> Resul
             line(err, format_args!("{name}: {pods} {noun} converted"))?;
         }
     }
-    Ok(Exit::Done)
+    Ok(if partial { Exit::Findings } else { Exit::Done })
 }
 
 enum Verdict {
@@ -143,6 +143,7 @@ fn rewrite(
     policy: &Policy,
     setting: &Setting,
     file: &str,
+    partial: &mut bool,
     err: &mut dyn Write,
 ) -> Result<Verdict, CliError> {
     let (source, before) = input::text(file)?;
@@ -150,6 +151,7 @@ fn rewrite(
         name: source.clone(),
         error,
     })?;
+    *partial |= beyond::tell(policy, setting, (&source, &before), &documents, err)?;
     let mut planned = Vec::new();
     let mut refused = false;
     let mut count = 0;

@@ -11,7 +11,7 @@ use crate::model::subject::NamespaceLabels;
 use crate::review::offline::Setting;
 
 use crate::cli::policy::PolicyArgs;
-use crate::cli::{CliError, Exit, input};
+use crate::cli::{CliError, Exit, beyond, input};
 
 /// The flags of `explain`.
 #[derive(Debug, Args)]
@@ -92,6 +92,9 @@ pub fn run(args: ExplainArgs, out: &mut dyn Write, err: &mut dyn Write) -> Resul
             name: name.clone(),
             error,
         })?;
+        if beyond::tell(&policy, &setting, (&name, &text), &documents, err)? {
+            exit = Exit::Findings;
+        }
         for document in &documents {
             let place = Place {
                 file: &name,

@@ -76,16 +76,20 @@ pub fn run(args: InjectArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result
     };
     // With the document each, as it was: of one that is left out, no patch is written.
     let mut patches: Vec<(Value, Value)> = Vec::new();
-    let rewritten = manifests.rewrite(err, |before, after, pod, warnings| {
-        let operations = inject(&policy, &setting, pod, warnings)?;
-        if !operations.is_empty() && format == Format::Patch {
-            patches.push((before.clone(), patch(pod, &operations)));
-        }
-        for operation in operations {
-            operation.apply(after).map_err(OfflineError::from)?;
-        }
-        Ok::<_, NotInjected>(())
-    })?;
+    let rewritten = manifests.rewrite(
+        Some((&policy, &setting)),
+        err,
+        |before, after, pod, warnings| {
+            let operations = inject(&policy, &setting, pod, warnings)?;
+            if !operations.is_empty() && format == Format::Patch {
+                patches.push((before.clone(), patch(pod, &operations)));
+            }
+            for operation in operations {
+                operation.apply(after).map_err(OfflineError::from)?;
+            }
+            Ok::<_, NotInjected>(())
+        },
+    )?;
     let Some(rewritten) = rewritten else {
         return Ok(Exit::Findings);
     };

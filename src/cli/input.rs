@@ -11,6 +11,8 @@ use crate::manifest::{Document, ReadError};
 pub struct Source {
     /// The file's name, or `stdin`.
     pub name: String,
+    /// The text itself.
+    pub text: String,
     /// Its documents.
     pub documents: Vec<Document>,
 }
@@ -51,7 +53,11 @@ pub fn read(file: &str) -> Result<Source, InputError> {
 /// Where it is no manifest.
 pub fn parse(name: String, text: &str) -> Result<Source, InputError> {
     match manifest::read(text) {
-        Ok(documents) => Ok(Source { name, documents }),
+        Ok(documents) => Ok(Source {
+            name,
+            text: text.to_owned(),
+            documents,
+        }),
         Err(error) => Err(InputError::Parse { name, error }),
     }
 }

@@ -4,6 +4,7 @@
 //! `main` touches the process.
 
 mod background;
+mod beyond;
 mod certs;
 mod check_config;
 mod client;

@@ -11,10 +11,12 @@ use clap::Args;
 use serde_json::Value;
 
 use crate::cli::terminal::line;
+use crate::decide::Policy;
 use crate::manifest::{PodRef, pods, to_yaml};
 use crate::render::diff::unified;
+use crate::review::offline::Setting;
 
-use crate::cli::{CliError, Exit, input, output};
+use crate::cli::{CliError, Exit, beyond, input, output};
 
 /// Which manifests, and whether the whole of them is shown.
 #[derive(Debug, Args)]
@@ -37,7 +39,8 @@ pub struct Rewritten {
     pub before: Vec<Value>,
     /// In the order of the input.
     pub after: Vec<Value>,
-    /// Whether a document is left out, since a Pod in it is refused.
+    /// Whether a document is left out, since a Pod in it is refused, or something else reaches a
+    /// node's runtime where no Pod can be rewritten.
     pub is_partial: bool,
 }
 
@@ -56,10 +59,13 @@ impl Manifests {
     /// Pod in it, and a list for warnings. None where nothing is to be written, since a Pod is refused;
     /// `err` has the reasons.
     ///
+    /// `judged` is under what everything else of the input is looked at, and told.
+    ///
     /// # Errors
     /// Where an input cannot be read.
     pub fn rewrite<E: Display>(
         &self,
+        judged: Option<(&Policy, &Setting)>,
         err: &mut dyn Write,
         mut one: impl FnMut(&Value, &mut Value, &PodRef<'_>, &mut Vec<String>) -> Result<(), E>,
     ) -> Result<Option<Rewritten>, CliError> {
@@ -67,6 +73,11 @@ impl Manifests {
         let mut left_out = Vec::new();
         for file in &self.filename {
             let source = input::read(file)?;
+            if let Some((policy, setting)) = judged {
+                let text = (source.name.as_str(), source.text.as_str());
+                rewritten.is_partial |=
+                    beyond::tell(policy, setting, text, &source.documents, err)?;
+            }
             for document in source.documents {
                 let before = document.value;
                 let mut after = before.clone();
@@ -92,8 +103,8 @@ impl Manifests {
                 }
             }
         }
-        rewritten.is_partial = !left_out.is_empty();
-        if rewritten.is_partial && !self.keep_going {
+        rewritten.is_partial |= !left_out.is_empty();
+        if !left_out.is_empty() && !self.keep_going {
             output::withheld(err, "nothing", ", or use --keep-going to have the rest")?;
             return Ok(None);
         }

@@ -3,7 +3,9 @@
 //!
 //! A result that is not complete never ends with status 0, unless that was allowed.
 
+use std::fs;
 use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicUsize;
 
 use clap::{Args, ValueEnum};
@@ -17,6 +19,7 @@ use crate::render::moment::moment;
 use crate::render::sarif::sarif;
 use crate::render::table::table;
 use crate::review::offline::Setting;
+use crate::scan::baseline::{Baseline, BaselineError};
 use crate::scan::files::{FindError, Inputs};
 use crate::scan::finding::Verdict;
 use crate::scan::judge::Court;
@@ -39,6 +42,7 @@ Examples:
   dind-injector scan . -o sarif --fail-on denied > scan.sarif
   dind-injector scan --context prod --namespace ci
   dind-injector scan . --exclude 'docs/**' --exclude '*.md'
+  dind-injector scan . -o json > known.json; dind-injector scan . --baseline known.json
   dind-injector scan --watch --listen 127.0.0.1:8080
 
 Read are Kubernetes manifests (YAML or JSON, Lists and many documents), workflows and tasks of
@@ -48,6 +52,9 @@ files are not read.
 
 Every text is searched, whatever its ending: what names a container runtime's socket, and is
 nothing that could be read, makes the result incomplete, and is told with its line.
+
+What is meant to stay is set aside by a comment beside its line, # dind-injector:ignore REASON,
+and told as ignored.
 
 Exit status: 0 nothing found, 1 found (see --fail-on), 2 an error, or a result that is not complete,
 whatever else was found (see --allow-incomplete).")]
@@ -74,6 +81,9 @@ pub struct ScanArgs {
     /// What of a directory to leave out, written as in .gitignore; repeatable
     #[arg(long, value_name = "GLOB")]
     exclude: Vec<String>,
+    /// An earlier result (-o json or -o sarif): only what it does not have decides the status
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
     /// Look also at what .gitignore leaves out of the repository
     #[arg(long)]
     no_gitignore: bool,
@@ -111,6 +121,22 @@ pub enum ScanError {
     /// What was given cannot be looked at.
     #[error(transparent)]
     Find(#[from] FindError),
+    /// The baseline's file.
+    #[error("cannot read --baseline {path}: {source}")]
+    BaselineFile {
+        /// The file.
+        path: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The baseline.
+    #[error("--baseline {path}: {source}")]
+    Baseline {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        source: BaselineError,
+    },
     /// Several namespaces for files.
     #[error("--namespace can be given once for files: it is the namespace of Pods that name none")]
     Namespaces,
@@ -133,6 +159,7 @@ pub fn run(args: ScanArgs, out: &mut dyn Write) -> Result<Exit, CliError> {
         fail_on,
         allow_incomplete,
         exclude,
+        baseline,
         no_gitignore,
         watch,
     } = args;
@@ -144,7 +171,8 @@ pub fn run(args: ScanArgs, out: &mut dyn Write) -> Result<Exit, CliError> {
         setting: Setting::default(),
         changes: format == Format::Html,
     };
-    let report = if live.is_asked() {
+    let baseline = baseline.as_deref().map(earlier).transpose()?;
+    let mut report = if live.is_asked() {
         live.scan(court, &namespace).map_err(ScanError::from)?
     } else {
         court.setting.namespace = match namespace.as_slice() {
@@ -164,8 +192,10 @@ pub fn run(args: ScanArgs, out: &mut dyn Write) -> Result<Exit, CliError> {
             inputs.scan(&court, &done)
         })
     };
+    report.known = baseline.as_ref().map(|baseline| baseline.known(&report));
     write(&report, format, out)?;
-    Ok(exit(&report, fail_on, allow_incomplete))
+    let baseline = baseline.unwrap_or_default();
+    Ok(exit(&report, &baseline, fail_on, allow_incomplete))
 }
 
 fn write(report: &Report, format: Format, out: &mut dyn Write) -> io::Result<()> {
@@ -188,14 +218,30 @@ fn width() -> Option<usize> {
     terminal_size().map(|(Width(columns), _)| usize::from(columns))
 }
 
-fn exit(report: &Report, fail_on: FailOn, allow_incomplete: bool) -> Exit {
-    let fails = report.workloads.iter().any(|workload| match fail_on {
-        FailOn::Any => true,
-        FailOn::Swapped => matches!(workload.verdict, Verdict::Swapped | Verdict::Denied),
-        FailOn::Denied => workload.verdict == Verdict::Denied,
+/// An earlier result.
+fn earlier(path: &Path) -> Result<Baseline, ScanError> {
+    let name = path.display().to_string();
+    let text = fs::read_to_string(path).map_err(|source| ScanError::BaselineFile {
+        path: name.clone(),
+        source,
+    })?;
+    Baseline::read(&text).map_err(|source| ScanError::Baseline { path: name, source })
+}
+
+fn exit(report: &Report, baseline: &Baseline, fail_on: FailOn, allow_incomplete: bool) -> Exit {
+    let fails = report.workloads.iter().any(|workload| {
+        let mut findings = workload.findings.iter();
+        let is_new = findings.any(|finding| !baseline.has(workload, finding));
+        is_new
+            && match fail_on {
+                FailOn::Any => true,
+                FailOn::Swapped => matches!(workload.verdict, Verdict::Swapped | Verdict::Denied),
+                FailOn::Denied => workload.verdict == Verdict::Denied,
+            }
     });
+    let is_complete = report.gaps.iter().all(|gap| baseline.has_gap(gap));
     // What is not complete may hide something worse than what was found.
-    if !report.is_complete() && !allow_incomplete {
+    if !is_complete && !allow_incomplete {
         Exit::Failed
     } else if fails {
         Exit::Findings

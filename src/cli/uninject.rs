@@ -50,8 +50,9 @@ enum NotTakenBack {
 /// Where an input cannot be read.
 pub fn run(args: UninjectArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, CliError> {
     let UninjectArgs { manifests, output } = args;
-    let rewritten =
-        manifests.rewrite(err, |before, after, pod, _| take_back(before, after, pod))?;
+    let rewritten = manifests.rewrite(None, err, |before, after, pod, _| {
+        take_back(before, after, pod)
+    })?;
     let Some(rewritten) = rewritten else {
         return Ok(Exit::Findings);
     };

@@ -24,7 +24,7 @@ pub enum Need {
 // Words of an image's repository, or of the organization that it is in.
 
 /// Log collectors, metrics agents, security monitors.
-const WATCHERS: [&str; 40] = [
+const WATCHERS: [&str; 42] = [
     "cadvisor",
     "datadog",
     "datadoghq",
@@ -56,6 +56,8 @@ const WATCHERS: [&str; 40] = [
     "dozzle",
     "ctop",
     "weave-scope",
+    "weaveworks",
+    "cloudwatch-agent",
     "sysdig",
     "falco",
     "falcosecurity",
@@ -264,6 +266,7 @@ mod tests {
             ("spotify/docker-gc", Some(Need::Clean)),
             ("docker/docker-bench-security:1", Some(Need::Check)),
             ("containrrr/watchtower", Some(Need::Manage)),
+            ("weaveworks/scope:1.13", Some(Need::Watch)),
             ("registry.example:5000/ci/builder", None),
             ("ci/mytraefiklike", None),
             ("docker:28", None),

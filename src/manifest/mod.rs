@@ -9,6 +9,7 @@ mod anchors;
 mod error;
 mod flow;
 mod json;
+pub mod kinds;
 mod operation;
 mod pointer;
 mod position;

@@ -7,6 +7,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
+use crate::manifest::kinds;
 use crate::manifest::pointer::below;
 use crate::names::NO_NAME;
 
@@ -47,9 +48,8 @@ pub struct ShapeError {
 
 /// Every Pod of a document, in the document's order.
 ///
-/// Known are Pod, PodTemplate and ReplicationController of the core group; Deployment, StatefulSet,
-/// DaemonSet and ReplicaSet of `apps` (and of `extensions`, as old manifests have it); Job and
-/// CronJob of `batch`; in any version. A document without an `apiVersion` counts by its kind alone.
+/// Known are the kinds of [`kinds::KINDS`], in any version. A document without an `apiVersion` counts
+/// by its kind alone.
 /// `List`, `PodList` and the like are walked item by item; what an item of a typed list leaves out,
 /// its list gives.
 pub fn pods(document: &Value) -> Vec<PodRef<'_>> {
@@ -123,27 +123,11 @@ fn walk<'d>(
         }
         return;
     }
-    if let Some(path) = template_path(api_version, kind) {
-        let (pointer, pod) = pod_at(map, pointer, path);
-        found.push(entry(pointer, pod));
-    }
-}
-
-/// The way from a workload to its Pod template, or `None` for a kind that has none.
-fn template_path(api_version: Option<&str>, kind: &str) -> Option<&'static [&'static str]> {
-    let group = api_version.map(|version| version.split_once('/').map_or("", |(group, _)| group));
-    let is = |groups: &[&str]| group.is_none_or(|group| groups.contains(&group));
-    match kind {
-        "Pod" if is(&[""]) => Some(&[]),
-        "PodTemplate" if is(&[""]) => Some(&["template"]),
-        "ReplicationController" if is(&[""]) => Some(&["spec", "template"]),
-        "StatefulSet" if is(&["apps"]) => Some(&["spec", "template"]),
-        "Deployment" | "DaemonSet" | "ReplicaSet" if is(&["apps", "extensions"]) => {
-            Some(&["spec", "template"])
+    if let Some(known) = kinds::kind(api_version, kind) {
+        let (pointer, pod) = pod_at(map, pointer, known.path);
+        if pod.is_ok() || known.always {
+            found.push(entry(pointer, pod));
         }
-        "Job" if is(&["batch"]) => Some(&["spec", "template"]),
-        "CronJob" if is(&["batch"]) => Some(&["spec", "jobTemplate", "spec", "template"]),
-        _ => None,
     }
 }
 
@@ -302,6 +286,22 @@ mod tests {
             json!({"spec": {}}),
         ] {
             assert_eq!(found(&document), []);
+        }
+    }
+
+    #[test]
+    fn a_kind_of_others_has_its_template_or_passes_through() {
+        let template = ["spec", "template"].as_slice();
+        for (api_version, kind) in [
+            ("apps.openshift.io/v1", "DeploymentConfig"),
+            ("argoproj.io/v1alpha1", "Rollout"),
+            ("actions.github.com/v1alpha1", "AutoscalingRunnerSet"),
+        ] {
+            let document = workload(api_version, kind, template);
+            let expected = [(kind, Some("outer"), Some("ns"), "/spec/template")];
+            assert_eq!(found(&document), expected, "{api_version} {kind}");
+            let without = json!({"apiVersion": api_version, "kind": kind, "spec": {}});
+            assert_eq!(found(&without), [], "{api_version} {kind}");
         }
     }
 

@@ -5,8 +5,9 @@
 use serde_json::{Map, Value, json};
 
 use crate::names;
+use crate::scan::baseline::Known;
 use crate::scan::finding::{Finding, Spot, Verdict, Workload};
-use crate::scan::result::{Gap, Report};
+use crate::scan::result::{Gap, Ignored, Report};
 use crate::scan::risk::Risk;
 
 /// The result as one object.
@@ -33,6 +34,12 @@ pub fn document(report: &Report) -> Value {
         "workloads": report.workloads.iter().map(workload).collect::<Vec<_>>(),
         "incomplete": report.gaps.iter().map(gap).collect::<Vec<_>>(),
     });
+    if let Some(Known { findings, gaps }) = report.known {
+        value["summary"]["inBaseline"] = json!({"findings": findings, "incomplete": gaps});
+    }
+    if !report.ignored.is_empty() {
+        value["ignored"] = report.ignored.iter().map(ignored).collect();
+    }
     if let Some(pods) = report.live_pods() {
         value["summary"]["livePods"] = pods.into();
     }
@@ -139,6 +146,16 @@ fn risk(risk: &Risk) -> Value {
 
 fn source(spot: &Spot) -> Value {
     json!({"file": spot.file, "line": spot.line, "column": spot.column})
+}
+
+fn ignored(ignored: &Ignored) -> Value {
+    let Ignored {
+        place,
+        line,
+        reason,
+        what,
+    } = ignored;
+    json!({"place": place, "line": line, "reason": reason, "what": what})
 }
 
 fn gap(gap: &Gap) -> Value {

@@ -8,6 +8,7 @@ use percent_encoding::utf8_percent_encode;
 use serde_json::{Value, json};
 
 use crate::names;
+use crate::scan::baseline;
 use crate::scan::finding::{Finding, How, Spot, Verdict, Workload};
 use crate::scan::percent;
 use crate::scan::result::{Gap, Report};
@@ -186,12 +187,7 @@ fn way(workload: &Workload, finding: &Finding) -> Value {
         "level": level,
         "message": {"text": text},
         "locations": [location(workload, finding.container.as_deref(), finding.spot.as_ref())],
-        "partialFingerprints": {"wayToTheRuntime/v1": fingerprint(workload, &[
-            finding.container.as_deref().unwrap_or_default(),
-            finding.how.name(),
-            &finding.target,
-            finding.mount_path.as_deref().unwrap_or_default(),
-        ])},
+        "partialFingerprints": {baseline::WAY: baseline::way(workload, finding)},
         "properties": {
             "verdict": finding.verdict.name(),
             "pointer": finding.pointer,
@@ -266,6 +262,7 @@ fn notification(gap: &Gap) -> Value {
         "level": "error",
         "message": {"text": text},
         "descriptor": {"id": gap.why.name()},
+        "properties": {baseline::GAP: baseline::of_gap(gap)},
         "locations": [{"physicalLocation": physical}],
     })
 }

@@ -11,6 +11,7 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use unicode_width::UnicodeWidthStr;
 
+use crate::scan::baseline::Known;
 use crate::scan::finding::{Finding, Spot, Verdict, Workload};
 use crate::scan::result::{Gap, Report};
 use crate::scan::risk::{Rule, Weight};
@@ -41,6 +42,7 @@ pub fn table(report: &Report, width: Option<usize>, paint: Paint) -> String {
         page.risks(report);
     }
     page.gaps(report);
+    page.ignored(report);
     page.summary(report);
     page.out
 }
@@ -195,6 +197,19 @@ impl Page {
         }
     }
 
+    fn ignored(&mut self, report: &Report) {
+        if report.ignored.is_empty() {
+            return;
+        }
+        self.heading("Ignored by a comment");
+        for one in &report.ignored {
+            self.text(&format!(
+                "  {}:{}: {} ({})\n",
+                one.place, one.line, one.what, one.reason
+            ));
+        }
+    }
+
     fn summary(&mut self, report: &Report) {
         if !self.out.is_empty() {
             self.out.push('\n');
@@ -244,6 +259,13 @@ impl Page {
                 Some(1) => self.text("1 Pod reaches it as it is stored now.\n"),
                 Some(pods) => self.text(&format!("{pods} Pods reach it as they are stored now.\n")),
             }
+        }
+        if let Some(Known { findings, gaps }) = report.known {
+            let findings = counted(findings, "way", "ways");
+            let gaps = counted(gaps, "gap", "gaps");
+            self.text(&format!(
+                "The baseline has {findings} to a runtime and {gaps} of these.\n"
+            ));
         }
         if !report.is_complete() {
             let count = counted(report.gaps.len(), "place", "places");

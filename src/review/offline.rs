@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use crate::budget::Excess;
 use crate::decide::Policy;
 use crate::json::{Text, from_str};
+pub use crate::manifest::kinds::owner_of;
 use crate::manifest::{Operation, OperationError, PodRef, ShapeError, operations};
 use crate::model::scope::Scope;
 use crate::model::subject::{
@@ -46,16 +47,6 @@ pub enum OfflineError {
     /// A fault of this program.
     #[error("internal error: {0}")]
     Internal(String),
-}
-
-/// The kind that makes the Pods of a workload of this kind; none for a Pod itself.
-pub fn owner_of(kind: &str) -> Option<&str> {
-    match kind {
-        "Pod" | "PodTemplate" => None,
-        "Deployment" => Some("ReplicaSet"),
-        "CronJob" => Some("Job"),
-        other => Some(other),
-    }
 }
 
 /// The engine's word on one Pod of a document.

@@ -11,7 +11,8 @@ use serde_json::{Map, Value};
 use crate::manifest::{PodRef, ShapeError, pods};
 use crate::names::NO_NAME;
 
-use crate::scan::sources::{argo, drone, jenkins, pod_spec, tekton};
+use crate::scan::account::is_known;
+use crate::scan::sources::{argo, drone, jenkins, json_patch, pod_spec, tekton, values};
 
 /// Something that makes Pods.
 #[derive(Clone, Debug)]
@@ -187,6 +188,11 @@ fn made_by<'d>(object: &'d Value, pointer: &str) -> Vec<Candidate<'d>> {
     }
     let mut found = jenkins::candidates(object, head, pointer);
     found.extend(pod_spec::candidates(object, head, pointer));
+    // What a Pod above has already is not told twice.
+    let known: Vec<String> = found.iter().flat_map(|one| one.pointers.extent()).collect();
+    let added = values::candidates(object, head, pointer).into_iter();
+    found.extend(added.filter(|one| !is_known(one.pointers.base(), &known)));
+    found.extend(json_patch::candidates(object, head, pointer));
     found
 }
 

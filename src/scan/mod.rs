@@ -5,10 +5,12 @@
 //! differ. What could not be looked at is part of the result, never left out.
 
 mod account;
+pub mod baseline;
 pub mod candidate;
 mod contents;
 pub mod files;
 pub mod finding;
+mod ignored;
 pub mod judge;
 pub mod live;
 pub mod mentions;

@@ -25,9 +25,11 @@ pub(super) fn merge(reading: &mut Reading, part: Reading, lines: Lines) {
     let Reading {
         workloads,
         gaps,
+        ignored,
         seen,
         namespaces,
     } = part;
+    reading.ignored.extend(ignored);
     for mut workload in workloads {
         for spot in spots(&mut workload) {
             spot.line = lines.outer(spot.line);

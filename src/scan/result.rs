@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::subject::NamespaceLabels;
 
+use crate::scan::baseline::Known;
 use crate::scan::finding::{Verdict, Workload};
 use crate::scan::risk::Weight;
 
@@ -16,6 +17,10 @@ pub struct Report {
     pub workloads: Vec<Workload>,
     /// What could not be looked at.
     pub gaps: Vec<Gap>,
+    /// What comments in the files set aside.
+    pub ignored: Vec<Ignored>,
+    /// How much of it an earlier scan has; none where there was none to compare with.
+    pub known: Option<Known>,
     /// How much was looked at.
     pub seen: Seen,
     /// What only a live cluster tells.
@@ -148,9 +153,24 @@ impl Why {
     }
 }
 
+/// Something that a comment in a file sets aside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ignored {
+    /// The file.
+    pub place: String,
+    /// The line.
+    pub line: u32,
+    /// Why, in the words of the comment.
+    pub reason: String,
+    /// What was found there.
+    pub what: String,
+}
+
 /// What one text came to.
 #[derive(Clone, Debug, Default)]
 pub struct Reading {
+    /// What comments set aside.
+    pub ignored: Vec<Ignored>,
     /// What reaches a node's runtime.
     pub workloads: Vec<Workload>,
     /// What could not be looked at.
@@ -183,9 +203,11 @@ impl Report {
         let Reading {
             workloads,
             gaps,
+            ignored,
             seen,
             namespaces: _,
         } = reading;
+        self.ignored.extend(ignored);
         self.workloads.extend(workloads);
         self.gaps.extend(gaps);
         self.seen.add(seen);

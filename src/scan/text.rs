@@ -17,6 +17,7 @@ use crate::review::offline::Setting;
 use crate::scan::account;
 use crate::scan::candidate::{Candidate, Object, Pointers, candidates, each_item};
 use crate::scan::finding::Workload;
+use crate::scan::ignored;
 use crate::scan::judge::{Court, Judged, judge};
 use crate::scan::mentions::{Words, line_of};
 use crate::scan::parts::{chunks, merge, spots};
@@ -59,8 +60,12 @@ pub fn read(
             file.clone_into(&mut spot.file);
         }
     }
+    ignored::set_aside(text, &mut reading);
     for gap in &mut reading.gaps {
         file.clone_into(&mut gap.place);
+    }
+    for one in &mut reading.ignored {
+        file.clone_into(&mut one.place);
     }
     reading
 }
@@ -195,7 +200,8 @@ impl Reader<'_> {
     ) {
         let mut places = Places::of(text);
         let names = self.words.is_in(text);
-        let look_inside = around.depth < MAX_TEXTS && (names || embedded::may_be_in(text));
+        let look_inside = around.depth < MAX_TEXTS
+            && (names || embedded::may_be_in(text) || embedded::may_be_encoded(text));
         let mut known = Vec::new();
         for (index, document) in documents.iter().enumerate() {
             reading.seen.documents += 1;
@@ -458,6 +464,14 @@ impl Reader<'_> {
                 .iter()
                 .map(|lines| account::bytes_of(text, lines)),
         );
+        // So is the variable that holds its path.
+        for (value, bytes) in pipeline.assigned {
+            let findings = reading.workloads.iter().flat_map(|found| &found.findings);
+            let mut findings = findings;
+            if findings.any(|one| one.target == value || one.mount_path.as_ref() == Some(&value)) {
+                known.push(bytes);
+            }
+        }
         // What runs in a Pod that was found is told with it.
         if !reading.workloads.is_empty() {
             known.extend(pipeline.scripts);

@@ -611,3 +611,106 @@ fn a_reporter_takes_no_paths_no_format_and_no_short_interval() {
         assert!(ended.err.contains(says), "{args:?}: {}", ended.err);
     }
 }
+
+/// The other commands know the same kinds, and tell what they cannot place.
+#[test]
+fn no_command_passes_in_silence_what_the_scan_finds() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
+    let run = |command: &str, file: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_dind-injector"))
+            .args([command, "-f", file])
+            .current_dir(&corpus)
+            .env_remove("DIND_INJECTOR_CONFIG")
+            .output()
+            .unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (
+            output.status.code().unwrap(),
+            text(output.stdout),
+            text(output.stderr),
+        )
+    };
+    for command in ["inject", "convert", "explain"] {
+        let (status, out, err) = run(command, "parts/deploymentconfig.yaml");
+        assert_eq!(status, 0, "{command}: {err}");
+        assert!(
+            out.contains("docker:28.5.2-dind") || out.contains("Injected"),
+            "{command}: {out}"
+        );
+        for file in [
+            "ci/argo-workflow.yaml",
+            "parts/json6902.yaml",
+            "ci/tekton-task.yaml",
+        ] {
+            let (status, _, err) = run(command, file);
+            assert_eq!(status, 1, "{command} {file}: {err}");
+            assert!(
+                err.contains("reaches the node's container runtime"),
+                "{command} {file}: {err}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_comment_with_a_reason_sets_aside_and_is_told() {
+    let ignored = SWAPPED.replace(
+        "mountPath: /var/run/docker.sock}]",
+        "mountPath: /var/run/docker.sock}] # dind-injector:ignore moved in May",
+    );
+    let dir = Dir::new()
+        .with("a.yaml", &ignored)
+        .with(
+            "b.sh",
+            "# dind-injector:ignore a message only\necho docker.sock\n",
+        )
+        .with("c.sh", "echo docker.sock # dind-injector:ignore\n");
+    let ended = dir.scan(&["a.yaml", "b.sh", "-o", "json"]);
+    let document = json(&ended);
+    assert_eq!(ended.status, 0, "{}", ended.out);
+    let told = document["ignored"].as_array().unwrap();
+    assert_eq!(told.len(), 2, "{}", ended.out);
+    assert_eq!(told[0]["reason"], "moved in May");
+    assert_eq!(told[1]["line"], 2);
+    // Without a reason nothing is set aside.
+    let ended = dir.scan(&["c.sh", "-o", "json"]);
+    let told = json(&ended);
+    let reasons: BTreeSet<_> = reasons(&told)
+        .into_iter()
+        .map(|(_, reason)| reason)
+        .collect();
+    assert_eq!(reasons, BTreeSet::from(["ignore-comment", "names-socket"]));
+    assert_eq!(ended.status, 2);
+}
+
+#[test]
+fn only_what_the_baseline_does_not_have_fails() {
+    for format in ["json", "sarif"] {
+        let dir = Dir::new()
+            .with("a.yaml", SWAPPED)
+            .with("notes.md", "docker.sock\n");
+        let known = dir.scan(&[".", "-o", format]);
+        assert_eq!(known.status, 2);
+        let dir = dir.with("known", &known.out);
+        let baseline = ["--baseline", "known", "--exclude", "known"];
+        let scan = |dir: &Dir, more: &[&str]| dir.scan(&[&["."], &baseline[..], more].concat());
+        assert_eq!(scan(&dir, &[]).status, 0, "{format}");
+        // Lines move.
+        let dir = dir.with("a.yaml", &format!("# more\n{SWAPPED}"));
+        assert_eq!(scan(&dir, &[]).status, 0, "{format}");
+        let dir = dir.with("b.yaml", &SWAPPED.replace("builder", "another"));
+        assert_eq!(scan(&dir, &[]).status, 1, "{format}");
+        let dir = dir.with("more.md", "crio.sock\n");
+        assert_eq!(scan(&dir, &[]).status, 2, "{format}");
+    }
+    let wrong = Dir::new().with("x.json", "{}");
+    let ended = wrong.scan(&[".", "--baseline", "x.json"]);
+    assert_eq!(ended.status, 2);
+    assert!(
+        ended
+            .err
+            .contains("--baseline x.json: neither a ScanReport"),
+        "{}",
+        ended.err
+    );
+}

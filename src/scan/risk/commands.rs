@@ -50,6 +50,24 @@ pub(super) static OTHERS_CONTAINERS: Rule = Rule {
     },
 };
 
+pub(super) static SOCKET_RELAY: Rule = Rule {
+    id: "socket-relay",
+    weight: Weight::Useless,
+    title: "it hands the node's socket on to others",
+    help: "What it hands on would be a daemon of this Pod alone. Give each Pod that uses it the \
+           annotation, and delete the relay.",
+    holds: |evidence| {
+        let words = evidence.container.command.iter();
+        let mut words = words.chain(&evidence.container.args);
+        let is_relay = |word: &str| word.split_whitespace().any(|one| one.ends_with("socat"));
+        let of_image = evidence.container.image.contains("socat");
+        let found = words
+            .find(|word| is_relay(word))
+            .map(|word| word.to_string());
+        found.or_else(|| of_image.then(|| evidence.container.image.to_string()))
+    },
+};
+
 pub(super) static SWARM: Rule = Rule {
     id: "swarm",
     weight: Weight::Useless,

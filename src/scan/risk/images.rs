@@ -40,6 +40,15 @@ pub(super) static IMAGE_CLEANER: Rule = Rule {
     holds: |evidence| image_with(evidence, Need::Clean),
 };
 
+pub(super) static POD_COLLECTOR: Rule = Rule {
+    id: "pod-collector",
+    weight: Weight::Useless,
+    title: "it asks the node's Docker for the other containers of its own Pod",
+    help: "A daemon of its own has none of them. Argo Workflows: use the emissary executor \
+           (containerRuntimeExecutor, the only one since 3.4).",
+    holds: |evidence| image_with(evidence, Need::Collect),
+};
+
 pub(super) static CI_RUNNER: Rule = Rule {
     id: "ci-runner",
     weight: Weight::Note,

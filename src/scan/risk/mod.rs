@@ -7,6 +7,7 @@
 mod commands;
 mod images;
 mod mounts;
+mod variables;
 
 use std::collections::BTreeSet;
 
@@ -80,16 +81,19 @@ struct Evidence<'e, 'a> {
 }
 
 /// Every rule, in the order in which hints are given.
-pub static RULES: [&Rule; 18] = [
+pub static RULES: [&Rule; 21] = [
     &images::NODE_OBSERVER,
     &images::NODE_MANAGER,
     &images::NODE_AUDITOR,
     &images::IMAGE_CLEANER,
+    &images::POD_COLLECTOR,
     &commands::PRUNES,
     &commands::OTHERS_CONTAINERS,
     &commands::SWARM,
     &commands::UNPUSHED_IMAGE,
     &commands::PUBLISHED_PORT,
+    &variables::NODE_AS_HOST,
+    &commands::SOCKET_RELAY,
     &commands::HOST_NAMESPACE,
     &commands::NODE_PATH,
     &commands::OUTLIVES_POD,

@@ -12,6 +12,7 @@ struct Case {
     maker: &'static str,
     mounts: &'static str,
     volumes: &'static str,
+    env: &'static str,
 }
 
 const PLAIN: Case = Case {
@@ -20,6 +21,7 @@ const PLAIN: Case = Case {
     maker: "Deployment",
     mounts: "[]",
     volumes: "[]",
+    env: "[]",
 };
 
 fn script(script: &'static str) -> Case {
@@ -34,8 +36,8 @@ fn holding(case: &Case) -> Vec<&'static str> {
     let script = serde_json::to_string(case.script).unwrap();
     let pod = format!(
         r#"{{"spec":{{"volumes":{},"containers":[{{"name":"c","image":"{}",
-            "command":["sh","-c",{script}],"volumeMounts":{}}}]}}}}"#,
-        case.volumes, case.image, case.mounts
+            "command":["sh","-c",{script}],"env":{},"volumeMounts":{}}}]}}}}"#,
+        case.volumes, case.image, case.env, case.mounts
     );
     let pod: Pod<'_> = crate::json::from_str(&pod).unwrap();
     let finding = Finding {
@@ -54,7 +56,34 @@ fn holding(case: &Case) -> Vec<&'static str> {
 
 /// For each rule, what it sees and what it leaves.
 fn cases() -> Vec<(&'static str, Vec<Case>, Vec<Case>)> {
+    let env = |env| Case { env, ..PLAIN };
     vec![
+        (
+            "pod-collector",
+            vec![env(
+                r#"[{"name":"ARGO_CONTAINER_RUNTIME_EXECUTOR","value":"docker"}]"#,
+            )],
+            vec![env(
+                r#"[{"name":"ARGO_CONTAINER_RUNTIME_EXECUTOR","value":"emissary"}]"#,
+            )],
+        ),
+        (
+            "node-as-host",
+            vec![env(
+                r#"[{"name":"TESTCONTAINERS_HOST_OVERRIDE","valueFrom":{"fieldRef":{"fieldPath":"status.hostIP"}}}]"#,
+            )],
+            vec![env(
+                r#"[{"name":"TESTCONTAINERS_HOST_OVERRIDE","value":"localhost"}]"#,
+            )],
+        ),
+        (
+            "socket-relay",
+            vec![
+                script("socat TCP-LISTEN:2375,fork UNIX-CONNECT:/var/run/docker.sock"),
+                image("alpine/socat"),
+            ],
+            vec![script("echo socatlike")],
+        ),
         (
             "node-observer",
             vec![

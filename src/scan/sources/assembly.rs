@@ -63,6 +63,20 @@ impl Assembly {
         }
     }
 
+    /// Adds one mount, which stands at `pointer`, to the container's own.
+    pub fn mount(&mut self, index: usize, mount: &Value, pointer: &str) {
+        let Some(Value::Object(container)) = self.containers.get_mut(index) else {
+            return;
+        };
+        let own = container
+            .entry("volumeMounts")
+            .or_insert_with(|| Value::Array(Vec::new()));
+        let Value::Array(own) = own else { return };
+        let inner = format!("/spec/containers/{index}/volumeMounts/{}", own.len());
+        self.pointers.part(inner, pointer);
+        own.push(mount.clone());
+    }
+
     /// Adds every container of a list as an init container.
     pub fn init(&mut self, list: Option<&Value>, pointer: &str) {
         for (from, container) in items(list).enumerate() {
@@ -87,6 +101,13 @@ impl Assembly {
             self.pointers.part(inner, format!("{pointer}/{from}"));
             self.volumes.push(volume.clone());
         }
+    }
+
+    /// Adds one volume, which stands at `pointer`.
+    pub fn volume(&mut self, volume: &Value, pointer: &str) {
+        let inner = format!("/spec/volumes/{}", self.volumes.len());
+        self.pointers.part(inner, pointer);
+        self.volumes.push(volume.clone());
     }
 
     /// Takes fields of the Pod's `spec` over, where `from` has them.

@@ -29,11 +29,22 @@ pub struct Embedded<'d> {
 const MAX_DEPTH: usize = 24;
 
 /// What a text must mention to be looked at.
-const WORDS: [&str; 4] = ["hostPath", "host_path", "DOCKER_HOST", "podTemplate"];
+const WORDS: [&str; 5] = [
+    "hostPath",
+    "HostPath",
+    "host_path",
+    "DOCKER_HOST",
+    "podTemplate",
+];
 
 /// Whether a text as a whole mentions anything that would matter inside of it.
 pub fn may_be_in(text: &str) -> bool {
     WORDS.iter().any(|word| text.contains(word))
+}
+
+/// Whether a text may hold others in base64.
+pub fn may_be_encoded(text: &str) -> bool {
+    text.contains("Secret") || text.contains("binaryData")
 }
 
 /// Whether a text that is no YAML was meant to be a Pod in it.

@@ -3,6 +3,7 @@
 //! Groovy is cut into words, strings and signs, with comments left out; nothing is run.
 //! What a pipeline puts together at run time cannot be seen here.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use crate::scan::sources::NodeVolume;
@@ -16,6 +17,8 @@ pub struct Pipeline {
     pub templates: Vec<Template>,
     /// The bytes of those texts.
     pub known: Vec<Range<usize>>,
+    /// What variables are given, each with its bytes.
+    pub assigned: Vec<(String, Range<usize>)>,
     /// The bytes of what the pipeline runs in its containers.
     pub scripts: Vec<Range<usize>>,
 }
@@ -46,12 +49,17 @@ pub struct Template {
 
 /// Whether `text` may be a pipeline with Pods of its own.
 pub fn looks_like(text: &str) -> bool {
-    text.contains("podTemplate(") || text.contains("yaml '''") || text.contains("yaml \"\"\"")
+    text.contains("podTemplate(")
+        || text.contains("hostPathVolume(")
+        || text.contains("HostPathVolume(")
+        || text.contains("yaml '''")
+        || text.contains("yaml \"\"\"")
 }
 
 /// Reads a pipeline.
 pub fn read(text: &str) -> Pipeline {
     let tokens = tokens(text);
+    let variables = variables(&tokens);
     let mut pipeline = Pipeline::default();
     let mut template = Template::default();
     for (index, token) in tokens.iter().enumerate() {
@@ -69,9 +77,10 @@ pub fn read(text: &str) -> Pipeline {
                             .or_else(|| argument(&tokens, index, "name"))
                             .map(|(text, _)| text);
                     }
-                    ("hostPathVolume", true) => {
-                        let host = argument(&tokens, index, "hostPath");
-                        let mount = argument(&tokens, index, "mountPath");
+                    ("hostPathVolume" | "HostPathVolume", true) => {
+                        let [first, second] = positional(&tokens, index, &variables);
+                        let host = path(&tokens, index, "hostPath", &variables).or(first);
+                        let mount = path(&tokens, index, "mountPath", &variables).or(second);
                         if let (Some((host, line)), Some((mount, _))) = (host, mount) {
                             template.volumes.push(NodeVolume {
                                 host_path: host,
@@ -92,6 +101,9 @@ pub fn read(text: &str) -> Pipeline {
             Kind::Text { text, long } => {
                 let is_yaml = is_yaml_argument(&tokens, index);
                 let looks = *long && text.contains("containers:");
+                if index > 0 && is(&tokens, index - 1, '=') {
+                    pipeline.assigned.push((text.clone(), token.bytes.clone()));
+                }
                 if is_script(&tokens, index) {
                     pipeline.scripts.push(token.bytes.clone());
                 }
@@ -147,6 +159,82 @@ fn is_yaml_argument(tokens: &[Token], index: usize) -> bool {
     }
 }
 
+/// What a variable holds, where it is given one string and no other.
+type Variables<'t> = HashMap<&'t str, Option<&'t str>>;
+
+/// `def x = '…'`, `x = '…'`, and `x: '…'` of a map.
+fn variables(tokens: &[Token]) -> Variables<'_> {
+    let mut variables = Variables::new();
+    for three in tokens.windows(3) {
+        let [name, sign, value] = three else { continue };
+        let (Kind::Word(name), Kind::Sign('='), Kind::Text { text, .. }) =
+            (&name.kind, &sign.kind, &value.kind)
+        else {
+            continue;
+        };
+        let one = variables
+            .entry(name.as_str())
+            .or_insert(Some(text.as_str()));
+        if *one != Some(text.as_str()) {
+            *one = None;
+        }
+    }
+    variables
+}
+
+/// A string, or the variable that holds one; a variable that may hold several is a placeholder.
+fn valued(token: &Token, variables: &Variables<'_>) -> Option<(String, u32)> {
+    let text = match &token.kind {
+        Kind::Text { text, .. } => filled(text, variables),
+        Kind::Word(word) => match variables.get(word.as_str()) {
+            Some(Some(text)) => (*text).to_owned(),
+            Some(None) | None => format!("${{{word}}}"),
+        },
+        Kind::Sign(_) => return None,
+    };
+    Some((text, token.line))
+}
+
+/// `text` with the variables that are known in place of `${x}` and `$x`.
+fn filled(text: &str, variables: &Variables<'_>) -> String {
+    if !text.contains('$') {
+        return text.to_owned();
+    }
+    let known = variables
+        .iter()
+        .filter_map(|(name, value)| Some((name, (*value)?)));
+    known.fold(text.to_owned(), |text, (name, value)| {
+        text.replace(&format!("${{{name}}}"), value)
+    })
+}
+
+/// The path that the call at `index` is given as `name:`.
+fn path(
+    tokens: &[Token],
+    index: usize,
+    name: &str,
+    variables: &Variables<'_>,
+) -> Option<(String, u32)> {
+    let at = argument_at(tokens, index, name)?;
+    valued(tokens.get(at)?, variables)
+}
+
+/// The first two arguments of the call at `index`, where they have no names.
+fn positional(
+    tokens: &[Token],
+    index: usize,
+    variables: &Variables<'_>,
+) -> [Option<(String, u32)>; 2] {
+    let argument = |at: usize| {
+        let is_alone = is(tokens, at + 1, ',') || is(tokens, at + 1, ')');
+        tokens
+            .get(at)
+            .filter(|_| is_alone)
+            .and_then(|token| valued(token, variables))
+    };
+    [argument(index + 2), argument(index + 4)]
+}
+
 /// `sh '…'`, `sh(script: '…')`, `bat`, `powershell`.
 fn is_script(tokens: &[Token], index: usize) -> bool {
     let mut before = tokens[..index]
@@ -177,6 +265,15 @@ fn end_of_call(tokens: &[Token], index: usize) -> u32 {
 
 /// The string that the call at `index` is given as `name:`, with its line.
 fn argument(tokens: &[Token], index: usize, name: &str) -> Option<(String, u32)> {
+    let token = tokens.get(argument_at(tokens, index, name)?)?;
+    match &token.kind {
+        Kind::Text { text, .. } => Some((text.clone(), token.line)),
+        Kind::Word(_) | Kind::Sign(_) => None,
+    }
+}
+
+/// The token that the call at `index` is given as `name:`.
+fn argument_at(tokens: &[Token], index: usize, name: &str) -> Option<usize> {
     let mut depth = 0_usize;
     for at in index + 1..tokens.len() {
         match &tokens[at].kind {
@@ -188,10 +285,7 @@ fn argument(tokens: &[Token], index: usize, name: &str) -> Option<(String, u32)>
                 }
             }
             Kind::Word(word) if depth == 1 && word == name && is(tokens, at + 1, ':') => {
-                return match &tokens.get(at + 2)?.kind {
-                    Kind::Text { text, .. } => Some((text.clone(), tokens[at].line)),
-                    Kind::Word(_) | Kind::Sign(_) => None,
-                };
+                return Some(at + 2);
             }
             Kind::Word(_) | Kind::Text { .. } | Kind::Sign(_) => {}
         }
@@ -347,6 +441,32 @@ mod tests {
     fn a_quote_in_a_pattern_does_not_swallow_the_file() {
         let text = "if (x =~ /it's/) {}\npodTemplate(volumes: [hostPathVolume(hostPath: '/a', mountPath: '/b')]) {}";
         assert_eq!(read(text).templates.len(), 1);
+    }
+
+    #[test]
+    fn variables_and_constructors_are_followed() {
+        let text = "def s = '/run/docker.sock'\nx([new HostPathVolume(s, '/var/run/docker.sock', false)])\n\
+             podTemplate(volumes: [hostPathVolume(hostPath: \"${s}\", mountPath: target)]) {}";
+        let pipeline = read(text);
+        let volumes: Vec<_> = pipeline
+            .templates
+            .iter()
+            .flat_map(|template| &template.volumes)
+            .map(|volume| {
+                (
+                    volume.host_path.as_str(),
+                    volume.mount_path.as_str(),
+                    volume.line,
+                )
+            })
+            .collect();
+        assert_eq!(
+            volumes,
+            [
+                ("/run/docker.sock", "/var/run/docker.sock", 2),
+                ("/run/docker.sock", "${target}", 3)
+            ]
+        );
     }
 
     #[test]

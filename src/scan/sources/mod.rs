@@ -12,8 +12,10 @@ pub mod embedded;
 pub mod gitlab;
 pub mod groovy;
 pub mod jenkins;
+pub mod json_patch;
 pub mod pod_spec;
 pub mod tekton;
+pub mod values;
 pub mod volume;
 
 /// A volume of the node in a text that is no manifest.

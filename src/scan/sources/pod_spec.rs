@@ -167,7 +167,7 @@ fn last_key(pointer: &str) -> String {
 
 /// Whether `value` has containers as a Pod's spec has them. Jenkins' own templates have
 /// `containers` too, with commands of one line.
-fn is_pod_spec(value: &Value) -> bool {
+pub fn is_pod_spec(value: &Value) -> bool {
     let Some(Value::Array(containers)) = value.get("containers") else {
         return false;
     };

@@ -1,0 +1,17 @@
+//! Hints from a container's variables: what takes the node for the place of published ports.
+
+use crate::detect::published::on_the_node;
+use crate::scan::risk::{Rule, Weight};
+
+pub(super) static NODE_AS_HOST: Rule = Rule {
+    id: "node-as-host",
+    weight: Weight::Caution,
+    title: "it looks for published ports at the node's address",
+    help: "With a daemon of the Pod's own, published ports are at the Pod's own localhost, not at the \
+           node. Set the variable to localhost, or remove it.",
+    holds: |evidence| {
+        let found = on_the_node(evidence.container);
+        let first = evidence.container.env.get(found.first()?.index)?;
+        Some(first.name.to_string())
+    },
+};

@@ -1,0 +1,141 @@
+//! Volumes and mounts that a chart's values, or the settings of an operator, add to a Pod that
+//! stands elsewhere: `extraVolumes` with `extraVolumeMounts`, by whatever name.
+//!
+//! A list of mounts is taken for one container of a Pod that has all the volumes of the document.
+//! Values inside of an Argo CD Application or a HelmRelease are no different.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value, json};
+
+use crate::manifest::{below, tokens};
+use crate::names::NO_NAME;
+
+use crate::scan::candidate::{Candidate, Object};
+use crate::scan::sources::assembly::{Assembly, items};
+use crate::scan::sources::pod_spec::is_pod_spec;
+
+/// What such a Pod is shown as, where the document says no kind.
+const KIND: &str = "Chart values";
+
+/// As deep as any values are nested.
+const MAX_DEPTH: usize = 24;
+
+/// The Pods that lists of mounts in `object` belong to.
+pub fn candidates<'d>(object: &'d Value, head: Object<'d>, pointer: &str) -> Vec<Candidate<'d>> {
+    let mut search = Search::default();
+    search.value(object, pointer, 0, false);
+    let Search { volumes, mounts } = search;
+    if volumes.is_empty() {
+        return Vec::new();
+    }
+    let found = mounts.into_iter().filter_map(|(list, beside, at)| {
+        let mut pod = Assembly::at(&at);
+        let container = json!({"name": name(beside, &at), "image": image(beside)});
+        let index = pod.container(&container, "container", &at);
+        pod.mounts(index, Some(list), &at);
+        let is_mounted = |volume: &Value| {
+            let name = volume.get("name");
+            items(Some(list)).any(|mount| mount.get("name") == name)
+        };
+        let used: Vec<_> = volumes
+            .iter()
+            .filter(|(volume, _)| is_mounted(volume))
+            .collect();
+        if used.is_empty() {
+            return None;
+        }
+        for (volume, pointer) in used {
+            pod.volume(volume, pointer);
+        }
+        let shown = match head.kind {
+            "" => Object { kind: KIND, ..head },
+            _ => head,
+        };
+        let part = (head.name != NO_NAME).then(|| name(beside, &at));
+        let mut candidate = pod.finish(shown, "Pod", part.as_deref(), Cow::Borrowed(""))?;
+        if part.is_none() {
+            candidate.name = Cow::Owned(name(beside, &at));
+        }
+        Some(candidate)
+    });
+    found.collect()
+}
+
+/// A list of mounts, the mapping that has it, and where it stands.
+type Mounts<'d> = (&'d Value, &'d Map<String, Value>, String);
+
+#[derive(Default)]
+struct Search<'d> {
+    volumes: Vec<(&'d Value, String)>,
+    mounts: Vec<Mounts<'d>>,
+}
+
+impl<'d> Search<'d> {
+    fn value(&mut self, value: &'d Value, at: &str, depth: usize, in_pod: bool) {
+        if depth > MAX_DEPTH {
+            return;
+        }
+        match value {
+            Value::Array(list) => {
+                for (index, item) in list.iter().enumerate() {
+                    self.value(item, &format!("{at}/{index}"), depth + 1, in_pod);
+                }
+            }
+            Value::Object(map) => {
+                let in_pod = in_pod || is_pod_spec(value);
+                for (key, value) in map {
+                    let at = below(at, key);
+                    if key.ends_with("olumes") {
+                        for (index, volume) in items(Some(value)).enumerate() {
+                            if volume.pointer("/hostPath/path").is_some() {
+                                self.volumes.push((volume, format!("{at}/{index}")));
+                            }
+                        }
+                    }
+                    let is_mount = |mount: &Value| mount.get("mountPath").is_some();
+                    if !in_pod
+                        && key.to_ascii_lowercase().ends_with("mounts")
+                        && items(Some(value)).any(is_mount)
+                    {
+                        self.mounts.push((value, map, at.clone()));
+                    }
+                    self.value(value, &at, depth + 1, in_pod);
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+}
+
+/// Its own name, or the key that it is below.
+fn name(beside: &Map<String, Value>, at: &str) -> String {
+    let own = beside.get("name").and_then(Value::as_str);
+    let keys = tokens(at).filter(|key| key.parse::<usize>().is_err());
+    let keys: Vec<_> = keys.collect();
+    let above = keys
+        .len()
+        .checked_sub(2)
+        .map(|index| keys[index].to_string());
+    own.map(str::to_owned)
+        .or(above)
+        .unwrap_or_else(|| "values".to_owned())
+}
+
+/// `image: x`, or the parts that charts write it in.
+fn image(beside: &Map<String, Value>) -> String {
+    let Some(image) = beside.get("image") else {
+        return String::new();
+    };
+    if let Some(image) = image.as_str() {
+        return image.to_owned();
+    }
+    let part = |key: &str| image.get(key).and_then(Value::as_str);
+    let repository = part("repository")
+        .or_else(|| part("name"))
+        .unwrap_or_default();
+    match part("tag") {
+        Some(tag) => format!("{repository}:{tag}"),
+        None => repository.to_owned(),
+    }
+}
