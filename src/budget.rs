@@ -16,8 +16,7 @@ use crate::model::view::Pod;
 pub const MOST_STEPS: usize = 1_000_000;
 /// Values of a whole AdmissionReview: objects, lists, strings, numbers. Up to 300 bytes are kept of each.
 pub const MOST_VALUES: usize = 200_000;
-/// Containers of a Pod, of all three kinds.
-pub const MOST_CONTAINERS: usize = 1_000;
+pub use crate::model::view::MOST_CONTAINERS;
 /// Mounts of a Pod that reach a runtime of the node, or that a rule looks at for another reason.
 pub const MOST_FINDINGS: usize = 1_000;
 /// Mounts that a sidecar gets from a Pod's containers.

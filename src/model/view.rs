@@ -9,7 +9,6 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use crate::budget::MOST_CONTAINERS;
 use crate::json::{Text, object, or_default};
 use crate::model::map::{Amounts, Annotations, Labels};
 use crate::model::place::{List, Place};
@@ -64,7 +63,6 @@ pub struct Metadata<'a> {
 )]
 pub struct OwnerReference<'a> {
     /// The owner's kind, such as `DaemonSet`.
-    #[serde(rename = "type")]
     pub kind: Text<'a>,
     /// The owner's API version.
     pub api_version: Text<'a>,
@@ -75,6 +73,9 @@ pub struct OwnerReference<'a> {
     /// Whether this owner manages the Pod.
     pub controller: Option<bool>,
 }
+
+/// Containers of a Pod, of all three kinds, that one review looks at.
+pub const MOST_CONTAINERS: usize = 1_000;
 
 /// One more container of a kind than a Pod may have: those behind it are not kept, and it is refused.
 const TOO_MANY: usize = MOST_CONTAINERS + 1;
