@@ -170,7 +170,7 @@ impl<T> Followed<T> {
         if content == self.seen {
             if was_away && sha256(&content) == self.sha256() {
                 self.standing().refused = None;
-                self.metrics.upkeep().file_agrees(self.source.file);
+                self.metrics.gauges().file_agrees(self.source.file);
             }
             return Looked::Unchanged;
         }
@@ -216,10 +216,10 @@ impl<T> Followed<T> {
 
     fn taken(&self) {
         let in_force = sha256(&self.seen);
-        let upkeep = self.metrics.upkeep();
-        upkeep.file_reloaded(self.source.file);
+        let gauges = self.metrics.gauges();
+        gauges.file_reloaded(self.source.file);
         match self.source.file {
-            FollowedFile::Policy => upkeep.policy_in_force(&in_force, SystemTime::now()),
+            FollowedFile::Policy => gauges.policy_in_force(&in_force, SystemTime::now()),
             FollowedFile::ClientCa | FollowedFile::LogFilter => {}
         }
         *self.standing() = Standing {
@@ -230,7 +230,7 @@ impl<T> Followed<T> {
 
     fn refused(&self, error: &ReloadError) {
         self.standing().refused = Some(error.to_string());
-        self.metrics.upkeep().file_refused(self.source.file);
+        self.metrics.gauges().file_refused(self.source.file);
     }
 
     fn standing(&self) -> MutexGuard<'_, Standing> {

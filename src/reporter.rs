@@ -26,7 +26,7 @@ use crate::names::NO_NAMESPACE;
 use crate::render::html::html;
 use crate::render::moment::moment;
 use crate::review::offline::Setting;
-use crate::scan::judge::Court;
+use crate::scan::evaluator::Evaluator;
 use crate::scan::live;
 use crate::scan::live::AT_EASE;
 use crate::scan::result::{Cluster, Report};
@@ -161,7 +161,7 @@ impl Reporter {
     /// Scans once, and shows what came of it.
     pub async fn look(&mut self) -> ScanResult {
         let started = Instant::now();
-        let court = Court {
+        let court = Evaluator {
             policy: (*self.policy.load_full()).clone(),
             setting: Setting::default(),
             changes: self.settings.diffs,

@@ -14,7 +14,7 @@ use dind_injector::decide::Policy;
 use dind_injector::manifest;
 use dind_injector::model::namespaces::NoNamespaces;
 use dind_injector::policy_file::Config;
-use dind_injector::review::offline::{Setting, judge};
+use dind_injector::review::offline::{Setting, evaluate};
 use dind_injector::review::pod::review;
 use dind_injector::server::Limits;
 use hostile::{Hostile, all, some};
@@ -130,7 +130,7 @@ fn a_pod_that_somebody_would_write_costs_a_five_hundredth_at_most() {
         for document in manifest::read(&text).into_iter().flatten() {
             for pod in manifest::pods(&document.value) {
                 for policy in &policies {
-                    let Ok(outcome) = judge(policy, &Setting::default(), &pod) else {
+                    let Ok(outcome) = evaluate(policy, &Setting::default(), &pod) else {
                         continue;
                     };
                     seen += 1;

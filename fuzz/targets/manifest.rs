@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use dind_injector::convert::{ConvertError, convert};
 use dind_injector::manifest::{pods, read, read_with_positions, to_yaml};
-use dind_injector::review::offline::{Setting, changes, judge};
+use dind_injector::review::offline::{Setting, changes, evaluate};
 use dind_injector::decide::Policy;
 use libfuzzer_sys::fuzz_target;
 
@@ -23,7 +23,7 @@ fuzz_target!(|bytes: &[u8]| {
         let mut injected = document.value.clone();
         let mut operations = Vec::new();
         for pod in pods(&document.value) {
-            let Ok(outcome) = judge(&POLICY, &Setting::default(), &pod) else {
+            let Ok(outcome) = evaluate(&POLICY, &Setting::default(), &pod) else {
                 continue;
             };
             for operation in changes(&pod.pointer, &outcome).expect("a patch can be read") {

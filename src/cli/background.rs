@@ -34,7 +34,7 @@ const ASK_AGAIN: Duration = Duration::from_secs(2);
 
 /// The flags of what runs beside the server.
 #[derive(Debug, clap::Args)]
-pub struct BesideArgs {
+pub struct BackgroundArgs {
     #[command(flatten)]
     certs: CertArgs,
     #[command(flatten)]
@@ -48,7 +48,7 @@ pub struct BesideArgs {
 }
 
 /// What the server is given.
-pub(super) struct Beside {
+pub(super) struct BackgroundTasks {
     pub(super) certs: Arc<CertStore>,
     /// The CA to trust, where it is nobody else's to tell.
     pub(super) ca_pem: Option<String>,
@@ -87,13 +87,13 @@ impl Tasks {
     }
 }
 
-impl BesideArgs {
+impl BackgroundArgs {
     /// Opens everything and starts what keeps it fresh.
     pub(super) async fn start(
         self,
         metrics: &Arc<Metrics>,
         readiness: &Readiness,
-    ) -> Result<Beside, ServeError> {
+    ) -> Result<BackgroundTasks, ServeError> {
         let Self {
             certs,
             policy,
@@ -129,7 +129,7 @@ impl BesideArgs {
             }
         };
         let Some(client) = client else {
-            return Ok(Beside {
+            return Ok(BackgroundTasks {
                 certs,
                 ca_pem,
                 policy,
@@ -148,7 +148,7 @@ impl BesideArgs {
             tasks.spawn("Events", writer.run());
             queue
         });
-        Ok(Beside {
+        Ok(BackgroundTasks {
             certs,
             ca_pem,
             policy,
@@ -182,7 +182,7 @@ pub(super) async fn in_force(
         None => {
             let policy = policy_of(&config.load(), &cluster);
             let now = std::time::SystemTime::now();
-            metrics.upkeep().policy_in_force("builtin", now);
+            metrics.gauges().policy_in_force("builtin", now);
             readiness.probe_in_detail("policy", || Ok(Some("the built-in one".to_owned())));
             (Arc::new(ArcSwap::from_pointee(policy)), None)
         }

@@ -9,7 +9,7 @@ use crate::decide::Policy;
 use crate::manifest::{Document, pods};
 use crate::names::NO_NAME;
 use crate::review::offline::Setting;
-use crate::scan::judge::Court;
+use crate::scan::evaluator::Evaluator;
 use crate::scan::result::Namespaces;
 use crate::scan::text::{Syntax, read};
 
@@ -22,7 +22,7 @@ pub fn tell(
     documents: &[Document],
     err: &mut dyn Write,
 ) -> io::Result<bool> {
-    let court = Court {
+    let court = Evaluator {
         policy: policy.clone(),
         setting: setting.clone(),
         changes: false,

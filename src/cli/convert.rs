@@ -15,7 +15,7 @@ use crate::decide::Policy;
 use crate::manifest::{Operation, pods, read_with_positions};
 use crate::render::diff::unified;
 use crate::review::Action;
-use crate::review::offline::{Setting, changes, judge};
+use crate::review::offline::{Setting, changes, evaluate};
 
 use crate::cli::policy::PolicyArgs;
 use crate::cli::replace::{ReplaceError, replace};
@@ -159,7 +159,7 @@ fn rewrite(
         let mut operations: Vec<Operation> = Vec::new();
         for pod in pods(&document.value) {
             let at = format!("{source}:{}: {pod}", document.line);
-            let judged = judge(policy, setting, &pod).and_then(|outcome| {
+            let judged = evaluate(policy, setting, &pod).and_then(|outcome| {
                 let own = changes(&pod.pointer, &outcome)?;
                 Ok((outcome, own))
             });

@@ -9,7 +9,7 @@ use crate::decide::Policy;
 use crate::decide::denial::Denial;
 use crate::manifest::{Operation, PodRef};
 use crate::review::Action;
-use crate::review::offline::{OfflineError, Setting, changes, judge};
+use crate::review::offline::{OfflineError, Setting, changes, evaluate};
 
 use crate::cli::policy::PolicyArgs;
 use crate::cli::rewrite::Manifests;
@@ -116,7 +116,7 @@ fn inject(
     pod: &PodRef<'_>,
     warnings: &mut Vec<String>,
 ) -> Result<Vec<Operation>, NotInjected> {
-    let outcome = judge(policy, setting, pod)?;
+    let outcome = evaluate(policy, setting, pod)?;
     warnings.extend(outcome.notices.texts());
     let operations = changes(&pod.pointer, &outcome)?;
     match outcome.action {

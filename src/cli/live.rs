@@ -9,7 +9,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
 
 use crate::cluster::{ClusterArgs, ClusterError, describe, in_cluster};
-use crate::scan::judge::Court;
+use crate::scan::evaluator::Evaluator;
 use crate::scan::live;
 use crate::scan::live::LiveError;
 use crate::scan::result::Report;
@@ -64,7 +64,7 @@ impl LiveArgs {
     ///
     /// # Errors
     /// Where the cluster cannot be asked.
-    pub fn scan(&self, court: Court, namespaces: &[String]) -> Result<Report, ConnectError> {
+    pub fn scan(&self, court: Evaluator, namespaces: &[String]) -> Result<Report, ConnectError> {
         let done = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&done);
         Progress::show(Bar::Objects, &done, || {

@@ -37,17 +37,17 @@ pub fn replace(path: &Path, before: &str, after: &str) -> Result<(), ReplaceErro
         error,
     };
     let target = fs::canonicalize(path).map_err(failed)?;
-    let (beside, mut file) = create_beside(&target).map_err(failed)?;
+    let (background, mut file) = create_beside(&target).map_err(failed)?;
     let written = write(&mut file, &target, after).and_then(|()| {
         if fs::read_to_string(&target)? == before {
-            fs::rename(&beside, &target).map(|()| true)
+            fs::rename(&background, &target).map(|()| true)
         } else {
             Ok(false)
         }
     });
     if !matches!(written, Ok(true)) {
         // What cannot be removed is in nobody's way.
-        let _ = fs::remove_file(&beside);
+        let _ = fs::remove_file(&background);
     }
     match written {
         Ok(true) => Ok(()),
@@ -61,12 +61,12 @@ pub fn replace(path: &Path, before: &str, after: &str) -> Result<(), ReplaceErro
 fn create_beside(target: &Path) -> io::Result<(PathBuf, File)> {
     let name = target.file_name().unwrap_or_default().to_string_lossy();
     let process = std::process::id();
-    let beside = target.with_file_name(format!(".{name}.{process}.dind-injector"));
+    let background = target.with_file_name(format!(".{name}.{process}.dind-injector"));
     let file = OpenOptions::new()
         .write(true)
         .create_new(true)
-        .open(&beside)?;
-    Ok((beside, file))
+        .open(&background)?;
+    Ok((background, file))
 }
 
 fn write(file: &mut File, target: &Path, text: &str) -> io::Result<()> {

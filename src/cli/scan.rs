@@ -20,9 +20,9 @@ use crate::render::sarif::sarif;
 use crate::render::table::table;
 use crate::review::offline::Setting;
 use crate::scan::baseline::{Baseline, BaselineError};
+use crate::scan::evaluator::Evaluator;
 use crate::scan::files::{FindError, Inputs};
 use crate::scan::finding::Verdict;
-use crate::scan::judge::Court;
 use crate::scan::result::Report;
 use crate::scan::walk::Look;
 
@@ -166,7 +166,7 @@ pub fn run(args: ScanArgs, out: &mut dyn Write) -> Result<Exit, CliError> {
     if watch.is_asked() {
         return watch.run(&live, &policy, namespace);
     }
-    let mut court = Court {
+    let mut court = Evaluator {
         policy: policy.offline()?,
         setting: Setting::default(),
         changes: format == Format::Html,

@@ -17,7 +17,7 @@ use crate::telemetry::traces::{CollectorError, TraceArgs, open as open_traces};
 use crate::tls::CertError;
 
 use crate::cli::Exit;
-use crate::cli::background::{Beside, BesideArgs, instance};
+use crate::cli::background::{BackgroundArgs, BackgroundTasks, instance};
 use crate::cli::logs::{LogArgs, LogFilters};
 use crate::cli::runtime;
 
@@ -36,7 +36,7 @@ pub struct ServeArgs {
     #[command(flatten)]
     server: ServerArgs,
     #[command(flatten)]
-    beside: BesideArgs,
+    background: BackgroundArgs,
     #[command(flatten)]
     logs: LogArgs,
     #[command(flatten)]
@@ -63,7 +63,7 @@ pub enum ServeError {
     Server(#[from] ServerError),
     /// Something that keeps the server up to date has ended.
     #[error("{0} ended, which is a fault of this program: restart it")]
-    Beside(String),
+    BackgroundTasks(String),
     /// The runtime, or its signals.
     #[error("cannot start: {0}")]
     Runtime(#[from] io::Error),
@@ -76,12 +76,12 @@ pub enum ServeError {
 pub fn run(args: ServeArgs, out: &mut dyn Write) -> Result<Exit, ServeError> {
     let ServeArgs {
         server,
-        beside,
+        background,
         logs,
         trace,
     } = args;
     let logging = logs.start();
-    let ended = runtime::run(serve(server, beside, logging.filter, trace, out))??;
+    let ended = runtime::run(serve(server, background, logging.filter, trace, out))??;
     Ok(exit(ended))
 }
 
@@ -95,7 +95,7 @@ pub(super) fn exit(ended: Ended) -> Exit {
 
 async fn serve(
     args: ServerArgs,
-    beside: BesideArgs,
+    background: BackgroundArgs,
     logs: LogFilters,
     trace: TraceArgs,
     out: &mut dyn Write,
@@ -104,14 +104,14 @@ async fn serve(
     let readiness = Readiness::new();
     let (stopper, shutdown) = Shutdown::on_signals()?;
     let log_filter = logs.follow(Arc::clone(&metrics)).await?;
-    let Beside {
+    let BackgroundTasks {
         certs,
         ca_pem,
         policy,
         namespaces,
         events,
         mut tasks,
-    } = beside.start(&metrics, &readiness).await?;
+    } = background.start(&metrics, &readiness).await?;
     if let Some(followed) = log_filter {
         tasks.spawn("the log filter", followed.run());
     }
@@ -152,7 +152,7 @@ async fn serve(
             // As after a signal: what is under way is no worse for it.
             stopper.gracefully();
             serving.await;
-            return Err(ServeError::Beside(name));
+            return Err(ServeError::BackgroundTasks(name));
         }
     };
     tracing::info!(?ended, "stopped");

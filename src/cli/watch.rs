@@ -127,7 +127,7 @@ async fn report(
         ended = bound.serve(shutdown) => ended,
         name = tasks.failed() => {
             tracing::error!(task = name, "a task has ended that never should");
-            return Err(ServeError::Beside(name).into());
+            return Err(ServeError::BackgroundTasks(name).into());
         }
     };
     tracing::info!(?ended, "stopped");

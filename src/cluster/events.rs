@@ -88,8 +88,8 @@ pub fn open_events(
     namespaces: KnownNamespaces,
     metrics: Arc<Metrics>,
 ) -> (EventQueue, EventWriter) {
-    let (offers, notes) = queue::bounded(QUEUE, Arc::clone(&metrics), |upkeep| {
-        upkeep.event(EventResult::Dropped);
+    let (offers, notes) = queue::bounded(QUEUE, Arc::clone(&metrics), |gauges| {
+        gauges.event(EventResult::Dropped);
     });
     let writer = EventWriter {
         notes,
@@ -208,7 +208,7 @@ impl EventWriter {
         let mut failing = false;
         while let Some(note) = self.notes.recv().await {
             if !self.limit.lets_pass(&note, Instant::now()) {
-                self.metrics.upkeep().event(EventResult::Suppressed);
+                self.metrics.gauges().event(EventResult::Suppressed);
                 continue;
             }
             let namespace = note.namespace.clone();
@@ -224,10 +224,10 @@ impl EventWriter {
             match problem {
                 None => {
                     failing = false;
-                    self.metrics.upkeep().event(EventResult::Sent);
+                    self.metrics.gauges().event(EventResult::Sent);
                 }
                 Some(error) => {
-                    self.metrics.upkeep().event(EventResult::Failed);
+                    self.metrics.gauges().event(EventResult::Failed);
                     if failing {
                         tracing::debug!(namespace, error, "cannot write an Event");
                     } else {

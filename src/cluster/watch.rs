@@ -81,7 +81,7 @@ struct Trouble {
 
 impl Health {
     pub(crate) fn new(watch: Watch, metrics: Arc<Metrics>) -> Arc<Self> {
-        metrics.upkeep().watch_begun(watch);
+        metrics.gauges().watch_begun(watch);
         Arc::new(Self {
             watch,
             metrics,
@@ -119,7 +119,7 @@ impl Health {
     }
 
     fn alive(&self) {
-        self.metrics.upkeep().watch_alive(self.watch);
+        self.metrics.gauges().watch_alive(self.watch);
         let mut state = self.state();
         state.heard = Instant::now();
         if let Some(Trouble { since, .. }) = state.trouble.take() {
@@ -134,7 +134,7 @@ impl Health {
     }
 
     fn failed(&self, text: String) {
-        self.metrics.upkeep().watch_failed(self.watch);
+        self.metrics.gauges().watch_failed(self.watch);
         let mut state = self.state();
         let watch = self.watch.as_str();
         let since = match &state.trouble {

@@ -18,9 +18,9 @@ use crate::decide::suggest::nearest;
 
 /// What the annotations ask for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Wish {
+pub struct AnnotationRequest {
     /// Whether a daemon is asked for.
-    pub ask: Ask,
+    pub ask: Requested,
     /// The containers that shall have it; every one where it is missing.
     pub containers: Option<Vec<Place>>,
     /// The profile.
@@ -35,7 +35,7 @@ pub struct Wish {
 
 /// Whether a daemon is asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Ask {
+pub enum Requested {
     /// Nothing is said.
     #[default]
     Nothing,
@@ -56,7 +56,7 @@ pub struct Size {
 
 /// Why annotations cannot be understood.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum WishError {
+pub enum AnnotationError {
     /// Neither of the two values.
     #[error(
         "annotation {} is {value:?}; it may be \"true\" or \"false\"",
@@ -110,37 +110,37 @@ struct Applatix {
     storage_name: Option<String>,
 }
 
-impl Wish {
+impl AnnotationRequest {
     /// Reads the wish of `pod`.
     ///
     /// # Errors
     /// Where an annotation has a value that it may not have.
-    pub fn of(pod: &Pod<'_>) -> Result<Self, WishError> {
+    pub fn of(pod: &Pod<'_>) -> Result<Self, AnnotationError> {
         let annotations = &pod.metadata().annotations;
         if annotations.is_empty() {
             return Ok(Self::default());
         }
-        let mut wish = applatix(annotations)?;
+        let mut request = applatix(annotations)?;
         match annotations.get(names::INJECT) {
-            Some("true") => wish.ask = Ask::Inject,
-            Some("false") => wish.ask = Ask::OptOut,
+            Some("true") => request.ask = Requested::Inject,
+            Some("false") => request.ask = Requested::OptOut,
             Some(other) => {
                 let value = other.chars().take(40).collect();
-                return Err(WishError::Inject { value });
+                return Err(AnnotationError::Inject { value });
             }
             None => {}
         }
         if let Some(list) = annotations.get(names::CONTAINERS) {
-            wish.containers = Some(containers(pod, list)?);
+            request.containers = Some(containers(pod, list)?);
         }
         let text = |key: &str| annotations.get(key).map(str::to_owned);
         let size =
             |annotation: &'static str| text(annotation).map(|value| Size { annotation, value });
-        wish.profile = text(names::PROFILE);
-        wish.cpu = size(names::CPU).or(wish.cpu);
-        wish.memory = size(names::MEMORY).or(wish.memory);
-        wish.storage = size(names::STORAGE).or(wish.storage);
-        Ok(wish)
+        request.profile = text(names::PROFILE);
+        request.cpu = size(names::CPU).or(request.cpu);
+        request.memory = size(names::MEMORY).or(request.memory);
+        request.storage = size(names::STORAGE).or(request.storage);
+        Ok(request)
     }
 }
 
@@ -161,7 +161,7 @@ pub fn unknown_annotation(pod: &Pod<'_>) -> Option<String> {
     ))
 }
 
-fn containers(pod: &Pod<'_>, list: &str) -> Result<Vec<Place>, WishError> {
+fn containers(pod: &Pod<'_>, list: &str) -> Result<Vec<Place>, AnnotationError> {
     let known = || {
         let all = pod.containers().take(8);
         let known: Vec<&str> = all.map(|(_, container)| &*container.name).collect();
@@ -175,12 +175,12 @@ fn containers(pod: &Pod<'_>, list: &str) -> Result<Vec<Place>, WishError> {
         .containers()
         .map(|(place, container)| (&*container.name, place))
         .collect();
-    let places: Result<Vec<Place>, WishError> = names
+    let places: Result<Vec<Place>, AnnotationError> = names
         .map(|name| {
             by_name
                 .get(name)
                 .copied()
-                .ok_or_else(|| WishError::Container {
+                .ok_or_else(|| AnnotationError::Container {
                     name: name.chars().take(63).collect(),
                     known: known(),
                 })
@@ -191,16 +191,16 @@ fn containers(pod: &Pod<'_>, list: &str) -> Result<Vec<Place>, WishError> {
     places.sort_unstable();
     places.dedup();
     if places.is_empty() {
-        return Err(WishError::NoContainer { known: known() });
+        return Err(AnnotationError::NoContainer { known: known() });
     }
     Ok(places)
 }
 
-fn applatix(annotations: &Annotations<'_>) -> Result<Wish, WishError> {
+fn applatix(annotations: &Annotations<'_>) -> Result<AnnotationRequest, AnnotationError> {
     let Some(json) = annotations.get(names::APPLATIX) else {
-        return Ok(Wish::default());
+        return Ok(AnnotationRequest::default());
     };
-    let wrong = |what: &str| WishError::Applatix {
+    let wrong = |what: &str| AnnotationError::Applatix {
         error: what.to_owned(),
     };
     let asked: Applatix = serde_json::from_str(json).map_err(|error| match error.classify() {
@@ -231,11 +231,11 @@ fn applatix(annotations: &Annotations<'_>) -> Result<Wish, WishError> {
             value,
         })
     };
-    Ok(Wish {
-        ask: Ask::Inject,
+    Ok(AnnotationRequest {
+        ask: Requested::Inject,
         cpu: size(format!("{}m", (asked.cpu_cores * 1000.0).ceil())),
         memory: size(format!("{}Mi", asked.mem_mib.ceil())),
         storage: size(asked.storage),
-        ..Wish::default()
+        ..AnnotationRequest::default()
     })
 }

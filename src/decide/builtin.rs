@@ -13,7 +13,7 @@ use crate::names;
 use crate::decide::Policy;
 use crate::decide::matcher::{Glob, LabelIs, Matcher};
 use crate::decide::rule::{
-    Action, AgentActions, Leave, Profiles, Restriction, Rule, Sizes, TcpAction,
+    Action, AgentActions, AnnotationPolicy, Profiles, Restriction, Rule, Sizes, TcpAction,
 };
 
 /// The rule that only warns: what a policy file starts from.
@@ -32,8 +32,8 @@ pub fn warn_rule(name: &str, profile: Arc<Profile>) -> Rule {
         host_paths: Restriction::Allow,
         allowed_host_paths: Vec::new(),
         tcp_docker_host: TcpAction::Warn,
-        annotation: Leave::Ignore,
-        opt_out: Leave::Ignore,
+        annotation: AnnotationPolicy::Ignore,
+        opt_out: AnnotationPolicy::Ignore,
         profiles: Profiles::only(profile),
         pod_security_profile: None,
         maximum: default_maximum(),
@@ -44,8 +44,8 @@ pub fn warn_rule(name: &str, profile: Arc<Profile>) -> Rule {
 fn swap_rule(name: &str, profile: Arc<Profile>) -> Rule {
     Rule {
         host_sockets: Action::Swap,
-        annotation: Leave::Honor,
-        opt_out: Leave::Honor,
+        annotation: AnnotationPolicy::Honor,
+        opt_out: AnnotationPolicy::Honor,
         profiles: Profiles {
             default: profile.clone(),
             others: vec![Arc::new(Profile::rootless())],

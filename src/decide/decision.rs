@@ -11,7 +11,7 @@ use crate::detect::installed::Installed;
 use crate::detect::lost::lost_sockets;
 use crate::detect::mounts::{Finding, Reach};
 use crate::detect::own_daemon;
-use crate::model::injection::Order;
+use crate::model::injection::Injection;
 use crate::model::notice::{Notices, told_name};
 use crate::model::place::Place;
 use crate::model::scope::Scope;
@@ -19,13 +19,13 @@ use crate::model::view::Pod;
 use crate::names;
 
 use crate::decide::Policy;
-use crate::decide::annotations::{Ask, Wish, unknown_annotation};
+use crate::decide::annotations::{AnnotationRequest, Requested, unknown_annotation};
 use crate::decide::denial::Denial;
-use crate::decide::evaluator::{Judge, Judgment, Ruling};
+use crate::decide::evaluator::{Effect, Evaluator, RuleMatch};
 use crate::decide::fit;
 use crate::decide::matcher::Detection;
 use crate::decide::reason::Reason;
-use crate::decide::rule::{Leave, Rule, TcpAction};
+use crate::decide::rule::{AnnotationPolicy, Rule, TcpAction};
 use crate::model::subject::Subject;
 
 /// What is done with a Pod, and what its author is told.
@@ -38,18 +38,18 @@ pub struct Decision<'p> {
     /// What the author should know.
     pub notices: Notices,
     /// Each way to a daemon, with the rule that judged it.
-    pub judgments: Vec<Judgment<'p>>,
+    pub rule_matches: Vec<RuleMatch<'p>>,
 }
 
 /// What is done with a Pod.
 #[derive(Debug)]
 pub enum Verdict<'p> {
     /// Nothing.
-    Leave(Reason),
+    AnnotationPolicy(Reason),
     /// It is refused.
     Deny(Denial),
     /// It is changed.
-    Change(Box<Order<'p>>),
+    Change(Box<Injection<'p>>),
 }
 
 /// Decides about `pod`.
@@ -68,26 +68,26 @@ pub fn decide<'p>(
             other => other,
         };
         return Decision {
-            verdict: Verdict::Leave(reason),
+            verdict: Verdict::AnnotationPolicy(reason),
             rule: None,
             notices: Notices::default(),
-            judgments: Vec::new(),
+            rule_matches: Vec::new(),
         };
     }
     let mut case = Case {
-        judge: Judge::new(policy, subject, pod, scope, budget),
+        evaluator: Evaluator::new(policy, subject, pod, scope, budget),
         decided: None,
     };
     let verdict = match case.verdict(findings, installed) {
         Ok(verdict) => verdict,
         Err(denial) => Verdict::Deny(denial),
     };
-    let Case { judge, decided } = case;
+    let Case { evaluator, decided } = case;
     Decision {
         verdict,
-        rule: decided.or(judge.first()).map(|rule| rule.name.as_str()),
-        notices: judge.notices,
-        judgments: judge.judgments,
+        rule: decided.or(evaluator.first()).map(|rule| rule.name.as_str()),
+        notices: evaluator.notices,
+        rule_matches: evaluator.rule_matches,
     }
 }
 
@@ -108,7 +108,7 @@ pub fn not_ours(pod: &Pod<'_>) -> Option<Reason> {
 
 /// One Pod before its judge.
 struct Case<'p, 's, 'a> {
-    judge: Judge<'p, 's, 'a>,
+    evaluator: Evaluator<'p, 's, 'a>,
     /// The rule that made the difference.
     decided: Option<&'p Rule>,
 }
@@ -119,16 +119,16 @@ impl<'p> Case<'p, '_, '_> {
         findings: &[Finding],
         installed: Option<&Installed<'_, '_>>,
     ) -> Result<Verdict<'p>, Denial> {
-        let wish = self.wish()?;
-        self.judge.opts_out = wish.ask == Ask::OptOut;
-        self.judge.has_daemon = installed.is_some();
-        let swap = self.judge.findings(findings)?;
-        let hosts = self.judge.docker_hosts()?;
-        let ordering = self.judge.first_with(Ruling::Swap, |judgment| {
-            judgment.detection != Detection::Client
+        let request = self.request()?;
+        self.evaluator.opts_out = request.ask == Requested::OptOut;
+        self.evaluator.has_daemon = installed.is_some();
+        let swap = self.evaluator.findings(findings)?;
+        let hosts = self.evaluator.docker_hosts()?;
+        let ordering = self.evaluator.first_with(Effect::Swap, |rule_match| {
+            rule_match.detection != Detection::Client
         });
-        let targets = self.targets(&wish, ordering.is_some(), installed)?;
-        if let Some((denial, rule)) = self.judge.denial.take() {
+        let targets = self.targets(&request, ordering.is_some(), installed)?;
+        if let Some((denial, rule)) = self.evaluator.denial.take() {
             self.decided = Some(rule);
             return Err(denial);
         }
@@ -136,31 +136,31 @@ impl<'p> Case<'p, '_, '_> {
         let reaches = swap
             .iter()
             .any(|index| findings[*index].reach != Reach::Client);
-        let creates = self.judge.scope == Scope::Creation;
+        let creates = self.evaluator.scope == Scope::Creation;
         let repair = creates && installed.is_some_and(Installed::lost_restart_policy);
-        let sockets = &self.judge.policy.sockets;
+        let sockets = &self.evaluator.policy.sockets;
         let lost = match (creates, installed) {
-            (false, Some(installed)) => lost_sockets(self.judge.pod, installed, sockets),
+            (false, Some(installed)) => lost_sockets(self.evaluator.pod, installed, sockets),
             _ => Vec::new(),
         };
         let needs_none = targets.is_empty() && hosts.is_empty() && lost.is_empty();
         if !reaches && needs_none && !repair {
-            self.judge.leave_clients();
-            let reason = match self.why_left(&wish, installed) {
+            self.evaluator.leave_clients();
+            let reason = match self.why_left(&request, installed) {
                 Reason::NothingToDo if has_pipe(findings) => Reason::NamedPipe,
                 other => other,
             };
-            return Ok(Verdict::Leave(reason));
+            return Ok(Verdict::AnnotationPolicy(reason));
         }
         let rule = match ordering {
             Some(rule) => rule,
-            None => self.judge.rule_for(Detection::Annotation)?,
+            None => self.evaluator.rule_for(Detection::Annotation)?,
         };
         self.decided = Some(rule);
-        let judge = &mut self.judge;
+        let evaluator = &mut self.evaluator;
         let (profile, resources, storage) = if installed.is_some() {
             // The sidecar of an earlier pass stays as it is: nothing is chosen any more.
-            let chosen = wish
+            let chosen = request
                 .profile
                 .as_deref()
                 .and_then(|name| rule.profiles.get(name));
@@ -171,13 +171,15 @@ impl<'p> Case<'p, '_, '_> {
                 Cow::Borrowed(&profile.storage),
             )
         } else {
-            let (profile, notice) = fit::profile(rule, &wish, judge.subject, judge.pod)?;
-            judge.notices.extend(notice);
-            let (resources, storage) = fit::sizes(rule, profile, &wish)?;
+            let (profile, notice) = fit::profile(rule, &request, evaluator.subject, evaluator.pod)?;
+            evaluator.notices.extend(notice);
+            let (resources, storage) = fit::sizes(rule, profile, &request)?;
             (profile, resources, storage)
         };
-        let published = judge.rule_for(Detection::TcpDockerHost)?.tcp_docker_host;
-        Ok(Verdict::Change(Box::new(Order {
+        let published = evaluator
+            .rule_for(Detection::TcpDockerHost)?
+            .tcp_docker_host;
+        Ok(Verdict::Change(Box::new(Injection {
             profile,
             resources,
             storage,
@@ -185,48 +187,50 @@ impl<'p> Case<'p, '_, '_> {
             targets,
             replace_docker_host: hosts,
             lost,
-            scope: judge.scope,
+            scope: evaluator.scope,
             replace_published: published == TcpAction::Replace,
-            mode: judge.policy.sidecar_mode,
+            mode: evaluator.policy.sidecar_mode,
         })))
     }
 
     /// What the annotations ask for; nothing where they cannot be understood, or where
     /// the Pod is there already.
-    fn wish(&mut self) -> Result<Wish, Excess> {
-        let judge = &mut self.judge;
+    fn request(&mut self) -> Result<AnnotationRequest, Excess> {
+        let evaluator = &mut self.evaluator;
         // `kubectl debug` cannot change the annotations of the Pod that it is for.
-        if judge.scope == Scope::EphemeralContainers && Wish::of(judge.pod).is_err() {
-            return Ok(Wish::default());
-        }
-        if judge.scope == Scope::Creation
-            && let Some(unknown) = unknown_annotation(judge.pod)
+        if evaluator.scope == Scope::EphemeralContainers
+            && AnnotationRequest::of(evaluator.pod).is_err()
         {
-            judge.say(unknown);
+            return Ok(AnnotationRequest::default());
         }
-        let wish = match Wish::of(judge.pod) {
-            Ok(wish) => wish,
+        if evaluator.scope == Scope::Creation
+            && let Some(unknown) = unknown_annotation(evaluator.pod)
+        {
+            evaluator.say(unknown);
+        }
+        let request = match AnnotationRequest::of(evaluator.pod) {
+            Ok(request) => request,
             Err(error) => {
-                let rule = judge.rule_for(Detection::Annotation)?;
-                let ruling = match rule.annotation {
-                    Leave::Honor => {
-                        judge.deny(rule, error.into());
-                        Ruling::Deny
+                let rule = evaluator.rule_for(Detection::Annotation)?;
+                let effect = match rule.annotation {
+                    AnnotationPolicy::Honor => {
+                        evaluator.deny(rule, error.into());
+                        Effect::Deny
                     }
-                    Leave::Ignore => {
-                        judge.say(format!("ignored here (rule {}): {error}", rule.name));
-                        Ruling::Ignore
+                    AnnotationPolicy::Ignore => {
+                        evaluator.say(format!("ignored here (rule {}): {error}", rule.name));
+                        Effect::Ignore
                     }
                 };
-                judge.annotation(rule, ruling);
-                Wish::default()
+                evaluator.annotation(rule, effect);
+                AnnotationRequest::default()
             }
         };
-        Ok(match (judge.scope, wish.ask) {
-            (Scope::Creation, _) | (_, Ask::OptOut | Ask::Nothing) => wish,
-            (Scope::EphemeralContainers, Ask::Inject) => Wish {
-                ask: Ask::Nothing,
-                ..wish
+        Ok(match (evaluator.scope, request.ask) {
+            (Scope::Creation, _) | (_, Requested::OptOut | Requested::Nothing) => request,
+            (Scope::EphemeralContainers, Requested::Inject) => AnnotationRequest {
+                ask: Requested::Nothing,
+                ..request
             },
         })
     }
@@ -234,70 +238,74 @@ impl<'p> Case<'p, '_, '_> {
     /// The containers that get a socket because the annotation asks for it.
     fn targets(
         &mut self,
-        wish: &Wish,
+        request: &AnnotationRequest,
         is_swapped: bool,
         installed: Option<&Installed<'_, '_>>,
     ) -> Result<Vec<Place>, Excess> {
-        if wish.ask != Ask::Inject {
+        if request.ask != Requested::Inject {
             return Ok(Vec::new());
         }
-        let judge = &mut self.judge;
-        let rule = judge.rule_for(Detection::Annotation)?;
-        let ruling = match rule.annotation {
-            Leave::Honor => Ruling::Honor,
-            Leave::Ignore => Ruling::Ignore,
+        let evaluator = &mut self.evaluator;
+        let rule = evaluator.rule_for(Detection::Annotation)?;
+        let effect = match rule.annotation {
+            AnnotationPolicy::Honor => Effect::Honor,
+            AnnotationPolicy::Ignore => Effect::Ignore,
         };
-        judge.annotation(rule, ruling);
+        evaluator.annotation(rule, effect);
         // Where the swap gives the Pod its daemon, the annotation asks for nothing more.
-        let asks_no_more = is_swapped && wish.containers.is_none();
+        let asks_no_more = is_swapped && request.containers.is_none();
         Ok(match rule.annotation {
-            Leave::Ignore if asks_no_more => Vec::new(),
-            Leave::Ignore => {
-                judge.say(format!(
+            AnnotationPolicy::Ignore if asks_no_more => Vec::new(),
+            AnnotationPolicy::Ignore => {
+                evaluator.say(format!(
                     "annotation {} is ignored here (rule {})",
                     names::INJECT,
                     rule.name
                 ));
                 Vec::new()
             }
-            Leave::Honor if installed.is_some() => Vec::new(),
-            Leave::Honor => {
-                if let Some((_, container)) = own_daemon::own_daemon(judge.pod) {
-                    judge.say(format!(
+            AnnotationPolicy::Honor if installed.is_some() => Vec::new(),
+            AnnotationPolicy::Honor => {
+                if let Some((_, container)) = own_daemon::own_daemon(evaluator.pod) {
+                    evaluator.say(format!(
                         "annotation {} changes nothing: container {} runs a Docker daemon",
                         names::INJECT,
                         told_name(&container.name)
                     ));
                     return Ok(Vec::new());
                 }
-                match &wish.containers {
+                match &request.containers {
                     Some(places) => places.clone(),
                     None if asks_no_more => Vec::new(),
-                    None => judge.pod.containers().map(|(place, _)| place).collect(),
+                    None => evaluator.pod.containers().map(|(place, _)| place).collect(),
                 }
             }
         })
     }
 
-    fn why_left(&mut self, wish: &Wish, installed: Option<&Installed<'_, '_>>) -> Reason {
-        let opted_out = self.judge.first_with(Ruling::OptedOut, |_| true);
-        let ignored = self.judge.first_with(Ruling::Ignore, |_| true);
+    fn why_left(
+        &mut self,
+        request: &AnnotationRequest,
+        installed: Option<&Installed<'_, '_>>,
+    ) -> Reason {
+        let opted_out = self.evaluator.first_with(Effect::OptedOut, |_| true);
+        let ignored = self.evaluator.first_with(Effect::Ignore, |_| true);
         if installed.is_some() {
             Reason::AlreadyInjected
         } else if opted_out.is_some() {
             self.decided = opted_out;
             Reason::OptedOut
         } else if self
-            .judge
-            .judgments
+            .evaluator
+            .rule_matches
             .iter()
-            .any(|judgment| judgment.detection != Detection::Annotation)
+            .any(|rule_match| rule_match.detection != Detection::Annotation)
         {
             Reason::RuleAllows
         } else if ignored.is_some() {
             self.decided = ignored;
             Reason::AnnotationIgnored
-        } else if wish.ask == Ask::Inject {
+        } else if request.ask == Requested::Inject {
             Reason::OwnDaemon
         } else {
             Reason::NothingToDo

@@ -9,7 +9,7 @@ use crate::detect::mounts::Agent;
 use crate::model::profile::{BoundsError, PodSecurity};
 use crate::names;
 
-use crate::decide::annotations::WishError;
+use crate::decide::annotations::AnnotationError;
 use crate::decide::named::{Entry, Named};
 use crate::decide::need::Need;
 
@@ -21,7 +21,7 @@ pub enum Denial {
     Excess(#[from] Excess),
     /// An annotation that cannot be understood.
     #[error("{0}")]
-    Annotation(#[from] WishError),
+    Annotation(#[from] AnnotationError),
     /// A size that is none, or whose request is above its limit.
     #[error("annotation {annotation}: {error}")]
     Size {

@@ -19,26 +19,26 @@ use crate::decide::denial::{Cause, Denial, Exemption};
 use crate::decide::matcher::Detection;
 use crate::decide::named::{Entry, Named};
 use crate::decide::need::Need;
-use crate::decide::rule::{Action, Leave, Restriction, Rule, TcpAction};
+use crate::decide::rule::{Action, AnnotationPolicy, Restriction, Rule, TcpAction};
 use crate::model::scope::Scope;
 use crate::model::subject::Subject;
 
 /// What a rule says to one way of reaching or asking for a daemon.
 #[derive(Clone, Copy, Debug)]
-pub struct Judgment<'p> {
+pub struct RuleMatch<'p> {
     /// What was judged.
-    pub matter: Matter,
+    pub part: MatchedPart,
     /// How it reaches or asks.
     pub detection: Detection,
     /// The rule that judged it.
     pub rule: &'p Rule,
     /// What the rule says.
-    pub ruling: Ruling,
+    pub effect: Effect,
 }
 
 /// What a judgment is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Matter {
+pub enum MatchedPart {
     /// The finding with this index.
     Mount(usize),
     /// A container's variable.
@@ -54,7 +54,7 @@ pub enum Matter {
 
 /// What a rule says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ruling {
+pub enum Effect {
     /// A daemon of its own.
     Swap,
     /// The Pod is refused.
@@ -71,7 +71,7 @@ pub enum Ruling {
     Ignore,
 }
 
-impl Named for Ruling {
+impl Named for Effect {
     const ALL: &'static [Entry<Self>] = &[
         (Self::Swap, "Swap", "a daemon of its own in its place"),
         (Self::Deny, "Deny", "the Pod is refused"),
@@ -84,7 +84,7 @@ impl Named for Ruling {
 }
 
 /// The judge, with what was judged so far.
-pub(crate) struct Judge<'p, 's, 'a> {
+pub(crate) struct Evaluator<'p, 's, 'a> {
     pub policy: &'p Policy,
     pub subject: &'s Subject<'s>,
     pub pod: &'s Pod<'a>,
@@ -98,7 +98,7 @@ pub(crate) struct Judge<'p, 's, 'a> {
     pub opts_out: bool,
     /// Whether the Pod has a daemon of its own already.
     pub has_daemon: bool,
-    pub judgments: Vec<Judgment<'p>>,
+    pub rule_matches: Vec<RuleMatch<'p>>,
     pub notices: Notices,
     /// The first refusal, and the rule that says it.
     pub denial: Option<(Denial, &'p Rule)>,
@@ -161,7 +161,7 @@ impl<'p> Rules<'p> {
     }
 }
 
-impl<'p, 's, 'a> Judge<'p, 's, 'a> {
+impl<'p, 's, 'a> Evaluator<'p, 's, 'a> {
     pub fn new(
         policy: &'p Policy,
         subject: &'s Subject<'s>,
@@ -181,7 +181,7 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
             agent: mounts::agent(pod, Some(subject.owner)),
             opts_out: false,
             has_daemon: false,
-            judgments: Vec::new(),
+            rule_matches: Vec::new(),
             notices: Notices::default(),
             denial: None,
         }
@@ -201,18 +201,18 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
 
     /// The rule of the first judgment.
     pub fn first(&self) -> Option<&'p Rule> {
-        self.judgments.first().map(|judgment| judgment.rule)
+        self.rule_matches.first().map(|rule_match| rule_match.rule)
     }
 
     /// The rule of the first judgment with this ruling.
     pub fn first_with(
         &self,
-        ruling: Ruling,
-        also: impl Fn(&Judgment<'p>) -> bool,
+        effect: Effect,
+        also: impl Fn(&RuleMatch<'p>) -> bool,
     ) -> Option<&'p Rule> {
-        let mut judgments = self.judgments.iter();
-        let found = judgments.find(|judgment| judgment.ruling == ruling && also(judgment));
-        found.map(|judgment| judgment.rule)
+        let mut rule_matches = self.rule_matches.iter();
+        let found = rule_matches.find(|rule_match| rule_match.effect == effect && also(rule_match));
+        found.map(|rule_match| rule_match.rule)
     }
 
     pub fn say(&mut self, text: String) {
@@ -231,19 +231,19 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
 
     /// Clients were to be swapped beside a socket, and there is none.
     pub fn leave_clients(&mut self) {
-        let clients = self.judgments.iter_mut();
-        for client in clients.filter(|judgment| judgment.detection == Detection::Client) {
-            client.ruling = Ruling::Allow;
+        let clients = self.rule_matches.iter_mut();
+        for client in clients.filter(|rule_match| rule_match.detection == Detection::Client) {
+            client.effect = Effect::Allow;
         }
     }
 
     /// Notes what was said to the Pod's annotations.
-    pub fn annotation(&mut self, rule: &'p Rule, ruling: Ruling) {
-        self.judgments.push(Judgment {
-            matter: Matter::Annotations,
+    pub fn annotation(&mut self, rule: &'p Rule, effect: Effect) {
+        self.rule_matches.push(RuleMatch {
+            part: MatchedPart::Annotations,
             detection: Detection::Annotation,
             rule,
-            ruling,
+            effect,
         });
     }
 
@@ -256,7 +256,7 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
             }
             let detection = Detection::of(finding);
             let rule = self.rule_for(detection)?;
-            let ruling = match &finding.reach {
+            let effect = match &finding.reach {
                 Reach::Pipe(_) => continue,
                 Reach::UnknownSocket | Reach::HostPath if self.is_allowed(rule, finding) => {
                     continue;
@@ -272,21 +272,21 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
                 Reach::Unresolved => self.restricted(rule, finding, rule.ancestors),
                 Reach::Runtime(_) => self.restricted(rule, finding, rule.other_runtimes),
             };
-            if ruling == Ruling::Swap {
+            if effect == Effect::Swap {
                 swap.push(index);
             }
-            self.judgments.push(Judgment {
-                matter: Matter::Mount(index),
+            self.rule_matches.push(RuleMatch {
+                part: MatchedPart::Mount(index),
                 detection,
                 rule,
-                ruling,
+                effect,
             });
         }
         Ok(swap)
     }
 
     /// A mount of the socket, or of the directory that holds it.
-    fn socket(&mut self, rule: &'p Rule, finding: &Finding, is_directory: bool) -> Ruling {
+    fn socket(&mut self, rule: &'p Rule, finding: &Finding, is_directory: bool) -> Effect {
         let action = match (self.agent, is_directory) {
             (None, _) => rule.host_sockets,
             (Some(_), true) => rule.node_agents.directories,
@@ -296,12 +296,12 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
         let need = self.need(finding.place);
         let name = told_name(&container.name);
         match action {
-            Action::Swap if self.opted_out(rule) => Ruling::OptedOut,
+            Action::Swap if self.opted_out(rule) => Effect::OptedOut,
             Action::Swap if self.scope == Scope::EphemeralContainers && !self.has_daemon => {
                 let path = self.spelled(finding).into_owned();
                 let container = name;
                 self.deny(rule, Denial::EphemeralContainer { container, path });
-                Ruling::Deny
+                Effect::Deny
             }
             Action::Swap => {
                 if let Some(need) = need {
@@ -310,9 +310,9 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
                         need.phrase()
                     ));
                 }
-                Ruling::Swap
+                Effect::Swap
             }
-            Action::Allow => Ruling::Allow,
+            Action::Allow => Effect::Allow,
             Action::Warn => {
                 let who = self
                     .agent
@@ -322,7 +322,7 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
                     "{name}: {path}{} reaches the node's Docker daemon; it was left alone",
                     who.unwrap_or_default()
                 ));
-                Ruling::Warn
+                Effect::Warn
             }
             Action::Deny => {
                 let path = self.spelled(finding).into_owned();
@@ -350,17 +350,17 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
                     },
                 };
                 self.deny(rule, denial);
-                Ruling::Deny
+                Effect::Deny
             }
         }
     }
 
     /// A mount of the node's client: swapped beside a socket, harmless without one.
-    fn client(&mut self, rule: &'p Rule) -> Ruling {
+    fn client(&mut self, rule: &'p Rule) -> Effect {
         match rule.host_sockets {
-            Action::Swap if self.opted_out(rule) => Ruling::OptedOut,
-            Action::Swap => Ruling::Swap,
-            Action::Deny | Action::Warn | Action::Allow => Ruling::Allow,
+            Action::Swap if self.opted_out(rule) => Effect::OptedOut,
+            Action::Swap => Effect::Swap,
+            Action::Deny | Action::Warn | Action::Allow => Effect::Allow,
         }
     }
 
@@ -387,18 +387,18 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
     }
 
     /// A mount that cannot be swapped.
-    fn restricted(&mut self, rule: &'p Rule, finding: &Finding, says: Restriction) -> Ruling {
+    fn restricted(&mut self, rule: &'p Rule, finding: &Finding, says: Restriction) -> Effect {
         match says {
-            Restriction::Allow => Ruling::Allow,
+            Restriction::Allow => Effect::Allow,
             Restriction::Warn => {
                 let text = self.warning(rule, finding);
                 self.say(text);
-                Ruling::Warn
+                Effect::Warn
             }
             Restriction::Deny => {
                 let denial = self.refusal(rule, finding);
                 self.deny(rule, denial);
-                Ruling::Deny
+                Effect::Deny
             }
         }
     }
@@ -515,15 +515,15 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
                 continue;
             }
             let rule = self.rule_for(Detection::TcpDockerHost)?;
-            let ruling = self.docker_host(rule, container, index, is_known);
-            if ruling == Ruling::Swap {
+            let effect = self.docker_host(rule, container, index, is_known);
+            if effect == Effect::Swap {
                 replace.push((place, index));
             }
-            self.judgments.push(Judgment {
-                matter: Matter::Variable { place, index },
+            self.rule_matches.push(RuleMatch {
+                part: MatchedPart::Variable { place, index },
                 detection: Detection::TcpDockerHost,
                 rule,
-                ruling,
+                effect,
             });
         }
         Ok(replace)
@@ -535,7 +535,7 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
         container: &Container<'_>,
         index: usize,
         is_known: bool,
-    ) -> Ruling {
+    ) -> Effect {
         // In the node's network a Pod is an agent, for which nothing can be put in place.
         let action = match (rule.tcp_docker_host, rule.node_agents.sockets) {
             (TcpAction::Replace, Action::Deny) if self.pod.spec.host_network => TcpAction::Deny,
@@ -544,9 +544,9 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
             (other, _) => other,
         };
         match action {
-            TcpAction::Allow => Ruling::Allow,
-            TcpAction::Replace if self.opted_out(rule) => Ruling::OptedOut,
-            TcpAction::Replace if self.scope == Scope::Creation => Ruling::Swap,
+            TcpAction::Allow => Effect::Allow,
+            TcpAction::Replace if self.opted_out(rule) => Effect::OptedOut,
+            TcpAction::Replace if self.scope == Scope::Creation => Effect::Swap,
             TcpAction::Deny => {
                 let denial = Denial::TcpDockerHost {
                     container: told_name(&container.name),
@@ -554,7 +554,7 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
                     rule: rule.name.clone(),
                 };
                 self.deny(rule, denial);
-                Ruling::Deny
+                Effect::Deny
             }
             TcpAction::Replace | TcpAction::Warn => {
                 self.notices.push(Notice::DockerHostNode {
@@ -565,7 +565,7 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
                     },
                     is_known,
                 });
-                Ruling::Warn
+                Effect::Warn
             }
         }
     }
@@ -576,8 +576,8 @@ impl<'p, 's, 'a> Judge<'p, 's, 'a> {
             return false;
         }
         match rule.opt_out {
-            Leave::Honor => true,
-            Leave::Ignore => {
+            AnnotationPolicy::Honor => true,
+            AnnotationPolicy::Ignore => {
                 if !self.opt_outs.contains(&rule.name.as_str()) {
                     self.opt_outs.push(&rule.name);
                     self.say(format!(

@@ -9,7 +9,7 @@ use crate::model::quantity::Quantity;
 use crate::model::view::Pod;
 use crate::names;
 
-use crate::decide::annotations::{Size, Wish};
+use crate::decide::annotations::{AnnotationRequest, Size};
 use crate::decide::denial::Denial;
 use crate::decide::rule::Rule;
 use crate::model::subject::{NamespaceLabels, Subject};
@@ -17,11 +17,11 @@ use crate::model::subject::{NamespaceLabels, Subject};
 /// The profile: the author's choice within the rule's, then what the namespace admits.
 pub(crate) fn profile<'p>(
     rule: &'p Rule,
-    wish: &Wish,
+    request: &AnnotationRequest,
     subject: &Subject<'_>,
     pod: &Pod<'_>,
 ) -> Result<(&'p Profile, Option<Notice>), Denial> {
-    let chosen: &'p Profile = match &wish.profile {
+    let chosen: &'p Profile = match &request.profile {
         None => &rule.profiles.default,
         Some(name) => rule
             .profiles
@@ -101,19 +101,19 @@ fn enforced(labels: Option<&NamespaceLabels>) -> PodSecurity {
 pub(crate) fn sizes<'p>(
     rule: &Rule,
     profile: &'p Profile,
-    wish: &Wish,
+    request: &AnnotationRequest,
 ) -> Result<(Cow<'p, Resources>, Cow<'p, Storage>), Denial> {
     let mut resources = Cow::Borrowed(&profile.resources);
     let mut storage = Cow::Borrowed(&profile.storage);
-    if let Some(size) = &wish.cpu {
+    if let Some(size) = &request.cpu {
         let asked = within(rule, size, &resources.cpu, rule.maximum.cpu.as_ref())?;
         resources.to_mut().cpu = asked;
     }
-    if let Some(size) = &wish.memory {
+    if let Some(size) = &request.memory {
         let asked = within(rule, size, &resources.memory, rule.maximum.memory.as_ref())?;
         resources.to_mut().memory = asked;
     }
-    if let Some(size) = &wish.storage {
+    if let Some(size) = &request.storage {
         // A volume has one size: there is no request beside it.
         if let Err(error) = size.value.parse::<Quantity>() {
             return Err(Denial::Size {

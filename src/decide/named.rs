@@ -6,7 +6,7 @@
 use crate::model::profile::{PodSecurity, PullPolicy};
 
 use crate::decide::matcher::Detection;
-use crate::decide::rule::{Action, Leave, Restriction, TcpAction};
+use crate::decide::rule::{Action, AnnotationPolicy, Restriction, TcpAction};
 
 /// A value, the name that stands for it in a policy, and what it means.
 pub type Entry<T> = (T, &'static str, &'static str);
@@ -65,7 +65,7 @@ impl Named for TcpAction {
     ];
 }
 
-impl Named for Leave {
+impl Named for AnnotationPolicy {
     const ALL: &'static [Entry<Self>] = &[
         (Self::Honor, "Honor", "it counts"),
         (

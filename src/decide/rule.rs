@@ -35,9 +35,9 @@ pub struct Rule {
     /// What is done with a `DOCKER_HOST` that leads to the node over TCP.
     pub tcp_docker_host: TcpAction,
     /// Whether the annotation `dind-injector.io/inject: "true"` counts.
-    pub annotation: Leave,
+    pub annotation: AnnotationPolicy,
     /// Whether `dind-injector.io/inject: "false"` counts.
-    pub opt_out: Leave,
+    pub opt_out: AnnotationPolicy,
     /// The profiles that may be chosen; the first one is used where nothing is said.
     pub profiles: Profiles,
     /// The profile for namespaces whose Pod Security level the chosen one does not meet.
@@ -101,7 +101,7 @@ pub enum TcpAction {
 
 /// Whether a wish of the Pod's author counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Leave {
+pub enum AnnotationPolicy {
     /// It does.
     Honor,
     /// It does not; the author is told.

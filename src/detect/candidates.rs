@@ -6,14 +6,14 @@ use crate::model::view::{Container, Pod};
 
 /// A Pod's containers, and the Pod.
 #[derive(Debug)]
-pub struct Near<'p, 'a> {
+pub struct Candidates<'p, 'a> {
     /// The Pod.
     pub pod: &'p Pod<'a>,
     /// The containers, in the Pod's order.
     pub containers: Vec<(Place, &'p Container<'a>)>,
 }
 
-impl<'p, 'a> Near<'p, 'a> {
+impl<'p, 'a> Candidates<'p, 'a> {
     /// Looks through `pod`.
     pub fn of(pod: &'p Pod<'a>) -> Self {
         Self {

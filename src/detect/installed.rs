@@ -11,7 +11,7 @@ use crate::model::view::{Container, VolumeMount};
 use crate::model::written::Verbatim;
 use crate::names;
 
-use crate::detect::candidates::Near;
+use crate::detect::candidates::Candidates;
 use crate::model::start::start_command;
 
 /// The sidecar that an earlier pass put into the Pod.
@@ -40,16 +40,16 @@ impl Installed<'_, '_> {
 /// # Errors
 /// Where many containers pretend to be it, among many volumes.
 pub fn installed<'p, 'a>(
-    near: &Near<'p, 'a>,
+    candidates: &Candidates<'p, 'a>,
     budget: &Budget,
 ) -> Result<Option<Installed<'p, 'a>>, Excess> {
-    let candidates = near
+    let sidecars = candidates
         .containers
         .iter()
         .filter(|(place, container)| place.list != List::Ephemeral && has_start_command(container));
-    for &(place, container) in candidates {
-        budget.spend(near.pod.spec.volumes.len())?;
-        let installed = installed_at(near, place, container);
+    for &(place, container) in sidecars {
+        budget.spend(candidates.pod.spec.volumes.len())?;
+        let installed = installed_at(candidates, place, container);
         if installed.is_some() {
             return Ok(installed);
         }
@@ -58,7 +58,7 @@ pub fn installed<'p, 'a>(
 }
 
 fn installed_at<'p, 'a>(
-    near: &Near<'p, 'a>,
+    candidates: &Candidates<'p, 'a>,
     place: Place,
     container: &'p Container<'a>,
 ) -> Option<Installed<'p, 'a>> {
@@ -69,7 +69,7 @@ fn installed_at<'p, 'a>(
         mount.sub_path.is_empty() && CleanPath::new(&mount.mount_path) == shared
     };
     let mount = container.volume_mounts.iter().find(whole)?;
-    let mut volumes = near.pod.spec.volumes.iter();
+    let mut volumes = candidates.pod.spec.volumes.iter();
     volumes.find(|v| v.name == mount.name && v.empty_dir.is_some())?;
     Some(Installed {
         place,

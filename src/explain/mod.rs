@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::budget::Budget;
 use crate::decide::Policy;
-use crate::decide::evaluator::{Judgment, Matter};
+use crate::decide::evaluator::{MatchedPart, RuleMatch};
 use crate::decide::matcher::Detection;
 use crate::decide::named::Named;
 use crate::detect::mounts::{Finding, Reach, agent};
@@ -77,7 +77,8 @@ pub struct Detected {
     /// The rule that judged it.
     pub rule: String,
     /// What the rule says.
-    pub ruling: &'static str,
+    #[serde(rename = "ruling")]
+    pub effect: &'static str,
     /// The rules above that one, and which part of each does not match.
     pub passed_over: Vec<PassedOver>,
 }
@@ -123,7 +124,7 @@ pub fn explain(
 ) -> Result<Explanation, OfflineError> {
     offline::view(setting, pod, |subject, view| {
         let outcome = review::pass(policy, subject, view, Scope::Creation)?;
-        let detected = outcome.judgments.iter().map(|judgment| {
+        let detected = outcome.rule_matches.iter().map(|rule_match| {
             let seen = Seen {
                 policy,
                 subject,
@@ -132,7 +133,7 @@ pub fn explain(
                 pod: view,
                 findings: &outcome.findings,
             };
-            seen.detected(judgment)
+            seen.detected(rule_match)
         });
         let detected = detected.collect();
         Ok(explanation(subject, view, place, pod, &outcome, detected))
@@ -184,19 +185,19 @@ struct Seen<'s, 'p> {
 }
 
 impl Seen<'_, '_> {
-    fn detected(&self, judgment: &Judgment<'_>) -> Detected {
-        let (below, container, what) = match judgment.matter {
-            Matter::Mount(index) => {
+    fn detected(&self, rule_match: &RuleMatch<'_>) -> Detected {
+        let (below, container, what) = match rule_match.part {
+            MatchedPart::Mount(index) => {
                 let finding = &self.findings[index];
                 let below = format!("{}/volumeMounts/{}", finding.place, finding.mount);
                 (below, Some(finding.place), mounted(finding))
             }
-            Matter::Variable { place, index } => {
+            MatchedPart::Variable { place, index } => {
                 let value = &self.pod.container(place).env[index].value;
                 let what = format!("DOCKER_HOST={value} leads to the node");
                 (format!("{place}/env/{index}"), Some(place), what)
             }
-            Matter::Annotations => {
+            MatchedPart::Annotations => {
                 let what = "asks by annotation".to_owned();
                 ("/metadata/annotations".to_owned(), None, what)
             }
@@ -206,11 +207,11 @@ impl Seen<'_, '_> {
             at: self.place.of(&pointer),
             pointer,
             container: container.map(|place| self.pod.container(place).name.to_string()),
-            detection: judgment.detection.name(),
+            detection: rule_match.detection.name(),
             what,
-            rule: judgment.rule.name.clone(),
-            ruling: judgment.ruling.name(),
-            passed_over: self.passed_over(judgment.detection),
+            rule: rule_match.rule.name.clone(),
+            effect: rule_match.effect.name(),
+            passed_over: self.passed_over(rule_match.detection),
         }
     }
 

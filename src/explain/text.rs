@@ -81,7 +81,7 @@ fn one(out: &mut String, detected: &Detected) {
         detection,
         what,
         rule,
-        ruling,
+        effect,
         passed_over,
     } = detected;
     let at = at.to_string();
@@ -89,7 +89,7 @@ fn one(out: &mut String, detected: &Detected) {
     let who = visible(container.as_deref().unwrap_or("the Pod"));
     let _ = writeln!(out, "    {at}: {who} {}", visible(what));
     let _ = writeln!(out, "      at {}", visible(pointer));
-    let _ = writeln!(out, "      {detection}: rule {rule} says {ruling}");
+    let _ = writeln!(out, "      {detection}: rule {rule} says {effect}");
     if !passed_over.is_empty() {
         let each = passed_over
             .iter()

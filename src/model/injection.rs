@@ -9,7 +9,7 @@ use super::sidecar_mode::SidecarMode;
 
 /// What the policy decided to have done to a Pod.
 #[derive(Clone, Debug)]
-pub struct Order<'o> {
+pub struct Injection<'o> {
     /// What the sidecar looks like.
     pub profile: &'o Profile,
     /// Its resources, the Pod's own wishes included.

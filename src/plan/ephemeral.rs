@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use crate::detect::installed::Installed;
 use crate::detect::mounts::{Finding, Reach};
-use crate::model::injection::Order;
+use crate::model::injection::Injection;
 use crate::model::notice::{Notice, Notices, told_name};
 use crate::model::path::CleanPath;
 use crate::model::place::Place;
@@ -22,10 +22,10 @@ use super::pod::{ContainerEdit, MountSwap, Plan};
 pub fn plan<'p>(
     pod: &'p Pod<'_>,
     findings: &'p [Finding],
-    order: &'p Order<'p>,
+    injection: &'p Injection<'p>,
     installed: &Installed<'p, '_>,
 ) -> Plan<'p> {
-    let mut mounts: Vec<(Place, usize, bool)> = order
+    let mut mounts: Vec<(Place, usize, bool)> = injection
         .swap
         .iter()
         .filter_map(|&index| {
@@ -50,7 +50,7 @@ pub fn plan<'p>(
         })
         .collect();
     mounts.extend(
-        order
+        injection
             .lost
             .iter()
             .map(|&(place, mount)| (place, mount, false)),
@@ -103,7 +103,7 @@ pub fn plan<'p>(
     Plan {
         edits,
         sidecar: None,
-        mode: order.mode,
+        mode: injection.mode,
         remove_volumes: Vec::new(),
         add_volumes: Vec::new(),
         add_group: None,

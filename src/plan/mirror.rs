@@ -316,7 +316,7 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
     fn ways(&self) -> Vec<Way> {
         let mut ways = vec![Way::Mount; self.wanted.len()];
         // Most Pods mount whole volumes, and none in another: nobody asks who starts first.
-        let order = LazyCell::new(|| StartOrder::of(self.pod, self.sidecar, !self.rootless));
+        let injection = LazyCell::new(|| StartOrder::of(self.pod, self.sidecar, !self.rootless));
         let mut paths: Vec<_> = self.taken.iter().collect();
         paths.sort_by(|(one, _), (other, _)| in_order(one, other));
         let mut over: Vec<(&CleanPath<'_>, Above<'_, 'p, 'a>)> = Vec::new();
@@ -346,7 +346,7 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
                             {
                                 Way::Mount
                             }
-                            (_, above) => order.way(asked, above, is_closed),
+                            (_, above) => injection.way(asked, above, is_closed),
                         };
                         match ways[*index] {
                             Way::Mount => Above::Mounted(asked),

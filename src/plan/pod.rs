@@ -8,10 +8,10 @@ use std::borrow::Cow;
 
 use crate::budget::{Budget, Excess};
 use crate::detect::mounts::Finding;
-use crate::model::injection::Order;
+use crate::model::injection::Injection;
 use crate::model::place::Place;
 
-use crate::detect::candidates::Near;
+use crate::detect::candidates::Candidates;
 use crate::detect::installed::Installed;
 use crate::model::notice::Notices;
 use crate::model::profile::Storage;
@@ -144,18 +144,24 @@ pub enum PlanError {
 /// # Errors
 /// Where the plan would be too large; see [`PlanError`].
 pub fn plan<'p, 'a>(
-    near: &Near<'p, 'a>,
+    candidates: &Candidates<'p, 'a>,
     findings: &'p [Finding],
-    order: &'p Order<'p>,
+    injection: &'p Injection<'p>,
     installed: Option<&Installed<'p, 'a>>,
     budget: &Budget,
 ) -> Result<Plan<'p>, PlanError> {
-    if let (Scope::EphemeralContainers, Some(installed)) = (order.scope, installed) {
-        return Ok(ephemeral::plan(near.pod, findings, order, installed));
+    if let (Scope::EphemeralContainers, Some(installed)) = (injection.scope, installed) {
+        return Ok(ephemeral::plan(
+            candidates.pod,
+            findings,
+            injection,
+            installed,
+        ));
     }
-    let (mut plan, group) = Planner::new(near, findings, order, installed, budget).plan()?;
+    let (mut plan, group) =
+        Planner::new(candidates, findings, injection, installed, budget).plan()?;
     let earlier = installed.map(|installed| installed.container);
-    if let Some(record) = original::record(near.pod, &plan, group, earlier)? {
+    if let Some(record) = original::record(candidates.pod, &plan, group, earlier)? {
         match (&mut plan.sidecar, installed) {
             (Some(sidecar), _) => sidecar.env.push(record),
             (None, Some(installed)) => plan.edit(installed.place).add_env.push(record),

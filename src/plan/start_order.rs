@@ -99,7 +99,7 @@ impl<'p, 'a> StartOrder<'p, 'a> {
     pub fn of(pod: &'p Pod<'a>, sidecar: Option<Place>, can_link: bool) -> Self {
         // The API server refuses two volumes of one name; the first one counts.
         let volumes = pod.spec.volumes.iter().rev();
-        let mut order = Self {
+        let mut injection = Self {
             volumes: volumes.map(|volume| (&*volume.name, &**volume)).collect(),
             parts: BTreeMap::new(),
             writers: BTreeMap::new(),
@@ -113,10 +113,10 @@ impl<'p, 'a> StartOrder<'p, 'a> {
             .filter(|(place, _)| place.list != List::Ephemeral && Some(*place) != sidecar);
         for (place, container) in others {
             for mount in &container.volume_mounts {
-                order.add(place, mount);
+                injection.add(place, mount);
             }
         }
-        order
+        injection
     }
 
     fn add(&mut self, place: Place, mount: &'p VolumeMount<'a>) {

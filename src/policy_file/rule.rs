@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use crate::decide::matcher::{Detection, Glob, LabelIs, Matcher};
 use crate::decide::rule::{
-    Action, AgentActions, AllowedHostPath, Leave, Profiles, Restriction, Rule, Sizes, TcpAction,
+    Action, AgentActions, AllowedHostPath, AnnotationPolicy, Profiles, Restriction, Rule, Sizes,
+    TcpAction,
 };
 use crate::model::path::CleanPath;
 use crate::model::profile::{PodSecurity, Profile};
@@ -128,7 +129,7 @@ fn read_actions(
     known: Known<'_>,
 ) -> Rule {
     let restriction = Choice::<Restriction>::new();
-    let leave = Choice::<Leave>::new();
+    let leave = Choice::<AnnotationPolicy>::new();
     let rule = Rule {
         name,
         matches,

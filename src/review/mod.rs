@@ -13,9 +13,9 @@ use crate::budget::{Budget, Excess};
 use crate::decide::Policy;
 use crate::decide::decision::{Decision, Verdict, decide, not_ours};
 use crate::decide::denial::Denial;
-use crate::decide::evaluator::Judgment;
+use crate::decide::evaluator::RuleMatch;
 use crate::decide::reason::Reason;
-use crate::detect::candidates::Near;
+use crate::detect::candidates::Candidates;
 use crate::detect::installed::installed;
 use crate::detect::mounts::{Finding, detect};
 use crate::model::notice::Notices;
@@ -37,7 +37,7 @@ pub struct Outcome<'p> {
     /// Every way to the node's runtime that was found.
     pub findings: Vec<Finding>,
     /// What the policy said to each way to a daemon.
-    pub judgments: Vec<Judgment<'p>>,
+    pub rule_matches: Vec<RuleMatch<'p>>,
     /// The steps that were taken, of [`budget::MOST_STEPS`].
     pub steps: usize,
 }
@@ -59,7 +59,7 @@ impl Outcome<'_> {
             rule: None,
             notices: Notices::default(),
             findings: Vec::new(),
-            judgments: Vec::new(),
+            rule_matches: Vec::new(),
             steps: 0,
         }
     }
@@ -143,13 +143,13 @@ fn within<'p>(
 ) -> Result<Outcome<'p>, PlanError> {
     budget::check(pod)?;
     let findings = detect(pod, &policy.sockets, policy.watch(), budget)?;
-    let near = Near::of(pod);
-    let installed = installed(&near, budget)?;
+    let candidates = Candidates::of(pod);
+    let installed = installed(&candidates, budget)?;
     let Decision {
         verdict,
         rule,
         mut notices,
-        judgments,
+        rule_matches,
     } = decide(
         policy,
         subject,
@@ -160,17 +160,23 @@ fn within<'p>(
         budget,
     );
     let action = match verdict {
-        Verdict::Leave(reason) => Action::Left(reason),
+        Verdict::AnnotationPolicy(reason) => Action::Left(reason),
         Verdict::Deny(denial) => Action::Denied(denial),
-        Verdict::Change(order) => {
-            let plan = plan(&near, &findings, &order, installed.as_ref(), budget)?;
+        Verdict::Change(injection) => {
+            let plan = plan(
+                &candidates,
+                &findings,
+                &injection,
+                installed.as_ref(),
+                budget,
+            )?;
             let patch = patch(pod, &plan)?;
             let touched = plan.edits.iter().map(|edit| edit.place);
             let containers = touched
                 .filter(|place| installed.as_ref().is_none_or(|i| i.place != *place))
                 .map(|place| pod.container(place).name.to_string())
                 .collect();
-            let profile = order.profile.name.as_str();
+            let profile = injection.profile.name.as_str();
             notices = plan.notices.then(notices);
             if patch.is_empty() {
                 Action::Left(Reason::AlreadyInjected)
@@ -188,7 +194,7 @@ fn within<'p>(
         rule,
         notices,
         findings,
-        judgments,
+        rule_matches,
         steps: budget.spent(),
     })
 }

@@ -53,7 +53,7 @@ pub enum OfflineError {
 ///
 /// # Errors
 /// Where the Pod is none.
-pub fn judge<'p>(
+pub fn evaluate<'p>(
     policy: &'p Policy,
     setting: &Setting,
     pod: &PodRef<'_>,

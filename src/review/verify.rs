@@ -11,7 +11,7 @@
 use crate::budget;
 use crate::decide::Policy;
 use crate::decide::denial::Denial;
-use crate::decide::evaluator::{Matter, Ruling};
+use crate::decide::evaluator::{Effect, MatchedPart};
 use crate::decide::matcher::Detection;
 use crate::decide::reason::Reason;
 use crate::decode::admission::{Object, PodReview, decode_both};
@@ -71,25 +71,25 @@ fn verified<'p>(outcome: Outcome<'p>, review: &PodReview<'_>) -> Outcome<'p> {
 
 /// The first way to the node's daemon that was to be swapped.
 fn unswapped(outcome: &Outcome<'_>, pod: &Pod<'_>) -> Option<Denial> {
-    let mut judgments = outcome.judgments.iter();
-    let judgment = judgments.find(|judgment| {
-        judgment.ruling == Ruling::Swap && judgment.detection != Detection::Client
+    let mut rule_matches = outcome.rule_matches.iter();
+    let rule_match = rule_matches.find(|rule_match| {
+        rule_match.effect == Effect::Swap && rule_match.detection != Detection::Client
     })?;
-    let (place, what) = match judgment.matter {
-        Matter::Mount(index) => {
+    let (place, what) = match rule_match.part {
+        MatchedPart::Mount(index) => {
             let finding = outcome.findings.get(index)?;
             let volume = pod.spec.volumes.get(finding.volume)?;
             let path = volume.host_path.as_ref();
             let path = path.map(|host| told_path(&host.path).into_owned());
             (finding.place, path.unwrap_or_default())
         }
-        Matter::Variable { place, index: _ } => (place, names::DOCKER_HOST.to_owned()),
-        Matter::Annotations => return None,
+        MatchedPart::Variable { place, index: _ } => (place, names::DOCKER_HOST.to_owned()),
+        MatchedPart::Annotations => return None,
     };
     Some(Denial::Unswapped {
         container: told_name(&pod.container(place).name),
         what,
-        rule: judgment.rule.name.clone(),
+        rule: rule_match.rule.name.clone(),
     })
 }
 

@@ -43,7 +43,7 @@ const KINDS: [&str; 6] = [
 ];
 
 /// What will happen to a workload's Pods.
-struct Foresight {
+struct Lookahead {
     reason: &'static str,
     rule: String,
     profile: String,
@@ -68,7 +68,7 @@ pub fn warn(
         return answer(
             &request,
             None,
-            Foresight::refused("workload", &Excess::Values.into()),
+            Lookahead::refused("workload", &Excess::Values.into()),
         );
     }
     let review: Review<'_, Value, Value> =
@@ -82,12 +82,12 @@ pub fn warn(
     if !KINDS.contains(&makes.kind) {
         return Err(ReviewError::NotAWorkload(request.kind.to_string()).into());
     }
-    let foresight = if is_unchanged(&request, makes) {
-        Foresight::nothing(Reason::NotACreation)
+    let lookahead = if is_unchanged(&request, makes) {
+        Lookahead::nothing(Reason::NotACreation)
     } else {
-        foresee(policy, namespaces, &request.namespace, makes)?
+        look_ahead(policy, namespaces, &request.namespace, makes)?
     };
-    answer(&request, Some(makes), foresight)
+    answer(&request, Some(makes), lookahead)
 }
 
 /// The request of a review of something that is made or changed.
@@ -109,16 +109,16 @@ fn is_unchanged(request: &Request<'_, Value, Value>, makes: &PodRef<'_>) -> bool
     before.is_some() && before == now.and_then(|object| object.pointer(&makes.pointer))
 }
 
-fn foresee(
+fn look_ahead(
     policy: &Policy,
     namespaces: &dyn Namespaces,
     namespace: &str,
     makes: &PodRef<'_>,
-) -> Result<Foresight, Failure> {
+) -> Result<Lookahead, Failure> {
     let template = match &makes.pod {
         Ok(template) => template,
         // The API server refuses it anyway, and says why.
-        Err(_) => return Ok(Foresight::nothing(Reason::NothingToDo)),
+        Err(_) => return Ok(Lookahead::nothing(Reason::NothingToDo)),
     };
     let json = serde_json::to_string(template).map_err(Failure::Internal)?;
     let pod: Pod<'_> = json::from_str(&json).map_err(ReviewError::MalformedPod)?;
@@ -146,7 +146,7 @@ fn foresee(
         .iter()
         .flat_map(|notice| lines(&format!("in its Pods: {notice}")));
     warnings.extend(told);
-    Ok(Foresight {
+    Ok(Lookahead {
         reason,
         rule: outcome.rule.unwrap_or_default().to_owned(),
         profile: change
@@ -162,16 +162,16 @@ fn foresee(
 fn answer<O, P>(
     request: &Request<'_, O, P>,
     makes: Option<&PodRef<'_>>,
-    foresight: Foresight,
+    lookahead: Lookahead,
 ) -> Result<Reviewed<'static>, Failure> {
-    let Foresight {
+    let Lookahead {
         reason,
         rule,
         profile,
         containers,
         warnings,
         steps,
-    } = foresight;
+    } = lookahead;
     let outcome = if warnings.is_empty() {
         "left"
     } else {
@@ -210,7 +210,7 @@ fn answer<O, P>(
     })
 }
 
-impl Foresight {
+impl Lookahead {
     fn nothing(reason: Reason) -> Self {
         Self {
             reason: reason.name(),

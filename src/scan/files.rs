@@ -12,7 +12,7 @@ use std::thread;
 
 use crate::scan::contents;
 use crate::scan::contents::{Contents, Unread, not_text};
-use crate::scan::judge::Court;
+use crate::scan::evaluator::Evaluator;
 use crate::scan::mentions::Words;
 use crate::scan::result::{Gap, Namespaces, Reading, Report};
 use crate::scan::text;
@@ -96,7 +96,7 @@ impl Inputs {
     }
 
     /// Scans them all. `done` counts the files that were read, for whoever watches.
-    pub fn scan(self, court: &Court, done: &AtomicUsize) -> Report {
+    pub fn scan(self, court: &Evaluator, done: &AtomicUsize) -> Report {
         let Self { inputs, gaps } = self;
         let nothing = Namespaces::new();
         let all: Vec<usize> = (0..inputs.len()).collect();
@@ -130,7 +130,7 @@ impl Inputs {
 
 /// The readings of the inputs with these `indices`, in their order.
 fn read_all(
-    court: &Court,
+    court: &Evaluator,
     namespaces: &Namespaces,
     inputs: &[Input],
     indices: &[usize],
@@ -167,7 +167,7 @@ fn read_all(
 }
 
 impl Input {
-    fn scan(&self, court: &Court, namespaces: &Namespaces) -> Reading {
+    fn scan(&self, court: &Evaluator, namespaces: &Namespaces) -> Reading {
         match self {
             Self::Stdin(contents) => scan(court, namespaces, "stdin", contents, Syntax::Manifest),
             Self::File { path, syntax } => {
@@ -191,14 +191,14 @@ impl Input {
 }
 
 /// Reads `text` as a file called `name` in a directory.
-pub fn read_as(court: &Court, namespaces: &Namespaces, name: &str, text: &str) -> Reading {
+pub fn read_as(court: &Evaluator, namespaces: &Namespaces, name: &str, text: &str) -> Reading {
     let syntax = syntax_of(Path::new(name)).unwrap_or(Syntax::Other);
     let contents = Contents::Text(text.to_owned());
     scan(court, namespaces, name, &contents, syntax)
 }
 
 fn scan(
-    court: &Court,
+    court: &Evaluator,
     namespaces: &Namespaces,
     name: &str,
     contents: &Contents,

@@ -16,9 +16,9 @@ use crate::review::offline::Setting;
 
 use crate::scan::account;
 use crate::scan::candidate::{Candidate, Object, Pointers, candidates, each_item};
+use crate::scan::evaluator::{Evaluator, Judged, evaluate};
 use crate::scan::finding::Workload;
 use crate::scan::ignored;
-use crate::scan::judge::{Court, Judged, judge};
 use crate::scan::mentions::{Words, line_of};
 use crate::scan::parts::{chunks, merge, spots};
 use crate::scan::places::{Lines, Places, spot};
@@ -42,7 +42,7 @@ pub enum Syntax {
 
 /// Reads `text`, which is called `file`. `namespaces` are those whose labels are known.
 pub fn read(
-    court: &Court,
+    court: &Evaluator,
     namespaces: &Namespaces,
     file: &str,
     text: &str,
@@ -71,7 +71,7 @@ pub fn read(
 }
 
 /// What one object of a cluster comes to; nothing in it has a place in a file.
-pub fn object(court: &Court, namespaces: &Namespaces, object: &Value) -> Reading {
+pub fn object(court: &Evaluator, namespaces: &Namespaces, object: &Value) -> Reading {
     let words = Words::of(&court.policy.sockets);
     let reader = Reader {
         court,
@@ -157,7 +157,7 @@ struct Around<'a> {
 const MAX_TEXTS: usize = 3;
 
 struct Reader<'c> {
-    court: &'c Court,
+    court: &'c Evaluator,
     namespaces: &'c Namespaces,
     words: &'c Words,
 }
@@ -275,7 +275,7 @@ impl Reader<'_> {
             candidate.name = Cow::Borrowed(name);
         }
         let setting = self.setting(&candidate, around);
-        let judged = match judge(self.court, &setting, &candidate) {
+        let judged = match evaluate(self.court, &setting, &candidate) {
             Ok(judged) => judged,
             Err(error) => {
                 reading.gaps.push(Gap {

@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 
-use crate::server::limiter::{Room, Seat};
+use crate::server::limiter::{Limiter, Permit};
 use crate::server::shutdown::Phase;
 use crate::telemetry::metrics::{DropReason, Metrics};
 
@@ -25,14 +25,14 @@ const BACKOFF_LAST: Duration = Duration::from_secs(1);
 /// Accepts until the phase is [`Phase::Closing`], then waits for every connection to end.
 pub(crate) async fn run(
     listener: TcpListener,
-    seats: Arc<Room>,
+    permits: Arc<Limiter>,
     mut phase: watch::Receiver<Phase>,
     metrics: Arc<Metrics>,
-    serve: impl Fn(TcpStream, Seat) -> BoxFuture<'static, ()>,
+    serve: impl Fn(TcpStream, Permit) -> BoxFuture<'static, ()>,
 ) {
     let mut connections = JoinSet::new();
     let admit = |stream: TcpStream, connections: &mut JoinSet<()>| {
-        let Ok(seat) = seats.enter() else {
+        let Ok(permit) = permits.enter() else {
             metrics.dropped(DropReason::Full);
             return;
         };
@@ -40,7 +40,7 @@ pub(crate) async fn run(
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "cannot set TCP_NODELAY");
         }
-        connections.spawn(serve(stream, seat));
+        connections.spawn(serve(stream, permit));
     };
     let mut backoff = BACKOFF_FIRST;
     loop {

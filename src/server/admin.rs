@@ -21,7 +21,7 @@ use tokio::sync::{oneshot, watch};
 use crate::server::accept;
 use crate::server::args::Limits;
 use crate::server::connection::{Plan, serve_http};
-use crate::server::limiter::Room;
+use crate::server::limiter::Limiter;
 use crate::server::shutdown::Phase;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::readiness::Readiness;
@@ -70,9 +70,9 @@ pub(crate) async fn serve(
             // A phase that never moves.
             let (_phase, phases) = watch::channel(Phase::Serving);
             let plan = Plan::plain(router, limits, phases.clone(), Arc::clone(&metrics));
-            let seats = Room::new(MAX_CONNECTIONS, usize::MAX);
-            let serving = accept::run(listener, seats, phases, metrics, |stream, seat| {
-                Box::pin(serve_http(plan.clone(), stream, seat))
+            let permits = Limiter::new(MAX_CONNECTIONS, usize::MAX);
+            let serving = accept::run(listener, permits, phases, metrics, |stream, permit| {
+                Box::pin(serve_http(plan.clone(), stream, permit))
             });
             tokio::select! {
                 () = serving => {}

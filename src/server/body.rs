@@ -16,7 +16,7 @@ use http_body_util::BodyExt;
 use tokio::time::Instant;
 
 use crate::server::args::Limits;
-use crate::server::limiter::{Full, Room, Seat};
+use crate::server::limiter::{Full, Limiter, Permit};
 
 /// The most that is allocated for a body before it comes, whatever length is declared: what was allocated and
 /// used before is resident again at once. Of a larger one, twice as much as has come.
@@ -80,8 +80,8 @@ impl Gathered {
 pub(crate) async fn gather(
     mut body: Body,
     limits: &Limits,
-    room: &Arc<Room>,
-) -> Result<(Gathered, Option<Seat>), BodyError> {
+    limiter: &Arc<Limiter>,
+) -> Result<(Gathered, Option<Permit>), BodyError> {
     let deadline = Instant::now() + limits.body_timeout;
     // `lower` is the Content-Length where there is one.
     let expected = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
@@ -91,7 +91,7 @@ pub(crate) async fn gather(
         });
     }
     let mut gathered = Gathered::Nothing;
-    let mut seat: Option<Seat> = None;
+    let mut permit: Option<Permit> = None;
     loop {
         let arrived = poll_fn(|cx| match Pin::new(&mut body).poll_frame(cx) {
             Poll::Ready(frame) => Poll::Ready(Some(frame)),
@@ -100,10 +100,10 @@ pub(crate) async fn gather(
         let frame = match arrived.await {
             Some(frame) => frame,
             None => {
-                let seat = match &mut seat {
-                    Some(seat) => seat,
+                let permit = match &mut permit {
+                    Some(permit) => permit,
                     none => {
-                        let taken = room.enter().map_err(BodyError::Shed)?;
+                        let taken = limiter.enter().map_err(BodyError::Shed)?;
                         taken.grow(gathered.len());
                         none.insert(taken)
                     }
@@ -111,13 +111,13 @@ pub(crate) async fn gather(
                 tokio::select! {
                     biased;
                     frame = body.frame() => frame,
-                    full = seat.evicted() => return Err(BodyError::Shed(full)),
+                    full = permit.evicted() => return Err(BodyError::Shed(full)),
                     () = tokio::time::sleep_until(deadline) => return Err(BodyError::Slow),
                 }
             }
         };
         let piece = match frame {
-            None => return Ok((gathered, seat)),
+            None => return Ok((gathered, permit)),
             Some(Err(_)) => return Err(BodyError::Broken),
             Some(Ok(frame)) => match frame.into_data() {
                 Ok(data) => data,
@@ -126,13 +126,13 @@ pub(crate) async fn gather(
             },
         };
         if gathered.len() + piece.len() > limits.max_body {
-            drop((gathered, seat));
+            drop((gathered, permit));
             return Err(BodyError::TooLarge {
                 drained: discard(body).await,
             });
         }
-        if let Some(seat) = &seat {
-            seat.grow(piece.len());
+        if let Some(permit) = &permit {
+            permit.grow(piece.len());
         }
         gathered.push(piece, expected);
     }

@@ -25,8 +25,8 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::server::args::Limits;
-use crate::server::handshakes::Turns;
-use crate::server::limiter::{Room, Seat};
+use crate::server::handshakes::HandshakeLimiter;
+use crate::server::limiter::{Limiter, Permit};
 use crate::server::progress::{Progress, Stall, Watched};
 use crate::server::shutdown::Phase;
 use crate::telemetry::metrics::{DropReason, HandshakeFailure, Metrics};
@@ -45,7 +45,7 @@ pub(crate) struct Plan {
     pub(crate) phase: watch::Receiver<Phase>,
     pub(crate) metrics: Arc<Metrics>,
     /// The answers that wait to be read.
-    pub(crate) answers: Arc<Room>,
+    pub(crate) answers: Arc<Limiter>,
     /// Whether a connection that was answered well keeps its seat: where it does not, it makes
     /// way for newcomers as all do.
     pub(crate) keeps: bool,
@@ -64,7 +64,7 @@ impl Plan {
             limits,
             phase,
             metrics,
-            answers: Room::new(usize::MAX, usize::MAX),
+            answers: Limiter::new(usize::MAX, usize::MAX),
             // Else some scrapers that stay would shut out the kubelet.
             keeps: false,
         }
@@ -79,22 +79,22 @@ struct Shared {
     /// A request was answered well, so that the seat is kept.
     proven: AtomicBool,
     keeps: bool,
-    seat: Seat,
+    permit: Permit,
 }
 
 /// How connections to the webhook become secure.
 #[derive(Clone)]
 pub(crate) struct Tls {
     pub(crate) acceptor: TlsAcceptor,
-    pub(crate) turns: Turns,
+    pub(crate) handshakes: HandshakeLimiter,
 }
 
 /// Serves a connection to the webhook.
-pub(crate) async fn serve_tls(plan: Plan, tls: Tls, stream: TcpStream, seat: Seat) {
+pub(crate) async fn serve_tls(plan: Plan, tls: Tls, stream: TcpStream, permit: Permit) {
     let _open = plan.metrics.connection();
     // A handshake is twice as large as what comes after it: its memory is given back.
-    if let Some(stream) = Box::pin(tls.shake(&plan, stream, &seat)).await {
-        serve_http(plan, stream, seat).await;
+    if let Some(stream) = Box::pin(tls.shake(&plan, stream, &permit)).await {
+        serve_http(plan, stream, permit).await;
     }
 }
 
@@ -104,15 +104,18 @@ impl Tls {
         self,
         plan: &Plan,
         stream: TcpStream,
-        seat: &Seat,
+        permit: &Permit,
     ) -> Option<Box<TlsStream<TcpStream>>> {
-        let Self { acceptor, turns } = self;
-        let handshake = turns.take(acceptor.accept(stream));
+        let Self {
+            acceptor,
+            handshakes,
+        } = self;
+        let handshake = handshakes.take(acceptor.accept(stream));
         let handshake = tokio::time::timeout(plan.limits.handshake_timeout, handshake);
         let shaken = tokio::select! {
             biased;
             shaken = handshake => shaken,
-            _ = seat.evicted() => {
+            _ = permit.evicted() => {
                 plan.metrics.dropped(DropReason::Evicted);
                 return None;
             }
@@ -132,7 +135,7 @@ impl Tls {
 }
 
 /// Serves HTTP/1.1 on a stream.
-pub(crate) async fn serve_http<S>(plan: Plan, stream: S, seat: Seat)
+pub(crate) async fn serve_http<S>(plan: Plan, stream: S, permit: Permit)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -152,7 +155,7 @@ where
         closing: AtomicBool::new(false),
         proven: AtomicBool::new(false),
         keeps,
-        seat,
+        permit,
     });
     let service = service_fn(|request| respond(router.clone(), request, Arc::clone(&shared)));
     let mut connection = pin!(
@@ -163,7 +166,7 @@ where
             .header_read_timeout(limits.idle_timeout)
             .serve_connection(stream, service)
     );
-    let mut evicted = pin!(shared.seat.evicted());
+    let mut evicted = pin!(shared.permit.evicted());
     loop {
         let stalled = poll_fn(|cx| stall.poll(cx));
         // A request that has come is answered first. The connection's own poll, in this task, is what
@@ -218,7 +221,7 @@ fn respond(
         }
         let is_good = response.status().is_success();
         if shared.keeps && is_good && !shared.proven.swap(true, Relaxed) {
-            shared.seat.keep();
+            shared.permit.keep();
         }
         let length = response.body().size_hint().exact().unwrap_or_default();
         let length = usize::try_from(length).unwrap_or(usize::MAX);

@@ -14,20 +14,20 @@ use tokio::sync::Semaphore;
 
 /// Hands out turns, in the order in which they are asked for.
 #[derive(Clone, Debug)]
-pub(crate) struct Turns(Arc<Semaphore>);
+pub(crate) struct HandshakeLimiter(Arc<Semaphore>);
 
-impl Turns {
+impl HandshakeLimiter {
     pub(crate) fn new() -> Self {
         Self(Arc::new(Semaphore::new(1)))
     }
 
     /// Runs work to its end, each of its steps in a turn of its own.
     pub(crate) async fn take<F: Future>(&self, work: F) -> F::Output {
-        let Self(turns) = self;
+        let Self(handshakes) = self;
         let mut work = pin!(work);
         loop {
             // It is never closed.
-            let turn = turns.acquire().await;
+            let turn = handshakes.acquire().await;
             tokio::task::yield_now().await;
             let step = poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await;
             drop(turn);
@@ -63,11 +63,12 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_ready_waits_for_one_step_and_not_for_all() {
-        let (turns, steps) = (Turns::new(), Arc::new(AtomicUsize::new(0)));
+        let (handshakes, steps) = (HandshakeLimiter::new(), Arc::new(AtomicUsize::new(0)));
         let mut storm = JoinSet::new();
         for _ in 0..100 {
-            let (turns, steps) = (turns.clone(), Arc::clone(&steps));
-            storm.spawn(async move { turns.take(async { steps.fetch_add(1, Relaxed) }).await });
+            let (handshakes, steps) = (handshakes.clone(), Arc::clone(&steps));
+            storm
+                .spawn(async move { handshakes.take(async { steps.fetch_add(1, Relaxed) }).await });
         }
         let at = Arc::clone(&steps);
         let review = tokio::spawn(async move { at.load(Relaxed) });
@@ -78,18 +79,18 @@ mod tests {
 
     #[tokio::test]
     async fn who_waits_between_steps_holds_up_nobody() {
-        let turns = Turns::new();
+        let handshakes = HandshakeLimiter::new();
         let (go, gone) = oneshot::channel();
         let waiting = tokio::spawn({
-            let turns = turns.clone();
-            async move { turns.take(gone).await }
+            let handshakes = handshakes.clone();
+            async move { handshakes.take(gone).await }
         });
         let endless = tokio::spawn({
-            let turns = turns.clone();
-            async move { turns.take(std::future::pending::<()>()).await }
+            let handshakes = handshakes.clone();
+            async move { handshakes.take(std::future::pending::<()>()).await }
         });
         for _ in 0..10 {
-            turns
+            handshakes
                 .take(tokio::time::sleep(Duration::from_millis(1)))
                 .await;
         }
@@ -100,11 +101,11 @@ mod tests {
 
     #[tokio::test]
     async fn who_is_thrown_out_gives_its_turn_back() {
-        let turns = Turns::new();
+        let handshakes = HandshakeLimiter::new();
         for _ in 0..10 {
-            let given_up = turns.take(std::future::pending::<()>());
+            let given_up = handshakes.take(std::future::pending::<()>());
             tokio::select! { biased; () = given_up => {}, () = tokio::task::yield_now() => {} }
         }
-        assert_eq!(turns.take(async { 7 }).await, 7);
+        assert_eq!(handshakes.take(async { 7 }).await, 7);
     }
 }

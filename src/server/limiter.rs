@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 /// A shared room.
 #[derive(Debug)]
-pub(crate) struct Room {
+pub(crate) struct Limiter {
     max_seats: usize,
     max_weight: usize,
     inside: Mutex<Inside>,
@@ -22,7 +22,7 @@ pub(crate) struct Room {
 struct Inside {
     /// Numbers seats in the order of their entering.
     next: u64,
-    seats: usize,
+    permits: usize,
     weight: usize,
     /// Those who may have to make way.
     waiting: BTreeMap<u64, Waiting>,
@@ -52,13 +52,13 @@ pub(crate) enum Full {
 
 /// A place in a room, given back when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Seat {
-    room: Arc<Room>,
+pub(crate) struct Permit {
+    limiter: Arc<Limiter>,
     number: u64,
     eviction: Arc<Eviction>,
 }
 
-impl Room {
+impl Limiter {
     pub(crate) fn new(max_seats: usize, max_weight: usize) -> Arc<Self> {
         Arc::new(Self {
             max_seats,
@@ -68,24 +68,24 @@ impl Room {
     }
 
     /// Takes a seat, if need be that of who has waited longest.
-    pub(crate) fn enter(self: &Arc<Self>) -> Result<Seat, Full> {
+    pub(crate) fn enter(self: &Arc<Self>) -> Result<Permit, Full> {
         let mut inside = self.lock();
-        while inside.seats >= self.max_seats {
+        while inside.permits >= self.max_seats {
             if !inside.evict_oldest(Full::Seats) {
                 return Err(Full::Seats);
             }
         }
         let number = inside.next;
         inside.next += 1;
-        inside.seats += 1;
+        inside.permits += 1;
         let eviction = Arc::new(Eviction::default());
         let waiting = Waiting {
             weight: 0,
             why: Arc::clone(&eviction),
         };
         inside.waiting.insert(number, waiting);
-        Ok(Seat {
-            room: Arc::clone(self),
+        Ok(Permit {
+            limiter: Arc::clone(self),
             number,
             eviction,
         })
@@ -93,8 +93,8 @@ impl Room {
 
     /// How many seats are taken.
     #[cfg(test)]
-    pub(crate) fn seats(&self) -> usize {
-        self.lock().seats
+    pub(crate) fn permits(&self) -> usize {
+        self.lock().permits
     }
 
     fn lock(&self) -> MutexGuard<'_, Inside> {
@@ -107,7 +107,7 @@ impl Inside {
         let Some((_, oldest)) = self.waiting.pop_first() else {
             return false;
         };
-        self.seats -= 1;
+        self.permits -= 1;
         self.weight -= oldest.weight;
         *oldest.why.by.lock().unwrap_or_else(PoisonError::into_inner) = Some(by);
         oldest.why.told.notify_one();
@@ -115,21 +115,21 @@ impl Inside {
     }
 }
 
-impl Seat {
+impl Permit {
     /// Adds weight to this seat, at the cost of who has waited longest: that may be this one.
     pub(crate) fn grow(&self, by: usize) {
-        let mut inside = self.room.lock();
+        let mut inside = self.limiter.lock();
         let Some(waiting) = inside.waiting.get_mut(&self.number) else {
             return;
         };
         waiting.weight += by;
         inside.weight += by;
-        while inside.weight > self.room.max_weight && inside.evict_oldest(Full::Weight) {}
+        while inside.weight > self.limiter.max_weight && inside.evict_oldest(Full::Weight) {}
     }
 
     /// Keeps the seat for good: it need no longer make way.
     pub(crate) fn keep(&self) {
-        let mut inside = self.room.lock();
+        let mut inside = self.limiter.lock();
         if let Some(Waiting { weight, why: _ }) = inside.waiting.remove(&self.number) {
             inside.weight -= weight;
         }
@@ -151,9 +151,9 @@ impl Seat {
     }
 }
 
-impl Drop for Seat {
+impl Drop for Permit {
     fn drop(&mut self) {
-        let mut inside = self.room.lock();
+        let mut inside = self.limiter.lock();
         let evicted = self
             .eviction
             .by
@@ -166,7 +166,7 @@ impl Drop for Seat {
         if let Some(Waiting { weight, why: _ }) = inside.waiting.remove(&self.number) {
             inside.weight -= weight;
         }
-        inside.seats -= 1;
+        inside.permits -= 1;
     }
 }
 
@@ -176,55 +176,55 @@ mod tests {
 
     use super::*;
 
-    fn is_evicted(seat: &Seat) -> Option<Full> {
-        *seat.eviction.by.lock().unwrap()
+    fn is_evicted(permit: &Permit) -> Option<Full> {
+        *permit.eviction.by.lock().unwrap()
     }
 
     #[test]
     fn the_longest_waiting_makes_way() {
-        let room = Room::new(2, usize::MAX);
-        let first = room.enter().unwrap();
-        let second = room.enter().unwrap();
-        let third = room.enter().unwrap();
+        let limiter = Limiter::new(2, usize::MAX);
+        let first = limiter.enter().unwrap();
+        let second = limiter.enter().unwrap();
+        let third = limiter.enter().unwrap();
         assert_eq!(is_evicted(&first), Some(Full::Seats));
         assert_eq!((is_evicted(&second), is_evicted(&third)), (None, None));
-        assert_eq!(room.seats(), 2);
+        assert_eq!(limiter.permits(), 2);
         drop(first);
-        assert_eq!(room.seats(), 2);
+        assert_eq!(limiter.permits(), 2);
         drop((second, third));
-        assert_eq!(room.seats(), 0);
+        assert_eq!(limiter.permits(), 0);
     }
 
     #[test]
     fn kept_seats_never_make_way() {
-        let room = Room::new(1, usize::MAX);
-        let kept = room.enter().unwrap();
+        let limiter = Limiter::new(1, usize::MAX);
+        let kept = limiter.enter().unwrap();
         kept.keep();
-        assert_eq!(room.enter().unwrap_err(), Full::Seats);
+        assert_eq!(limiter.enter().unwrap_err(), Full::Seats);
         assert_eq!(is_evicted(&kept), None);
         drop(kept);
-        assert!(room.enter().is_ok());
+        assert!(limiter.enter().is_ok());
     }
 
     #[test]
     fn weight_is_bounded_too() {
-        let room = Room::new(10, 100);
-        let first = room.enter().unwrap();
+        let limiter = Limiter::new(10, 100);
+        let first = limiter.enter().unwrap();
         first.grow(60);
-        let second = room.enter().unwrap();
+        let second = limiter.enter().unwrap();
         second.grow(60);
         assert_eq!(is_evicted(&first), Some(Full::Weight));
         assert_eq!(is_evicted(&second), None);
         second.grow(60);
         assert_eq!(is_evicted(&second), Some(Full::Weight));
-        assert_eq!(room.lock().weight, 0);
+        assert_eq!(limiter.lock().weight, 0);
     }
 
     #[tokio::test]
     async fn the_evicted_is_told() {
-        let room = Room::new(1, usize::MAX);
-        let first = room.enter().unwrap();
-        let (by, second) = tokio::join!(first.evicted(), async { room.enter() });
+        let limiter = Limiter::new(1, usize::MAX);
+        let first = limiter.enter().unwrap();
+        let (by, second) = tokio::join!(first.evicted(), async { limiter.enter() });
         assert_eq!(by, Full::Seats);
         assert!(second.is_ok());
     }

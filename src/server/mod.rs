@@ -35,8 +35,8 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::reload::ReloadError;
 use crate::server::connection::{Plan, Tls, serve_tls};
-use crate::server::handshakes::Turns;
-use crate::server::limiter::Room;
+use crate::server::handshakes::HandshakeLimiter;
+use crate::server::limiter::Limiter;
 use crate::server::shutdown::Phase;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::readiness::Readiness;
@@ -189,7 +189,7 @@ impl Bound {
         let app = Arc::new(routes::App {
             handler: Box::new(handler),
             limits,
-            bodies: Room::new(limits.max_waiting, limits.max_waiting_memory),
+            bodies: Limiter::new(limits.max_waiting, limits.max_waiting_memory),
             large: Arc::new(Semaphore::new(1)),
             metrics: Arc::clone(&metrics),
             tracer,
@@ -199,20 +199,20 @@ impl Bound {
             limits,
             phase: phases.clone(),
             metrics: Arc::clone(&metrics),
-            answers: Room::new(usize::MAX, limits.max_waiting_memory),
+            answers: Limiter::new(usize::MAX, limits.max_waiting_memory),
             keeps: true,
         };
-        let seats = Room::new(limits.max_connections, usize::MAX);
+        let permits = Limiter::new(limits.max_connections, usize::MAX);
         let tls = Tls {
             acceptor,
-            turns: Turns::new(),
+            handshakes: HandshakeLimiter::new(),
         };
         let webhook = accept::run(
             webhook,
-            seats,
+            permits,
             phases,
             Arc::clone(&metrics),
-            |stream, seat| Box::pin(serve_tls(plan.clone(), tls.clone(), stream, seat)),
+            |stream, permit| Box::pin(serve_tls(plan.clone(), tls.clone(), stream, permit)),
         );
 
         let router = admin::router(Arc::clone(&metrics), readiness, admin::PATHS);

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use crate::server::args::{Grace, Limits};
 use crate::server::connection::{Plan, serve_http};
-use crate::server::limiter::Room;
+use crate::server::limiter::Limiter;
 use crate::server::shutdown::{Ended, Phase, Shutdown, walk};
 use crate::server::{ServerError, accept, admin, listen};
 use crate::telemetry::metrics::Metrics;
@@ -82,9 +82,9 @@ impl BoundPlain {
         let router = admin::router(Arc::clone(&metrics), readiness, PATHS).merge(pages);
         let limits = Limits::default();
         let plan = Plan::plain(router, limits, phases.clone(), Arc::clone(&metrics));
-        let seats = Room::new(admin::MAX_CONNECTIONS, usize::MAX);
-        let serving = accept::run(listener, seats, phases, metrics, |stream, seat| {
-            Box::pin(serve_http(plan.clone(), stream, seat))
+        let permits = Limiter::new(admin::MAX_CONNECTIONS, usize::MAX);
+        let serving = accept::run(listener, permits, phases, metrics, |stream, permit| {
+            Box::pin(serve_http(plan.clone(), stream, permit))
         });
         let mut at_once = shutdown.clone();
         tokio::select! {

@@ -18,7 +18,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, sleep_until};
 
-use crate::server::limiter::Room;
+use crate::server::limiter::Limiter;
 
 /// Where a connection is. One task alone writes it; it is atomic only because the connection's
 /// parts are tied together by an `Arc`.
@@ -26,7 +26,7 @@ use crate::server::limiter::Room;
 pub(crate) struct Progress {
     /// A count of changes with a [`Turn`] in the low bits, so that two turns of the same kind are
     /// told apart.
-    turns: AtomicU64,
+    handshakes: AtomicU64,
     /// The last answer's body, in bytes.
     answer: AtomicUsize,
 }
@@ -60,7 +60,7 @@ impl Progress {
 
     /// Nothing was ever received.
     pub(crate) fn is_unused(&self) -> bool {
-        self.turns.load(Relaxed) == 0
+        self.handshakes.load(Relaxed) == 0
     }
 
     /// A request is being answered, or its answer read.
@@ -72,7 +72,7 @@ impl Progress {
     }
 
     fn turn(&self) -> Turn {
-        match self.turns.load(Relaxed) & TURN_BITS {
+        match self.handshakes.load(Relaxed) & TURN_BITS {
             0 => Turn::Quiet,
             1 => Turn::Head,
             2 => Turn::Ours,
@@ -81,8 +81,8 @@ impl Progress {
     }
 
     fn set(&self, turn: Turn) {
-        let count = (self.turns.load(Relaxed) & !TURN_BITS).wrapping_add(TURN_BITS + 1);
-        self.turns.store(count | turn as u64, Relaxed);
+        let count = (self.handshakes.load(Relaxed) & !TURN_BITS).wrapping_add(TURN_BITS + 1);
+        self.handshakes.store(count | turn as u64, Relaxed);
     }
 }
 
@@ -90,7 +90,7 @@ impl Progress {
 pub(crate) struct Stall {
     progress: Arc<Progress>,
     limit: Duration,
-    answers: Arc<Room>,
+    answers: Arc<Limiter>,
     /// The turn that is being timed.
     timed: Option<(u64, Wait)>,
 }
@@ -107,7 +107,7 @@ impl fmt::Debug for Stall {
 }
 
 impl Stall {
-    pub(crate) fn new(progress: Arc<Progress>, limit: Duration, answers: Arc<Room>) -> Self {
+    pub(crate) fn new(progress: Arc<Progress>, limit: Duration, answers: Arc<Limiter>) -> Self {
         Self {
             progress,
             limit,
@@ -119,7 +119,7 @@ impl Stall {
     /// To be polled after the connection itself, in the same task: it is the connection's
     /// poll that changes whose turn it is. A turn that ends within one poll costs no timer.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let now = self.progress.turns.load(Relaxed);
+        let now = self.progress.handshakes.load(Relaxed);
         let begin: fn(&Self) -> Wait = match self.progress.turn() {
             Turn::Quiet | Turn::Ours => {
                 self.timed = None;
@@ -140,14 +140,14 @@ impl Stall {
     /// Until the answer should have been read, or makes way for others.
     fn unread(&self) -> Wait {
         let until = sleep_until(Instant::now() + self.limit);
-        let Ok(seat) = self.answers.enter() else {
+        let Ok(permit) = self.answers.enter() else {
             return Box::pin(std::future::ready(()));
         };
-        seat.grow(self.progress.answer.load(Relaxed));
+        permit.grow(self.progress.answer.load(Relaxed));
         Box::pin(async move {
             tokio::select! {
                 () = until => {}
-                _ = seat.evicted() => {}
+                _ = permit.evicted() => {}
             }
         })
     }
@@ -250,8 +250,8 @@ mod tests {
     async fn a_goodbye_that_is_not_taken_is_given_up() {
         let progress = Arc::new(Progress::default());
         let mut stream = Watched::new(Mute, Arc::clone(&progress));
-        let room = Room::new(1, 1);
-        let mut stall = Stall::new(progress, Duration::from_millis(1), room);
+        let limiter = Limiter::new(1, 1);
+        let mut stall = Stall::new(progress, Duration::from_millis(1), limiter);
         poll_fn(|cx| {
             let goodbye = Pin::new(&mut stream).poll_shutdown(cx);
             assert!(goodbye.is_pending());

@@ -18,10 +18,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::server::args::Limits;
 use crate::server::body::{BodyError, Gathered, discard, gather};
 use crate::server::handler::{Handler, Reply, Route, StatusCode};
-use crate::server::limiter::{Full, Room, Seat};
+use crate::server::limiter::{Full, Limiter, Permit};
 use crate::telemetry::logs::panic_text;
 use crate::telemetry::metrics::{Metrics, RequestLabels, RouteLabel, ShedReason};
-use crate::telemetry::traces::{Begun, Tracer, Words};
+use crate::telemetry::traces::{StartedSpan, Tracer, Words};
 
 /// A body of more bytes is reviewed beside the workers, and while no other such is: it may take its time and
 /// memory. Hardly any honest review is as large.
@@ -33,7 +33,7 @@ const LARGE_TIME: Duration = Duration::from_secs(2);
 pub(crate) struct App {
     pub(crate) handler: Box<dyn Handler>,
     pub(crate) limits: Limits,
-    pub(crate) bodies: Arc<Room>,
+    pub(crate) bodies: Arc<Limiter>,
     /// The turn of large reviews, one at a time.
     pub(crate) large: Arc<Semaphore>,
     pub(crate) metrics: Arc<Metrics>,
@@ -93,7 +93,7 @@ async fn answer(
     app: &Arc<App>,
     route: Route,
     request: Request,
-    span: &mut Option<Begun<'_>>,
+    span: &mut Option<StartedSpan<'_>>,
 ) -> Answer {
     let (head, body) = request.into_parts();
     if head.method != Method::POST {
@@ -111,7 +111,7 @@ async fn answer(
         Ok(turn) => turn,
         Err(error) => return refuse(app, error),
     };
-    let (body, seat) = match gather(body, &limits, &app.bodies).await {
+    let (body, permit) = match gather(body, &limits, &app.bodies).await {
         Ok(gathered) => gathered,
         Err(error) => return refuse(app, error),
     };
@@ -119,7 +119,7 @@ async fn answer(
     let called = if body.len() <= LARGE {
         call(app, route, &body, is_traced)
     } else {
-        match call_beside(app, route, (body, seat, turn), is_traced).await {
+        match call_beside(app, route, (body, permit, turn), is_traced).await {
             Ok(called) => called,
             Err(full) => return refuse(app, BodyError::Shed(full)),
         }
@@ -159,12 +159,12 @@ async fn turn_for(app: &App, declared: usize) -> Result<(Option<Turn>, Limits), 
 async fn call_beside(
     app: &Arc<App>,
     route: Route,
-    (body, mut seat, mut turn): (Gathered, Option<Seat>, Option<Turn>),
+    (body, mut permit, mut turn): (Gathered, Option<Permit>, Option<Turn>),
     is_traced: bool,
 ) -> Result<(Reply, Words), Full> {
     if turn.is_none() {
-        let seat = match &mut seat {
-            Some(seat) => seat,
+        let permit = match &mut permit {
+            Some(permit) => permit,
             none => {
                 let taken = app.bodies.enter()?;
                 taken.grow(body.len());
@@ -174,14 +174,14 @@ async fn call_beside(
         turn = tokio::select! {
             biased;
             turn = Arc::clone(&app.large).acquire_owned() => turn.ok(),
-            full = seat.evicted() => return Err(full),
+            full = permit.evicted() => return Err(full),
         };
     }
     let own = Arc::clone(app);
     // Turn and seat are given back at its end, also where the caller has gone away before.
     let called = tokio::task::spawn_blocking(move || {
         let called = call(&own, route, &body, is_traced);
-        drop((body, seat, turn));
+        drop((body, permit, turn));
         called
     });
     Ok(called.await.unwrap_or_else(|error| {

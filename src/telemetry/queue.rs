@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc::{self, Receiver};
 
-use crate::telemetry::metrics::{Metrics, Upkeep};
+use crate::telemetry::metrics::{Gauges, Metrics};
 
 pub use crate::budget::LONGEST_NAME;
 
@@ -16,14 +16,14 @@ pub use crate::budget::LONGEST_NAME;
 pub struct Offers<T> {
     sender: mpsc::Sender<T>,
     metrics: Arc<Metrics>,
-    count_drop: fn(&Upkeep),
+    count_drop: fn(&Gauges),
 }
 
 /// A queue with room for `room`, and its other end; `count_drop` counts what is dropped.
 pub fn bounded<T>(
     room: usize,
     metrics: Arc<Metrics>,
-    count_drop: fn(&Upkeep),
+    count_drop: fn(&Gauges),
 ) -> (Offers<T>, Receiver<T>) {
     let (sender, receiver) = mpsc::channel(room);
     let offers = Offers {
@@ -38,7 +38,7 @@ impl<T> Offers<T> {
     /// Offers one; drops and counts it where there is no room, or nobody who reads.
     pub fn offer(&self, one: T) {
         if self.sender.try_send(one).is_err() {
-            (self.count_drop)(self.metrics.upkeep());
+            (self.count_drop)(self.metrics.gauges());
         }
     }
 }
@@ -70,8 +70,8 @@ mod tests {
 
     fn of_two() -> (Offers<u8>, Receiver<u8>, Arc<Metrics>) {
         let metrics = Arc::new(Metrics::new());
-        let (offers, reader) = bounded(2, Arc::clone(&metrics), |upkeep| {
-            upkeep.event(EventResult::Dropped);
+        let (offers, reader) = bounded(2, Arc::clone(&metrics), |gauges| {
+            gauges.event(EventResult::Dropped);
         });
         (offers, reader, metrics)
     }

@@ -61,7 +61,7 @@ impl CaSecret {
             Some(secret) => match Contents::read(&data_of(secret)) {
                 Ok(contents) => {
                     let expires = contents.signer.cert().validity().not_after;
-                    self.metrics.upkeep().ca_in_use(expires);
+                    self.metrics.gauges().ca_in_use(expires);
                     SecretSeen::Present(contents)
                 }
                 Err(CertError::Missing(ca_secret::CERT)) => {
@@ -104,17 +104,17 @@ impl CaSecret {
             }
         };
         let written = self.write(&after).await;
-        let upkeep = self.metrics.upkeep();
+        let gauges = self.metrics.gauges();
         match written {
             Ok(object) => {
-                upkeep.ca_secret_written(WriteResult::Ok);
+                gauges.ca_secret_written(WriteResult::Ok);
                 self.pace.done();
                 tracing::info!(secret = self.name, change = name, "changed the CA's Secret");
                 self.see(Some(object));
                 Ok(())
             }
             Err(WriteError::First) => {
-                upkeep.ca_secret_written(WriteResult::Conflict);
+                gauges.ca_secret_written(WriteResult::Conflict);
                 tracing::debug!(
                     change = name,
                     "another replica changed the CA's Secret first"
@@ -124,7 +124,7 @@ impl CaSecret {
                 Ok(())
             }
             Err(WriteError::Other(error)) => {
-                upkeep.ca_secret_written(WriteResult::Failed);
+                gauges.ca_secret_written(WriteResult::Failed);
                 tracing::warn!(secret = self.name, error, "cannot write the CA's Secret");
                 self.pace.failed();
                 Err(format!("cannot write the CA's Secret: {error}"))

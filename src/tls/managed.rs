@@ -386,7 +386,7 @@ impl ManagedCerts {
 
     fn tell(&self) {
         let trusted = self.rotation.is_trusted();
-        self.metrics.upkeep().ca_bundle_is_current(trusted);
+        self.metrics.gauges().ca_bundle_is_current(trusted);
         let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
         status.serving = self.store.current().is_some();
         status.trusted = trusted;

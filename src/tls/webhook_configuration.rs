@@ -189,22 +189,22 @@ impl Configuration {
         let (params, strategic) = (PatchParams::default(), Patch::Strategic(&patch));
         let sent = self.api.patch(name, &params, &strategic);
         let sent = patiently(self.timing, sent).await;
-        let upkeep = self.metrics.upkeep();
+        let gauges = self.metrics.gauges();
         let trouble = match sent {
             Ok(after) => {
-                upkeep.ca_bundle_patched(WriteResult::Ok);
+                gauges.ca_bundle_patched(WriteResult::Ok);
                 tracing::info!(kind, name, "set the caBundle");
                 self.hooks = Hooks::of(Some(&after));
                 self.pace.done();
                 return Published::Now;
             }
             Err(WriteError::First) => {
-                upkeep.ca_bundle_patched(WriteResult::Conflict);
+                gauges.ca_bundle_patched(WriteResult::Conflict);
                 tracing::debug!(kind, name, "it changed before its caBundle was set");
                 None
             }
             Err(WriteError::Other(error)) => {
-                upkeep.ca_bundle_patched(WriteResult::Failed);
+                gauges.ca_bundle_patched(WriteResult::Failed);
                 tracing::warn!(kind, name, error, "cannot set the caBundle");
                 Some(format!("cannot set the caBundle of {kind} {name}: {error}"))
             }

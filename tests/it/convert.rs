@@ -11,7 +11,7 @@ use dind_injector::manifest::{
     Document, Flow, Layout, Operation, Spacing, pods, read, read_with_positions, to_block, to_flow,
 };
 use dind_injector::model::start::START_SCRIPT;
-use dind_injector::review::offline::{Setting, changes, judge};
+use dind_injector::review::offline::{Setting, changes, evaluate};
 use serde_json::Value;
 
 use crate::support::files;
@@ -28,7 +28,7 @@ fn plan(text: &str) -> Option<Changes> {
     let plan = documents.into_iter().map(|document| {
         let mut operations = Vec::new();
         for pod in pods(&document.value) {
-            if let Ok(outcome) = judge(&policy, &Setting::default(), &pod) {
+            if let Ok(outcome) = evaluate(&policy, &Setting::default(), &pod) {
                 operations.extend(changes(&pod.pointer, &outcome).unwrap());
             }
         }

@@ -11,9 +11,9 @@ use dind_injector::manifest::pods;
 use dind_injector::names;
 use dind_injector::policy_file::Config;
 use dind_injector::review::Action;
-use dind_injector::review::offline::{Setting, judge};
+use dind_injector::review::offline::{Setting, evaluate};
+use dind_injector::scan::evaluator::Evaluator;
 use dind_injector::scan::finding::Verdict;
-use dind_injector::scan::judge::Court;
 use dind_injector::scan::result::Namespaces;
 use dind_injector::scan::text;
 use dind_injector::scan::text::Syntax;
@@ -204,7 +204,7 @@ fn every_manifest_of_the_migration_does_what_it_says() {
         if language == "toml" && block.contains(names::INJECT) {
             continue;
         }
-        let court = Court {
+        let court = Evaluator {
             policy: Policy::offline(),
             setting: Setting::default(),
             changes: false,
@@ -241,7 +241,7 @@ fn asks(document: &Value, block: &str) {
     };
     let policy = Policy::builtin();
     for pod in pods(&pod) {
-        let outcome = judge(&policy, &setting, &pod).unwrap();
+        let outcome = evaluate(&policy, &setting, &pod).unwrap();
         assert!(
             matches!(outcome.action, Action::Changed(_)),
             "{block}\n{:?}",

@@ -28,7 +28,7 @@ use dind_injector::model::view::Pod;
 use dind_injector::policy_file::Config;
 use dind_injector::review;
 use dind_injector::review::Action;
-use dind_injector::review::offline::{Setting, judge};
+use dind_injector::review::offline::{Setting, evaluate};
 use dind_injector::text::shortened;
 use serde_json::{Map, Value, json};
 
@@ -326,7 +326,7 @@ impl Pass<'_> {
                     namespace: "ci".to_owned(),
                     ..Setting::default()
                 };
-                judge(self.policy, &setting, &found).map_err(|error| error.to_string())?
+                evaluate(self.policy, &setting, &found).map_err(|error| error.to_string())?
             }
             // Nothing offline asks this; the engine is the same.
             Request::EphemeralContainers => {

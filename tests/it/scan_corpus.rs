@@ -10,8 +10,8 @@ use std::sync::atomic::AtomicUsize;
 
 use dind_injector::decide::Policy;
 use dind_injector::review::offline::Setting;
+use dind_injector::scan::evaluator::Evaluator;
 use dind_injector::scan::files::Inputs;
-use dind_injector::scan::judge::Court;
 use dind_injector::scan::result::Report;
 use dind_injector::scan::walk::Look;
 
@@ -22,7 +22,7 @@ fn corpus() -> PathBuf {
 }
 
 fn scan(path: &Path) -> Report {
-    let court = Court {
+    let court = Evaluator {
         policy: Policy::offline(),
         setting: Setting {
             namespace: "default".to_owned(),

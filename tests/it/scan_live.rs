@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use dind_injector::decide::Policy;
 use dind_injector::review::offline::Setting;
-use dind_injector::scan::judge::Court;
+use dind_injector::scan::evaluator::Evaluator;
 use dind_injector::scan::live::{AT_ONCE, LiveError, scan};
 use dind_injector::scan::result::{Report, Why};
 use serde_json::json;
@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::support::lists::{Api, Shared, client, pod, workload};
 
 fn scanned(api: Api, namespaces: &[&str]) -> (Result<Report, LiveError>, Shared, usize) {
-    let court = Court {
+    let court = Evaluator {
         policy: Policy::offline(),
         setting: Setting::default(),
         // Diffs of thousands of Pods take an unoptimized build long.

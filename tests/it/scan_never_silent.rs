@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use dind_injector::decide::Policy;
 use dind_injector::review::offline::Setting;
+use dind_injector::scan::evaluator::Evaluator;
 use dind_injector::scan::files::read_as;
-use dind_injector::scan::judge::Court;
 use dind_injector::scan::result::{Namespaces, Reading};
 
 use crate::support::files;
@@ -26,8 +26,8 @@ const FORMS: [&str; 7] = [
     "/run/containerd/containerd.sock",
 ];
 
-fn court() -> Court {
-    Court {
+fn court() -> Evaluator {
+    Evaluator {
         policy: Policy::offline(),
         setting: Setting {
             namespace: "default".to_owned(),

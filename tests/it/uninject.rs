@@ -14,7 +14,7 @@ use dind_injector::model::start::START_SCRIPT;
 use dind_injector::names;
 use dind_injector::policy_file::Config;
 use dind_injector::review::Action;
-use dind_injector::review::offline::{Setting, apply, judge};
+use dind_injector::review::offline::{Setting, apply, evaluate};
 use dind_injector::uninject::{UninjectError, uninject};
 use serde_json::{Value, json};
 
@@ -85,7 +85,7 @@ fn inject(policy: &Policy, document: &Value) -> (Value, usize) {
     let mut after = document.clone();
     let mut changed = 0;
     for pod in pods(document) {
-        let Ok(outcome) = judge(policy, &Setting::default(), &pod) else {
+        let Ok(outcome) = evaluate(policy, &Setting::default(), &pod) else {
             continue;
         };
         changed += usize::from(matches!(outcome.action, Action::Changed(_)));

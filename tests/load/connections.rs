@@ -157,8 +157,10 @@ impl Crowd {
         let began = Instant::now();
         let answer = connection.exchange(request).await;
         let took = began.elapsed();
-        let judged =
-            answer.and_then(|answer| self.review.judge(answer.status, connection.body(&answer)));
+        let judged = answer.and_then(|answer| {
+            self.review
+                .evaluate(answer.status, connection.body(&answer))
+        });
         judged.map_err(|error| format!("connection {index}: {error}"))?;
         Ok(took)
     }

@@ -263,7 +263,7 @@ async fn connected(served: &Served) -> Result<u64, String> {
         let (address, trust) = way()?;
         let mut connection = Connection::open(address, &trust).await?;
         let answer = connection.exchange(review.stamped(index, 0)).await?;
-        review.judge(answer.status, connection.body(&answer))?;
+        review.evaluate(answer.status, connection.body(&answer))?;
         connections.push(connection);
     }
     served.memory("VmRSS")

@@ -74,7 +74,7 @@ impl Review {
     }
 
     /// Judges the answer to what was stamped last.
-    pub fn judge(&self, status: u16, answer: &[u8]) -> Result<(), String> {
+    pub fn evaluate(&self, status: u16, answer: &[u8]) -> Result<(), String> {
         if status != 200 {
             let text = String::from_utf8_lossy(answer);
             return Err(format!("answered {status}: {text}"));

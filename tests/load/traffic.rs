@@ -180,7 +180,7 @@ async fn one(
     };
     let request = review.stamped(index, number);
     let answer = connection.exchange(request).await?;
-    review.judge(answer.status, connection.body(&answer))?;
+    review.evaluate(answer.status, connection.body(&answer))?;
     *used += 1;
     let stood = *used > 1;
     if answer.close {

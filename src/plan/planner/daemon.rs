@@ -33,7 +33,7 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
         if self.installed.is_some() {
             return Vec::new();
         }
-        let profile = self.order.profile;
+        let profile = self.injection.profile;
         let mut mounts = vec![
             Mount::whole(self.socket_volume.clone(), self.shared_dir.clone()),
             Mount::whole(storage.clone(), flags::storage_dir(profile)),
@@ -56,9 +56,9 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
         let protected = [
             CleanPath::new(&self.shared_dir),
             CleanPath::new(names::STORAGE_DIR),
-            CleanPath::new(flags::storage_dir(self.order.profile)),
+            CleanPath::new(flags::storage_dir(self.injection.profile)),
         ];
-        let profile = self.order.profile;
+        let profile = self.injection.profile;
         let flags = profile.daemon_flags.iter();
         let values = profile.env.iter().map(|(_, value)| value);
         let named = flags.chain(values).flat_map(|text| named_paths(text));
@@ -99,9 +99,9 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
     }
 
     pub(crate) fn sidecar(&self, group: SocketGroup, mirror: Mirror<'p>) -> Sidecar<'p> {
-        let profile = self.order.profile;
-        let name = self.near.free_container(names::SIDECAR);
-        let native = self.order.mode == SidecarMode::Native;
+        let profile = self.injection.profile;
+        let name = self.candidates.free_container(names::SIDECAR);
+        let native = self.injection.mode == SidecarMode::Native;
         let mut env = flags::environment(profile, self.pod, self.users.as_slice());
         env.insert(
             0,
@@ -132,7 +132,7 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
             env,
             startup_probe: native.then(|| Probe::daemon_answers(self.docker_host())),
             lifecycle: (!native).then(|| Lifecycle::wait_for_daemon(&self.docker_host())),
-            resources: ResourceRequirements::new(&self.order.resources, self.pod),
+            resources: ResourceRequirements::new(&self.injection.resources, self.pod),
             security_context: SidecarSecurity::new(profile, self.pod),
             termination_message_policy: "FallbackToLogsOnError",
             volume_mounts: mirror.mounts,

@@ -6,12 +6,12 @@ use std::borrow::{Borrow, Cow};
 use std::collections::HashSet;
 use std::hash::Hash;
 
-use crate::detect::candidates::Near;
+use crate::detect::candidates::Candidates;
 use crate::model::path::CleanPath;
 use crate::model::view::{Container, VolumeMount};
 use crate::names;
 
-impl<'p, 'a> Near<'p, 'a> {
+impl<'p, 'a> Candidates<'p, 'a> {
     /// `base`, or else a name with a number, that a new container may have.
     pub(crate) fn free_container(&self, base: &'static str) -> Cow<'static, str> {
         free_name(base, || self.containers.iter().map(|(_, c)| &*c.name))

@@ -28,7 +28,7 @@ impl Planner<'_, '_, '_> {
         // Those of the policy that were looked at: few, whatever a Pod mounts of them.
         let mut seen: Vec<String> = Vec::new();
         let shared = |file: &str| format!("{}/{file}", self.shared_dir);
-        let rootless = self.order.profile.rootless;
+        let rootless = self.injection.profile.rootless;
         let mut sockets = vec![shared(names::SOCKET_FILE)];
         if !rootless {
             sockets.push(DEFAULT_SOCKET.to_owned());

@@ -20,9 +20,9 @@ use crate::model::place::Place;
 use crate::model::view::Pod;
 use crate::names;
 
-use crate::detect::candidates::Near;
+use crate::detect::candidates::Candidates;
 use crate::detect::installed::Installed;
-use crate::model::injection::Order;
+use crate::model::injection::Injection;
 use crate::plan::group;
 use crate::plan::group::SocketGroup;
 use crate::plan::planner::free::mounts_at;
@@ -32,8 +32,8 @@ use crate::plan::pod::{ContainerEdit, NewVolume, Plan, VolumeSource};
 /// What all steps of one plan agree on.
 pub(crate) struct Planner<'i, 'p, 'a> {
     pod: &'p Pod<'a>,
-    near: &'i Near<'p, 'a>,
-    order: &'p Order<'p>,
+    candidates: &'i Candidates<'p, 'a>,
+    injection: &'p Injection<'p>,
     installed: Option<&'i Installed<'p, 'a>>,
     findings: &'p [Finding],
     swaps: Vec<&'p Finding>,
@@ -54,20 +54,29 @@ pub(crate) struct Planner<'i, 'p, 'a> {
 impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
     /// Settles who uses the daemon, and where its socket is.
     pub(crate) fn new(
-        near: &'i Near<'p, 'a>,
+        candidates: &'i Candidates<'p, 'a>,
         findings: &'p [Finding],
-        order: &'p Order<'p>,
+        injection: &'p Injection<'p>,
         installed: Option<&'i Installed<'p, 'a>>,
         budget: &'i Budget,
     ) -> Self {
-        let pod = near.pod;
-        let swaps: Vec<&Finding> = order.swap.iter().map(|&index| &findings[index]).collect();
+        let pod = candidates.pod;
+        let swaps: Vec<&Finding> = injection
+            .swap
+            .iter()
+            .map(|&index| &findings[index])
+            .collect();
         let users: Sorted<Place> = swaps
             .iter()
             .filter(|finding| matches!(finding.reach, Reach::Socket(_) | Reach::Directory))
             .map(|finding| finding.place)
-            .chain(order.targets.iter().copied())
-            .chain(order.replace_docker_host.iter().map(|(place, _)| *place))
+            .chain(injection.targets.iter().copied())
+            .chain(
+                injection
+                    .replace_docker_host
+                    .iter()
+                    .map(|(place, _)| *place),
+            )
             .collect();
         let (shared_dir, socket_volume) = match installed {
             Some(installed) => (
@@ -75,12 +84,15 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
                 Cow::Borrowed(installed.socket_volume),
             ),
             None => (
-                near.free_directory(),
-                near.free_volume(names::SOCKET_VOLUME),
+                candidates.free_directory(),
+                candidates.free_volume(names::SOCKET_VOLUME),
             ),
         };
         let tmp = CleanPath::new("/tmp");
-        let shares = order.profile.shared_tmp.unwrap_or(order.swap.is_empty());
+        let shares = injection
+            .profile
+            .shared_tmp
+            .unwrap_or(injection.swap.is_empty());
         let share_tmp = shares
             && installed.is_none()
             && !users
@@ -89,8 +101,8 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
                 .any(|place| mounts_at(pod.container(*place), &tmp));
         Self {
             pod,
-            near,
-            order,
+            candidates,
+            injection,
             installed,
             findings,
             swaps,
@@ -98,13 +110,13 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
             shared_dir,
             socket_volume,
             share_tmp,
-            targets: order.targets.iter().copied().collect(),
-            replaced: order
+            targets: injection.targets.iter().copied().collect(),
+            replaced: injection
                 .replace_docker_host
                 .iter()
                 .map(|(at, _)| *at)
                 .collect(),
-            swapped: order
+            swapped: injection
                 .swap
                 .iter()
                 .map(|&index| (findings[index].place, findings[index].mount))
@@ -131,7 +143,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
             });
             add_volumes.push(NewVolume {
                 name: storage_volume.clone(),
-                source: VolumeSource::Storage(&self.order.storage),
+                source: VolumeSource::Storage(&self.injection.storage),
             });
             if self.share_tmp {
                 add_volumes.push(NewVolume {
@@ -139,7 +151,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
                     source: VolumeSource::Shared,
                 });
             }
-            if let Some(config_map) = &self.order.profile.ca_config_map {
+            if let Some(config_map) = &self.injection.profile.ca_config_map {
                 add_volumes.push(NewVolume {
                     name: ca_volume.clone(),
                     source: VolumeSource::ConfigMap(config_map),
@@ -157,8 +169,11 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
                 (None, None)
             }
             None => {
-                let group =
-                    group::choose(self.pod, self.users.as_slice(), self.order.profile.rootless);
+                let group = group::choose(
+                    self.pod,
+                    self.users.as_slice(),
+                    self.injection.profile.rootless,
+                );
                 (Some(self.sidecar(group, mirror)), Some(group))
             }
         };
@@ -166,9 +181,9 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
             Some(SocketGroup::Added(gid)) => Some(gid),
             Some(SocketGroup::Root | SocketGroup::Present(_)) | None => None,
         };
-        let order = self.order;
+        let injection = self.injection;
         let fresh = self.installed.is_none();
-        let profile = order.profile;
+        let profile = injection.profile;
         let plan = Plan {
             remove_volumes: self.unused_volumes(),
             edits: self
@@ -177,7 +192,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
                 .filter(|edit| !edit.is_empty())
                 .collect(),
             sidecar,
-            mode: order.mode,
+            mode: injection.mode,
             add_volumes,
             add_group,
             labels: if fresh { &profile.labels } else { &[] },
@@ -224,6 +239,6 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
     }
 
     fn name_of_new_volume(&self, base: &'static str) -> Cow<'p, str> {
-        self.near.free_volume(base)
+        self.candidates.free_volume(base)
     }
 }

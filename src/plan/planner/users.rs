@@ -45,7 +45,7 @@ impl<'p> Planner<'_, 'p, '_> {
             self.edit(finding.place).swaps.push(swap);
             self.swaps.push(finding);
         }
-        for (place, index) in &self.order.replace_docker_host {
+        for (place, index) in &self.injection.replace_docker_host {
             let host = self.docker_host();
             self.edit(*place).set_env.push((*index, host));
         }
@@ -68,7 +68,7 @@ impl<'p> Planner<'_, 'p, '_> {
         for published in published::on_the_node(container) {
             let wanted = published
                 .in_the_pod
-                .filter(|_| self.order.replace_published);
+                .filter(|_| self.injection.replace_published);
             notices.push(Notice::Published {
                 container: told_name(&container.name),
                 variable: told_name(&container.env[published.index].name),

@@ -29,11 +29,11 @@ impl Planner<'_, '_, '_> {
                 containers: swapped,
             });
         }
-        let added = named(&mut self.order.targets.iter().copied());
+        let added = named(&mut self.injection.targets.iter().copied());
         if !added.is_empty() {
             notices.push(Notice::Added { containers: added });
         }
-        let replaced = &self.order.replace_docker_host;
+        let replaced = &self.injection.replace_docker_host;
         let hosts = named(&mut replaced.iter().map(|(place, _)| *place));
         if !hosts.is_empty() {
             notices.push(Notice::DockerHostReplaced { containers: hosts });
@@ -46,7 +46,7 @@ impl Planner<'_, '_, '_> {
         if self.installed.is_some_and(Installed::lost_restart_policy) {
             notices.push(Notice::Repaired);
         }
-        if self.order.mode == SidecarMode::Container {
+        if self.injection.mode == SidecarMode::Container {
             let users = self.users.as_slice().iter();
             for place in users.filter(|place| place.list == List::Init) {
                 let container = told_name(&self.pod.container(*place).name);

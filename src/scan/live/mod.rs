@@ -22,8 +22,8 @@ use tokio::task::JoinSet;
 use crate::cluster::describe;
 use crate::model::subject::NamespaceLabels;
 
+use crate::scan::evaluator::Evaluator;
 use crate::scan::finding::Verdict;
-use crate::scan::judge::Court;
 use crate::scan::live::refused::{Failure, Refused};
 pub use crate::scan::live::resource::reads;
 use crate::scan::live::resource::{RESOURCES, Resource};
@@ -62,7 +62,7 @@ pub enum LiveError {
 /// Where the cluster does not answer at all.
 pub async fn scan(
     client: Client,
-    court: Court,
+    court: Evaluator,
     namespaces: &[String],
     at_once: usize,
     done: Arc<AtomicUsize>,
@@ -159,7 +159,7 @@ impl result::Cluster {
 }
 
 struct Work {
-    court: Court,
+    court: Evaluator,
     namespaces: Namespaces,
 }
 

@@ -62,7 +62,7 @@ pub fn texts<'d>(value: &'d Value, pointer: &str, words: &Words) -> Vec<Embedded
         words,
         found: Vec::new(),
     };
-    search.value(value, &Beside::default(), pointer, 0);
+    search.value(value, &BackgroundTasks::default(), pointer, 0);
     let data = match value.get("kind").and_then(Value::as_str) {
         Some("Secret") => "data",
         Some("ConfigMap") => "binaryData",
@@ -100,14 +100,14 @@ struct Search<'d, 'w> {
 
 /// What stands beside a value.
 #[derive(Clone, Copy, Default)]
-struct Beside<'d> {
+struct BackgroundTasks<'d> {
     key: &'d str,
     name: Option<&'d str>,
     namespace: Option<&'d str>,
 }
 
 impl<'d> Search<'d, '_> {
-    fn value(&mut self, value: &'d Value, beside: &Beside<'d>, at: &str, depth: usize) {
+    fn value(&mut self, value: &'d Value, beside: &BackgroundTasks<'d>, at: &str, depth: usize) {
         match value {
             Value::String(text) => {
                 // One line may be a document too, in JSON.
@@ -130,7 +130,7 @@ impl<'d> Search<'d, '_> {
             Value::Object(map) if depth < MAX_DEPTH => {
                 let text = |key: &str| map.get(key).and_then(Value::as_str);
                 for (key, value) in map {
-                    let beside = Beside {
+                    let beside = BackgroundTasks {
                         key,
                         name: text("name"),
                         namespace: text("namespace").or(beside.namespace),

@@ -130,7 +130,7 @@ struct PolicyLabels {
 
 /// Metrics of what keeps the program up to date.
 #[derive(Debug)]
-pub struct Upkeep {
+pub struct Gauges {
     watch_age: Family<WatchLabels, Age>,
     watch_errors: Family<WatchLabels, Counter>,
     reloads: Family<ReloadLabels, Counter>,
@@ -145,9 +145,9 @@ pub struct Upkeep {
     spans: Family<SpanLabels, Counter>,
 }
 
-impl Upkeep {
+impl Gauges {
     pub(crate) fn register(registry: &mut Registry) -> Self {
-        let upkeep = Self {
+        let gauges = Self {
             watch_age: add(
                 registry,
                 metric::WATCH_AGE,
@@ -201,18 +201,18 @@ impl Upkeep {
                 Family::default(),
             ),
         };
-        upkeep.show_files(registry);
+        gauges.show_files(registry);
         for result in WriteResult::ALL {
-            drop(upkeep.secret_writes.get_or_create(&WriteLabels { result }));
-            drop(upkeep.bundle_patches.get_or_create(&WriteLabels { result }));
+            drop(gauges.secret_writes.get_or_create(&WriteLabels { result }));
+            drop(gauges.bundle_patches.get_or_create(&WriteLabels { result }));
         }
         for result in EventResult::ALL {
-            drop(upkeep.events.get_or_create(&EventLabels { result }));
+            drop(gauges.events.get_or_create(&EventLabels { result }));
         }
         for result in SpanResult::ALL {
-            drop(upkeep.spans.get_or_create(&SpanLabels { result }));
+            drop(gauges.spans.get_or_create(&SpanLabels { result }));
         }
-        upkeep
+        gauges
     }
 
     /// Shows what is known of followed files.

@@ -22,7 +22,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Metric, Registry};
 
 pub use crate::telemetry::metrics::gauges::{
-    EventResult, FollowedFile, SpanResult, Upkeep, Watch, WriteResult,
+    EventResult, FollowedFile, Gauges, SpanResult, Watch, WriteResult,
 };
 pub use crate::telemetry::metrics::labels::{
     DropReason, HandshakeFailure, RequestLabels, ReviewLabels, Route as RouteLabel, ShedReason,
@@ -52,7 +52,7 @@ pub struct Metrics {
     certificate_expiry: Gauge,
     certificate_reloads: Counter,
     certificate_reload_failures: Counter,
-    upkeep: Upkeep,
+    gauges: Gauges,
     scans: Scans,
 }
 
@@ -150,7 +150,7 @@ impl Metrics {
                 "New certificates refused, the old one kept",
                 Counter::default(),
             ),
-            upkeep: Upkeep::register(&mut registry),
+            gauges: Gauges::register(&mut registry),
             scans: Scans::default(),
             registry: Registry::default(),
         };
@@ -184,7 +184,7 @@ impl Metrics {
         let metrics = Self::new();
         let mut registry = Registry::default();
         metrics.scans.show(&mut registry);
-        metrics.upkeep.show_files(&mut registry);
+        metrics.gauges.show_files(&mut registry);
         Self {
             registry,
             ..metrics
@@ -251,8 +251,8 @@ impl Metrics {
 
     /// What is counted beside the reviews' way: watches, files, the CA, Events, spans.
     #[must_use]
-    pub fn upkeep(&self) -> &Upkeep {
-        &self.upkeep
+    pub fn gauges(&self) -> &Gauges {
+        &self.gauges
     }
 
     /// What the reporter found.

@@ -18,12 +18,12 @@ fn a_scrape_shows_every_declared_name() {
         },
         Duration::from_micros(40),
     );
-    let upkeep = metrics.upkeep();
-    upkeep.watch_alive(Watch::Namespaces);
-    upkeep.policy_in_force("builtin", SystemTime::UNIX_EPOCH);
-    upkeep.file_refused(FollowedFile::Policy);
-    upkeep.ca_in_use(SystemTime::UNIX_EPOCH);
-    upkeep.ca_bundle_is_current(false);
+    let gauges = metrics.gauges();
+    gauges.watch_alive(Watch::Namespaces);
+    gauges.policy_in_force("builtin", SystemTime::UNIX_EPOCH);
+    gauges.file_refused(FollowedFile::Policy);
+    gauges.ca_in_use(SystemTime::UNIX_EPOCH);
+    gauges.ca_bundle_is_current(false);
     let text = metrics.encode().unwrap();
     for name in [
         metric::REVIEWS,
@@ -110,10 +110,10 @@ fn the_latency_histogram_counts_up_to_infinity() {
 fn only_the_policy_in_force_is_shown() {
     let metrics = Metrics::new();
     metrics
-        .upkeep()
+        .gauges()
         .policy_in_force("first", SystemTime::UNIX_EPOCH);
     metrics
-        .upkeep()
+        .gauges()
         .policy_in_force("second", SystemTime::UNIX_EPOCH + Duration::from_secs(7));
     let text = metrics.encode().unwrap();
     assert!(
@@ -137,7 +137,7 @@ fn a_watch_grows_old_until_it_shows_life() {
         value.map(|value| value.parse::<f64>().unwrap())
     };
     assert_eq!(age(), None, "a watch that is not used has no age");
-    metrics.upkeep().watch_begun(Watch::Namespaces);
+    metrics.gauges().watch_begun(Watch::Namespaces);
     let first = age().unwrap();
     let later = age().unwrap();
     assert!(later > first && first > 0.0, "{first} {later}");

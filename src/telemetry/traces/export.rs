@@ -62,8 +62,8 @@ pub fn open(
             .with_attributes(of_process)
             .build(),
     );
-    let (offers, spans) = queue::bounded(QUEUE, Arc::clone(&metrics), |upkeep| {
-        upkeep.spans(SpanResult::Dropped, 1);
+    let (offers, spans) = queue::bounded(QUEUE, Arc::clone(&metrics), |gauges| {
+        gauges.spans(SpanResult::Dropped, 1);
     });
     let exporter = Exporter {
         spans,
@@ -102,16 +102,16 @@ impl Exporter {
     async fn send(&mut self, spans: Vec<SpanData>) {
         let count = spans.len() as u64;
         let sent = self.exporter.export(spans).await;
-        let upkeep = self.metrics.upkeep();
+        let gauges = self.metrics.gauges();
         match sent {
             Ok(()) => {
-                upkeep.spans(SpanResult::Sent, count);
+                gauges.spans(SpanResult::Sent, count);
                 if self.trouble.take().is_some() {
                     tracing::info!(collector = %self.collector, "spans are taken again");
                 }
             }
             Err(error) => {
-                upkeep.spans(SpanResult::Failed, count);
+                gauges.spans(SpanResult::Failed, count);
                 let failure = &mut *self.failure.lock().unwrap_or_else(PoisonError::into_inner);
                 let error = failure.take().unwrap_or_else(|| error.to_string());
                 if self.trouble.as_ref() != Some(&error) {

@@ -52,7 +52,7 @@ pub struct Tracer {
 
 /// A span that has not ended.
 #[derive(Debug)]
-pub struct Begun<'a> {
+pub struct StartedSpan<'a> {
     tracer: &'a Tracer,
     parent: Parent,
     begun: SystemTime,
@@ -63,9 +63,9 @@ pub struct Begun<'a> {
 impl Tracer {
     /// Begins a span, where the caller traces this request.
     #[must_use]
-    pub fn begin(&self, headers: &HeaderMap) -> Option<Begun<'_>> {
+    pub fn begin(&self, headers: &HeaderMap) -> Option<StartedSpan<'_>> {
         let parent = Parent::sampled(headers)?;
-        Some(Begun {
+        Some(StartedSpan {
             tracer: self,
             parent,
             begun: SystemTime::now(),
@@ -74,7 +74,7 @@ impl Tracer {
     }
 }
 
-impl Begun<'_> {
+impl StartedSpan<'_> {
     /// Ends it with the answer.
     pub fn end(self, route: &'static str, status: u16, took: Duration) {
         let Self {

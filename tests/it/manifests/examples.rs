@@ -7,7 +7,7 @@ use dind_injector::manifest;
 use dind_injector::manifest::pods;
 use dind_injector::names;
 use dind_injector::review::Action;
-use dind_injector::review::offline::{Setting, judge};
+use dind_injector::review::offline::{Setting, evaluate};
 use serde_json::Value;
 
 use super::rendered::{documents, files_below, list, root};
@@ -50,7 +50,7 @@ fn every_example_gets_a_daemon_in_a_namespace_that_allows_it() {
         assert!(!found.is_empty(), "{file} holds no Pod");
         for pod in found {
             for (name, (policy, setting)) in &policies {
-                let outcome = judge(policy, setting, &pod).unwrap();
+                let outcome = evaluate(policy, setting, &pod).unwrap();
                 let changed = matches!(outcome.action, Action::Changed(_));
                 assert!(changed, "{file}, {name}: {:?}", outcome.action);
             }
@@ -63,7 +63,7 @@ fn no_example_changes_where_nobody_allowed_it() {
     let policy = Policy::builtin();
     for (file, document) in examples() {
         for pod in pods(&document) {
-            let outcome = judge(&policy, &Setting::default(), &pod).unwrap();
+            let outcome = evaluate(&policy, &Setting::default(), &pod).unwrap();
             let left = matches!(outcome.action, Action::Left(_));
             assert!(left, "{file}: {:?}", outcome.action);
         }

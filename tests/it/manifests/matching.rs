@@ -10,7 +10,7 @@ use dind_injector::decide::matcher::Detection;
 use dind_injector::manifest::{PodRef, pods};
 use dind_injector::names;
 use dind_injector::review::Action;
-use dind_injector::review::offline::{Setting, judge};
+use dind_injector::review::offline::{Setting, evaluate};
 use serde_json::{Value, json};
 
 use super::examples::examples;
@@ -98,7 +98,7 @@ fn as_stored(pod: &Value) -> Value {
 fn matters(pod: &PodRef<'_>) -> bool {
     let policies = [Policy::offline(), Policy::builtin()];
     policies.iter().any(|policy| {
-        let Ok(outcome) = judge(policy, &Setting::default(), pod) else {
+        let Ok(outcome) = evaluate(policy, &Setting::default(), pod) else {
             // Not of a Pod's shape: the API server would not have decoded it.
             return false;
         };
@@ -138,10 +138,10 @@ fn every_pod_that_could_be_refused_at_the_end_is_verified() {
         for pod in pods(document) {
             let Ok(object) = &pod.pod else { continue };
             let object = Value::Object((*object).clone());
-            let ways = judge(&policy, &Setting::default(), &pod);
+            let ways = evaluate(&policy, &Setting::default(), &pod);
             let has_way = ways.is_ok_and(|outcome| {
-                let mut judged = outcome.judgments.iter();
-                judged.any(|judgment| judgment.detection != Detection::Annotation)
+                let mut judged = outcome.rule_matches.iter();
+                judged.any(|rule_match| rule_match.detection != Detection::Annotation)
             });
             match conditions.send(&object) {
                 true => sent += 1,

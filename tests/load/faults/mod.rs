@@ -96,5 +96,5 @@ async fn decides(way: &Way, expect: Expect) -> Result<(), String> {
     let mut review = Review::large().expecting(expect);
     let mut connection = Connection::open(address, &trust).await?;
     let answer = connection.exchange(review.stamped(0, 0)).await?;
-    review.judge(answer.status, connection.body(&answer))
+    review.evaluate(answer.status, connection.body(&answer))
 }

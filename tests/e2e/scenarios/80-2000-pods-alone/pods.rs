@@ -19,7 +19,7 @@ use dind_injector::model::sidecar_mode::SidecarMode;
 use dind_injector::names::INJECTION_LABEL;
 use dind_injector::policy_file::Config;
 use dind_injector::review::Action;
-use dind_injector::review::offline::{Setting, apply, judge};
+use dind_injector::review::offline::{Setting, apply, evaluate};
 use kube::Client;
 use regex_lite::Regex;
 use serde_json::{Value, json};
@@ -183,7 +183,7 @@ impl Sides {
         let [pod] = found.as_slice() else {
             return Err("no Pod was stored".into());
         };
-        let outcome = judge(&policy, &setting, pod)?;
+        let outcome = evaluate(&policy, &setting, pod)?;
         let became = match &outcome.action {
             Action::Left(_) => Became::Left,
             Action::Denied(_) => Became::Denied,

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::decide::Policy;
 use crate::decide::denial::Denial;
-use crate::decide::evaluator::{Judgment, Matter, Ruling};
+use crate::decide::evaluator::{Effect, MatchedPart, RuleMatch};
 use crate::decide::named::Named as _;
 use crate::detect::docker_host::{DockerHost, docker_host};
 use crate::detect::mounts;
@@ -32,7 +32,7 @@ use crate::scan::{own, placeholder, risk};
 
 /// Under what a scan judges.
 #[derive(Clone, Debug)]
-pub struct Court {
+pub struct Evaluator {
     /// The policy.
     pub policy: Policy,
     /// What is said about a cluster that is not there.
@@ -57,8 +57,8 @@ pub struct Judged {
 ///
 /// # Errors
 /// Where the candidate is no Pod that the API server would take.
-pub fn judge(
-    court: &Court,
+pub fn evaluate(
+    court: &Evaluator,
     setting: &Setting,
     candidate: &Candidate<'_>,
 ) -> Result<Judged, OfflineError> {
@@ -77,7 +77,7 @@ pub fn judge(
         if let Action::Denied(Denial::Excess(excess)) = &outcome.action {
             return Err(OfflineError::Excess(excess.clone()));
         }
-        let hearing = Hearing {
+        let hearing = Evaluation {
             candidate,
             subject,
             pod: view,
@@ -98,7 +98,7 @@ pub fn judge(
     })?
 }
 
-struct Hearing<'h, 'd, 'p> {
+struct Evaluation<'h, 'd, 'p> {
     candidate: &'h Candidate<'d>,
     subject: &'h Subject<'h>,
     pod: &'h Pod<'p>,
@@ -106,14 +106,14 @@ struct Hearing<'h, 'd, 'p> {
     agent: Option<Agent>,
 }
 
-impl Hearing<'_, '_, '_> {
+impl Evaluation<'_, '_, '_> {
     fn workload(&self) -> Option<Workload> {
         let Outcome {
             action,
             rule,
             notices,
             findings: ways,
-            judgments: _,
+            rule_matches: _,
             steps: _,
         } = self.outcome;
         let mut findings: Vec<Finding> = ways
@@ -168,22 +168,22 @@ impl Hearing<'_, '_, '_> {
     }
 
     /// What becomes of one way. What the policy has no word on (a static Pod) stays as it is.
-    fn verdict(&self, matter: Matter) -> Verdict {
-        let mut judgments = self.outcome.judgments.iter();
-        let judgment = judgments.find(|judgment| judgment.matter == matter);
-        let ruling = judgment.map(|judgment| judgment.ruling);
-        match (&self.outcome.action, ruling) {
-            (Action::Denied(_), _) | (_, Some(Ruling::Deny)) => Verdict::Denied,
-            (Action::Changed(_), Some(Ruling::Swap)) => Verdict::Swapped,
-            (_, Some(Ruling::Warn)) => Verdict::Warned,
+    fn verdict(&self, part: MatchedPart) -> Verdict {
+        let mut rule_matches = self.outcome.rule_matches.iter();
+        let rule_match = rule_matches.find(|rule_match| rule_match.part == part);
+        let effect = rule_match.map(|rule_match| rule_match.effect);
+        match (&self.outcome.action, effect) {
+            (Action::Denied(_), _) | (_, Some(Effect::Deny)) => Verdict::Denied,
+            (Action::Changed(_), Some(Effect::Swap)) => Verdict::Swapped,
+            (_, Some(Effect::Warn)) => Verdict::Warned,
             (
                 _,
                 Some(
-                    Ruling::Swap
-                    | Ruling::Allow
-                    | Ruling::OptedOut
-                    | Ruling::Honor
-                    | Ruling::Ignore,
+                    Effect::Swap
+                    | Effect::Allow
+                    | Effect::OptedOut
+                    | Effect::Honor
+                    | Effect::Ignore,
                 )
                 | None,
             ) => Verdict::Allowed,
@@ -193,11 +193,11 @@ impl Hearing<'_, '_, '_> {
     /// A path of the node that leads to no runtime, and that the policy allows, is nobody's
     /// concern.
     fn is_told(&self, index: usize, way: &mounts::Finding) -> bool {
-        let is_judged = |judgment: &Judgment<'_>| {
-            judgment.matter == Matter::Mount(index) && judgment.ruling != Ruling::Allow
+        let is_judged = |rule_match: &RuleMatch<'_>| {
+            rule_match.part == MatchedPart::Mount(index) && rule_match.effect != Effect::Allow
         };
         match way.reach {
-            Reach::HostPath | Reach::Data(_) => self.outcome.judgments.iter().any(is_judged),
+            Reach::HostPath | Reach::Data(_) => self.outcome.rule_matches.iter().any(is_judged),
             Reach::Socket(_)
             | Reach::Directory
             | Reach::Ancestor
@@ -213,7 +213,7 @@ impl Hearing<'_, '_, '_> {
     fn mount(&self, index: usize, way: &mounts::Finding) -> Finding {
         let container = self.pod.container(way.place);
         let mount = &container.volume_mounts[way.mount];
-        let verdict = self.verdict(Matter::Mount(index));
+        let verdict = self.verdict(MatchedPart::Mount(index));
         let pointer = format!("{}/volumeMounts/{}", way.place, way.mount);
         Finding {
             container: Some(shown(container)),
@@ -230,7 +230,7 @@ impl Hearing<'_, '_, '_> {
     }
 
     fn variable(&self, place: Place, container: &Container<'_>, index: usize) -> Finding {
-        let verdict = self.verdict(Matter::Variable { place, index });
+        let verdict = self.verdict(MatchedPart::Variable { place, index });
         let target = match &*container.env[index].value {
             "" => "the node's address (valueFrom)".to_owned(),
             value => value.to_owned(),
