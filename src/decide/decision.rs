@@ -21,11 +21,12 @@ use crate::names;
 use crate::decide::Policy;
 use crate::decide::annotations::{AnnotationRequest, Requested, unknown_annotation};
 use crate::decide::denial::Denial;
-use crate::decide::evaluator::{Effect, Evaluator, RuleMatch};
+use crate::decide::evaluator::Evaluator;
 use crate::decide::fit;
 use crate::decide::matcher::Detection;
 use crate::decide::reason::Reason;
 use crate::decide::rule::{AnnotationPolicy, Rule, TcpAction};
+use crate::decide::rule_match::{Effect, RuleMatch};
 use crate::model::subject::Subject;
 
 /// What is done with a Pod, and what its author is told.

@@ -1,11 +1,15 @@
-//! The judge of one Pod: for each way in which it reaches a daemon, the first rule that
-//! matches, and what that rule says.
+//! A Pod reaches or asks for a daemon in several ways, and each may fall under another rule.
 //!
-//! All ways are judged, also after one of them is refused, so that `explain` shows them all.
+//! For each way this finds the first rule that matches, and keeps what the rule says. It goes on after a
+//! refusal, so that `explain` shows every way. Mounts are evaluated in `mount_effect`.
 
 use std::borrow::Cow;
 
 use crate::budget::{Budget, Excess};
+use crate::decide::rule_match::Effect;
+use crate::decide::rule_match::MatchedPart;
+use crate::decide::rule_match::RuleMatch;
+use crate::decide::rules::Rules;
 use crate::detect::docker_host::{DockerHost, docker_host};
 use crate::detect::mounts;
 use crate::detect::mounts::{Agent, Finding, Reach};
@@ -17,83 +21,23 @@ use crate::names;
 use crate::decide::Policy;
 use crate::decide::denial::{Cause, Denial, Exemption};
 use crate::decide::matcher::Detection;
-use crate::decide::named::{Entry, Named};
+use crate::decide::named::Named;
 use crate::decide::need::Need;
-use crate::decide::rule::{Action, AnnotationPolicy, Restriction, Rule, TcpAction};
+use crate::decide::rule::{Action, AnnotationPolicy, Rule, TcpAction};
 use crate::model::scope::Scope;
 use crate::model::subject::Subject;
 
-/// What a rule says to one way of reaching or asking for a daemon.
-#[derive(Clone, Copy, Debug)]
-pub struct RuleMatch<'p> {
-    /// What was judged.
-    pub part: MatchedPart,
-    /// How it reaches or asks.
-    pub detection: Detection,
-    /// The rule that judged it.
-    pub rule: &'p Rule,
-    /// What the rule says.
-    pub effect: Effect,
-}
-
-/// What a judgment is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MatchedPart {
-    /// The finding with this index.
-    Mount(usize),
-    /// A container's variable.
-    Variable {
-        /// The container.
-        place: Place,
-        /// The variable's index in `env`.
-        index: usize,
-    },
-    /// The Pod's annotations.
-    Annotations,
-}
-
-/// What a rule says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// A daemon of its own.
-    Swap,
-    /// The Pod is refused.
-    Deny,
-    /// Left, with a warning.
-    Warn,
-    /// Left.
-    Allow,
-    /// Left, since the Pod opts out.
-    OptedOut,
-    /// An annotation that counts.
-    Honor,
-    /// An annotation that does not.
-    Ignore,
-}
-
-impl Named for Effect {
-    const ALL: &'static [Entry<Self>] = &[
-        (Self::Swap, "Swap", "a daemon of its own in its place"),
-        (Self::Deny, "Deny", "the Pod is refused"),
-        (Self::Warn, "Warn", "left, with a warning"),
-        (Self::Allow, "Allow", "left"),
-        (Self::OptedOut, "OptedOut", "left, since the Pod opts out"),
-        (Self::Honor, "Honor", "the annotation counts"),
-        (Self::Ignore, "Ignore", "the annotation does not count"),
-    ];
-}
-
-/// The judge, with what was judged so far.
+/// Evaluates one Pod, and holds what came of it so far.
 pub(crate) struct Evaluator<'p, 's, 'a> {
     pub policy: &'p Policy,
     pub subject: &'s Subject<'s>,
     pub pod: &'s Pod<'a>,
     pub scope: Scope,
     pub budget: &'s Budget,
-    rules: Rules<'p>,
-    need: Option<(Place, Option<Need>)>,
-    opt_outs: Vec<&'p str>,
-    agent: Option<Agent>,
+    pub(super) rules: Rules<'p>,
+    pub(super) need: Option<(Place, Option<Need>)>,
+    pub(super) opt_outs: Vec<&'p str>,
+    pub(super) agent: Option<Agent>,
     /// Whether the Pod asks to be left alone.
     pub opts_out: bool,
     /// Whether the Pod has a daemon of its own already.
@@ -102,63 +46,6 @@ pub(crate) struct Evaluator<'p, 's, 'a> {
     pub notices: Notices,
     /// The first refusal, and the rule that says it.
     pub denial: Option<(Denial, &'p Rule)>,
-}
-
-/// The rules of a policy that match a Pod, as far as they were asked for. A Pod's labels, user and groups
-/// are matched once a rule, and not once a mount.
-#[derive(Debug, Default)]
-struct Rules<'p> {
-    /// Those that match but for their detections, in order.
-    matching: Vec<&'p Rule>,
-    /// How many were looked at.
-    seen: usize,
-    /// The answers.
-    known: Vec<(Detection, &'p Rule)>,
-}
-
-impl<'p> Rules<'p> {
-    fn first(
-        &mut self,
-        policy: &'p Policy,
-        subject: &Subject<'_>,
-        detection: Detection,
-        budget: &Budget,
-    ) -> Result<&'p Rule, Excess> {
-        let mut known = self.known.iter();
-        if let Some((_, rule)) = known.find(|(of, _)| *of == detection) {
-            return Ok(rule);
-        }
-        let rule = match self
-            .matching
-            .iter()
-            .find(|rule| rule.matches.is_for(detection))
-        {
-            Some(rule) => rule,
-            None => self.next(policy, subject, detection, budget)?,
-        };
-        self.known.push((detection, rule));
-        Ok(rule)
-    }
-
-    /// The first of the rules that were not looked at yet.
-    fn next(
-        &mut self,
-        policy: &'p Policy,
-        subject: &Subject<'_>,
-        detection: Detection,
-        budget: &Budget,
-    ) -> Result<&'p Rule, Excess> {
-        for rule in policy.rules.iter().skip(self.seen) {
-            self.seen += 1;
-            if rule.matches.mismatch_of_subject(subject, budget)?.is_none() {
-                self.matching.push(rule);
-                if rule.matches.is_for(detection) {
-                    return Ok(rule);
-                }
-            }
-        }
-        Ok(&policy.otherwise)
-    }
 }
 
 impl<'p, 's, 'a> Evaluator<'p, 's, 'a> {
@@ -247,261 +134,6 @@ impl<'p, 's, 'a> Evaluator<'p, 's, 'a> {
         });
     }
 
-    /// Judges every mount; returns those to swap.
-    pub fn findings(&mut self, findings: &[Finding]) -> Result<Vec<usize>, Excess> {
-        let mut swap = Vec::new();
-        for (index, finding) in findings.iter().enumerate() {
-            if !self.scope.holds(finding.place) {
-                continue;
-            }
-            let detection = Detection::of(finding);
-            let rule = self.rule_for(detection)?;
-            let effect = match &finding.reach {
-                Reach::Pipe(_) => continue,
-                Reach::UnknownSocket | Reach::HostPath if self.is_allowed(rule, finding) => {
-                    continue;
-                }
-                Reach::UnknownSocket => self.restricted(rule, finding, told(rule.host_paths)),
-                Reach::HostPath => self.restricted(rule, finding, rule.host_paths),
-                Reach::Link => self.restricted(rule, finding, self.links(rule)),
-                Reach::Data(_) => self.restricted(rule, finding, rule.data_directories),
-                Reach::Socket(_) => self.socket(rule, finding, false),
-                Reach::Directory => self.socket(rule, finding, true),
-                Reach::Client => self.client(rule),
-                Reach::Ancestor => self.restricted(rule, finding, rule.ancestors),
-                Reach::Unresolved => self.restricted(rule, finding, rule.ancestors),
-                Reach::Runtime(_) => self.restricted(rule, finding, rule.other_runtimes),
-            };
-            if effect == Effect::Swap {
-                swap.push(index);
-            }
-            self.rule_matches.push(RuleMatch {
-                part: MatchedPart::Mount(index),
-                detection,
-                rule,
-                effect,
-            });
-        }
-        Ok(swap)
-    }
-
-    /// A mount of the socket, or of the directory that holds it.
-    fn socket(&mut self, rule: &'p Rule, finding: &Finding, is_directory: bool) -> Effect {
-        let action = match (self.agent, is_directory) {
-            (None, _) => rule.host_sockets,
-            (Some(_), true) => rule.node_agents.directories,
-            (Some(_), false) => rule.node_agents.sockets,
-        };
-        let container = self.pod.container(finding.place);
-        let need = self.need(finding.place);
-        let name = told_name(&container.name);
-        match action {
-            Action::Swap if self.opted_out(rule) => Effect::OptedOut,
-            Action::Swap if self.scope == Scope::EphemeralContainers && !self.has_daemon => {
-                let path = self.spelled(finding).into_owned();
-                let container = name;
-                self.deny(rule, Denial::EphemeralContainer { container, path });
-                Effect::Deny
-            }
-            Action::Swap => {
-                if let Some(need) = need {
-                    self.say(format!(
-                        "{name} {}, by its image; its own daemon does not show it those",
-                        need.phrase()
-                    ));
-                }
-                Effect::Swap
-            }
-            Action::Allow => Effect::Allow,
-            Action::Warn => {
-                let who = self
-                    .agent
-                    .map(|agent| format!(" of a node agent ({})", agent.name()));
-                let path = self.spelled(finding);
-                self.say(format!(
-                    "{name}: {path}{} reaches the node's Docker daemon; it was left alone",
-                    who.unwrap_or_default()
-                ));
-                Effect::Warn
-            }
-            Action::Deny => {
-                let path = self.spelled(finding).into_owned();
-                let container = name;
-                let denial = match self.agent {
-                    Some(agent) => Denial::NodeAgent {
-                        container,
-                        path,
-                        agent,
-                        need,
-                        exemption: self.exemption(
-                            rule,
-                            if is_directory {
-                                "nodeAgents: {directories: Allow}"
-                            } else {
-                                "nodeAgents: {sockets: Allow}"
-                            },
-                        ),
-                    },
-                    None => Denial::HostSocket {
-                        container,
-                        path,
-                        rule: rule.name.clone(),
-                        need,
-                    },
-                };
-                self.deny(rule, denial);
-                Effect::Deny
-            }
-        }
-    }
-
-    /// A mount of the node's client: swapped beside a socket, harmless without one.
-    fn client(&mut self, rule: &'p Rule) -> Effect {
-        match rule.host_sockets {
-            Action::Swap if self.opted_out(rule) => Effect::OptedOut,
-            Action::Swap => Effect::Swap,
-            Action::Deny | Action::Warn | Action::Allow => Effect::Allow,
-        }
-    }
-
-    /// Whether the rule has nothing to say on a path of the node.
-    fn is_allowed(&self, rule: &Rule, finding: &Finding) -> bool {
-        let is_listed = |read_only| {
-            let mut allowed = rule.allowed_host_paths.iter();
-            allowed.any(|path| path.allows(&finding.node_path, read_only))
-        };
-        let is_unremarkable =
-            finding.reach == Reach::HostPath && rule.host_paths == Restriction::Allow;
-        is_unremarkable || is_listed(self.mount(finding).read_only)
-    }
-
-    /// What is done with what may be a link of the Pod's own making. An agent may have made it in
-    /// a directory that agents have.
-    fn links(&self, rule: &Rule) -> Restriction {
-        match (self.agent, rule.node_agents.directories) {
-            (Some(_), Action::Deny) => Restriction::Deny,
-            (Some(_), Action::Warn) => Restriction::Warn,
-            (Some(_), Action::Allow) => Restriction::Allow,
-            (Some(_), Action::Swap) | (None, _) => rule.ancestors,
-        }
-    }
-
-    /// A mount that cannot be swapped.
-    fn restricted(&mut self, rule: &'p Rule, finding: &Finding, says: Restriction) -> Effect {
-        match says {
-            Restriction::Allow => Effect::Allow,
-            Restriction::Warn => {
-                let text = self.warning(rule, finding);
-                self.say(text);
-                Effect::Warn
-            }
-            Restriction::Deny => {
-                let denial = self.refusal(rule, finding);
-                self.deny(rule, denial);
-                Effect::Deny
-            }
-        }
-    }
-
-    fn warning(&self, rule: &Rule, finding: &Finding) -> String {
-        let container = told_name(&self.pod.container(finding.place).name);
-        let path = self.spelled(finding);
-        match &finding.reach {
-            Reach::Runtime(runtime) => format!(
-                "{container}: {path} reaches the node's {}; it was left alone",
-                runtime.name()
-            ),
-            Reach::Data(runtime) => format!(
-                "{container}: writes {path}, where {} keeps the node's containers",
-                runtime.name()
-            ),
-            Reach::Unresolved => format!(
-                "{container}: a subPathExpr below {path} may reach the node's Docker socket"
-            ),
-            Reach::Link => format!(
-                "{container}: {path} may be a link of this Pod's making to the node's Docker socket"
-            ),
-            Reach::UnknownSocket => format!(
-                "{container}: if {path} is a Docker socket, its policy needs sockets: [{}]",
-                told_path(finding.node_path.as_str())
-            ),
-            Reach::HostPath => format!(
-                "{container}: {path} of the node is not allowed here (rule {})",
-                rule.name
-            ),
-            Reach::Socket(_)
-            | Reach::Directory
-            | Reach::Client
-            | Reach::Ancestor
-            | Reach::Pipe(_) => format!(
-                "{container}: the node's Docker socket can still be reached through its mount of \
-                 {path}"
-            ),
-        }
-    }
-
-    fn refusal(&self, rule: &Rule, finding: &Finding) -> Denial {
-        let container = told_name(&self.pod.container(finding.place).name);
-        let path = self.spelled(finding).into_owned();
-        match &finding.reach {
-            Reach::Runtime(runtime) => Denial::OtherRuntime {
-                container,
-                runtime: runtime.name(),
-                path,
-                exemption: self.exemption(rule, "otherRuntimes: Allow"),
-            },
-            Reach::Data(runtime) => Denial::DataDirectory {
-                container,
-                runtime: runtime.name(),
-                path,
-                exemption: self.exemption(rule, "dataDirectories: Allow"),
-            },
-            Reach::Unresolved => Denial::Unresolved {
-                container,
-                path,
-                rule: rule.name.clone(),
-            },
-            Reach::Link => Denial::Link {
-                container,
-                path,
-                exemption: self.exemption(
-                    rule,
-                    match (self.agent, rule.host_paths) {
-                        (Some(_), Restriction::Deny) => {
-                            "nodeAgents: {directories: Allow}, hostPaths: Allow"
-                        }
-                        (Some(_), _) => "nodeAgents: {directories: Allow}",
-                        (None, Restriction::Deny) => "ancestors: Allow, hostPaths: Allow",
-                        (None, _) => "ancestors: Allow",
-                    },
-                ),
-            },
-            Reach::UnknownSocket => Denial::UnknownSocket {
-                container,
-                path: told_path(finding.node_path.as_str()).into_owned(),
-                exemption: self.exemption(rule, "hostPaths: Allow"),
-            },
-            Reach::HostPath => {
-                let mut allowed = rule.allowed_host_paths.iter();
-                Denial::HostPath {
-                    container,
-                    path,
-                    writes: allowed.any(|path| path.allows(&finding.node_path, true)),
-                    exemption: self.exemption(rule, "hostPaths: Allow"),
-                }
-            }
-            Reach::Socket(_)
-            | Reach::Directory
-            | Reach::Client
-            | Reach::Ancestor
-            | Reach::Pipe(_) => Denial::Ancestor {
-                container,
-                path,
-                exemption: self.exemption(rule, "ancestors: Allow"),
-            },
-        }
-    }
-
     /// Judges every `DOCKER_HOST` that leads to the node; returns those to replace.
     pub fn docker_hosts(&mut self) -> Result<Vec<(Place, usize)>, Excess> {
         let mut replace = Vec::new();
@@ -571,7 +203,7 @@ impl<'p, 's, 'a> Evaluator<'p, 's, 'a> {
     }
 
     /// Whether the Pod's wish to keep what it has counts.
-    fn opted_out(&mut self, rule: &'p Rule) -> bool {
+    pub(super) fn opted_out(&mut self, rule: &'p Rule) -> bool {
         if !self.opts_out {
             return false;
         }
@@ -591,12 +223,12 @@ impl<'p, 's, 'a> Evaluator<'p, 's, 'a> {
         }
     }
 
-    fn mount(&self, finding: &Finding) -> &'s VolumeMount<'a> {
+    pub(super) fn mount(&self, finding: &Finding) -> &'s VolumeMount<'a> {
         let container = self.pod.container(finding.place);
         &container.volume_mounts[finding.mount]
     }
 
-    fn exemption(&self, rule: &Rule, says: &'static str) -> Box<Exemption> {
+    pub(super) fn exemption(&self, rule: &Rule, says: &'static str) -> Box<Exemption> {
         Box::new(Exemption {
             namespace: self.subject.namespace.to_owned(),
             above: rule.name.clone(),
@@ -606,7 +238,7 @@ impl<'p, 's, 'a> Evaluator<'p, 's, 'a> {
 
     /// What the container at `place` wants the node's daemon for; its image is looked at once, however many
     /// mounts it has.
-    fn need(&mut self, place: Place) -> Option<Need> {
+    pub(super) fn need(&mut self, place: Place) -> Option<Need> {
         match self.need {
             Some((known, need)) if known == place => need,
             _ => {
@@ -618,7 +250,7 @@ impl<'p, 's, 'a> Evaluator<'p, 's, 'a> {
     }
 
     /// The mounted path as the Pod's author wrote it, cut where it is too long for a message.
-    fn spelled(&self, finding: &Finding) -> Cow<'s, str> {
+    pub(super) fn spelled(&self, finding: &Finding) -> Cow<'s, str> {
         let mount = self.mount(finding);
         let volume = &self.pod.spec.volumes[finding.volume];
         let host = volume.host_path.as_ref().map_or("", |source| &*source.path);
@@ -637,13 +269,5 @@ impl<'p, 's, 'a> Evaluator<'p, 's, 'a> {
                 told_path(below)
             )),
         }
-    }
-}
-
-/// What may be a Docker socket is told at least.
-fn told(says: Restriction) -> Restriction {
-    match says {
-        Restriction::Allow | Restriction::Warn => Restriction::Warn,
-        Restriction::Deny => Restriction::Deny,
     }
 }

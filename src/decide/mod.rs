@@ -10,10 +10,13 @@ pub mod denial;
 pub mod evaluator;
 pub mod fit;
 pub mod matcher;
+mod mount_effect;
 pub mod named;
 pub mod need;
 pub mod reason;
 pub mod rule;
+pub mod rule_match;
+mod rules;
 pub mod suggest;
 
 use crate::detect::mounts::Watch;

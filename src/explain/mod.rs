@@ -9,9 +9,9 @@ use serde::Serialize;
 
 use crate::budget::Budget;
 use crate::decide::Policy;
-use crate::decide::evaluator::{MatchedPart, RuleMatch};
 use crate::decide::matcher::Detection;
 use crate::decide::named::Named;
+use crate::decide::rule_match::{MatchedPart, RuleMatch};
 use crate::detect::mounts::{Finding, Reach, agent};
 use crate::manifest::{PodRef, Positions};
 use crate::model::scope::Scope;

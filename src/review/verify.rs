@@ -11,9 +11,9 @@
 use crate::budget;
 use crate::decide::Policy;
 use crate::decide::denial::Denial;
-use crate::decide::evaluator::{Effect, MatchedPart};
 use crate::decide::matcher::Detection;
 use crate::decide::reason::Reason;
+use crate::decide::rule_match::{Effect, MatchedPart};
 use crate::decode::admission::{Object, PodReview, decode_both};
 use crate::model::namespaces::Namespaces;
 use crate::model::notice::{Notices, told_name, told_path};

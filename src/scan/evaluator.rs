@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use crate::decide::Policy;
 use crate::decide::denial::Denial;
-use crate::decide::evaluator::{Effect, MatchedPart, RuleMatch};
 use crate::decide::named::Named as _;
+use crate::decide::rule_match::{Effect, MatchedPart, RuleMatch};
 use crate::detect::docker_host::{DockerHost, docker_host};
 use crate::detect::mounts;
 use crate::detect::mounts::{Agent, Reach};

@@ -1,0 +1,277 @@
+//! What a rule says to one mount: a swap, a refusal with its reason, a warning, or nothing.
+
+use crate::budget::Excess;
+use crate::detect::mounts::{Finding, Reach};
+use crate::model::notice::{told_name, told_path};
+use crate::model::scope::Scope;
+
+use super::denial::Denial;
+use super::evaluator::Evaluator;
+use super::matcher::Detection;
+use super::rule::{Action, Restriction, Rule};
+use super::rule_match::{Effect, MatchedPart, RuleMatch};
+
+impl<'p> Evaluator<'p, '_, '_> {
+    /// Judges every mount; returns those to swap.
+    pub fn findings(&mut self, findings: &[Finding]) -> Result<Vec<usize>, Excess> {
+        let mut swap = Vec::new();
+        for (index, finding) in findings.iter().enumerate() {
+            if !self.scope.holds(finding.place) {
+                continue;
+            }
+            let detection = Detection::of(finding);
+            let rule = self.rule_for(detection)?;
+            let effect = match &finding.reach {
+                Reach::Pipe(_) => continue,
+                Reach::UnknownSocket | Reach::HostPath if self.is_allowed(rule, finding) => {
+                    continue;
+                }
+                Reach::UnknownSocket => self.restricted(rule, finding, told(rule.host_paths)),
+                Reach::HostPath => self.restricted(rule, finding, rule.host_paths),
+                Reach::Link => self.restricted(rule, finding, self.links(rule)),
+                Reach::Data(_) => self.restricted(rule, finding, rule.data_directories),
+                Reach::Socket(_) => self.socket(rule, finding, false),
+                Reach::Directory => self.socket(rule, finding, true),
+                Reach::Client => self.client(rule),
+                Reach::Ancestor => self.restricted(rule, finding, rule.ancestors),
+                Reach::Unresolved => self.restricted(rule, finding, rule.ancestors),
+                Reach::Runtime(_) => self.restricted(rule, finding, rule.other_runtimes),
+            };
+            if effect == Effect::Swap {
+                swap.push(index);
+            }
+            self.rule_matches.push(RuleMatch {
+                part: MatchedPart::Mount(index),
+                detection,
+                rule,
+                effect,
+            });
+        }
+        Ok(swap)
+    }
+
+    /// A mount of the socket, or of the directory that holds it.
+    fn socket(&mut self, rule: &'p Rule, finding: &Finding, is_directory: bool) -> Effect {
+        let action = match (self.agent, is_directory) {
+            (None, _) => rule.host_sockets,
+            (Some(_), true) => rule.node_agents.directories,
+            (Some(_), false) => rule.node_agents.sockets,
+        };
+        let container = self.pod.container(finding.place);
+        let need = self.need(finding.place);
+        let name = told_name(&container.name);
+        match action {
+            Action::Swap if self.opted_out(rule) => Effect::OptedOut,
+            Action::Swap if self.scope == Scope::EphemeralContainers && !self.has_daemon => {
+                let path = self.spelled(finding).into_owned();
+                let container = name;
+                self.deny(rule, Denial::EphemeralContainer { container, path });
+                Effect::Deny
+            }
+            Action::Swap => {
+                if let Some(need) = need {
+                    self.say(format!(
+                        "{name} {}, by its image; its own daemon does not show it those",
+                        need.phrase()
+                    ));
+                }
+                Effect::Swap
+            }
+            Action::Allow => Effect::Allow,
+            Action::Warn => {
+                let who = self
+                    .agent
+                    .map(|agent| format!(" of a node agent ({})", agent.name()));
+                let path = self.spelled(finding);
+                self.say(format!(
+                    "{name}: {path}{} reaches the node's Docker daemon; it was left alone",
+                    who.unwrap_or_default()
+                ));
+                Effect::Warn
+            }
+            Action::Deny => {
+                let path = self.spelled(finding).into_owned();
+                let container = name;
+                let denial = match self.agent {
+                    Some(agent) => Denial::NodeAgent {
+                        container,
+                        path,
+                        agent,
+                        need,
+                        exemption: self.exemption(
+                            rule,
+                            if is_directory {
+                                "nodeAgents: {directories: Allow}"
+                            } else {
+                                "nodeAgents: {sockets: Allow}"
+                            },
+                        ),
+                    },
+                    None => Denial::HostSocket {
+                        container,
+                        path,
+                        rule: rule.name.clone(),
+                        need,
+                    },
+                };
+                self.deny(rule, denial);
+                Effect::Deny
+            }
+        }
+    }
+
+    /// A mount of the node's client: swapped beside a socket, harmless without one.
+    fn client(&mut self, rule: &'p Rule) -> Effect {
+        match rule.host_sockets {
+            Action::Swap if self.opted_out(rule) => Effect::OptedOut,
+            Action::Swap => Effect::Swap,
+            Action::Deny | Action::Warn | Action::Allow => Effect::Allow,
+        }
+    }
+
+    /// Whether the rule has nothing to say on a path of the node.
+    fn is_allowed(&self, rule: &Rule, finding: &Finding) -> bool {
+        let is_listed = |read_only| {
+            let mut allowed = rule.allowed_host_paths.iter();
+            allowed.any(|path| path.allows(&finding.node_path, read_only))
+        };
+        let is_unremarkable =
+            finding.reach == Reach::HostPath && rule.host_paths == Restriction::Allow;
+        is_unremarkable || is_listed(self.mount(finding).read_only)
+    }
+
+    /// What is done with what may be a link of the Pod's own making. An agent may have made it in
+    /// a directory that agents have.
+    fn links(&self, rule: &Rule) -> Restriction {
+        match (self.agent, rule.node_agents.directories) {
+            (Some(_), Action::Deny) => Restriction::Deny,
+            (Some(_), Action::Warn) => Restriction::Warn,
+            (Some(_), Action::Allow) => Restriction::Allow,
+            (Some(_), Action::Swap) | (None, _) => rule.ancestors,
+        }
+    }
+
+    /// A mount that cannot be swapped.
+    fn restricted(&mut self, rule: &'p Rule, finding: &Finding, says: Restriction) -> Effect {
+        match says {
+            Restriction::Allow => Effect::Allow,
+            Restriction::Warn => {
+                let text = self.warning(rule, finding);
+                self.say(text);
+                Effect::Warn
+            }
+            Restriction::Deny => {
+                let denial = self.refusal(rule, finding);
+                self.deny(rule, denial);
+                Effect::Deny
+            }
+        }
+    }
+
+    fn warning(&self, rule: &Rule, finding: &Finding) -> String {
+        let container = told_name(&self.pod.container(finding.place).name);
+        let path = self.spelled(finding);
+        match &finding.reach {
+            Reach::Runtime(runtime) => format!(
+                "{container}: {path} reaches the node's {}; it was left alone",
+                runtime.name()
+            ),
+            Reach::Data(runtime) => format!(
+                "{container}: writes {path}, where {} keeps the node's containers",
+                runtime.name()
+            ),
+            Reach::Unresolved => format!(
+                "{container}: a subPathExpr below {path} may reach the node's Docker socket"
+            ),
+            Reach::Link => format!(
+                "{container}: {path} may be a link of this Pod's making to the node's Docker socket"
+            ),
+            Reach::UnknownSocket => format!(
+                "{container}: if {path} is a Docker socket, its policy needs sockets: [{}]",
+                told_path(finding.node_path.as_str())
+            ),
+            Reach::HostPath => format!(
+                "{container}: {path} of the node is not allowed here (rule {})",
+                rule.name
+            ),
+            Reach::Socket(_)
+            | Reach::Directory
+            | Reach::Client
+            | Reach::Ancestor
+            | Reach::Pipe(_) => format!(
+                "{container}: the node's Docker socket can still be reached through its mount of \
+                 {path}"
+            ),
+        }
+    }
+
+    fn refusal(&self, rule: &Rule, finding: &Finding) -> Denial {
+        let container = told_name(&self.pod.container(finding.place).name);
+        let path = self.spelled(finding).into_owned();
+        match &finding.reach {
+            Reach::Runtime(runtime) => Denial::OtherRuntime {
+                container,
+                runtime: runtime.name(),
+                path,
+                exemption: self.exemption(rule, "otherRuntimes: Allow"),
+            },
+            Reach::Data(runtime) => Denial::DataDirectory {
+                container,
+                runtime: runtime.name(),
+                path,
+                exemption: self.exemption(rule, "dataDirectories: Allow"),
+            },
+            Reach::Unresolved => Denial::Unresolved {
+                container,
+                path,
+                rule: rule.name.clone(),
+            },
+            Reach::Link => Denial::Link {
+                container,
+                path,
+                exemption: self.exemption(
+                    rule,
+                    match (self.agent, rule.host_paths) {
+                        (Some(_), Restriction::Deny) => {
+                            "nodeAgents: {directories: Allow}, hostPaths: Allow"
+                        }
+                        (Some(_), _) => "nodeAgents: {directories: Allow}",
+                        (None, Restriction::Deny) => "ancestors: Allow, hostPaths: Allow",
+                        (None, _) => "ancestors: Allow",
+                    },
+                ),
+            },
+            Reach::UnknownSocket => Denial::UnknownSocket {
+                container,
+                path: told_path(finding.node_path.as_str()).into_owned(),
+                exemption: self.exemption(rule, "hostPaths: Allow"),
+            },
+            Reach::HostPath => {
+                let mut allowed = rule.allowed_host_paths.iter();
+                Denial::HostPath {
+                    container,
+                    path,
+                    writes: allowed.any(|path| path.allows(&finding.node_path, true)),
+                    exemption: self.exemption(rule, "hostPaths: Allow"),
+                }
+            }
+            Reach::Socket(_)
+            | Reach::Directory
+            | Reach::Client
+            | Reach::Ancestor
+            | Reach::Pipe(_) => Denial::Ancestor {
+                container,
+                path,
+                exemption: self.exemption(rule, "ancestors: Allow"),
+            },
+        }
+    }
+}
+
+/// What may be a Docker socket is told at least.
+fn told(says: Restriction) -> Restriction {
+    match says {
+        Restriction::Allow | Restriction::Warn => Restriction::Warn,
+        Restriction::Deny => Restriction::Deny,
+    }
+}
