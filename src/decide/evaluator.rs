@@ -21,7 +21,6 @@ use crate::names;
 use crate::decide::Policy;
 use crate::decide::denial::{Cause, Denial, Exemption};
 use crate::decide::matcher::Detection;
-use crate::decide::named::Named;
 use crate::decide::need::Need;
 use crate::decide::rule::{Action, AnnotationPolicy, Rule, TcpAction};
 use crate::model::scope::Scope;
