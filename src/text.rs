@@ -66,7 +66,7 @@ pub(crate) fn push_visible_lines(out: &mut String, text: &str) {
     }
 }
 
-/// As [`visible`], cut to `most` characters with an ellipsis.
+/// As `visible`, cut to `most` characters with an ellipsis.
 pub fn shortened(text: &str, most: usize) -> Cow<'_, str> {
     if text.len() <= most && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return Cow::Borrowed(text);

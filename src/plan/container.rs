@@ -31,7 +31,7 @@ pub struct Sidecar<'a> {
     /// `Always` for a native sidecar.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restart_policy: Option<&'static str>,
-    /// [`start_command`].
+    /// [`start_command`](crate::model::start::start_command).
     pub command: StartCommand,
     /// More flags of dockerd.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -1,6 +1,6 @@
 //! What a scan finds: workloads that reach a node's container runtime, each way on its own.
 //!
-//! Plain values, made by [`crate::scan::judge`] and written by `report`. The words that
+//! Plain values, made by [`crate::scan::evaluator`] and written by `report`. The words that
 //! programs read (`name`) are fixed; the sentences for people may change.
 
 use serde_json::Value;

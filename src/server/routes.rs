@@ -13,6 +13,7 @@ use axum::extract::{Request, State};
 use axum::http::header::{ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, Method, Response};
 use axum::routing::any;
+use rustix::process::setpriority_process;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::server::args::Limits;
@@ -24,8 +25,8 @@ use crate::telemetry::metrics::{Metrics, RequestLabels, RouteLabel, ShedReason};
 use crate::telemetry::traces::{StartedSpan, Tracer, Words};
 
 /// A body of more bytes is reviewed beside the workers, and while no other such is: it may take its time and
-/// memory. Hardly any honest review is as large.
-const LARGE: usize = 1 << 20;
+/// memory. Honest reviews are a tenth of that, and the worst Pod of this size takes a worker two milliseconds.
+const LARGE: usize = 128 << 10;
 /// How long a large body may take from its turn on: others wait for theirs, and an API server sends it in one go.
 const LARGE_TIME: Duration = Duration::from_secs(2);
 
@@ -180,6 +181,7 @@ async fn call_beside(
     let own = Arc::clone(app);
     // Turn and seat are given back at its end, also where the caller has gone away before.
     let called = tokio::task::spawn_blocking(move || {
+        yield_to_workers();
         let called = call(&own, route, &body, is_traced);
         drop((body, permit, turn));
         called
@@ -188,6 +190,13 @@ async fn call_beside(
         tracing::error!(%error, "a large review's task failed");
         (failed(), Words::new())
     }))
+}
+
+/// Lets the workers go first where processors are short: on Linux this is the priority of the calling thread alone.
+fn yield_to_workers() {
+    const NICENESS: i32 = 10;
+    // Lowering one's own priority needs no right; where it fails, the review is done all the same.
+    let _ = setpriority_process(None, NICENESS);
 }
 
 /// Calls the handler; a panic in it costs this one request and nothing else.

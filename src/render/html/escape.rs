@@ -1,6 +1,6 @@
 //! Text from manifests in HTML.
 //!
-//! What is no [`Markup`](maud::Markup) is escaped by maud, wherever it is put; [`breakable`] is the only markup made
+//! What is no [`maud::Markup`] is escaped by maud, wherever it is put; [`breakable`] is the only markup made
 //! of such text. Characters that are not seen, or reorder a line, are spelled out in the whole page
 //! ([`super::html`]).
 

@@ -28,6 +28,7 @@ use crate::telemetry::queue::Offers;
 pub struct TraceArgs {
     /// OpenTelemetry collector that spans of traced reviews are sent to, by OTLP over HTTP, such
     /// as http://collector.tracing:4318; none are made without it
+    #[allow(rustdoc::bare_urls, reason = "this is the help of a flag, too")]
     #[arg(long, value_name = "URL", env = "DIND_INJECTOR_OTLP_ENDPOINT")]
     pub otlp_endpoint: Option<Collector>,
     /// File with the CAs, in PEM, that an https collector is trusted by; without it those of the

@@ -22,7 +22,7 @@ const CHART: &str = include_str!("../../../manifests/chart/values.yaml");
 /// As many honest reviews decide, without the others and with them.
 const HONEST: u64 = 3000;
 /// The sizes of the worst: nearly as large as a server takes, and such as are reviewed on its workers.
-const SIZES: [usize; 2] = [23 << 20, 1000 << 10];
+const SIZES: [usize; 3] = [23 << 20, 1000 << 10, 120 << 10];
 /// One connection sends no more often: 25 such Pods a second, most of 290 MB.
 const PACE: Duration = Duration::from_secs(1);
 /// How much longer an honest review may take beside them, and what is too little to tell.
