@@ -1,8 +1,8 @@
 //! Absolute paths in one spelling, so that paths can be compared as text.
 //!
-//! A [`CleanPath`] starts with `/` and has no empty, `.` or `..` component and
-//! no trailing slash: `//var//run/./docker.sock/` and `/var/run/docker.sock`
-//! are one value. Cleaning is lexical; it never looks at a file system.
+//! A [`CleanPath`] starts with `/` and has no empty, `.` or `..` component and no trailing slash:
+//! `//var//run/./docker.sock/` and `/var/run/docker.sock` are one value. Cleaning is lexical and never looks
+//! at a file system.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -52,8 +52,7 @@ impl<'a> CleanPath<'a> {
         Self(Cow::Owned(cleaned(path, follow)))
     }
 
-    /// Whether it is a process of the node, or lies in one: `/proc/1/fd`. Its links lead
-    /// anywhere.
+    /// "/var/run/x" contains "/run/x", after which there is no other link.
     pub fn is_of_a_process(&self) -> bool {
         let Some(below) = self.0.strip_prefix("/proc") else {
             return false;
