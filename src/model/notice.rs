@@ -48,8 +48,7 @@ impl Notices {
 
     /// The warnings, each of at most [`LONGEST`] characters.
     pub fn texts(&self) -> Vec<String> {
-        let more =
-            (self.more > 0).then(|| format!("and {} more, of which none is told", self.more));
+        let more = (self.more > 0).then(|| format!("and {} more warnings", self.more));
         self.kept.iter().map(Notice::text).chain(more).collect()
     }
 }
@@ -107,11 +106,11 @@ impl Notice {
     pub fn text(&self) -> String {
         let text = match self {
             Self::Swapped { containers } => format!(
-                "the node's Docker socket was swapped for a daemon of this Pod's own in: {}",
+                "docker.sock now points to this Pod's own Docker daemon in: {}",
                 containers.join(", ")
             ),
             Self::Added { containers } => format!(
-                "a Docker daemon of this Pod's own was added for: {}",
+                "a Docker daemon was added to this Pod for: {}",
                 containers.join(", ")
             ),
             Self::Repaired => {
@@ -127,9 +126,9 @@ impl Notice {
                     Why::Taken => "another container's volume is there",
                     Why::LeadsToNode => "it leads to the node's own runtime",
                     Why::DaemonPath => "a volume there could change the daemon",
-                    Why::DaemonSettings => "a daemon's settings are its profile's",
-                    Why::Trusted => "the daemon trusts it, elsewhere",
-                    Why::MadeLater => "it may be made after the daemon starts",
+                    Why::DaemonSettings => "only the profile sets the daemon's settings",
+                    Why::Trusted => "the daemon trusts it elsewhere",
+                    Why::MadeLater => "it may be created after the daemon starts",
                     Why::UnknownSubPath => "its subPathExpr is not known before the Pod runs",
                     Why::AbsoluteSubPath => "the kubelet refuses its absolute subPathExpr",
                     Why::SubPathUpwards => "the kubelet refuses .. in its subPathExpr",
@@ -149,7 +148,7 @@ impl Notice {
                     .to_owned()
             }
             Self::DockerHostElsewhere { container, value } => format!(
-                "{}: DOCKER_HOST={} still leads past the Pod's own Docker daemon",
+                "{}: DOCKER_HOST={} does not lead to the Pod's own Docker daemon",
                 shortened(container, 30),
                 shortened(value, 30)
             ),
@@ -164,7 +163,7 @@ impl Notice {
                 if *is_known { "leads" } else { "may lead" }
             ),
             Self::DockerHostReplaced { containers } => format!(
-                "DOCKER_HOST led to the node and leads to a daemon of this Pod's own now in: {}",
+                "DOCKER_HOST led to the node and now leads to this Pod's own Docker daemon in: {}",
                 containers.join(", ")
             ),
             Self::Published {
@@ -176,15 +175,15 @@ impl Notice {
                 let variable = shortened(variable, 30);
                 match replaced {
                     true => format!(
-                        "{container}: {variable} was the node; published ports are in this Pod: localhost"
+                        "{container}: {variable} now says localhost: published ports are in this Pod, not at the node"
                     ),
                     false => format!(
-                        "{container}: {variable} is the node, but published ports are in this Pod: localhost"
+                        "{container}: {variable} is the node, but published ports are in this Pod: use localhost"
                     ),
                 }
             }
             Self::SocketByDirectory { container, host } => format!(
-                "{}: no single file may be mounted here; this Pod's Docker is at DOCKER_HOST={}",
+                "{}: a single file cannot be mounted here; this Pod's Docker is at DOCKER_HOST={}",
                 shortened(container, 20),
                 shortened(host, 34)
             ),

@@ -106,7 +106,7 @@ fn each_kind_of_workload_is_told_what_its_pods_will_get() {
         );
         assert!(
             record.warnings.iter().any(|warning| warning
-                == "in its Pods: the node's Docker socket was swapped for a daemon of this Pod's own in: build"),
+                == "in its Pods: docker.sock now points to this Pod's own Docker daemon in: build"),
             "{kind}: {:?}",
             record.warnings
         );
