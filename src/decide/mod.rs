@@ -4,6 +4,7 @@
 //! no cluster, no clock.
 
 pub mod annotations;
+pub mod asked_mounts;
 pub mod builtin;
 pub mod decision;
 pub mod denial;

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::asked::AskedMount;
 use super::place::Place;
 use super::profile::{Profile, Resources, Storage};
 use super::scope::Scope;
@@ -20,6 +21,11 @@ pub struct Injection<'o> {
     pub swap: Vec<usize>,
     /// Containers that get a socket because the annotation asks for it.
     pub targets: Vec<Place>,
+    /// Mounts that the annotation asks for, in the Pod's order; a target that has the socket or its
+    /// directory among them gets no other mount of the socket.
+    pub asked: Vec<AskedMount>,
+    /// Whether the annotation asks for a shared `/tmp`, or asks for none.
+    pub shared_tmp: Option<bool>,
     /// `DOCKER_HOST` variables that lead to the node over TCP, to be replaced.
     pub replace_docker_host: Vec<(Place, usize)>,
     /// Whether variables that say the node as the place of published ports are to say the Pod.

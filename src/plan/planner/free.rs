@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::hash::Hash;
 
 use crate::detect::candidates::Candidates;
+use crate::model::asked::AskedMount;
 use crate::model::path::CleanPath;
 use crate::model::view::{Container, VolumeMount};
 use crate::names;
@@ -27,11 +28,13 @@ impl<'p, 'a> Candidates<'p, 'a> {
     }
 
     /// The shared directory's path: one at which no container mounts anything.
-    pub(crate) fn free_directory(&self) -> Cow<'static, str> {
+    pub(crate) fn free_directory(&self, asked: &[AskedMount]) -> Cow<'static, str> {
         // It has one component, so only a mount's first one can be the same.
         free_name(names::SHARED_DIR, || {
-            self.mounts()
-                .map(|mount| CleanPath::new(&mount.mount_path).first())
+            let mounts = self.mounts().map(|mount| &*mount.mount_path);
+            let asked = asked.iter().map(|mount| mount.mount_path.as_str());
+            let paths = mounts.chain(asked);
+            paths.map(|path| CleanPath::new(path).first().to_owned())
         })
     }
 

@@ -1,6 +1,6 @@
 //! Where the daemon listens.
 
-use crate::detect::mounts::Reach;
+use crate::model::asked::DaemonPart;
 use crate::model::path::CleanPath;
 use crate::model::sockets::DEFAULT_SOCKET;
 use crate::names;
@@ -37,25 +37,16 @@ impl Planner<'_, '_, '_> {
         fn is_new(sockets: &[String], socket: &str) -> bool {
             sockets.iter().all(|known| known != socket)
         }
-        for finding in &self.swaps {
-            let path = &finding.node_path;
-            let directory = match finding.reach {
-                Reach::Socket(_) => path.parent(),
-                Reach::Directory => Some((**path).clone()),
-                Reach::Ancestor
-                | Reach::Client
-                | Reach::Runtime(_)
-                | Reach::Data(_)
-                | Reach::Unresolved
-                | Reach::Link
-                | Reach::UnknownSocket
-                | Reach::HostPath
-                | Reach::Pipe(_) => None,
+        for (part, path, files) in self.shown() {
+            let directory = match part {
+                DaemonPart::Socket(_) => path.parent(),
+                DaemonPart::Directory => Some(path.clone()),
+                DaemonPart::Client => None,
             };
             let Some(directory) = directory else {
                 continue;
             };
-            for file in &finding.sockets {
+            for file in files {
                 let in_shared = shared(file);
                 if is_new(&sockets, &in_shared) {
                     sockets.push(in_shared);

@@ -4,8 +4,8 @@
 
 use std::borrow::Cow;
 
-use crate::detect::mounts::Reach;
 use crate::detect::published;
+use crate::model::asked::{AskedMount, DaemonPart, MountOption};
 use crate::model::notice::{Notice, told_name};
 use crate::model::path::CleanPath;
 use crate::model::place::Place;
@@ -15,27 +15,15 @@ use crate::names;
 use crate::plan::container::{EnvEntry, Mount};
 use crate::plan::pod::MountSwap;
 
-use crate::plan::planner::Planner;
 use crate::plan::planner::free::{mounts_at, mounts_near_socket};
+use crate::plan::planner::{Planner, part_of};
 
 impl<'p> Planner<'_, 'p, '_> {
     /// Swaps the mounts that were ordered, and gives each user what it lacks.
     pub(crate) fn edit_users(&mut self, tmp_volume: Cow<'p, str>) -> Vec<Notice> {
         let mut notices = Vec::new();
         for finding in std::mem::take(&mut self.swaps) {
-            let sub_path = match &finding.reach {
-                Reach::Socket(file) => Some(Cow::Borrowed(file.as_str())),
-                Reach::Client => Some(Cow::Borrowed(names::CLIENT_FILE)),
-                Reach::Directory
-                | Reach::Ancestor
-                | Reach::Runtime(_)
-                | Reach::Data(_)
-                | Reach::Unresolved
-                | Reach::Link
-                | Reach::UnknownSocket
-                | Reach::HostPath
-                | Reach::Pipe(_) => None,
-            };
+            let sub_path = part_of(&finding.reach).and_then(sub_path);
             let swap = MountSwap {
                 mount: finding.mount,
                 volume: self.socket_volume.clone(),
@@ -44,6 +32,9 @@ impl<'p> Planner<'_, 'p, '_> {
             };
             self.edit(finding.place).swaps.push(swap);
             self.swaps.push(finding);
+        }
+        for asked in &self.injection.asked {
+            self.add_asked(asked);
         }
         for (place, index) in &self.injection.replace_docker_host {
             let host = self.docker_host();
@@ -55,6 +46,26 @@ impl<'p> Planner<'_, 'p, '_> {
             notices.extend(self.move_published(place));
         }
         notices
+    }
+
+    /// Mounts a part of the daemon where the annotation says, unless the author mounts something there.
+    fn add_asked(&mut self, asked: &'p AskedMount) {
+        let container = self.pod.container(asked.place);
+        if mounts_at(container, &CleanPath::new(&asked.mount_path)) {
+            return;
+        }
+        let whole = Mount::whole(self.socket_volume.clone(), asked.mount_path.as_str());
+        let mount = Mount {
+            sub_path: sub_path(asked.part.clone()),
+            read_only: asked.option == Some(MountOption::ReadOnly),
+            mount_propagation: match asked.option {
+                Some(MountOption::HostToContainer) => Some("HostToContainer"),
+                Some(MountOption::Bidirectional) => Some("Bidirectional"),
+                Some(MountOption::ReadOnly) | None => None,
+            },
+            ..whole
+        };
+        self.edit(asked.place).add_mounts.push(mount);
     }
 
     /// Has the variables of a container say where published ports are now. On the node's network that
@@ -84,7 +95,7 @@ impl<'p> Planner<'_, 'p, '_> {
         let container = self.pod.container(place);
         let shared = CleanPath::new(&self.shared_dir);
         let shared_is_free = !mounts_at(container, &shared);
-        let wants_socket = self.targets.contains(&place);
+        let wants_socket = self.targets.contains(&place) && !self.seen_at.contains(&place);
         let replaced = self.replaced.contains(&place);
         let needs_host = container.env_var(names::DOCKER_HOST).is_none();
         let socket_volume = self.socket_volume.clone();
@@ -109,6 +120,15 @@ impl<'p> Planner<'_, 'p, '_> {
         if share_tmp {
             edit.add_mounts.push(Mount::whole(tmp_volume, "/tmp"));
         }
+    }
+}
+
+/// The file of the socket volume that a part is; none for the whole directory.
+fn sub_path(part: DaemonPart) -> Option<Cow<'static, str>> {
+    match part {
+        DaemonPart::Socket(file) => Some(Cow::Owned(file)),
+        DaemonPart::Client => Some(Cow::Borrowed(names::CLIENT_FILE)),
+        DaemonPart::Directory => None,
     }
 }
 
