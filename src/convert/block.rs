@@ -87,9 +87,21 @@ impl Writer<'_> {
             let value = entry.node.value(&Value::Null);
             let lines = Value::Object(Map::from_iter([(entry.key.clone(), value)]));
             let lines = to_block(&lines, column, self.style.block);
-            let at = self.text.line_stop(position.node.end);
-            self.edits
-                .insert(at, format!("\n{}{}", blanks(column), trimmed(&lines)));
+            let lines = trimmed(&lines);
+            // Kubernetes' own order: `metadata` goes before the `spec` that it belongs to.
+            let spec = keys.iter().position(|(key, _)| *key == "spec");
+            let (at, text) = match spec.filter(|_| entry.key == "metadata") {
+                Some(0) => (first.start, format!("{lines}\n{}", blanks(column))),
+                Some(spec) => {
+                    let before = self.text.line_stop(keys[spec - 1].1.node.end);
+                    (before, format!("\n{}{lines}", blanks(column)))
+                }
+                None => {
+                    let end = self.text.line_stop(position.node.end);
+                    (end, format!("\n{}{lines}", blanks(column)))
+                }
+            };
+            self.edits.insert(at, text);
         }
     }
 

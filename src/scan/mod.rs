@@ -22,7 +22,7 @@ mod placeholder;
 mod places;
 pub mod result;
 pub mod risk;
-mod sources;
+pub(crate) mod sources;
 pub mod text;
 pub mod walk;
 mod words;

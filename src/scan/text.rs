@@ -107,7 +107,7 @@ pub fn first_mention(words: &Words, text: &str) -> Option<u32> {
 }
 
 /// What a text without a file's name is read as.
-fn syntax_of(text: &str) -> Syntax {
+pub(crate) fn syntax_of(text: &str) -> Syntax {
     if gitlab::looks_like(text) {
         Syntax::Toml
     } else if groovy::looks_like(text) {

@@ -131,13 +131,15 @@ impl Pipeline {
     }
 }
 
-struct Token {
-    kind: Kind,
-    line: u32,
-    bytes: Range<usize>,
+/// A word, a string or a sign of a pipeline.
+pub(crate) struct Token {
+    pub kind: Kind,
+    pub line: u32,
+    pub bytes: Range<usize>,
 }
 
-enum Kind {
+/// What a token is.
+pub(crate) enum Kind {
     Word(String),
     Text { text: String, long: bool },
     Sign(char),
@@ -293,7 +295,8 @@ fn argument_at(tokens: &[Token], index: usize, name: &str) -> Option<usize> {
     None
 }
 
-fn tokens(text: &str) -> Vec<Token> {
+/// The tokens of a pipeline; comments are none.
+pub(crate) fn tokens(text: &str) -> Vec<Token> {
     let mut reader = Reader {
         whole: text.len(),
         rest: text,
