@@ -18,6 +18,18 @@ pub(super) struct Writer<'w> {
     pub edits: &'w mut Edits,
 }
 
+/// What `metadata` goes before: the spec of a Pod, or the parts of a workflow's or a pipeline's step.
+const BODIES: [&str; 8] = [
+    "spec",
+    "container",
+    "script",
+    "containerSet",
+    "steps",
+    "stepTemplate",
+    "volumes",
+    "params",
+];
+
 /// Spaces.
 fn blanks(count: usize) -> String {
     " ".repeat(count)
@@ -88,8 +100,8 @@ impl Writer<'_> {
             let lines = Value::Object(Map::from_iter([(entry.key.clone(), value)]));
             let lines = to_block(&lines, column, self.style.block);
             let lines = trimmed(&lines);
-            // Kubernetes' own order: `metadata` goes before the `spec` that it belongs to.
-            let spec = keys.iter().position(|(key, _)| *key == "spec");
+            // As people write it: `metadata` goes before what it is of.
+            let spec = keys.iter().position(|(key, _)| BODIES.contains(key));
             let (at, text) = match spec.filter(|_| entry.key == "metadata") {
                 Some(0) => (first.start, format!("{lines}\n{}", blanks(column))),
                 Some(spec) => {

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::convert::convert;
 use crate::manifest::{Document, Operation, PodRef, below, read_with_positions};
 use crate::scan::candidate::{Candidate, candidates};
+use crate::scan::parts::chunks;
 
 use crate::migrate::pod::{Migration, migration};
 use crate::migrate::spot::{self, Naming, Spot};
@@ -17,7 +18,7 @@ use crate::migrate::{Around, ByHand, Changed, Court, Migrated, nested};
 
 pub(super) fn migrate(court: &Court<'_>, text: &str, around: &Around) -> Migrated {
     let Ok(documents) = read_with_positions(text) else {
-        return Migrated::unchanged(text);
+        return by_chunk(court, text, around);
     };
     let mut done = Migrated::unchanged(text);
     let mut planned = Vec::new();
@@ -44,6 +45,29 @@ pub(super) fn migrate(court: &Court<'_>, text: &str, around: &Around) -> Migrate
         }
     }
     nested::migrate(court, done, around)
+}
+
+/// A stream of which a document cannot be read: the others are as good.
+fn by_chunk(court: &Court<'_>, text: &str, around: &Around) -> Migrated {
+    let mut done = Migrated::default();
+    for (chunk, before) in chunks(text) {
+        let part = match read_with_positions(chunk) {
+            Ok(_) => migrate(court, chunk, around),
+            Err(_) => Migrated::unchanged(chunk),
+        };
+        done.text.push_str(&part.text);
+        done.changed
+            .extend(part.changed.into_iter().map(|mut changed| {
+                changed.line += before;
+                changed
+            }));
+        done.refused
+            .extend(part.refused.into_iter().map(|mut refused| {
+                refused.line += before;
+                refused
+            }));
+    }
+    done
 }
 
 /// What becomes of one document.
@@ -97,13 +121,23 @@ impl Plan {
             _ => None,
         };
         let what = format!("{}/{}", candidate.kind, own.unwrap_or(&candidate.name));
-        let found = candidate.pod.as_ref().map_err(Clone::clone);
+        let spot = spot::of(&candidate, &document.value);
+        let naming = spot.as_ref().map_or(Naming::Own, |(_, naming)| *naming);
+        let called = naming.called(&candidate);
+        let found = match &called {
+            Some(pod) => Ok(pod),
+            None => candidate
+                .pod
+                .as_ref()
+                .map(|pod| pod.as_ref())
+                .map_err(Clone::clone),
+        };
         let pod = PodRef {
             kind: candidate.maker,
             name: Some(&candidate.name),
             namespace: candidate.namespace,
             pointer: String::new(),
-            pod: found.map(|pod| pod.as_ref()),
+            pod: found,
         };
         let of_pod = || {
             let pod = candidate.pod.as_ref().ok()?;
@@ -111,8 +145,6 @@ impl Plan {
         };
         let namespace = candidate.namespace.or_else(of_pod);
         let setting = court.setting(namespace.or(around.namespace.as_deref()));
-        let spot = spot::of(&candidate, &document.value);
-        let naming = spot.as_ref().map_or(Naming::Own, |(_, naming)| *naming);
         let name = |place, own: &str| {
             let name = naming.name(&candidate, place, own)?;
             Some(name.into_owned())
@@ -281,12 +313,18 @@ fn removals(document: &Value, parts: &BTreeSet<String>) -> Vec<Operation> {
             .pointer(list)
             .and_then(Value::as_array)
             .map_or(0, Vec::len);
-        let holder = list
-            .rsplit_once('/')
-            .and_then(|(holder, _)| document.pointer(holder));
-        if indices.len() == count && holder.is_some_and(Value::is_object) {
+        let above = list.rsplit_once('/').map_or("", |(above, _)| above);
+        let holder = document.pointer(above).and_then(Value::as_object);
+        if let Some(holder) = holder.filter(|_| indices.len() == count) {
+            // A template of which nothing is left says nothing.
+            let is_template = above.ends_with("/stepTemplate") || above.ends_with("/podTemplate");
+            let path = if is_template && holder.len() == 1 {
+                above
+            } else {
+                list
+            };
             operations.push(Operation::Remove {
-                path: list.to_owned(),
+                path: path.to_owned(),
             });
             continue;
         }

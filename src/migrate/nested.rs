@@ -3,6 +3,7 @@
 //! A literal block keeps every line that is the same inside; a quoted string is written again as JSON
 //! writes it, where it was written so. Any other form is left to its author.
 
+use base64_simd::STANDARD;
 use serde_json::Value;
 
 use crate::manifest::{Position, read_with_positions};
@@ -114,6 +115,9 @@ fn spliced(text: &str, position: &Position, before: &str, after: &str) -> Option
     let node = text.get(position.node.clone())?;
     let with = if node.starts_with('|') {
         literal(node, before, after)?
+    } else if node == STANDARD.encode_to_string(before) {
+        // A Secret's data.
+        STANDARD.encode_to_string(after)
     } else if node == serde_json::to_string(before).ok()? {
         serde_json::to_string(after).ok()?
     } else {

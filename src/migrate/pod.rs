@@ -75,7 +75,7 @@ pub enum Refusal {
     /// The containers are named later, and not all of them use Docker alike.
     #[error(
         "its containers get their names later and do not all mount the same, so that the annotation {} cannot \
-         name them; mount it in all of them, or in none",
+         name them; mount it in all of them or in none, or leave it to the swap when the Pod is made",
         names::CONTAINERS
     )]
     Unnamed,

@@ -3,8 +3,9 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
+use crate::manifest::kinds;
 use crate::model::place::Place;
 
 use crate::scan::candidate::Candidate;
@@ -33,6 +34,21 @@ pub enum Naming {
 }
 
 impl Naming {
+    /// The Pod with the names that its containers will have, where they have none yet.
+    pub(super) fn called(self, candidate: &Candidate<'_>) -> Option<Map<String, Value>> {
+        let mut pod = candidate.pod.as_ref().ok()?.as_ref().clone();
+        let containers = pod.get_mut("spec")?.get_mut("containers")?.as_array_mut()?;
+        match (self, containers.as_mut_slice()) {
+            // Source: test-infra, `prow/pod-utils/decorate/podspec.go`.
+            (Self::Prow, [only]) => {
+                only.as_object_mut()?
+                    .insert("name".to_owned(), "test".into());
+                Some(pod)
+            }
+            (Self::Prow | Self::Own | Self::Tekton | Self::Every, _) => None,
+        }
+    }
+
     /// The name that the container at `place` will have; none where that is not known.
     pub(super) fn name<'n>(
         self,
@@ -41,7 +57,7 @@ impl Naming {
         name: &'n str,
     ) -> Option<Cow<'n, str>> {
         match self {
-            Self::Own => (!name.is_empty()).then_some(Cow::Borrowed(name)),
+            Self::Own | Self::Prow => (!name.is_empty()).then_some(Cow::Borrowed(name)),
             Self::Tekton => {
                 let at = candidate.pointers.outer(&place.to_string());
                 let prefix = if at.contains("/sidecars/") {
@@ -51,7 +67,6 @@ impl Naming {
                 };
                 Some(Cow::Owned(format!("{prefix}-{name}")))
             }
-            Self::Prow => Some(Cow::Borrowed("test")),
             Self::Every => None,
         }
     }
@@ -92,31 +107,45 @@ pub(super) fn of(candidate: &Candidate<'_>, item: &Value) -> Result<(Spot, Namin
                 Naming::Tekton,
             ));
         }
-        "Workflow"
-        | "WorkflowTemplate"
-        | "ClusterWorkflowTemplate"
-        | "CronWorkflow"
-        | "RunnerDeployment"
-        | "RunnerSet"
-        | "RunnerReplicaSet" => {
+        "Workflow" | "WorkflowTemplate" | "ClusterWorkflowTemplate" | "CronWorkflow" => {
             return Ok((template(), Naming::Own));
+        }
+        // The runner's own fields are in the place of a Pod's spec.
+        "RunnerDeployment" | "RunnerReplicaSet" => {
+            let template = base.strip_suffix("/spec").unwrap_or(base);
+            return Ok((map(format!("{template}/metadata")), Naming::Own));
         }
         "Drone pipeline" => return Ok((template(), Naming::Every)),
         "StepAction" => return Err("on each Task that uses the step"),
         _ => {}
     }
-    if candidate.pointers.is_whole() {
+    // A job of Prow has its Pods' annotations beside the spec.
+    if PROW.iter().any(|key| base.starts_with(key)) {
+        let job = base.strip_suffix("/spec").unwrap_or(base);
+        return Ok((map(job.to_owned()), Naming::Prow));
+    }
+    if candidate.pointers.is_whole() && is_template(candidate) {
         return Ok((template(), Naming::Own));
     }
     // Buildkite's Kubernetes plugin has the Pod's metadata beside its spec.
     if let Some(plugin) = base.strip_suffix("/podSpec") {
         return Ok((map(format!("{plugin}/metadata")), Naming::Own));
     }
-    let is_prow = ["/presubmits/", "/postsubmits/", "/periodics/"];
-    if let Some(job) = base.strip_suffix("/spec")
-        && is_prow.iter().any(|key| base.starts_with(key))
-    {
-        return Ok((map(job.to_owned()), Naming::Prow));
-    }
     Err("where this file's system takes the annotations of its Pods")
+}
+
+/// The lists of jobs of a Prow configuration.
+const PROW: [&str; 3] = ["/presubmits/", "/postsubmits/", "/periodics/"];
+
+/// Whether what has a Pod's spec is a Pod or a template of one, and so has a Pod's metadata.
+fn is_template(candidate: &Candidate<'_>) -> bool {
+    let base = candidate.pointers.base();
+    let has = |key: &str| {
+        candidate
+            .pod
+            .as_ref()
+            .is_ok_and(|pod| pod.contains_key(key))
+    };
+    let is_known = kinds::kind(None, candidate.kind).is_some();
+    is_known || base.is_empty() || base.ends_with("/template") || has("metadata") || has("kind")
 }

@@ -5,9 +5,11 @@
 use std::fmt::Write as _;
 use std::ops::Range;
 
+use anstyle::{AnsiColor, Style};
 use similar::{ChangeTag, DiffOp};
 
 use crate::render::changes::Changes;
+use crate::text::visible;
 
 /// Lines of context around a change.
 const CONTEXT: usize = 3;
@@ -42,6 +44,22 @@ pub fn patch(before: &str, after: &str, name: &str) -> String {
         for op in &hunk {
             write_lines(&mut out, &changes, op);
         }
+    }
+    out
+}
+
+/// A patch with terminal colors; its lines that would steer the terminal are shown as escapes.
+pub fn colored(patch: &str) -> String {
+    let mut out = String::new();
+    for line in patch.lines() {
+        let style = match line.as_bytes() {
+            [b'-', b'-', b'-', ..] | [b'+', b'+', b'+', ..] => Style::new().bold(),
+            [b'-', ..] => AnsiColor::Red.on_default(),
+            [b'+', ..] => AnsiColor::Green.on_default(),
+            [b'@', ..] => AnsiColor::Cyan.on_default(),
+            _ => Style::new(),
+        };
+        let _ = writeln!(out, "{style}{}{style:#}", visible(line));
     }
     out
 }

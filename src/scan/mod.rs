@@ -16,7 +16,7 @@ pub mod live;
 pub mod mentions;
 mod own;
 mod owners;
-mod parts;
+pub(crate) mod parts;
 pub mod percent;
 mod placeholder;
 mod places;

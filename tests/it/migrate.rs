@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use dind_injector::decide::Policy;
-use dind_injector::manifest::{PodRef, pods, read};
+use dind_injector::manifest::{Document, PodRef, pods, read};
 use dind_injector::migrate::{Court, Migrated, migrate};
 use dind_injector::policy_file::Config;
 use dind_injector::render::patch::patch;
@@ -112,6 +112,17 @@ impl Case {
     }
 }
 
+/// The documents of a stream; where one cannot be read, the others.
+fn documents(text: &str) -> Vec<Document> {
+    read(text).unwrap_or_else(|_| {
+        let documents = text.split("\n---\n");
+        documents
+            .filter_map(|text| read(text).ok())
+            .flatten()
+            .collect()
+    })
+}
+
 /// A Pod as the property compares it. It names every difference that there may be:
 /// the annotations of this project, which say why the daemon is there; the record of what a swap took
 /// away; the order of mounts and volumes, which the API server keeps by path and name; and a list that is
@@ -176,7 +187,7 @@ fn the_webhook_makes_the_same_pod_of_what_is_converted() {
         if done.changed.is_empty() || case.syntax != Syntax::Manifest {
             continue;
         }
-        let (before, after) = (read(&case.text).unwrap(), read(&done.text).unwrap());
+        let (before, after) = (documents(&case.text), documents(&done.text));
         assert_eq!(before.len(), after.len(), "{}", case.name);
         for (before, after) in before.iter().zip(&after) {
             let (was, now) = (pods(&before.value), pods(&after.value));
