@@ -114,7 +114,12 @@ impl Plan {
         parts: &mut Parts,
     ) {
         let positions = document.positions.as_ref();
-        let position = positions.and_then(|all| all.nearest(candidate.pointers.base()));
+        // A workload begins with its object, and a part of one where the part does.
+        let at = match candidate.extent.as_slice() {
+            [object] => object,
+            _ => candidate.pointers.base(),
+        };
+        let position = positions.and_then(|all| all.nearest(at));
         let line = position.map_or(document.line, |position| position.line);
         let own = match candidate.name.as_ref() {
             crate::names::NO_NAME => around.name.as_deref(),

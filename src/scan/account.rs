@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::manifest::{Document, Positions};
 
+use crate::scan::asked;
 use crate::scan::mentions::{Mention, Named, Words, line_at, line_of};
 use crate::scan::places::Places;
 use crate::scan::result::{Gap, Why};
@@ -43,7 +44,18 @@ pub fn of_documents(
     if raw.is_empty() && values.is_empty() {
         return Vec::new();
     }
-    let known = accounted(documents, known, places);
+    let own: Vec<Vec<String>> = documents
+        .iter()
+        .enumerate()
+        .map(|(index, document)| {
+            let known = known.get(index).cloned().unwrap_or_default();
+            known
+                .into_iter()
+                .chain(asked::pointers(&document.value))
+                .collect()
+        })
+        .collect();
+    let known = accounted(documents, &own, places);
     let mut items: Vec<Item> = values
         .into_iter()
         .map(|(document, found)| item(document, found, documents, &known, places))
@@ -80,8 +92,10 @@ pub fn of_documents(
 /// The gaps of any other text. `known` are the bytes that are accounted for.
 pub fn of_text(words: &Words, text: &str, known: &[Range<usize>]) -> Vec<Gap> {
     let mut told = Told::default();
+    let own = asked::bytes(text);
     for mention in words.all(text) {
-        if !known.iter().any(|bytes| bytes.contains(&mention.start)) {
+        let mut known = known.iter().chain(&own);
+        if !known.any(|bytes| bytes.contains(&mention.start)) {
             let line = line_of(text, mention.start);
             told.push(line, mention.what, &beside(text, mention));
         }

@@ -5,6 +5,7 @@
 //! differ. What could not be looked at is part of the result, never left out.
 
 mod account;
+mod asked;
 pub mod baseline;
 pub mod candidate;
 mod contents;

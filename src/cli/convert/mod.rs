@@ -230,17 +230,17 @@ fn needs(
         return Ok(is_refused);
     }
     if !is_configured {
-        for namespace in namespaces {
-            line(
-                err,
-                format_args!(
-                    "note: namespace {namespace}: the annotation counts only where the policy honors it: run `kubectl \
-                     label namespace {namespace} {}=enabled` for the built-in policy, or give a rule annotation: Honor; \
-                     --config FILE or --cluster checks it",
-                    crate::names::INJECTION_LABEL
-                ),
-            )?;
-        }
+        let all: Vec<&str> = namespaces.iter().map(String::as_str).collect();
+        let all = all.join(" ");
+        line(
+            err,
+            format_args!(
+                "note: the annotation counts only where the policy honors it: run `kubectl label namespace {all} \
+                 {}=enabled` for the built-in policy, or give a rule annotation: Honor. --config FILE or --cluster \
+                 checks it",
+                crate::names::INJECTION_LABEL
+            ),
+        )?;
     }
     Ok(false)
 }

@@ -34,7 +34,7 @@ impl<'p, 'a> Candidates<'p, 'a> {
             let mounts = self.mounts().map(|mount| &*mount.mount_path);
             let asked = asked.iter().map(|mount| mount.mount_path.as_str());
             let paths = mounts.chain(asked);
-            paths.map(|path| CleanPath::new(path).first().to_owned())
+            paths.map(|path| CleanPath::new(path).first().into_owned())
         })
     }
 
