@@ -1,7 +1,7 @@
 //! What a Pod's author asks for by annotation, parsed once.
 //!
-//! A wish is only a wish: whether it counts is the rule's word. What cannot be understood
-//! is an error that names the annotation and what it may be, never a silent default.
+//! Asking is not deciding: the rule says whether it counts. An annotation that cannot be understood is an
+//! error that names it and its possible values, and never a silent default.
 
 use std::collections::HashMap;
 
@@ -14,51 +14,40 @@ use crate::model::place::Place;
 use crate::model::sockets::Sockets;
 use crate::model::view::Pod;
 use crate::names;
-use crate::text::shortened;
+use crate::text::{beginning, shortened};
 
 use crate::decide::asked_mounts::{self, MountsError};
 use crate::decide::suggest::nearest;
 
-/// What the annotations ask for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AnnotationRequest {
-    /// Whether a daemon is asked for.
     pub ask: Requested,
-    /// The containers that shall have it; every one where it is missing.
+    /// The containers to give it to; `None` means all.
     pub containers: Option<Vec<Place>>,
-    /// Where containers see the daemon, in the Pod's order; those of `containers` without one, at
-    /// Docker's own path.
+    /// Where containers see the daemon, in the Pod's order; containers without one see it at Docker's own path.
     pub mounts: Vec<AskedMount>,
-    /// Whether `/tmp` is shared, where the profile does not say so.
+    /// Whether to share `/tmp`, if the profile does not set it.
     pub shared_tmp: Option<bool>,
-    /// The profile.
     pub profile: Option<String>,
-    /// The CPU limit, with the annotation that says it.
+    /// The CPU limit, with the annotation that sets it.
     pub cpu: Option<Size>,
-    /// The memory limit.
     pub memory: Option<Size>,
-    /// The storage size.
     pub storage: Option<Size>,
 }
 
-/// Whether a daemon is asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Requested {
-    /// Nothing is said.
     #[default]
     Nothing,
-    /// It is.
     Inject,
-    /// The Pod shall be left alone.
     OptOut,
 }
 
-/// A size as it was asked for.
+/// A size, as it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Size {
-    /// The annotation that says it.
+    /// The annotation that sets it.
     pub annotation: &'static str,
-    /// Its value.
     pub value: String,
 }
 
@@ -71,54 +60,40 @@ pub enum AnnotationError {
         names::INJECT
     )]
     Inject {
-        /// The value, its first characters.
+        /// At most 40 bytes of it.
         value: String,
     },
-    /// Neither of the two values.
     #[error(
         "annotation {} is {value:?}; it may be \"true\" or \"false\"",
         names::SHARED_TMP
     )]
     SharedTmp {
-        /// The value, its first characters.
+        /// At most 40 bytes of it.
         value: String,
     },
-    /// The mounts.
     #[error(transparent)]
     Mounts(#[from] MountsError),
-    /// A container that the Pod does not have.
     #[error("annotation {annotation} names {name:?}; the Pod's containers are: {known}")]
     Container {
-        /// The annotation that names it.
         annotation: &'static str,
-        /// The name asked for.
         name: String,
-        /// The Pod's containers.
         known: String,
     },
-    /// No container at all.
     #[error(
         "annotation {} names nobody; the Pod's containers are: {known}",
         names::CONTAINERS
     )]
-    NoContainer {
-        /// The Pod's containers.
-        known: String,
-    },
-    /// Not what Applatix took.
+    NoContainer { known: String },
     #[error(
         "annotation {} is not understood: {error}; it may be \
          {{\"graph-storage-size\": \"10Gi\", \"cpu_cores\": 1, \"mem_mib\": 1024}}",
         names::APPLATIX
     )]
-    Applatix {
-        /// What is wrong.
-        error: String,
-    },
+    Applatix { error: String },
 }
 
-/// Applatix's annotation, with the schema that it had
-/// (argo-workflows branch 1.1, `platform/source/lib/ax/platform/annotations.py`).
+/// Applatix's annotation, in its own schema (argo-workflows branch 1.1,
+/// `platform/source/lib/ax/platform/annotations.py`).
 #[derive(Deserialize)]
 struct Applatix {
     #[serde(rename = "graph-storage-size")]
@@ -130,10 +105,8 @@ struct Applatix {
 }
 
 impl AnnotationRequest {
-    /// Reads the wish of `pod`.
-    ///
     /// # Errors
-    /// Where an annotation has a value that it may not have.
+    /// If an annotation has a value that it may not have.
     pub fn of(pod: &Pod<'_>, sockets: &Sockets) -> Result<Self, AnnotationError> {
         let annotations = &pod.metadata().annotations;
         if annotations.is_empty() {
@@ -144,7 +117,7 @@ impl AnnotationRequest {
             Some("true") => request.ask = Requested::Inject,
             Some("false") => request.ask = Requested::OptOut,
             Some(other) => {
-                let value = other.chars().take(40).collect();
+                let value = beginning(other, 40).to_owned();
                 return Err(AnnotationError::Inject { value });
             }
             None => {}
@@ -175,8 +148,7 @@ impl AnnotationRequest {
     }
 }
 
-/// What to say of the first annotation with our prefix that nobody reads: it was meant to do
-/// something.
+/// A warning about the first annotation with our prefix that does not exist: its author expects an effect.
 pub fn unknown_annotation(pod: &Pod<'_>) -> Option<String> {
     let mut ours = pod.metadata().annotations.ours();
     let (unknown, _) = ours.find(|(key, _)| !names::ANNOTATIONS.contains(key))?;
@@ -247,13 +219,13 @@ fn containers(pod: &Pod<'_>, list: &str) -> Result<Vec<Place>, AnnotationError> 
                 .copied()
                 .ok_or_else(|| AnnotationError::Container {
                     annotation: names::CONTAINERS,
-                    name: name.chars().take(63).collect(),
+                    name: beginning(name, 63).to_owned(),
                     known: known(pod),
                 })
         })
         .collect();
     let mut places = places?;
-    // In the Pod's order, and once each, however the author lists them.
+    // In the Pod's order and without duplicates, however the author lists them.
     places.sort_unstable();
     places.dedup();
     if places.is_empty() {

@@ -62,7 +62,7 @@ impl Item<'_> {
         AskedMount {
             place,
             node_path: self.node_path.clone(),
-            part: self.part.clone(),
+            part: self.part,
             sockets: self.sockets.clone(),
             mount_path: self.mount_path.to_owned(),
             option: self.option,
@@ -114,7 +114,7 @@ fn read<'t>(item: &'t str, sockets: &Sockets) -> Option<Result<Item<'t>, MountsE
     };
     let node_path = CleanPath::on_node(node).into_owned();
     let part = match sockets.leads(&node_path) {
-        Some(Leads::Socket) => DaemonPart::Socket(node_path.file_name().to_owned()),
+        Some(Leads::Socket) => DaemonPart::Socket,
         Some(Leads::Directory) => DaemonPart::Directory,
         Some(Leads::Client) => DaemonPart::Client,
         Some(Leads::Ancestor | Leads::Runtime(_) | Leads::Data(_) | Leads::Pipe(_)) | None => {
@@ -123,7 +123,7 @@ fn read<'t>(item: &'t str, sockets: &Sockets) -> Option<Result<Item<'t>, MountsE
         }
     };
     let sockets = match part {
-        DaemonPart::Socket(_) | DaemonPart::Directory => sockets.names_at(&node_path),
+        DaemonPart::Socket | DaemonPart::Directory => sockets.names_at(&node_path),
         DaemonPart::Client => Vec::new(),
     };
     Some(Ok(Item {
@@ -148,22 +148,14 @@ mod tests {
         let read = items(value, &sockets).unwrap();
         let told: Vec<_> = read
             .iter()
-            .map(|item| {
-                (
-                    item.container,
-                    item.part.clone(),
-                    item.mount_path,
-                    item.option,
-                )
-            })
+            .map(|item| (item.container, item.part, item.mount_path, item.option))
             .collect();
-        let socket = DaemonPart::Socket("docker.sock".to_owned());
         assert_eq!(
             told,
             [
                 (
                     Some("build"),
-                    socket,
+                    DaemonPart::Socket,
                     "/docker.sock",
                     Some(MountOption::ReadOnly)
                 ),

@@ -24,10 +24,10 @@ pub struct AskedMount {
 }
 
 /// A part of what the daemon shares.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DaemonPart {
-    /// Its socket, by this file name.
-    Socket(String),
+    /// Its socket, by the file name that the node's has.
+    Socket,
     /// The directory of its socket.
     Directory,
     /// The `docker` client.
@@ -63,7 +63,7 @@ impl AskedMount {
     /// Whether a container that has it uses the daemon: a client alone asks for none.
     pub fn is_of_a_user(&self) -> bool {
         match self.part {
-            DaemonPart::Socket(_) | DaemonPart::Directory => true,
+            DaemonPart::Socket | DaemonPart::Directory => true,
             DaemonPart::Client => false,
         }
     }

@@ -1,6 +1,7 @@
 //! The containers that use the daemon: their mounts and variables.
 //!
-//! A container keeps every path that it had; what it lacks is added, and nothing else.
+//! Existing scripts must keep working. A container keeps every path that it has, and only what it lacks is
+//! added.
 
 use std::borrow::Cow;
 
@@ -19,11 +20,12 @@ use crate::plan::planner::free::{mounts_at, mounts_near_socket};
 use crate::plan::planner::{Planner, part_of};
 
 impl<'p> Planner<'_, 'p, '_> {
-    /// Swaps the mounts that were ordered, and gives each user what it lacks.
+    /// Swaps mounts, and adds what each container lacks.
     pub(crate) fn edit_users(&mut self, tmp_volume: Cow<'p, str>) -> Vec<Notice> {
         let mut notices = Vec::new();
         for finding in std::mem::take(&mut self.swaps) {
-            let sub_path = part_of(&finding.reach).and_then(sub_path);
+            let sub_path =
+                part_of(&finding.reach).and_then(|part| sub_path(part, &finding.node_path));
             let swap = MountSwap {
                 mount: finding.mount,
                 volume: self.socket_volume.clone(),
@@ -56,7 +58,7 @@ impl<'p> Planner<'_, 'p, '_> {
         }
         let whole = Mount::whole(self.socket_volume.clone(), asked.mount_path.as_str());
         let mount = Mount {
-            sub_path: sub_path(asked.part.clone()),
+            sub_path: sub_path(asked.part, &asked.node_path),
             read_only: asked.option == Some(MountOption::ReadOnly),
             mount_propagation: match asked.option {
                 Some(MountOption::HostToContainer) => Some("HostToContainer"),
@@ -68,8 +70,8 @@ impl<'p> Planner<'_, 'p, '_> {
         self.edit(asked.place).add_mounts.push(mount);
     }
 
-    /// Has the variables of a container say where published ports are now. On the node's network that
-    /// is the node still.
+    /// Changes variables that give the address of published ports. On the node's network, that is still the
+    /// node.
     fn move_published(&mut self, place: Place) -> Vec<Notice> {
         let container = self.pod.container(place);
         if self.pod.spec.host_network {
@@ -123,17 +125,17 @@ impl<'p> Planner<'_, 'p, '_> {
     }
 }
 
-/// The file of the socket volume that a part is; none for the whole directory.
-fn sub_path(part: DaemonPart) -> Option<Cow<'static, str>> {
+/// The file of the socket volume that a part is; none for the whole directory. `path` is the node's.
+fn sub_path<'p>(part: DaemonPart, path: &'p CleanPath<'_>) -> Option<Cow<'p, str>> {
     match part {
-        DaemonPart::Socket(file) => Some(Cow::Owned(file)),
+        DaemonPart::Socket => Some(Cow::Borrowed(path.file_name())),
         DaemonPart::Client => Some(Cow::Borrowed(names::CLIENT_FILE)),
         DaemonPart::Directory => None,
     }
 }
 
-/// Variables that make a client ask for TLS, which a socket does not speak; emptied, they
-/// count as not set. Source: docker/cli, `cli/flags/options.go`.
+/// Variables that make a client use TLS, which a socket does not speak. Empty, they count as unset. Source:
+/// docker/cli, `cli/flags/options.go`.
 fn tls_to_clear(container: &Container<'_>) -> impl Iterator<Item = (usize, String)> {
     let named = container.env.iter().enumerate().filter(|(_, var)| {
         matches!(
