@@ -31,7 +31,12 @@ pub fn text(file: &str) -> String {
 
 /// A file's YAML documents.
 pub fn documents(file: &str) -> Vec<Value> {
-    let read = manifest::read(&text(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+    documents_of(&text(file))
+}
+
+/// A text's YAML documents.
+pub fn documents_of(text: &str) -> Vec<Value> {
+    let read = manifest::read(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
     read.into_iter().map(|document| document.value).collect()
 }
 
