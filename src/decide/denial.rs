@@ -315,11 +315,16 @@ fn but(need: Option<Need>) -> String {
     })
 }
 
-/// What an admin can write to let a Pod be: a rule for its namespace.
+/// What an admin can write to let a Pod be: a rule for those of its namespace that the same user makes for
+/// the same kind of owner. A whole namespace would be more than was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exemption {
     /// The Pod's namespace.
     pub namespace: String,
+    /// The kind that made it; `Pod` where nothing did.
+    pub owner: String,
+    /// The user that makes the request; empty where that is not known.
+    pub user: String,
     /// The rule that denies.
     pub above: String,
     /// What the new rule says, as YAML.
@@ -334,12 +339,27 @@ impl Exemption {
     /// The rule, as YAML for the policy's list of rules.
     pub fn recipe(&self) -> String {
         let Self {
-            namespace, says, ..
+            namespace,
+            owner,
+            user,
+            says,
+            above: _,
         } = self;
         // A rule's name has at most 63 characters, as a namespace's has.
         let short: String = namespace.chars().take(50).collect();
         let short = short.trim_end_matches('-');
-        format!("{{name: exempt-{short}, match: {{namespaces: [{namespace}]}}, {says}}}")
+        let mut matches = format!("namespaces: [{namespace}]");
+        // Both are as a request has them; what YAML or a glob would read otherwise is left out.
+        let is_plain = |text: &str| {
+            let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:@/".contains(&byte);
+            !text.is_empty() && text.len() <= 128 && text.bytes().all(is_plain)
+        };
+        for (field, value) in [("owners", owner), ("users", user)] {
+            if is_plain(value) {
+                matches.push_str(&format!(", {field}: [{value:?}]"));
+            }
+        }
+        format!("{{name: exempt-{short}, match: {{{matches}}}, {says}}}")
     }
 }
 

@@ -4,6 +4,7 @@
 //! denial is always a deliberate one.
 //! Source: `k8s.io/apiserver/pkg/admission/plugin/webhook/request/admissionreview.go`.
 
+pub mod message;
 pub mod record;
 
 use base64_simd::STANDARD;

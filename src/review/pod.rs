@@ -21,6 +21,7 @@ use crate::text::{beginning, shortened, visible};
 use crate::decode::admission::{Object, PodReview, ReviewError, decode};
 use crate::model::namespaces::Namespaces;
 use crate::respond::Response;
+use crate::respond::message::message;
 use crate::respond::record::{Owner, Record};
 
 /// An answer, and what led to it.
@@ -70,7 +71,7 @@ pub fn review<'r>(
 ) -> Result<Reviewed<'r>, Failure> {
     let review = decode(body)?;
     let outcome = decide(policy, namespaces, &review)?;
-    answer(&review, outcome)
+    answer(policy, &review, outcome)
 }
 
 /// What is done with the Pod of a review.
@@ -97,6 +98,7 @@ pub(super) fn decide<'p>(
 
 /// The answer that says so.
 pub(super) fn answer<'r>(
+    policy: &Policy,
     review: &PodReview<'r>,
     outcome: Outcome<'r>,
 ) -> Result<Reviewed<'r>, Failure> {
@@ -106,7 +108,13 @@ pub(super) fn answer<'r>(
         Action::Denied(denial) => (None, Some(denied(denial))),
         Action::Changed(change) => (Some(change), None),
     };
-    let warnings: Vec<String> = outcome.notices.texts();
+    let refusal = |text: &str| message(&policy.docs, text, &reason.to_lowercase());
+    let refusal = denial.as_deref().map(refusal);
+    let warnings = outcome.notices.texts();
+    let messages = outcome.notices.with_topics();
+    let messages: Vec<String> = messages
+        .map(|(text, topic)| message(&policy.docs, &text, topic))
+        .collect();
     let containers = change.map_or_else(Vec::new, |change| told(&change.containers));
     let audited = containers.join(",");
     let rule = outcome.rule.unwrap_or_default();
@@ -121,8 +129,8 @@ pub(super) fn answer<'r>(
     let response = Response {
         uid: &review.uid,
         patch: change.map(|change| &change.patch),
-        denial: denial.as_deref(),
-        warnings: &warnings,
+        denial: refusal.as_deref(),
+        warnings: &messages,
         audit: &audit,
     };
     let json = response.to_json().map_err(Failure::Internal)?;

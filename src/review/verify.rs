@@ -41,7 +41,7 @@ pub fn verify<'r>(
             verified(decide(policy, namespaces, &review)?, &review)
         }
     };
-    answer(&review, outcome)
+    answer(policy, &review, outcome)
 }
 
 /// What is left to swap is refused: nothing can be changed any more.

@@ -8,9 +8,7 @@ use dind_injector::policy_file::Config;
 use ring::digest::{SHA256, digest};
 use serde_json::Value;
 
-use super::rendered::{
-    all, documents, documents_of, files_below, reporters, root, strings, text,
-};
+use super::rendered::{all, documents, documents_of, files_below, reporters, root, strings, text};
 
 #[test]
 fn chart_and_program_have_one_version() {
@@ -82,7 +80,10 @@ fn an_inline_policy_has_the_schema_of_a_policy_file() {
     if std::env::var_os("UPDATE_GOLDENS").is_some() {
         fs::write(root().join(FILE), &made).unwrap();
     }
-    assert!(text(FILE) == made, "{FILE}: UPDATE_GOLDENS=1 cargo test --test it manifests");
+    assert!(
+        text(FILE) == made,
+        "{FILE}: UPDATE_GOLDENS=1 cargo test --test it manifests"
+    );
     let inline = &schema["properties"]["policy"]["then"]["properties"]["inline"];
     assert_eq!(inline["$ref"], "#/definitions/policy");
 }
