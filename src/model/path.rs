@@ -79,7 +79,6 @@ impl<'a> CleanPath<'a> {
         }
     }
 
-    /// The path as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

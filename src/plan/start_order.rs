@@ -31,7 +31,6 @@ pub enum Way {
 /// What the sidecar mounts to have it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// What the container mounts.
     Part,
     /// The whole volume, in which the part will be.
     Root,
@@ -42,7 +41,6 @@ pub enum Source {
 pub struct Asked<'w, 'p, 'a> {
     /// Where, with `/var/run` as `/run`.
     pub at: &'w CleanPath<'w>,
-    /// The container's mount.
     pub mount: &'p VolumeMount<'a>,
     /// The container, where it is not the sidecar of an earlier pass.
     pub place: Option<Place>,
@@ -67,7 +65,6 @@ const DEEPEST: usize = 32;
 /// What a volume is a part of: two volumes may show the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Storage<'p> {
-    /// The node's file system.
     Node,
     /// A claim, by its name.
     Claim(&'p str),

@@ -29,7 +29,6 @@ const DISCARD_BYTES: usize = 16 << 20;
 /// How long that may take.
 const DISCARD_TIME: Duration = Duration::from_secs(2);
 
-/// A whole body.
 #[derive(Debug)]
 pub(crate) enum Gathered {
     Nothing,
@@ -41,10 +40,10 @@ pub(crate) enum Gathered {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum BodyError {
     /// Larger than the limit; what was left of it was discarded or not.
-    TooLarge { drained: bool },
-    /// Not complete in time.
+    TooLarge {
+        drained: bool,
+    },
     Slow,
-    /// Had to make way.
     Shed(Full),
     /// Ended early, or broke HTTP's framing.
     Broken,

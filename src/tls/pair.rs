@@ -16,9 +16,7 @@ use crate::tls::CertError;
 /// From when to when a certificate may be used.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Validity {
-    /// The first moment.
     pub not_before: SystemTime,
-    /// The last moment.
     pub not_after: SystemTime,
 }
 
@@ -97,13 +95,11 @@ impl ServingPair {
         })
     }
 
-    /// What TLS signs with.
     #[must_use]
     pub fn key(&self) -> &Arc<CertifiedKey> {
         &self.key
     }
 
-    /// The leaf's validity.
     #[must_use]
     pub fn validity(&self) -> Validity {
         self.validity
@@ -111,7 +107,6 @@ impl ServingPair {
 }
 
 impl Validity {
-    /// A certificate's validity.
     pub(super) fn of(certificate: &X509Certificate<'_>) -> Result<Self, CertError> {
         Ok(Self {
             not_before: moment(certificate.validity().not_before)?,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Parser as _;
 use dind_injector::cli::Cli;
 use dind_injector::decide::Policy;
-use dind_injector::decide::denial::Cause;
+use dind_injector::decide::cause::Cause;
 use dind_injector::decide::named::Named as _;
 use dind_injector::manifest;
 use dind_injector::manifest::pods;
