@@ -18,6 +18,21 @@ fn chart_and_program_have_one_version() {
     }
 }
 
+/// Cargo.toml is the one place; `scripts/release/repository` writes the others.
+#[test]
+fn chart_and_program_live_in_one_place() {
+    let chart = &documents("manifests/chart/Chart.yaml")[0];
+    let repository = env!("CARGO_PKG_REPOSITORY");
+    assert!(repository.starts_with("https://"), "{repository}");
+    let home = format!("{repository}#readme");
+    assert_eq!(env!("CARGO_PKG_HOMEPAGE"), home);
+    assert_eq!(chart["home"], home);
+    assert_eq!(strings(&chart["sources"]), [repository]);
+    let icon = format!("{repository}/raw/main/manifests/chart/icon.svg");
+    assert_eq!(chart["icon"], icon);
+    assert!(root().join("manifests/chart/icon.svg").is_file());
+}
+
 /// `manifests/render` writes both digests at the top of what it renders.
 #[test]
 fn renderings_are_of_the_chart_as_it_is_now_and_as_they_came() {
