@@ -1,6 +1,6 @@
 //! The rule that lets one kind of Pod of a namespace do what another rule denies.
 //!
-//! Whoever reads a denial is rarely the admin who can lift it. So the message holds the YAML that an
+//! The author who reads a denial is rarely the admin who can lift it. So the message contains YAML that an
 //! admin can paste above the rule that denies.
 
 use std::fmt;
@@ -17,7 +17,7 @@ pub struct Exemption {
     /// Empty where it is not known who creates the Pod.
     pub user: String,
     pub above: String,
-    /// What the new rule says, as YAML.
+    /// The fields of the new rule, as YAML.
     pub says: &'static str,
 }
 
@@ -26,7 +26,7 @@ impl Exemption {
         format!("{:?}", self.above)
     }
 
-    /// The rule, as YAML for the policy's list of rules.
+    /// YAML for the policy's list of rules.
     pub fn recipe(&self) -> String {
         let Self {
             namespace,
@@ -35,7 +35,7 @@ impl Exemption {
             says,
             above: _,
         } = self;
-        // A rule's name has at most 63 characters, as a namespace's has.
+        // The name of a rule has at most 63 characters, as has that of a namespace.
         let short = beginning(namespace, 50).trim_end_matches('-');
         let mut matches = format!("namespaces: [{namespace}]");
         // Both are as the request has them: what YAML or a glob reads as something else is left out.

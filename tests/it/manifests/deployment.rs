@@ -9,7 +9,7 @@ use dind_injector::names;
 use dind_injector::server::{ServerArgs, duration};
 use serde_json::{Value, json};
 
-use super::rendered::{Rendered, all, install, list, reporters};
+use super::rendered::{all, install, list, reporters};
 
 #[test]
 fn the_program_takes_the_arguments_that_it_is_given() {
@@ -61,7 +61,10 @@ fn the_pod_has_no_rights_on_its_node() {
         for field in ["hostPID", "hostIPC", "initContainers"] {
             assert!(pod.get(field).is_none(), "{}: {field}", rendered.file);
         }
-        assert_eq!(on_host_network(&rendered), pod.get("hostNetwork").is_some());
+        assert_eq!(
+            rendered.is_on_host_network(),
+            pod.get("hostNetwork").is_some()
+        );
         for volume in list(&pod["volumes"]) {
             let harmless = ["configMap", "secret"]
                 .iter()
@@ -71,16 +74,11 @@ fn the_pod_has_no_rights_on_its_node() {
     }
 }
 
-/// Only where the values say so.
-fn on_host_network(rendered: &Rendered) -> bool {
-    rendered.file.ends_with("/host-network.yaml")
-}
-
 /// A node has each port once, a policy holds no Pod of its network, and no lower level admits one.
 #[test]
 fn on_the_nodes_network_ports_level_and_rollout_are_others() {
     let all = all();
-    let rendered = all.iter().find(|rendered| on_host_network(rendered));
+    let rendered = all.iter().find(|rendered| rendered.is_on_host_network());
     let rendered = rendered.unwrap();
     assert_eq!(rendered.pod_spec()["hostNetwork"], true);
     assert_eq!(rendered.pod_spec()["dnsPolicy"], "ClusterFirstWithHostNet");
@@ -137,7 +135,7 @@ fn ports_are_those_that_the_program_listens_on() {
     for rendered in all() {
         let port = |flag: &str, default: SocketAddr| {
             let said = rendered.arg(flag).map(|said| said.parse().unwrap());
-            assert_eq!(said.is_some(), on_host_network(&rendered), "{flag}");
+            assert_eq!(said.is_some(), rendered.is_on_host_network(), "{flag}");
             said.unwrap_or(default).port()
         };
         let expected = json!([
@@ -175,7 +173,9 @@ fn selectors_find_the_pods() {
         selects(&rendered.one("Service")["spec"]["selector"]);
         selects(&rendered.one("Deployment")["spec"]["selector"]["matchLabels"]);
         selects(&rendered.one("PodDisruptionBudget")["spec"]["selector"]["matchLabels"]);
-        selects(&rendered.one("NetworkPolicy")["spec"]["podSelector"]["matchLabels"]);
+        for policy in rendered.kind("NetworkPolicy") {
+            selects(&policy["spec"]["podSelector"]["matchLabels"]);
+        }
         for spread in list(&rendered.pod_spec()["topologySpreadConstraints"]) {
             selects(&spread["labelSelector"]["matchLabels"]);
         }

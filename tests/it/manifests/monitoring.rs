@@ -11,7 +11,7 @@ use dind_injector::telemetry::metrics::{
 use regex_lite::Regex;
 use serde_json::Value;
 
-use super::rendered::{documents, list, text};
+use super::rendered::{all, documents, list, text};
 
 const ALERTS: &str = "manifests/chart/files/alerts.yaml";
 const DASHBOARD: &str = "manifests/chart/files/dashboard.json";
@@ -193,4 +193,25 @@ fn the_api_servers_own_metrics_are_on_the_dashboard() {
         assert!(dashboard.contains(metric.as_str()), "{}", metric.as_str());
     }
     assert!(seen >= 5);
+}
+
+/// Where `docsUrl` is set, alerts and messages lead to it.
+#[test]
+fn links_lead_to_where_the_values_say() {
+    const BASE: &str = "https://docs.example.com/dind-injector/";
+    let all = all();
+    let with: Vec<_> = all
+        .iter()
+        .filter(|r| r.arg("--docs-url").is_some())
+        .collect();
+    assert_eq!(with.len(), 1);
+    for rendered in with {
+        assert_eq!(rendered.arg("--docs-url"), Some(BASE));
+        let rules = &rendered.one("PrometheusRule")["spec"]["groups"][0]["rules"];
+        for rule in list(rules) {
+            let runbook = rule["annotations"]["runbook_url"].as_str().unwrap();
+            let page = runbook.strip_prefix(BASE).unwrap();
+            assert!(page.starts_with("operations.md#dindinjector"), "{runbook}");
+        }
+    }
 }

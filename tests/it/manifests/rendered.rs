@@ -134,6 +134,11 @@ impl Rendered {
         configurations.flat_map(|c| list(&c["webhooks"])).collect()
     }
 
+    /// Whether the replicas are in their node's network: only where the values say so.
+    pub fn is_on_host_network(&self) -> bool {
+        self.file.ends_with("/host-network.yaml")
+    }
+
     /// Whether the program keeps its own certificates here.
     pub fn is_self_managed(&self) -> bool {
         self.arg("--tls-cert").is_none()
