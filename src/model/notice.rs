@@ -60,8 +60,10 @@ impl Notices {
 
     /// The same, each with the paragraph of `docs/messages.md` that explains it.
     pub fn with_topics(&self) -> impl Iterator<Item = (String, &'static str)> {
-        let more = format!("and {} more, of which none is told", self.more);
-        let more = (self.more > 0).then_some((more, MORE));
+        let more = (self.more > 0).then(|| {
+            let text = format!("and {} more, of which none is told", self.more);
+            (text, MORE)
+        });
         let kept = self
             .kept
             .iter()
@@ -271,7 +273,7 @@ fn of_containers(containers: &[String], what: &str) -> String {
     };
     let names = containers.join(", ");
     let room = LONGEST.saturating_sub(noun.len() + " : ".len() + what.len());
-    format!("{noun} {}: {what}", shortened(&names, room))
+    [noun, " ", &shortened(&names, room), ": ", what].concat()
 }
 
 /// A name for a message. Kubernetes' own names have at most 63 characters; others are cut there.

@@ -8,7 +8,7 @@ use crate::text::shortened;
 
 /// The message that says `text`, explained under `topic`.
 pub fn message(docs: &DocsUrl, text: &str, topic: &str) -> String {
-    docs.with_link(format!("{PROGRAM}: {text}"), topic)
+    docs.with_link([PROGRAM, ": ", text].concat(), topic)
 }
 
 /// The same in as many warnings as a text of any length needs, broken between words; the last one has

@@ -105,11 +105,12 @@ pub(super) fn answer<'r>(
     };
     let refusal = |text: &str| message(&policy.docs, text, &reason.to_lowercase());
     let refusal = denial.as_deref().map(refusal);
-    let warnings = outcome.notices.texts();
-    let messages = outcome.notices.with_topics();
-    let messages: Vec<String> = messages
-        .map(|(text, topic)| message(&policy.docs, &text, topic))
+    let notices: Vec<_> = outcome.notices.with_topics().collect();
+    let messages: Vec<String> = notices
+        .iter()
+        .map(|(text, topic)| message(&policy.docs, text, topic))
         .collect();
+    let warnings: Vec<String> = notices.into_iter().map(|(text, _)| text).collect();
     let containers = change.map_or_else(Vec::new, |change| told(&change.containers));
     let audited = containers.join(",");
     let rule = outcome.rule.unwrap_or_default();
