@@ -132,7 +132,7 @@ impl AnnotationRequest {
             Some("true") => Some(true),
             Some("false") => Some(false),
             Some(other) => {
-                let value = other.chars().take(40).collect();
+                let value = beginning(other, 40).to_owned();
                 return Err(AnnotationError::SharedTmp { value });
             }
             None => None,
@@ -192,7 +192,7 @@ fn mounts(
                 None => {
                     return Err(AnnotationError::Container {
                         annotation: names::MOUNTS,
-                        name: name.chars().take(63).collect(),
+                        name: beginning(name, 63).to_owned(),
                         known: known(pod),
                     });
                 }
