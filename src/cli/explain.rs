@@ -56,8 +56,7 @@ enum Format {
     Json,
 }
 
-/// Reads `KEY=VALUE`.
-pub(super) fn label(text: &str) -> Result<(String, String), String> {
+fn label(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err("write KEY=VALUE, such as dind-injector.io/injection=enabled".to_owned()),

@@ -7,6 +7,5 @@ pub mod document;
 pub mod fold;
 pub mod html;
 pub mod moment;
-pub mod patch;
 pub mod sarif;
 pub mod table;

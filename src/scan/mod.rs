@@ -5,7 +5,6 @@
 //! differ. What could not be looked at is part of the result, never left out.
 
 mod account;
-mod asked;
 pub mod baseline;
 pub mod candidate;
 mod contents;
@@ -17,13 +16,13 @@ pub mod live;
 pub mod mentions;
 mod own;
 mod owners;
-pub(crate) mod parts;
+mod parts;
 pub mod percent;
 mod placeholder;
 mod places;
 pub mod result;
 pub mod risk;
-pub(crate) mod sources;
+mod sources;
 pub mod text;
 pub mod walk;
 mod words;

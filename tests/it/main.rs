@@ -14,7 +14,6 @@ mod hostile_names;
 mod layers;
 mod manifest;
 mod manifests;
-mod migrate;
 mod plugin;
 mod policy;
 mod properties;

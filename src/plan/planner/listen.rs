@@ -4,7 +4,7 @@
 //! sidecar, so that `docker run -v /var/run/docker.sock:…` works in the Pod. Never in a container's volume,
 //! though: if that is a directory of the node, dockerd would replace the node's socket.
 
-use crate::model::asked::DaemonPart;
+use crate::detect::mounts::Reach;
 use crate::model::path::CleanPath;
 use crate::model::sockets::DEFAULT_SOCKET;
 use crate::names;
@@ -37,16 +37,25 @@ impl Planner<'_, '_, '_> {
         fn is_new(sockets: &[String], socket: &str) -> bool {
             sockets.iter().all(|known| known != socket)
         }
-        for (part, path, files) in self.shown() {
-            let directory = match part {
-                DaemonPart::Socket => path.parent(),
-                DaemonPart::Directory => Some(path.clone()),
-                DaemonPart::Client => None,
+        for finding in &self.swaps {
+            let path = &finding.node_path;
+            let directory = match finding.reach {
+                Reach::Socket(_) => path.parent(),
+                Reach::Directory => Some((**path).clone()),
+                Reach::Ancestor
+                | Reach::Client
+                | Reach::Runtime(_)
+                | Reach::Data(_)
+                | Reach::Unresolved
+                | Reach::Link
+                | Reach::UnknownSocket
+                | Reach::HostPath
+                | Reach::Pipe(_) => None,
             };
             let Some(directory) = directory else {
                 continue;
             };
-            for file in files {
+            for file in &finding.sockets {
                 let in_shared = shared(file);
                 if is_new(&sockets, &in_shared) {
                     sockets.push(in_shared);
