@@ -61,7 +61,7 @@ impl Notices {
     /// The same, each with the paragraph of `docs/messages.md` that explains it.
     pub fn with_topics(&self) -> impl Iterator<Item = (String, &'static str)> {
         let more = (self.more > 0).then(|| {
-            let text = format!("and {} more, of which none is told", self.more);
+            let text = format!("and {} more warnings", self.more);
             (text, MORE)
         });
         let kept = self
