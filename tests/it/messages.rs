@@ -84,5 +84,5 @@ fn a_workload_whose_pods_will_be_refused_is_told_where_to_read() {
     };
     assert!(lines.len() > 1);
     assert_eq!(lines.iter().filter(linked).count(), 1);
-    assert!(lines.last().iter().all(|line| linked(line)));
+    assert!(lines.last().iter().all(linked));
 }
