@@ -265,21 +265,12 @@ impl<'p> Case<'p, '_, '_> {
         Ok(match rule.annotation {
             AnnotationPolicy::Ignore if asks_no_more => Targets::default(),
             AnnotationPolicy::Ignore => {
-<<<<<<< HEAD
-                evaluator.say(format!(
-                    "annotation {} is ignored here (rule {})",
-                    names::INJECT,
-                    rule.name
-                ));
-                Targets::default()
-=======
                 let annotation = match evaluator.pod.metadata().annotations.get(names::INJECT) {
                     Some(_) => names::INJECT,
                     None => names::APPLATIX,
                 };
                 evaluator.ignored(annotation, rule, |rule| rule.annotation);
-                Vec::new()
->>>>>>> main
+                Targets::default()
             }
             AnnotationPolicy::Honor if installed.is_some() => Targets::default(),
             AnnotationPolicy::Honor => {

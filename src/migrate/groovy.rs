@@ -7,7 +7,8 @@ use std::ops::Range;
 
 use crate::manifest::PodRef;
 use crate::names::NO_NAME;
-use crate::scan::sources::groovy::{self, Kind, Template, Token};
+use crate::scan::sources::groovy::tokens::{Kind, Token, tokens};
+use crate::scan::sources::groovy::{self, Template};
 use crate::scan::sources::jenkins::{HostPath, JENKINS_AGENT, container_of, pod_of};
 
 use crate::migrate::manifest::by_hand;
@@ -56,7 +57,7 @@ pub(super) fn migrate(court: &Court<'_>, text: &str, around: &Around) -> Migrate
             })),
         }
     }
-    let tokens = groovy::tokens(text);
+    let tokens = tokens(text);
     for template in &pipeline.templates {
         templates(
             court, text, &tokens, template, around, &mut edits, &mut done,

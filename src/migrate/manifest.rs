@@ -11,6 +11,7 @@ use crate::convert::convert;
 use crate::manifest::{Document, Operation, PodRef, below, read_with_positions};
 use crate::scan::candidate::{Candidate, candidates};
 use crate::scan::parts::chunks;
+use crate::scan::sources::tekton::Beside;
 
 use crate::migrate::pod::{Migration, migration};
 use crate::migrate::spot::{self, Naming, Spot};
@@ -22,8 +23,13 @@ pub(super) fn migrate(court: &Court<'_>, text: &str, around: &Around) -> Migrate
     };
     let mut done = Migrated::unchanged(text);
     let mut planned = Vec::new();
+    let all: Vec<Value> = documents
+        .iter()
+        .map(|document| document.value.clone())
+        .collect();
+    let beside = Beside::of(all.iter());
     for document in documents {
-        let plan = Plan::of(court, &document, around);
+        let plan = Plan::of(court, &document, &beside, around);
         done.changed.extend(plan.changed);
         done.refused.extend(plan.refused);
         planned.push((document, plan.operations));
@@ -93,11 +99,13 @@ struct Parts {
 }
 
 impl Plan {
-    fn of(court: &Court<'_>, document: &Document, around: &Around) -> Self {
+    fn of(court: &Court<'_>, document: &Document, beside: &Beside<'_>, around: &Around) -> Self {
         let mut plan = Self::default();
         let mut planned = Vec::new();
         let mut parts = Parts::default();
-        for candidate in candidates(&document.value) {
+        // What has parts in other documents is changed where these are.
+        let found = candidates(&document.value, beside).into_iter();
+        for candidate in found.filter(|candidate| candidate.others.is_empty()) {
             plan.candidate(court, document, around, candidate, &mut planned, &mut parts);
         }
         plan.carry_out(document, planned, parts);
@@ -121,11 +129,7 @@ impl Plan {
         };
         let position = positions.and_then(|all| all.nearest(at));
         let line = position.map_or(document.line, |position| position.line);
-        let own = match candidate.name.as_ref() {
-            crate::names::NO_NAME => around.name.as_deref(),
-            _ => None,
-        };
-        let what = format!("{}/{}", candidate.kind, own.unwrap_or(&candidate.name));
+        let what = format!("{}/{}", candidate.kind, around.name_of(&candidate));
         let spot = spot::of(&candidate, &document.value);
         let naming = spot.as_ref().map_or(Naming::Own, |(_, naming)| *naming);
         let called = naming.called(&candidate);
@@ -201,7 +205,14 @@ impl Plan {
             let annotations = spots
                 .entry(at.clone())
                 .or_insert_with(|| migration.annotations.clone());
-            let clash = if mounts.iter().any(|mount| parts.kept.contains(mount)) {
+            let volumes = volumes_of(&candidate, &migration);
+            let clash = if !mounts
+                .iter()
+                .chain(&volumes)
+                .all(|at| is_item(&document.value, at))
+            {
+                Some("a part of it stands in a string or in another document")
+            } else if mounts.iter().any(|mount| parts.kept.contains(mount)) {
                 Some("a mount of it is one of another Pod too, which is not changed")
             } else if *annotations != migration.annotations {
                 Some("another Pod has its annotations at the same place, and needs others")
@@ -220,7 +231,7 @@ impl Plan {
                         self.operations.extend(added);
                     }
                     gone.extend(mounts);
-                    gone.extend(volumes_of(&candidate, &migration));
+                    gone.extend(volumes);
                     self.changed.push(told);
                 }
                 Err(clash) => self.refused.push(ByHand {
@@ -293,6 +304,14 @@ fn mounts_of(candidate: &Candidate<'_>, migration: &Migration) -> BTreeSet<Strin
     inner
         .map(|inner| candidate.pointers.outer(&inner))
         .collect()
+}
+
+/// Whether an item of a list stands at `at`, so that it can be taken away.
+fn is_item(document: &Value, at: &str) -> bool {
+    let list = at
+        .rsplit_once('/')
+        .and_then(|(list, _)| document.pointer(list));
+    list.is_some_and(Value::is_array) && document.pointer(at).is_some()
 }
 
 /// The volumes that go; those that stand with their mount go with it.

@@ -7,6 +7,7 @@
 
 mod comments;
 mod groovy;
+mod left;
 mod manifest;
 mod nested;
 mod pod;
@@ -15,7 +16,9 @@ mod spot;
 mod toml;
 
 use crate::decide::Policy;
+use crate::names::NO_NAME;
 use crate::review::offline::Setting;
+use crate::scan::candidate::Candidate;
 use crate::scan::result::Namespaces;
 use crate::scan::text::Syntax;
 
@@ -79,12 +82,30 @@ struct Around {
     depth: usize,
 }
 
+impl Around {
+    /// What a candidate is called; one without a name, as what it is in.
+    fn name_of<'n>(&'n self, candidate: &'n Candidate<'_>) -> &'n str {
+        match (candidate.name.as_ref(), self.name.as_deref()) {
+            (NO_NAME, Some(outer)) => outer,
+            (own, _) => own,
+        }
+    }
+}
+
 /// Texts in texts end here, as in a scan.
 const MAX_TEXTS: usize = 3;
 
 /// Changes `text`.
 pub fn migrate(court: &Court<'_>, text: &str, syntax: Syntax) -> Migrated {
-    within(court, text, syntax, &Around::default())
+    let mut done = within(court, text, syntax, &Around::default());
+    let left = left::swapped(court, &done.text, syntax);
+    let is_told = |known: &[ByHand], one: &ByHand| known.iter().any(|known| known.what == one.what);
+    for one in left {
+        if !is_told(&done.refused, &one) {
+            done.refused.push(one);
+        }
+    }
+    done
 }
 
 fn within(court: &Court<'_>, text: &str, syntax: Syntax, around: &Around) -> Migrated {
@@ -92,7 +113,8 @@ fn within(court: &Court<'_>, text: &str, syntax: Syntax, around: &Around) -> Mig
         Syntax::Manifest => manifest::migrate(court, text, around),
         Syntax::Groovy => groovy::migrate(court, text, around),
         Syntax::Toml => toml::migrate(court, text, around),
-        Syntax::Other => Migrated::unchanged(text),
+        // What these hold is told by a scan.
+        Syntax::Terraform | Syntax::Shell | Syntax::Other => Migrated::unchanged(text),
     }
 }
 

@@ -1,72 +1,69 @@
 //! A GitLab Runner's `config.toml`: its volumes of the node go, and its Pods' annotations come.
 //!
 //! The runner mounts each volume in all of a job's containers, which get their names from the runner, so
-//! the annotation names none. Source: gitlab-runner, `docs/executors/kubernetes`.
+//! the annotation names none. Tables are edited by their lines; what is written as one line of TOML is left to
+//! its author. Source: gitlab-runner, `docs/executors/kubernetes`.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
 
 use serde_json::json;
 
-use crate::manifest::PodRef;
-use crate::names::NO_NAME;
-use crate::scan::sources::gitlab;
-use crate::scan::sources::gitlab::Runner;
-use crate::scan::sources::jenkins::{HostPath, container_of, pod_of};
+use crate::manifest::{PodRef, tokens};
+use crate::scan::candidate::{Candidate, candidates};
+use crate::scan::sources::tekton::Beside;
+use crate::scan::sources::toml_document;
 
 use crate::migrate::manifest::by_hand;
-use crate::migrate::pod::migration;
+use crate::migrate::pod::{Migration, migration};
 use crate::migrate::spot::Naming;
 use crate::migrate::{Around, ByHand, Changed, Court, Migrated};
 
 /// The table of a runner's annotations.
-const TABLE: &str = "runners.kubernetes.pod_annotations";
+const ANNOTATIONS: &str = "runners.kubernetes.pod_annotations";
+/// The table of a volume of the node.
+const VOLUME: &str = "runners.kubernetes.volumes.host_path";
 
 pub(super) fn migrate(court: &Court<'_>, text: &str, around: &Around) -> Migrated {
     let mut done = Migrated::unchanged(text);
+    let document = toml_document::read(text).document;
+    let found = candidates(&document.value, &Beside::default());
     // From the last on, so that the lines of those before stay what they are.
-    for runner in gitlab::read(text).into_iter().rev() {
-        one(court, around, &runner, &mut done);
+    for candidate in found.iter().rev() {
+        let positions = document.positions.as_ref();
+        let line = positions.and_then(|all| all.nearest(candidate.pointers.base()));
+        one(
+            court,
+            around,
+            candidate,
+            line.map_or(1, |at| at.line),
+            &mut done,
+        );
     }
     done.changed.reverse();
     done.refused.reverse();
     done
 }
 
-fn one(court: &Court<'_>, around: &Around, runner: &Runner, done: &mut Migrated) {
-    let mounts: Vec<HostPath> = runner
-        .volumes
-        .iter()
-        .map(|volume| HostPath {
-            host_path: volume.host_path.clone(),
-            mount_path: volume.mount_path.clone(),
-        })
-        .collect();
-    let container =
-        |name: &str, image: &str| container_of(&[name, image, "", ""].map(str::to_owned));
-    let image = runner.image.as_deref().unwrap_or("the job's image");
-    let containers = vec![
-        container("build", image),
-        container("helper", "gitlab/gitlab-runner-helper"),
-    ];
-    let pod = pod_of(containers, &mounts);
-    let name = runner
-        .name
-        .as_deref()
-        .or(around.name.as_deref())
-        .unwrap_or(NO_NAME);
-    let what = format!("GitLab runner/{name}");
-    let line = runner
-        .volumes
-        .iter()
-        .map(|volume| volume.line)
-        .min()
-        .unwrap_or(1);
-    let namespace = runner.namespace.as_deref().or(around.namespace.as_deref());
-    let setting = court.setting(namespace);
+fn one(
+    court: &Court<'_>,
+    around: &Around,
+    candidate: &Candidate<'_>,
+    line: u32,
+    done: &mut Migrated,
+) {
+    let what = format!("{}/{}", candidate.kind, around.name_of(candidate));
+    let setting = court.setting(candidate.namespace.or(around.namespace.as_deref()));
     let found = PodRef {
-        kind: "Pod",
-        name: Some(name),
-        namespace: runner.namespace.as_deref(),
+        kind: candidate.maker,
+        name: Some(&candidate.name),
+        namespace: candidate.namespace,
         pointer: String::new(),
-        pod: Ok(&pod),
+        pod: candidate
+            .pod
+            .as_ref()
+            .map(|pod| pod.as_ref())
+            .map_err(Clone::clone),
     };
     let migration = match migration(court.policy, &setting, &found, Naming::Every, &|_, _| None) {
         Ok(Some(migration)) => migration,
@@ -80,34 +77,70 @@ fn one(court: &Court<'_>, around: &Around, runner: &Runner, done: &mut Migrated)
             });
         }
     };
-    let mut lines: Vec<String> = done.text.split_inclusive('\n').map(str::to_owned).collect();
-    let gone: Vec<_> = migration
-        .mounts
-        .iter()
-        .filter(|(place, _)| place.index == 0)
-        .filter_map(|(_, mount)| runner.volumes.get(*mount))
-        .map(|volume| volume.lines.clone())
-        .collect();
-    let index = |line: u32| {
-        usize::try_from(line)
-            .unwrap_or(usize::MAX)
-            .saturating_sub(1)
-    };
-    let Some(first) = gone.first().map(|gone| index(gone.start)) else {
-        return;
-    };
-    if tables(&lines, first).any(|table| table == TABLE) {
-        let message = by_hand(
-            &migration,
-            "in the runner's table [runners.kubernetes.pod_annotations]",
-        );
-        return done.refused.push(ByHand {
-            line,
-            what,
-            message,
-        });
+    match edited(&done.text, candidate, &migration) {
+        Some((text, line)) => {
+            done.text = text;
+            done.changed.push(Changed {
+                line,
+                what,
+                namespace: setting.namespace,
+            });
+        }
+        None => {
+            let message = by_hand(
+                &migration,
+                "in the runner's table [runners.kubernetes.pod_annotations]",
+            );
+            done.refused.push(ByHand {
+                line,
+                what,
+                message,
+            });
+        }
     }
-    let header = lines.get(first).map_or("", String::as_str);
+}
+
+/// The text with a runner's tables edited, and the first line of them; none where they are no tables of their own.
+fn edited(text: &str, candidate: &Candidate<'_>, migration: &Migration) -> Option<(String, u32)> {
+    let mut runner = 0;
+    let mut volumes = BTreeSet::new();
+    for (place, mount) in &migration.mounts {
+        let at = candidate
+            .pointers
+            .outer(&format!("{place}/volumeMounts/{mount}"));
+        let parts: Vec<_> = tokens(&at).collect();
+        let [first, of, kubernetes, kind, list, index, _] = parts.as_slice() else {
+            return None;
+        };
+        let is_volume = [first, kubernetes, kind, list].map(|part| part.as_ref())
+            == ["runners", "kubernetes", "volumes", "host_path"];
+        if !is_volume {
+            return None;
+        }
+        runner = of.parse().ok()?;
+        volumes.insert(index.parse::<usize>().ok()?);
+    }
+    let mut lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let tables = tables(&lines);
+    let starts: Vec<usize> = tables
+        .iter()
+        .enumerate()
+        .filter(|(_, table)| table.name == "runners")
+        .map(|(index, _)| index)
+        .collect();
+    let from = *starts.get(runner)?;
+    let to = starts.get(runner + 1).copied().unwrap_or(tables.len());
+    let own = tables.get(from..to)?;
+    if own.iter().any(|table| table.name == ANNOTATIONS) {
+        return None;
+    }
+    let all: Vec<&Table> = own.iter().filter(|table| table.name == VOLUME).collect();
+    let gone: Vec<Range<usize>> = volumes
+        .iter()
+        .map(|index| all.get(*index).map(|table| table.lines.clone()))
+        .collect::<Option<_>>()?;
+    let first = gone.first()?.start;
+    let header = lines.get(first)?;
     let line_end = if header.ends_with("\r\n") {
         "\r\n"
     } else {
@@ -118,7 +151,7 @@ fn one(court: &Court<'_>, around: &Around, runner: &Runner, done: &mut Migrated)
     let inner = lines
         .get(first + 1)
         .map_or_else(|| outer.clone(), |line| indent(line));
-    let mut table = format!("{outer}[{TABLE}]{line_end}");
+    let mut table = format!("{outer}[{ANNOTATIONS}]{line_end}");
     for (key, value) in &migration.annotations {
         table.push_str(&format!(
             "{inner}{} = {}{line_end}",
@@ -127,37 +160,35 @@ fn one(court: &Court<'_>, around: &Around, runner: &Runner, done: &mut Migrated)
         ));
     }
     for gone in gone.iter().rev() {
-        let (start, end) = (index(gone.start), index(gone.end).min(lines.len()));
-        lines.drain(start..end.max(start));
+        lines.drain(gone.clone());
     }
-    lines.insert(first, table);
-    done.text = lines.concat();
-    done.changed.push(Changed {
-        line,
-        what,
-        namespace: setting.namespace,
-    });
+    lines.insert(first, &table);
+    Some((lines.concat(), u32::try_from(first + 1).unwrap_or(u32::MAX)))
 }
 
-/// The names of the tables of the runner that has the line with this index.
-fn tables(lines: &[String], at: usize) -> impl Iterator<Item = String> {
-    let name = |line: &String| {
-        let line = line.trim().split('#').next().unwrap_or_default().trim();
-        line.starts_with('[')
-            .then(|| line.trim_matches(['[', ']']).trim().to_owned())
-    };
-    let is_runner = |line: &String| name(line).is_some_and(|name| name == "runners");
-    let start = lines[..at.min(lines.len())]
-        .iter()
-        .rposition(is_runner)
-        .unwrap_or(0);
-    let rest = &lines[start.min(lines.len())..];
-    let count = rest
-        .iter()
-        .skip(1)
-        .take_while(|line| !is_runner(line))
-        .count()
-        + 1;
-    let names: Vec<String> = rest.iter().take(count).filter_map(name).collect();
-    names.into_iter()
+/// A table: its name, and its lines from the header to its last entry.
+struct Table {
+    name: String,
+    lines: Range<usize>,
+}
+
+fn tables(lines: &[&str]) -> Vec<Table> {
+    let mut found: Vec<Table> = Vec::new();
+    for (index, line) in lines.iter().enumerate() {
+        let line = line.trim();
+        if line.starts_with('[') {
+            let name = line.split('#').next().unwrap_or_default().trim();
+            let name = name.trim_matches(['[', ']']).replace(['"', '\'', ' '], "");
+            found.push(Table {
+                name,
+                lines: index..index + 1,
+            });
+        } else if !line.is_empty()
+            && !line.starts_with('#')
+            && let Some(last) = found.last_mut()
+        {
+            last.lines.end = index + 1;
+        }
+    }
+    found
 }

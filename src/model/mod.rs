@@ -3,11 +3,8 @@
 //! A review is parsed once into these types. Later stages pass them on and never read JSON again. Nothing
 //! here decides or changes anything.
 
-<<<<<<< HEAD
 pub mod asked;
-=======
 pub mod docs_url;
->>>>>>> main
 pub mod expand;
 pub mod injection;
 pub mod map;

@@ -66,22 +66,7 @@ pub fn of_documents(words: &Words, all: &Documents<'_>, places: &mut Places<'_>)
     if raw.is_empty() && values.is_empty() {
         return Vec::new();
     }
-<<<<<<< HEAD
-    let own: Vec<Vec<String>> = documents
-        .iter()
-        .enumerate()
-        .map(|(index, document)| {
-            let known = known.get(index).cloned().unwrap_or_default();
-            known
-                .into_iter()
-                .chain(asked::pointers(&document.value))
-                .collect()
-        })
-        .collect();
-    let known = accounted(documents, &own, places);
-=======
     let known = accounted(documents, known, elsewhere, places);
->>>>>>> main
     let mut items: Vec<Item> = values
         .into_iter()
         .map(|(document, found)| item(document, found, documents, &known, places))
@@ -118,18 +103,13 @@ pub fn of_documents(words: &Words, all: &Documents<'_>, places: &mut Places<'_>)
 /// The gaps of any other text. `known` are the bytes that are accounted for.
 pub fn of_text(words: &Words, text: &str, known: &[Range<usize>]) -> Vec<Gap> {
     let mut told = Told::default();
-<<<<<<< HEAD
-    let own = asked::bytes(text);
-    for mention in words.all(text) {
-        let mut known = known.iter().chain(&own);
-        if !known.any(|bytes| bytes.contains(&mention.start)) {
-=======
     let mut all = words.all(text);
     all.extend(words.host_paths(text));
     all.sort_unstable();
+    let own = asked::bytes(text);
     for mention in all {
-        if !known.iter().any(|bytes| bytes.contains(&mention.start)) {
->>>>>>> main
+        let mut known = known.iter().chain(&own);
+        if !known.any(|bytes| bytes.contains(&mention.start)) {
             let line = line_of(text, mention.start);
             told.push(line, mention.what, &beside(text, mention));
         }

@@ -11,11 +11,8 @@ use dind_injector::decide::cause::Cause;
 use dind_injector::decide::named::Named as _;
 use dind_injector::manifest;
 use dind_injector::manifest::pods;
-<<<<<<< HEAD
 use dind_injector::migrate::{Court, migrate};
-=======
 use dind_injector::model::notice::LONGEST_TOPIC;
->>>>>>> main
 use dind_injector::names;
 use dind_injector::policy_file::Config;
 use dind_injector::render::patch::patch;

@@ -83,7 +83,7 @@ fn one(
     // What is still there is told, whatever reads it.
     let left = match syntax {
         Syntax::Other => read_as(court, namespaces, name, &done.text),
-        Syntax::Manifest | Syntax::Groovy | Syntax::Toml => {
+        Syntax::Manifest | Syntax::Groovy | Syntax::Toml | Syntax::Terraform | Syntax::Shell => {
             text::read(court, namespaces, name, &done.text, *syntax)
         }
     };
@@ -102,8 +102,8 @@ fn one(
         return Ok(());
     }
     let signs: &[&str] = match syntax {
-        Syntax::Manifest | Syntax::Toml | Syntax::Other => &["#"],
-        Syntax::Groovy => &["//", "#"],
+        Syntax::Manifest | Syntax::Toml | Syntax::Shell | Syntax::Other => &["#"],
+        Syntax::Groovy | Syntax::Terraform => &["//", "#"],
     };
     for comment in comments(text, &done.text, signs) {
         let (at, says) = (comment.line, &comment.text);

@@ -27,7 +27,7 @@ pub(super) fn rewrite(
         match file.syntax {
             Syntax::Manifest => one(policy, setting, file, &mut outcome, err)?,
             // No whole Pod stands in it.
-            Syntax::Groovy | Syntax::Toml | Syntax::Other => {
+            Syntax::Groovy | Syntax::Toml | Syntax::Terraform | Syntax::Shell | Syntax::Other => {
                 other(policy, setting, file, &mut outcome, err)?;
             }
         }
