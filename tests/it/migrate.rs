@@ -7,7 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use dind_injector::decide::Policy;
-use dind_injector::manifest::{Document, PodRef, pods, read};
+use dind_injector::manifest::kinds::KINDS;
+use dind_injector::manifest::{Document, PodRef, pods, read, to_yaml};
 use dind_injector::migrate::{Court, Migrated, migrate};
 use dind_injector::policy_file::Config;
 use dind_injector::render::patch::patch;
@@ -18,6 +19,7 @@ use dind_injector::scan::files::{read_as, syntax_of};
 use dind_injector::scan::finding::Verdict;
 use dind_injector::scan::result::Namespaces;
 use dind_injector::scan::text::{Syntax, read as scan};
+use dind_injector::uninject::uninject;
 use serde_json::{Map, Value};
 
 use crate::support::files;
@@ -367,4 +369,62 @@ fn a_file_of_any_name_is_read_as_a_scan_reads_it() {
         "mount /var/run/docker.sock",
     );
     assert!(!reading.gaps.is_empty());
+}
+
+/// One registry: each kind that has a Pod template is known to every command.
+#[test]
+fn every_kind_with_a_template_is_known_to_every_command() {
+    let policy = Policy::offline();
+    for kind in KINDS {
+        // Its Pods are node agents.
+        if kind.name == "DaemonSet" {
+            continue;
+        }
+        let group = kind.groups[0];
+        let version = if group.is_empty() {
+            "v1".to_owned()
+        } else {
+            format!("{group}/v1")
+        };
+        let pod = serde_json::json!({"metadata": {"labels": {"a": "b"}}, "spec": {
+            "containers": [{"name": "c", "image": "i", "volumeMounts": [{"name": "s", "mountPath": "/var/run/docker.sock"}]}],
+            "volumes": [{"name": "s", "hostPath": {"path": "/var/run/docker.sock"}}]}});
+        let body = kind
+            .path
+            .iter()
+            .rev()
+            .fold(pod, |inner, key| serde_json::json!({*key: inner}));
+        let mut object = serde_json::json!({"apiVersion": version, "kind": kind.name});
+        object
+            .as_object_mut()
+            .unwrap()
+            .extend(body.as_object().unwrap().clone());
+        let case = Case {
+            name: kind.name.to_owned(),
+            text: to_yaml(&object),
+            syntax: Syntax::Manifest,
+            policy: policy.clone(),
+        };
+        // scan, convert
+        assert_eq!(case.swapped(&case.text).len(), 1, "{}", case.name);
+        let done = case.migrated(&case.text);
+        assert_eq!(
+            (done.changed.len(), done.refused.len()),
+            (1, 0),
+            "{}",
+            case.name
+        );
+        assert_eq!(case.swapped(&done.text), [], "{}", case.name);
+        // inject, explain, uninject
+        let found = pods(&object);
+        let [pod] = found.as_slice() else {
+            panic!("{}", case.name)
+        };
+        let injected = case.injected(pod).unwrap();
+        let mut back = injected.clone();
+        for operation in uninject(&injected).unwrap() {
+            operation.apply(&mut back).unwrap();
+        }
+        assert_eq!(Some(&back), object.pointer(&pod.pointer), "{}", case.name);
+    }
 }

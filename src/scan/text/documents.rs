@@ -77,7 +77,7 @@ impl Reader<'_> {
             let mut found = Vec::new();
             // Where a Pod sees its own daemon.
             let mut accounted = match names {
-                true => asked::pointers(&document.value),
+                true => asked::pointers(&document.value, &self.court.policy.sockets),
                 false => Vec::new(),
             };
             let gaps = reading.gaps.len();
