@@ -14,6 +14,7 @@ mod hostile_names;
 mod layers;
 mod manifest;
 mod manifests;
+mod messages;
 mod migrate;
 mod plugin;
 mod policy;
