@@ -17,6 +17,7 @@ pub mod detect;
 pub mod explain;
 pub mod json;
 pub mod manifest;
+pub mod migrate;
 pub mod model;
 pub mod names;
 pub mod patch;

@@ -22,6 +22,12 @@ pub const INJECT: &str = "dind-injector.io/inject";
 pub const OPT_OUT: &str = "dind-injector.io/inject: \"false\"";
 /// Pod annotation: comma-separated container names that get the socket (default: every one).
 pub const CONTAINERS: &str = "dind-injector.io/containers";
+/// Pod annotation: where containers see the daemon's socket, its directory or its client, each as
+/// `[CONTAINER=]NODE_PATH:MOUNT_PATH[:OPTION]`, comma-separated; without it at `/var/run/docker.sock`.
+pub const MOUNTS: &str = "dind-injector.io/mounts";
+/// Pod annotation: `"true"` or `"false"`, whether the sidecar and its containers share `/tmp` where the
+/// profile does not say so.
+pub const SHARED_TMP: &str = "dind-injector.io/shared-tmp";
 /// Pod annotation: the profile, one of those the rule allows.
 pub const PROFILE: &str = "dind-injector.io/profile";
 /// Pod annotation: the sidecar's CPU limit, a Kubernetes quantity.
@@ -31,7 +37,9 @@ pub const MEMORY: &str = "dind-injector.io/memory";
 /// Pod annotation: the size of the daemon's storage, a Kubernetes quantity.
 pub const STORAGE: &str = "dind-injector.io/storage";
 /// Every annotation of a Pod that this project reads.
-pub const ANNOTATIONS: [&str; 6] = [INJECT, CONTAINERS, PROFILE, CPU, MEMORY, STORAGE];
+pub const ANNOTATIONS: [&str; 8] = [
+    INJECT, CONTAINERS, MOUNTS, SHARED_TMP, PROFILE, CPU, MEMORY, STORAGE,
+];
 /// Namespace label: `enabled` lets the built-in policy swap and honor annotations there.
 pub const INJECTION_LABEL: &str = "dind-injector.io/injection";
 /// Namespace label: `enabled` has the backstop refuse Pods that reach the node's daemon.

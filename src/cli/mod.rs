@@ -55,7 +55,7 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Rewrite manifests as the webhook would, for `kubectl apply -f -`
     Inject(inject::InjectArgs),
-    /// Rewrite manifest files in place, so that their Pods carry the sidecar themselves
+    /// Rewrite files in place: an annotation, or the sidecar itself, in place of the node's socket
     Convert(convert::ConvertArgs),
     /// Take injected manifests or live Pods back to what their authors wrote
     Uninject(uninject::UninjectArgs),
@@ -118,6 +118,9 @@ pub enum CliError {
     /// The rewritten manifests.
     #[error(transparent)]
     Convert(#[from] convert::ConvertError),
+    /// The manifests that are taken back.
+    #[error(transparent)]
+    Uninject(#[from] uninject::UninjectFileError),
     /// The manual.
     #[error(transparent)]
     Man(#[from] man::ManError),

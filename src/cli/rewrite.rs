@@ -23,13 +23,13 @@ use crate::cli::{CliError, Exit, beyond, input, output};
 pub struct Manifests {
     /// Manifest to rewrite, YAML or JSON, any number of documents; - is standard input
     #[arg(short, long, value_name = "FILE", required = true)]
-    filename: Vec<String>,
+    pub filename: Vec<String>,
     /// Show what changes in place of the whole manifest
     #[arg(long, conflicts_with = "output")]
     pub diff: bool,
     /// Write the documents of which no Pod is refused, and leave out the others
     #[arg(long)]
-    keep_going: bool,
+    pub keep_going: bool,
 }
 
 /// Every document as it was, and as it is now.

@@ -18,6 +18,18 @@ pub(super) struct Writer<'w> {
     pub edits: &'w mut Edits,
 }
 
+/// What `metadata` goes before: the spec of a Pod, or the parts of a workflow's or a pipeline's step.
+const BODIES: [&str; 8] = [
+    "spec",
+    "container",
+    "script",
+    "containerSet",
+    "steps",
+    "stepTemplate",
+    "volumes",
+    "params",
+];
+
 /// Spaces.
 fn blanks(count: usize) -> String {
     " ".repeat(count)
@@ -87,9 +99,21 @@ impl Writer<'_> {
             let value = entry.node.value(&Value::Null);
             let lines = Value::Object(Map::from_iter([(entry.key.clone(), value)]));
             let lines = to_block(&lines, column, self.style.block);
-            let at = self.text.line_stop(position.node.end);
-            self.edits
-                .insert(at, format!("\n{}{}", blanks(column), trimmed(&lines)));
+            let lines = trimmed(&lines);
+            // As people write it: `metadata` goes before what it is of.
+            let spec = keys.iter().position(|(key, _)| BODIES.contains(key));
+            let (at, text) = match spec.filter(|_| entry.key == "metadata") {
+                Some(0) => (first.start, format!("{lines}\n{}", blanks(column))),
+                Some(spec) => {
+                    let before = self.text.line_stop(keys[spec - 1].1.node.end);
+                    (before, format!("\n{}{lines}", blanks(column)))
+                }
+                None => {
+                    let end = self.text.line_stop(position.node.end);
+                    (end, format!("\n{}{lines}", blanks(column)))
+                }
+            };
+            self.edits.insert(at, text);
         }
     }
 

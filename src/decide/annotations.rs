@@ -8,12 +8,15 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use serde_json::error::Category;
 
+use crate::model::asked::AskedMount;
 use crate::model::map::Annotations;
 use crate::model::place::Place;
+use crate::model::sockets::Sockets;
 use crate::model::view::Pod;
 use crate::names;
 use crate::text::{beginning, shortened};
 
+use crate::decide::asked_mounts::{self, MountsError};
 use crate::decide::suggest::nearest;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,6 +24,10 @@ pub struct AnnotationRequest {
     pub ask: Requested,
     /// The containers to give it to; `None` means all.
     pub containers: Option<Vec<Place>>,
+    /// Where containers see the daemon, in the Pod's order; containers without one see it at Docker's own path.
+    pub mounts: Vec<AskedMount>,
+    /// Whether to share `/tmp`, if the profile does not set it.
+    pub shared_tmp: Option<bool>,
     pub profile: Option<String>,
     /// The CPU limit, with the annotation that sets it.
     pub cpu: Option<Size>,
@@ -57,10 +64,21 @@ pub enum AnnotationError {
         value: String,
     },
     #[error(
-        "annotation {} names {name:?}; the Pod's containers are: {known}",
-        names::CONTAINERS
+        "annotation {} is {value:?}; it may be \"true\" or \"false\"",
+        names::SHARED_TMP
     )]
-    Container { name: String, known: String },
+    SharedTmp {
+        /// At most 40 bytes of it.
+        value: String,
+    },
+    #[error(transparent)]
+    Mounts(#[from] MountsError),
+    #[error("annotation {annotation} names {name:?}; the Pod's containers are: {known}")]
+    Container {
+        annotation: &'static str,
+        name: String,
+        known: String,
+    },
     #[error(
         "annotation {} names no container; the Pod's containers are: {known}",
         names::CONTAINERS
@@ -89,7 +107,7 @@ struct Applatix {
 impl AnnotationRequest {
     /// # Errors
     /// If an annotation has a value that it may not have.
-    pub fn of(pod: &Pod<'_>) -> Result<Self, AnnotationError> {
+    pub fn of(pod: &Pod<'_>, sockets: &Sockets) -> Result<Self, AnnotationError> {
         let annotations = &pod.metadata().annotations;
         if annotations.is_empty() {
             return Ok(Self::default());
@@ -107,6 +125,18 @@ impl AnnotationRequest {
         if let Some(list) = annotations.get(names::CONTAINERS) {
             request.containers = Some(containers(pod, list)?);
         }
+        if let Some(list) = annotations.get(names::MOUNTS) {
+            request.mounts = mounts(pod, list, request.containers.as_deref(), sockets)?;
+        }
+        request.shared_tmp = match annotations.get(names::SHARED_TMP) {
+            Some("true") => Some(true),
+            Some("false") => Some(false),
+            Some(other) => {
+                let value = beginning(other, 40).to_owned();
+                return Err(AnnotationError::SharedTmp { value });
+            }
+            None => None,
+        };
         let text = |key: &str| annotations.get(key).map(str::to_owned);
         let size =
             |annotation: &'static str| text(annotation).map(|value| Size { annotation, value });
@@ -134,28 +164,63 @@ pub fn unknown_annotation(pod: &Pod<'_>) -> Option<String> {
     ))
 }
 
+fn known(pod: &Pod<'_>) -> String {
+    let all = pod.containers().take(8);
+    let known: Vec<&str> = all.map(|(_, container)| &*container.name).collect();
+    known.join(", ")
+}
+
+fn by_name<'p>(pod: &'p Pod<'_>) -> HashMap<&'p str, Place> {
+    pod.containers()
+        .map(|(place, container)| (&*container.name, place))
+        .collect()
+}
+
+/// The mounts of the annotation, of each container that it names, or of all that get the socket.
+fn mounts(
+    pod: &Pod<'_>,
+    list: &str,
+    containers: Option<&[Place]>,
+    sockets: &Sockets,
+) -> Result<Vec<AskedMount>, AnnotationError> {
+    let by_name = by_name(pod);
+    let mut found = Vec::new();
+    for item in asked_mounts::items(list, sockets)? {
+        match (item.container, containers) {
+            (Some(name), _) => match by_name.get(name) {
+                Some(place) => found.push(item.at(*place)),
+                None => {
+                    return Err(AnnotationError::Container {
+                        annotation: names::MOUNTS,
+                        name: beginning(name, 63).to_owned(),
+                        known: known(pod),
+                    });
+                }
+            },
+            (None, Some(places)) => found.extend(places.iter().map(|place| item.at(*place))),
+            (None, None) => found.extend(pod.containers().map(|(place, _)| item.at(place))),
+        }
+    }
+    // In the Pod's order; those of one container as its author lists them.
+    found.sort_by_key(|mount| mount.place);
+    Ok(found)
+}
+
 fn containers(pod: &Pod<'_>, list: &str) -> Result<Vec<Place>, AnnotationError> {
-    let known = || {
-        let all = pod.containers().take(8);
-        let known: Vec<&str> = all.map(|(_, container)| &*container.name).collect();
-        known.join(", ")
-    };
     let names = list
         .split(',')
         .map(str::trim)
         .filter(|name| !name.is_empty());
-    let by_name: HashMap<&str, Place> = pod
-        .containers()
-        .map(|(place, container)| (&*container.name, place))
-        .collect();
+    let by_name = by_name(pod);
     let places: Result<Vec<Place>, AnnotationError> = names
         .map(|name| {
             by_name
                 .get(name)
                 .copied()
                 .ok_or_else(|| AnnotationError::Container {
+                    annotation: names::CONTAINERS,
                     name: beginning(name, 63).to_owned(),
-                    known: known(),
+                    known: known(pod),
                 })
         })
         .collect();
@@ -164,7 +229,7 @@ fn containers(pod: &Pod<'_>, list: &str) -> Result<Vec<Place>, AnnotationError> 
     places.sort_unstable();
     places.dedup();
     if places.is_empty() {
-        return Err(AnnotationError::NoContainer { known: known() });
+        return Err(AnnotationError::NoContainer { known: known(pod) });
     }
     Ok(places)
 }

@@ -11,6 +11,7 @@ use crate::detect::installed::Installed;
 use crate::detect::lost::lost_sockets;
 use crate::detect::mounts::{Finding, Reach};
 use crate::detect::own_daemon;
+use crate::model::asked::AskedMount;
 use crate::model::injection::Injection;
 use crate::model::notice::{Notices, told_name};
 use crate::model::place::Place;
@@ -99,6 +100,15 @@ pub fn not_ours(pod: &Pod<'_>) -> Option<Reason> {
     pod.is_windows().then_some(Reason::WindowsPod)
 }
 
+/// What the annotations give to a Pod's containers.
+#[derive(Default)]
+struct Targets {
+    /// Those that get a socket.
+    places: Vec<Place>,
+    /// Where they see it, and what else they see of the daemon.
+    asked: Vec<AskedMount>,
+}
+
 /// One Pod during its decision.
 struct Case<'p, 's, 'a> {
     evaluator: Evaluator<'p, 's, 'a>,
@@ -120,7 +130,10 @@ impl<'p> Case<'p, '_, '_> {
         let ordering = self.evaluator.first_with(Effect::Swap, |rule_match| {
             rule_match.detection != Detection::Client
         });
-        let targets = self.targets(&request, ordering.is_some(), installed)?;
+        let Targets {
+            places: targets,
+            asked,
+        } = self.targets(&request, ordering.is_some(), installed)?;
         if let Some((denial, rule)) = self.evaluator.denial.take() {
             self.decided = Some(rule);
             return Err(denial);
@@ -136,7 +149,8 @@ impl<'p> Case<'p, '_, '_> {
             (false, Some(installed)) => lost_sockets(self.evaluator.pod, installed, sockets),
             _ => Vec::new(),
         };
-        let needs_none = targets.is_empty() && hosts.is_empty() && lost.is_empty();
+        let asks_none = targets.is_empty() && asked.is_empty();
+        let needs_none = asks_none && hosts.is_empty() && lost.is_empty();
         if !reaches && needs_none && !repair {
             self.evaluator.leave_clients();
             let reason = match self.why_left(&request, installed) {
@@ -178,6 +192,8 @@ impl<'p> Case<'p, '_, '_> {
             storage,
             swap,
             targets,
+            asked,
+            shared_tmp: request.shared_tmp.filter(|_| !asks_none),
             replace_docker_host: hosts,
             lost,
             scope: evaluator.scope,
@@ -191,7 +207,7 @@ impl<'p> Case<'p, '_, '_> {
         let evaluator = &mut self.evaluator;
         // `kubectl debug` cannot change the annotations of its Pod.
         if evaluator.scope == Scope::EphemeralContainers
-            && AnnotationRequest::of(evaluator.pod).is_err()
+            && AnnotationRequest::of(evaluator.pod, &evaluator.policy.sockets).is_err()
         {
             return Ok(AnnotationRequest::default());
         }
@@ -200,7 +216,7 @@ impl<'p> Case<'p, '_, '_> {
         {
             evaluator.say(unknown);
         }
-        let request = match AnnotationRequest::of(evaluator.pod) {
+        let request = match AnnotationRequest::of(evaluator.pod, &evaluator.policy.sockets) {
             Ok(request) => request,
             Err(error) => {
                 let rule = evaluator.rule_for(Detection::Annotation)?;
@@ -233,9 +249,9 @@ impl<'p> Case<'p, '_, '_> {
         request: &AnnotationRequest,
         is_swapped: bool,
         installed: Option<&Installed<'_, '_>>,
-    ) -> Result<Vec<Place>, Excess> {
+    ) -> Result<Targets, Excess> {
         if request.ask != Requested::Inject {
-            return Ok(Vec::new());
+            return Ok(Targets::default());
         }
         let evaluator = &mut self.evaluator;
         let rule = evaluator.rule_for(Detection::Annotation)?;
@@ -247,16 +263,16 @@ impl<'p> Case<'p, '_, '_> {
         // If the swap already gives the Pod its daemon, the annotation asks for nothing more.
         let asks_no_more = is_swapped && request.containers.is_none();
         Ok(match rule.annotation {
-            AnnotationPolicy::Ignore if asks_no_more => Vec::new(),
+            AnnotationPolicy::Ignore if asks_no_more => Targets::default(),
             AnnotationPolicy::Ignore => {
                 let annotation = match evaluator.pod.metadata().annotations.get(names::INJECT) {
                     Some(_) => names::INJECT,
                     None => names::APPLATIX,
                 };
                 evaluator.ignored(annotation, rule, |rule| rule.annotation);
-                Vec::new()
+                Targets::default()
             }
-            AnnotationPolicy::Honor if installed.is_some() => Vec::new(),
+            AnnotationPolicy::Honor if installed.is_some() => Targets::default(),
             AnnotationPolicy::Honor => {
                 if let Some((_, container)) = own_daemon::own_daemon(evaluator.pod) {
                     evaluator.say(format!(
@@ -264,12 +280,16 @@ impl<'p> Case<'p, '_, '_> {
                         names::INJECT,
                         told_name(&container.name)
                     ));
-                    return Ok(Vec::new());
+                    return Ok(Targets::default());
                 }
-                match &request.containers {
+                let places = match &request.containers {
                     Some(places) => places.clone(),
                     None if asks_no_more => Vec::new(),
                     None => evaluator.pod.containers().map(|(place, _)| place).collect(),
+                };
+                Targets {
+                    places,
+                    asked: request.mounts.clone(),
                 }
             }
         })

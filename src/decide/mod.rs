@@ -3,6 +3,7 @@
 //! An admin writes the policy; a Pod's author can only ask. Deciding is pure: no files, no cluster, no clock.
 
 pub mod annotations;
+pub mod asked_mounts;
 pub mod builtin;
 pub mod cause;
 pub mod decision;

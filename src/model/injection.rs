@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::asked::AskedMount;
 use super::place::Place;
 use super::profile::{Profile, Resources, Storage};
 use super::scope::Scope;
@@ -18,6 +19,11 @@ pub struct Injection<'o> {
     pub swap: Vec<usize>,
     /// Containers that get a socket because the annotation asks for it.
     pub targets: Vec<Place>,
+    /// Mounts that the annotation asks for, in the Pod's order; a target with the socket or its directory among
+    /// them gets no other mount of the socket.
+    pub asked: Vec<AskedMount>,
+    /// Whether the annotation asks to share `/tmp`, or not to.
+    pub shared_tmp: Option<bool>,
     /// `DOCKER_HOST` variables to replace, because they lead to the node over TCP.
     pub replace_docker_host: Vec<(Place, usize)>,
     /// Whether to replace variables that name the node as the address of published ports.

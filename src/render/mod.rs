@@ -7,5 +7,6 @@ pub mod document;
 pub mod fold;
 pub mod html;
 pub mod moment;
+pub mod patch;
 pub mod sarif;
 pub mod table;

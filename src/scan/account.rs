@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::manifest::{Document, Positions, below};
 
+use crate::scan::asked;
 use crate::scan::mentions::{Mention, Named, Words, line_at, line_of};
 use crate::scan::places::Places;
 use crate::scan::result::{Gap, Why};
@@ -105,8 +106,10 @@ pub fn of_text(words: &Words, text: &str, known: &[Range<usize>]) -> Vec<Gap> {
     let mut all = words.all(text);
     all.extend(words.host_paths(text));
     all.sort_unstable();
+    let own = asked::bytes(text);
     for mention in all {
-        if !known.iter().any(|bytes| bytes.contains(&mention.start)) {
+        let mut known = known.iter().chain(&own);
+        if !known.any(|bytes| bytes.contains(&mention.start)) {
             let line = line_of(text, mention.start);
             told.push(line, mention.what, &beside(text, mention));
         }

@@ -93,6 +93,11 @@ impl Pointers {
         std::iter::once(self.base.clone()).chain(parts).collect()
     }
 
+    /// Whether the Pod stands in the document as it is, with its metadata.
+    pub fn is_whole(&self) -> bool {
+        self.parts.is_empty()
+    }
+
     /// Where the candidate starts.
     pub fn base(&self) -> &str {
         &self.base

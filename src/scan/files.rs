@@ -282,7 +282,7 @@ pub(super) fn is_read(path: &Path) -> bool {
 }
 
 /// What a file is read as, by its name; none for one that is only searched.
-fn syntax_of(path: &Path) -> Option<Syntax> {
+pub fn syntax_of(path: &Path) -> Option<Syntax> {
     let name = path.file_name()?.to_string_lossy().to_ascii_lowercase();
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
     match extension {

@@ -5,6 +5,7 @@
 //! differ. What could not be looked at is part of the result, never left out.
 
 mod account;
+mod asked;
 pub mod baseline;
 pub mod candidate;
 mod contents;
@@ -16,13 +17,13 @@ pub mod live;
 pub mod mentions;
 mod own;
 mod owners;
-mod parts;
+pub(crate) mod parts;
 pub mod percent;
 mod placeholder;
 mod places;
 pub mod result;
 pub mod risk;
-mod sources;
+pub(crate) mod sources;
 pub mod text;
 pub mod walk;
 mod words;

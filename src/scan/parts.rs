@@ -5,7 +5,7 @@ use crate::scan::places::Lines;
 use crate::scan::result::Reading;
 
 /// The documents of a YAML stream as texts, each with the number of lines before it.
-pub(super) fn chunks(text: &str) -> Vec<(&str, u32)> {
+pub(crate) fn chunks(text: &str) -> Vec<(&str, u32)> {
     let mut chunks = Vec::new();
     let (mut start, mut before, mut at, mut line) = (0, 0, 0, 0);
     for whole in text.split_inclusive('\n') {

@@ -5,6 +5,7 @@
 
 use serde_json::Value;
 
+use crate::decide::asked_mounts::mount_paths;
 use crate::model::path::CleanPath;
 use crate::names;
 use crate::plan::flags;
@@ -30,6 +31,8 @@ pub(super) struct Sidecar {
     pub volumes: Vec<String>,
     /// Whether the Pod asks for it by annotation, so that mounts were added and not swapped.
     pub is_asked_for: bool,
+    /// Where the Pod asks for mounts of what the daemon shares.
+    pub asked_paths: Vec<String>,
     /// The group of its socket.
     pub group: Option<i64>,
     /// Whether it is the rootless image.
@@ -59,11 +62,16 @@ pub(super) fn find(pod: &Value) -> Result<Option<Sidecar>, UninjectError> {
     let is_asked_for = [names::INJECT, names::APPLATIX]
         .iter()
         .any(|key| annotations.get(key).is_some());
+    let asked_paths: Vec<String> = match annotations.get(names::MOUNTS).and_then(Value::as_str) {
+        Some(mounts) if is_asked_for => mount_paths(mounts).map(str::to_owned).collect(),
+        Some(_) | None => Vec::new(),
+    };
     for list in ["initContainers", "containers"] {
         for (index, container) in items(spec, list).iter().enumerate() {
             if let Some(sidecar) = read(spec, list, index, container)? {
                 return Ok(Some(Sidecar {
                     is_asked_for,
+                    asked_paths,
                     ..sidecar
                 }));
             }
@@ -144,6 +152,7 @@ fn read(
         .collect(),
         tmp_volume,
         is_asked_for: false,
+        asked_paths: Vec::new(),
         group: value_of(names::env::GROUP).and_then(|gid| gid.parse().ok()),
         rootless: value_of(names::env::ROOTLESS) == Some("1"),
         records,

@@ -179,11 +179,13 @@ impl<'s> Undo<'s> {
             if volume == self.sidecar.tmp_volume.as_deref() {
                 added.push(index);
             } else if volume == Some(&self.sidecar.socket_volume) {
-                let path = CleanPath::new(text(mount, "mountPath"));
+                let written = text(mount, "mountPath");
+                let path = CleanPath::new(written);
                 match text(mount, "subPath") {
                     "" if path.as_str() == self.sidecar.shared_dir => is_shared = true,
                     names::SOCKET_FILE
                         if path.as_str() == DEFAULT_SOCKET && self.sidecar.is_asked_for => {}
+                    _ if self.sidecar.asked_paths.iter().any(|at| at == written) => {}
                     _ => {
                         let path = path.as_str().to_owned();
                         return Err(UninjectError::NoRecord {

@@ -85,10 +85,19 @@ spec:
 #[test]
 fn without_write_it_only_shows() {
     let folder = Folder::with("shows", &["comments.yaml"]);
-    let output = command(&["convert", "-f", &folder.path("comments.yaml")], "");
+    let output = command(
+        &[
+            "convert",
+            "--to",
+            "sidecar",
+            "-f",
+            &folder.path("comments.yaml"),
+        ],
+        "",
+    );
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let diff = stdout(&output);
-    assert!(diff.contains("comments.yaml (converted)"), "{diff}");
+    assert!(diff.contains("comments.yaml\n+++ b/"), "{diff}");
     assert!(
         diff.contains("\n-              name: docker-sock   # see below\n"),
         "{diff}"
@@ -104,7 +113,9 @@ fn without_write_it_only_shows() {
 fn with_write_the_files_are_converted_once() {
     let folder = Folder::with("writes", &["comments.yaml", "pretty.json"]);
     let (yaml, json) = (folder.path("comments.yaml"), folder.path("pretty.json"));
-    let args = ["convert", "-f", &yaml, &json, &yaml, "--write"];
+    let args = [
+        "convert", "--to", "sidecar", "-f", &yaml, &json, &yaml, "--write",
+    ];
     let output = command(&args, "");
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert_eq!(stdout(&output), "");
@@ -124,7 +135,7 @@ fn what_convert_wrote_uninject_takes_back() {
     let folder = Folder::with("back", &["comments.yaml"]);
     let file = folder.path("comments.yaml");
     let before = command(&["uninject", "-f", &file], "");
-    let output = command(&["convert", "-f", &file, "--write"], "");
+    let output = command(&["convert", "--to", "sidecar", "-f", &file, "--write"], "");
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let back = command(&["uninject", "-f", &file], "");
     assert_eq!(back.status.code(), Some(0), "{}", stderr(&back));
@@ -144,7 +155,9 @@ fn one_refusal_and_no_file_is_written() {
     ] {
         let (file, other) = (folder.path("comments.yaml"), folder.path(other));
         let output = command(
-            &["convert", "-f", &file, "-f", &other, "--write", "--diff"],
+            &[
+                "convert", "--to", "sidecar", "-f", &file, "-f", &other, "--write", "--diff",
+            ],
             "",
         );
         assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
@@ -159,12 +172,7 @@ fn one_refusal_and_no_file_is_written() {
 fn withheld(what: &str) -> String {
     format!(
         "error: {what} is written, so that no half of a release goes out: mend or leave out what \
-         is named above{}\n",
-        if what == "nothing" {
-            ", or use --keep-going to have the rest"
-        } else {
-            ""
-        }
+         is named above, or use --keep-going to have the rest\n"
     )
 }
 
@@ -245,7 +253,10 @@ fn what_cannot_be_read_is_named() {
     fs::write(folder.0.join("binary.yaml"), [0xff, 0xfe, 0]).unwrap();
     for other in ["broken.yaml", "binary.yaml", "missing.yaml"] {
         let (file, path) = (folder.path("comments.yaml"), folder.path(other));
-        let output = command(&["convert", "-f", &file, &path, "--write"], "");
+        let output = command(
+            &["convert", "--to", "sidecar", "-f", &file, &path, "--write"],
+            "",
+        );
         assert_eq!(output.status.code(), Some(2));
         assert!(stderr(&output).contains(other), "{}", stderr(&output));
         assert_eq!(folder.text("comments.yaml"), case_text("comments.yaml"));
@@ -255,10 +266,10 @@ fn what_cannot_be_read_is_named() {
 #[test]
 fn standard_input_is_shown_and_not_written() {
     let text = case_text("four-spaces.yaml");
-    let output = command(&["convert", "-f", "-"], &text);
+    let output = command(&["convert", "--to", "sidecar", "-f", "-"], &text);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert!(stdout(&output).contains("+                -   name: dind\n"));
-    let output = command(&["convert", "-f", "-", "--write"], &text);
+    let output = command(&["convert", "--to", "sidecar", "-f", "-", "--write"], &text);
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("--write"), "{}", stderr(&output));
 }
@@ -277,4 +288,187 @@ fn a_pod_that_cannot_be_taken_back_leaves_no_output() {
     let told = stderr(&output);
     assert!(told.contains("no record"), "{told}");
     assert!(told.ends_with(&withheld("nothing")), "{told}");
+}
+
+#[test]
+fn uninject_writes_the_files_and_keeps_their_comments() {
+    let folder = Folder::with("taken-back", &["comments.yaml", "pretty.json"]);
+    let (yaml, json) = (folder.path("comments.yaml"), folder.path("pretty.json"));
+    let convert = ["convert", "--to", "sidecar", "-f", &yaml, &json, "--write"];
+    assert_eq!(command(&convert, "").status.code(), Some(0));
+    assert!(folder.text("comments.yaml").contains("- name: dind\n"));
+    let args = ["uninject", "-f", &yaml, "-f", &json, "--write"];
+    let output = command(&args, "");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(stdout(&output), "");
+    assert!(stderr(&output).contains("comments.yaml: 1 Pod taken back\n"));
+    let read = |text: &str| -> Vec<serde_json::Value> {
+        let read = dind_injector::manifest::read(text).unwrap();
+        read.into_iter().map(|document| document.value).collect()
+    };
+    for case in ["comments.yaml", "pretty.json"] {
+        let (now, was) = (folder.text(case), case_text(case));
+        assert_eq!(read(&now), read(&was), "{case}");
+        for line in was
+            .lines()
+            .filter(|line| line.trim_start().starts_with('#'))
+        {
+            assert!(now.lines().any(|now| now == line), "{case}: {line}");
+        }
+    }
+    // Nothing is left to take back.
+    let again = command(&args, "");
+    assert_eq!(
+        (again.status.code(), stderr(&again)),
+        (Some(0), String::new())
+    );
+    let stdin = command(&["uninject", "-f", "-", "--write"], "");
+    assert_eq!(stdin.status.code(), Some(2));
+}
+
+/// A folder with files of a CI, each of another system.
+fn ci(name: &str, files: &[&str]) -> Folder {
+    let folder = Folder::new(name);
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
+    for file in files {
+        let name = Path::new(file).file_name().unwrap();
+        fs::copy(corpus.join(file), folder.0.join(name)).unwrap();
+    }
+    folder
+}
+
+fn within(folder: &Folder, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_dind-injector"))
+        .args(args)
+        .current_dir(&folder.0)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn a_directory_is_converted_to_annotations_and_its_patch_is_exact() {
+    let files = [
+        "jenkins/Jenkinsfile",
+        "ci/config.toml",
+        "ci/tekton-task.yaml",
+    ];
+    let folder = ci("directory", &files);
+    let before: Vec<String> = ["Jenkinsfile", "config.toml", "tekton-task.yaml"]
+        .map(|file| folder.text(file))
+        .to_vec();
+    let shown = within(&folder, &["convert", "-f", "."]);
+    let diff = stdout(&shown);
+    let written = within(&folder, &["convert", "-f", ".", "--write"]);
+    assert_eq!(stdout(&written), "");
+    for (file, before) in ["Jenkinsfile", "config.toml", "tekton-task.yaml"]
+        .into_iter()
+        .zip(before)
+    {
+        let own = diff
+            .split("--- a/")
+            .find(|part| part.starts_with(&format!("{file}\n")));
+        let own = own.unwrap_or_else(|| panic!("{file} is not in {diff}"));
+        assert_eq!(
+            crate::migrate::applied(&before, own),
+            folder.text(file),
+            "{file}"
+        );
+        assert!(stderr(&written).contains(&format!("{file}: 1 Pod converted\n")));
+    }
+    // The Jenkinsfile names the socket in its first line, too: a comment.
+    assert_eq!(written.status.code(), Some(1), "{}", stderr(&written));
+    assert!(
+        stderr(&written).contains("Jenkinsfile:1: "),
+        "{}",
+        stderr(&written)
+    );
+}
+
+#[test]
+fn a_pod_that_is_not_converted_is_named_and_nothing_is_written() {
+    let folder = ci(
+        "by-hand",
+        &["ci/drone-pipelines.yaml", "ci/arc-runner-set.yaml"],
+    );
+    fs::write(folder.0.join("agent.yaml"), AGENT).unwrap();
+    let before = folder.text("arc-runner-set.yaml");
+    let args = ["convert", "-f", ".", "--write"];
+    let output = within(&folder, &args);
+    assert_eq!(output.status.code(), Some(1));
+    let told = stderr(&output);
+    for named in [
+        "agent.yaml:2: DaemonSet/agent: denied: ",
+        "drone-pipelines.yaml:3: Drone pipeline/in-a-pod: ",
+    ] {
+        assert!(told.contains(&format!("error: ./{named}")), "{told}");
+    }
+    assert!(
+        told.contains("drone-pipelines.yaml:42: Drone pipeline/beside-the-runner still reaches"),
+        "{told}"
+    );
+    assert!(told.ends_with(&withheld("no file")), "{told}");
+    assert_eq!(folder.text("arc-runner-set.yaml"), before);
+    let output = within(&folder, &[&args[..], &["--keep-going"]].concat());
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        folder
+            .text("arc-runner-set.yaml")
+            .contains("dind-injector.io/inject: \"true\"\n")
+    );
+    assert!(stderr(&output).ends_with("./arc-runner-set.yaml: 1 Pod converted\n"));
+}
+
+#[test]
+fn an_annotation_that_the_policy_would_ignore_is_an_error() {
+    let folder = ci("ignored", &["ci/arc-runner-set.yaml"]);
+    let preset = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/presets/migrate.yaml");
+    let preset = preset.to_str().unwrap();
+    let args = ["convert", "-f", "arc-runner-set.yaml", "--config", preset];
+    let output = within(&folder, &args);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    let told = stderr(&output);
+    assert!(
+        told.contains("the policy ignores the annotation here (rule "),
+        "{told}"
+    );
+    assert!(told.contains("label namespace arc-runners"), "{told}");
+    assert_eq!(stdout(&output), "");
+    let label = ["--namespace-label", "dind-injector.io/injection=enabled"];
+    let output = within(&folder, &[&args[..], &label].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(stderr(&output), "");
+    assert!(stdout(&output).contains("+        dind-injector.io/containers: runner\n"));
+    // A Namespace among the files is as good as the flag.
+    let namespace = "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: arc-runners\n  labels:\n    dind-injector.io/injection: enabled\n";
+    fs::write(folder.0.join("namespace.yaml"), namespace).unwrap();
+    let output = within(&folder, &["convert", "-f", ".", "--config", preset]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+}
+
+#[test]
+fn what_a_namespace_needs_is_said() {
+    let folder = ci(
+        "needs",
+        &["ci/arc-runner-set.yaml", "ci/arc-runner-deployment.yaml"],
+    );
+    let output = within(&folder, &["convert", "-f", "."]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let told = stderr(&output);
+    let label = "kubectl label namespace arc-legacy arc-runners dind-injector.io/injection=enabled";
+    assert!(told.contains(label), "{told}");
+}
+
+#[test]
+fn comments_that_lose_their_line_are_listed() {
+    let folder = Folder::new("comments");
+    let text = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: x\nspec:\n  containers:\n  - name: c\n    image: i\n    volumeMounts:\n    # the node's docker\n    - name: s # sock\n      mountPath: /var/run/docker.sock\n    - {name: o, mountPath: /o}\n  volumes:\n  - {name: o, emptyDir: {}}\n  - name: s\n    hostPath: {path: /var/run/docker.sock}\n";
+    fs::write(folder.0.join("pod.yaml"), text).unwrap();
+    let output = within(&folder, &["convert", "-f", "pod.yaml"]);
+    let told = stderr(&output);
+    assert!(told.contains("note: pod.yaml:10: this comment is kept, and may speak of what is gone: # the node's docker\n"), "{told}");
+    assert!(
+        told.contains("note: pod.yaml:11: this comment went with its line: # sock\n"),
+        "{told}"
+    );
 }

@@ -11,9 +11,11 @@ use dind_injector::decide::cause::Cause;
 use dind_injector::decide::named::Named as _;
 use dind_injector::manifest;
 use dind_injector::manifest::pods;
+use dind_injector::migrate::{Court, migrate};
 use dind_injector::model::notice::LONGEST_TOPIC;
 use dind_injector::names;
 use dind_injector::policy_file::Config;
+use dind_injector::render::patch::patch;
 use dind_injector::review::Action;
 use dind_injector::review::offline::{Setting, evaluate};
 use dind_injector::scan::evaluator::Evaluator;
@@ -249,8 +251,44 @@ fn every_manifest_of_the_migration_does_what_it_says() {
         assert_eq!(workload.verdict, Verdict::Swapped, "{block}");
         found += 1;
     }
-    assert_eq!((found, policies), (5, 1));
-    assert!(annotated >= 3, "{annotated}");
+    assert_eq!((found, policies), (6, 1));
+    assert!(annotated >= 1, "{annotated}");
+}
+
+/// Each diff in `docs/migration.md` is what `convert` makes of the source above it.
+#[test]
+fn every_diff_of_the_migration_is_made_by_convert() {
+    let (mut source, mut count) = (None, 0);
+    for (language, block) in blocks(&read(MIGRATION)) {
+        let syntax = match language.as_str() {
+            "groovy" => Syntax::Groovy,
+            "toml" => Syntax::Toml,
+            "yaml" => Syntax::Manifest,
+            "diff" => {
+                let (syntax, before): (Syntax, String) = source.take().unwrap();
+                let policy = Policy::offline();
+                let court = Court {
+                    policy: &policy,
+                    setting: &Setting::default(),
+                    namespaces: &Namespaces::new(),
+                };
+                let done = migrate(&court, &before, syntax);
+                assert_eq!(done.refused, [], "{before}");
+                let name = block
+                    .lines()
+                    .next()
+                    .unwrap()
+                    .strip_prefix("--- a/")
+                    .unwrap();
+                assert_eq!(patch(&before, &done.text, name), block);
+                count += 1;
+                continue;
+            }
+            _ => continue,
+        };
+        source = Some((syntax, block));
+    }
+    assert_eq!(count, 6);
 }
 
 /// The annotation of `document` in a Pod where it is honored; the document is a Pod, or holds

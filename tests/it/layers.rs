@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// The folders and files of `src`, each after everything that it may import.
 ///
 /// Up to `uninject` they are pure: no network, no clock, no cluster.
-const ORDER: [&str; 29] = [
+const ORDER: [&str; 30] = [
     "names",
     "text",
     "calendar",
@@ -33,6 +33,7 @@ const ORDER: [&str; 29] = [
     "tls",
     "server",
     "scan",
+    "migrate",
     "render",
     "reporter",
     "cli",

@@ -15,6 +15,7 @@ mod layers;
 mod manifest;
 mod manifests;
 mod messages;
+mod migrate;
 mod plugin;
 mod policy;
 mod properties;

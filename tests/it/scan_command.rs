@@ -618,7 +618,8 @@ fn no_command_passes_in_silence_what_the_scan_finds() {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
     let run = |command: &str, file: &str| {
         let output = Command::new(env!("CARGO_BIN_EXE_dind-injector"))
-            .args([command, "-f", file])
+            .args(command.split(' '))
+            .args(["-f", file])
             .current_dir(&corpus)
             .env_remove("DIND_INJECTOR_CONFIG")
             .output()
@@ -630,7 +631,7 @@ fn no_command_passes_in_silence_what_the_scan_finds() {
             text(output.stderr),
         )
     };
-    for command in ["inject", "convert", "explain"] {
+    for command in ["inject", "convert --to sidecar", "explain"] {
         let (status, out, err) = run(command, "parts/deploymentconfig.yaml");
         assert_eq!(status, 0, "{command}: {err}");
         assert!(

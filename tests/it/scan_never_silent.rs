@@ -64,6 +64,8 @@ fn cleaned(text: &str) -> String {
         ("path: /\n", "path: /data\n"),
         ("path: /var", "path: /data"),
         ("tcp://", "data://"),
+        // Where a Pod sees its own daemon.
+        ("dind-injector.io/mounts", "data"),
     ]
     .into_iter()
     .fold(text.to_owned(), |text, (from, to)| text.replace(from, to))

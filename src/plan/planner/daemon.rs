@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::budget::Excess;
 use crate::detect::installed::Installed;
 use crate::detect::mounts::Reach;
+use crate::model::asked::DaemonPart;
 use crate::model::path::CleanPath;
 use crate::model::place::Place;
 use crate::model::sidecar_mode::SidecarMode;
@@ -184,8 +185,8 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
     }
 
     fn client(&self) -> Option<String> {
-        let mut swaps = self.swaps.iter();
-        let any = swaps.any(|finding| finding.reach == Reach::Client);
+        let mut shown = self.shown();
+        let any = shown.any(|(part, ..)| part == DaemonPart::Client);
         any.then(|| format!("{}/{}", self.shared_dir, names::CLIENT_FILE))
     }
 }

@@ -6,6 +6,7 @@ use std::borrow::{Borrow, Cow};
 use std::collections::HashSet;
 use std::hash::Hash;
 
+use crate::model::asked::AskedMount;
 use crate::model::path::CleanPath;
 use crate::model::view::{Container, Pod, VolumeMount};
 use crate::names;
@@ -24,11 +25,14 @@ pub(crate) fn volume(pod: &Pod<'_>, base: &'static str) -> Cow<'static, str> {
     })
 }
 
-/// The shared directory's path, at which no container mounts anything.
-pub(crate) fn directory(pod: &Pod<'_>) -> Cow<'static, str> {
+/// The shared directory's path, at which no container mounts anything, and none is to.
+pub(crate) fn directory(pod: &Pod<'_>, asked: &[AskedMount]) -> Cow<'static, str> {
     // It has one component, so only a mount's first one can be the same.
     free_name(names::SHARED_DIR, || {
-        mounts(pod).map(|mount| CleanPath::new(&mount.mount_path).first())
+        let mounts = mounts(pod).map(|mount| &*mount.mount_path);
+        let asked = asked.iter().map(|mount| mount.mount_path.as_str());
+        let paths = mounts.chain(asked);
+        paths.map(|path| CleanPath::new(path).first())
     })
 }
 

@@ -4,7 +4,7 @@
 //! sidecar, so that `docker run -v /var/run/docker.sock:…` works in the Pod. Never in a container's volume,
 //! though: if that is a directory of the node, dockerd would replace the node's socket.
 
-use crate::detect::mounts::Swap;
+use crate::model::asked::DaemonPart;
 use crate::model::path::CleanPath;
 use crate::model::sockets::DEFAULT_SOCKET;
 use crate::names;
@@ -37,17 +37,16 @@ impl Planner<'_, '_, '_> {
         fn is_new(sockets: &[String], socket: &str) -> bool {
             sockets.iter().all(|known| known != socket)
         }
-        for finding in &self.swaps {
-            let path = &finding.node_path;
-            let directory = match finding.reach.swap() {
-                Some(Swap::Socket(_)) => path.parent(),
-                Some(Swap::Directory) => Some((**path).clone()),
-                Some(Swap::Client) | None => None,
+        for (part, path, files) in self.shown() {
+            let directory = match part {
+                DaemonPart::Socket => path.parent(),
+                DaemonPart::Directory => Some(path.clone()),
+                DaemonPart::Client => None,
             };
             let Some(directory) = directory else {
                 continue;
             };
-            for file in &finding.sockets {
+            for file in files {
                 let in_shared = shared(file);
                 if is_new(&sockets, &in_shared) {
                     sockets.push(in_shared);

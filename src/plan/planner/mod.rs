@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 
 use crate::budget::{Budget, Excess};
 use crate::detect::mounts::{Finding, Reach};
+use crate::model::asked::{AskedMount, DaemonPart};
 use crate::model::path::CleanPath;
 use crate::model::place::Place;
 use crate::model::view::Pod;
@@ -42,6 +43,8 @@ pub(crate) struct Planner<'i, 'p, 'a> {
     share_tmp: bool,
     /// Containers of the annotation; then those whose `DOCKER_HOST` is replaced.
     targets: Sorted<Place>,
+    /// The containers to which the annotation says where they see the socket.
+    seen_at: Sorted<Place>,
     replaced: Sorted<Place>,
     /// The mounts that are swapped.
     swapped: Sorted<(Place, usize)>,
@@ -63,6 +66,11 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
             .iter()
             .map(|&index| &findings[index])
             .collect();
+        let asked = injection.asked.iter();
+        let seen_at: Sorted<Place> = asked
+            .filter(|mount| mount.is_of_a_user())
+            .map(|mount| mount.place)
+            .collect();
         let users: Sorted<Place> = swaps
             .iter()
             .filter(|finding| matches!(finding.reach, Reach::Socket(_) | Reach::Directory))
@@ -74,6 +82,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
                     .iter()
                     .map(|(place, _)| *place),
             )
+            .chain(seen_at.as_slice().iter().copied())
             .collect();
         let (shared_dir, socket_volume) = match installed {
             Some(installed) => (
@@ -81,7 +90,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
                 Cow::Borrowed(installed.socket_volume),
             ),
             None => (
-                free::directory(pod),
+                free::directory(pod, &injection.asked),
                 free::volume(pod, names::SOCKET_VOLUME),
             ),
         };
@@ -89,6 +98,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
         let shares = injection
             .profile
             .shared_tmp
+            .or(injection.shared_tmp)
             .unwrap_or(injection.swap.is_empty());
         let share_tmp = shares
             && installed.is_none()
@@ -107,6 +117,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
             socket_volume,
             share_tmp,
             targets: injection.targets.iter().copied().collect(),
+            seen_at,
             replaced: injection
                 .replace_docker_host
                 .iter()
@@ -206,6 +217,18 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
             .or_insert_with(|| ContainerEdit::at(place))
     }
 
+    /// What containers see of the daemon: what is mounted, and the path of the node of which it takes
+    /// the place, with the names of the sockets there.
+    fn shown(&self) -> impl Iterator<Item = (DaemonPart, &CleanPath<'static>, &[String])> {
+        let swapped = self.swaps.iter().filter_map(|finding| {
+            let part = part_of(&finding.reach)?;
+            Some((part, &*finding.node_path, &*finding.sockets))
+        });
+        let asked = self.injection.asked.iter();
+        swapped
+            .chain(asked.map(|asked: &AskedMount| (asked.part, &asked.node_path, &*asked.sockets)))
+    }
+
     /// Volumes of which every mount was swapped.
     fn unused_volumes(&self) -> Vec<usize> {
         let volumes = &self.pod.spec.volumes;
@@ -236,5 +259,22 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
 
     fn name_of_new_volume(&self, base: &'static str) -> Cow<'p, str> {
         free::volume(self.pod, base)
+    }
+}
+
+/// The part of the daemon that takes the place of what a mount reaches.
+fn part_of(reach: &Reach) -> Option<DaemonPart> {
+    match reach {
+        Reach::Socket(_) => Some(DaemonPart::Socket),
+        Reach::Directory => Some(DaemonPart::Directory),
+        Reach::Client => Some(DaemonPart::Client),
+        Reach::Ancestor
+        | Reach::Runtime(_)
+        | Reach::Data(_)
+        | Reach::Unresolved
+        | Reach::Link
+        | Reach::UnknownSocket
+        | Reach::HostPath
+        | Reach::Pipe(_) => None,
     }
 }

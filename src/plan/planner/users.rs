@@ -5,8 +5,8 @@
 
 use std::borrow::Cow;
 
-use crate::detect::mounts::Swap;
 use crate::detect::published;
+use crate::model::asked::{AskedMount, DaemonPart, MountOption};
 use crate::model::notice::{Notice, told_name};
 use crate::model::path::CleanPath;
 use crate::model::place::Place;
@@ -16,19 +16,16 @@ use crate::names;
 use crate::plan::container::{EnvEntry, Mount};
 use crate::plan::pod::MountSwap;
 
-use crate::plan::planner::Planner;
 use crate::plan::planner::free::{mounts_at, mounts_near_socket};
+use crate::plan::planner::{Planner, part_of};
 
 impl<'p> Planner<'_, 'p, '_> {
     /// Swaps mounts, and adds what each container lacks.
     pub(crate) fn edit_users(&mut self, tmp_volume: Cow<'p, str>) -> Vec<Notice> {
         let mut notices = Vec::new();
         for finding in std::mem::take(&mut self.swaps) {
-            let sub_path = match finding.reach.swap() {
-                Some(Swap::Socket(file)) => Some(Cow::Borrowed(file)),
-                Some(Swap::Client) => Some(Cow::Borrowed(names::CLIENT_FILE)),
-                Some(Swap::Directory) | None => None,
-            };
+            let sub_path =
+                part_of(&finding.reach).and_then(|part| sub_path(part, &finding.node_path));
             let swap = MountSwap {
                 mount: finding.mount,
                 volume: self.socket_volume.clone(),
@@ -37,6 +34,9 @@ impl<'p> Planner<'_, 'p, '_> {
             };
             self.edit(finding.place).swaps.push(swap);
             self.swaps.push(finding);
+        }
+        for asked in &self.injection.asked {
+            self.add_asked(asked);
         }
         for (place, index) in &self.injection.replace_docker_host {
             let host = self.docker_host();
@@ -48,6 +48,26 @@ impl<'p> Planner<'_, 'p, '_> {
             notices.extend(self.move_published(place));
         }
         notices
+    }
+
+    /// Mounts a part of the daemon where the annotation says, unless the author mounts something there.
+    fn add_asked(&mut self, asked: &'p AskedMount) {
+        let container = self.pod.container(asked.place);
+        if mounts_at(container, &CleanPath::new(&asked.mount_path)) {
+            return;
+        }
+        let whole = Mount::whole(self.socket_volume.clone(), asked.mount_path.as_str());
+        let mount = Mount {
+            sub_path: sub_path(asked.part, &asked.node_path),
+            read_only: asked.option == Some(MountOption::ReadOnly),
+            mount_propagation: match asked.option {
+                Some(MountOption::HostToContainer) => Some("HostToContainer"),
+                Some(MountOption::Bidirectional) => Some("Bidirectional"),
+                Some(MountOption::ReadOnly) | None => None,
+            },
+            ..whole
+        };
+        self.edit(asked.place).add_mounts.push(mount);
     }
 
     /// Changes variables that give the address of published ports. On the node's network, that is still the
@@ -77,7 +97,7 @@ impl<'p> Planner<'_, 'p, '_> {
         let container = self.pod.container(place);
         let shared = CleanPath::new(&self.shared_dir);
         let shared_is_free = !mounts_at(container, &shared);
-        let wants_socket = self.targets.contains(&place);
+        let wants_socket = self.targets.contains(&place) && !self.seen_at.contains(&place);
         let replaced = self.replaced.contains(&place);
         let needs_host = container.env_var(names::DOCKER_HOST).is_none();
         let socket_volume = self.socket_volume.clone();
@@ -102,6 +122,15 @@ impl<'p> Planner<'_, 'p, '_> {
         if share_tmp {
             edit.add_mounts.push(Mount::whole(tmp_volume, "/tmp"));
         }
+    }
+}
+
+/// The file of the socket volume that a part is; none for the whole directory. `path` is the node's.
+fn sub_path<'p>(part: DaemonPart, path: &'p CleanPath<'_>) -> Option<Cow<'p, str>> {
+    match part {
+        DaemonPart::Socket => Some(Cow::Borrowed(path.file_name())),
+        DaemonPart::Client => Some(Cow::Borrowed(names::CLIENT_FILE)),
+        DaemonPart::Directory => None,
     }
 }
 

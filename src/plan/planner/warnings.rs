@@ -9,6 +9,7 @@ use crate::model::sockets::DEFAULT_SOCKET;
 use crate::names;
 
 use crate::plan::planner::Planner;
+use crate::plan::planner::sorted::Sorted;
 
 impl Planner<'_, '_, '_> {
     pub(crate) fn what_happened(&self) -> Notices {
@@ -29,7 +30,15 @@ impl Planner<'_, '_, '_> {
                 containers: swapped,
             });
         }
-        let added = named(&mut self.injection.targets.iter().copied());
+        let asked = self.seen_at.as_slice().iter().copied();
+        let added: Sorted<Place> = self
+            .injection
+            .targets
+            .iter()
+            .copied()
+            .chain(asked)
+            .collect();
+        let added = named(&mut added.as_slice().iter().copied());
         if !added.is_empty() {
             notices.push(Notice::Added { containers: added });
         }
@@ -86,7 +95,14 @@ impl Planner<'_, '_, '_> {
         let container = self.pod.container(place);
         let at = |text: &str| CleanPath::new(text).unlinked().into_owned();
         at(&self.shared_dir).holds(&path)
-            || (self.targets.contains(&place) && at(DEFAULT_SOCKET) == path)
+            || (self.targets.contains(&place)
+                && !self.seen_at.contains(&place)
+                && at(DEFAULT_SOCKET) == path)
+            || self
+                .injection
+                .asked
+                .iter()
+                .any(|asked| asked.place == place && at(&asked.mount_path).holds(&path))
             || container
                 .volume_mounts
                 .iter()

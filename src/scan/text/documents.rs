@@ -13,6 +13,7 @@ use crate::review::offline::Setting;
 
 use crate::scan::account;
 use crate::scan::account::Known;
+use crate::scan::asked;
 use crate::scan::candidate::{Candidate, Object, candidates, each_item};
 use crate::scan::evaluator::{Judged, evaluate};
 use crate::scan::finding::Workload;
@@ -74,7 +75,11 @@ impl Reader<'_> {
                 reading.namespaces.extend(namespace(item));
             });
             let mut found = Vec::new();
-            let mut accounted = Vec::new();
+            // Where a Pod sees its own daemon.
+            let mut accounted = match names {
+                true => asked::pointers(&document.value, &self.court.policy.sockets),
+                false => Vec::new(),
+            };
             let gaps = reading.gaps.len();
             let mut judged = Vec::new();
             for candidate in candidates(&document.value, &beside) {

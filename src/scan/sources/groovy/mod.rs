@@ -3,7 +3,7 @@
 //! Groovy is cut into words, strings and signs, with comments left out; nothing is run.
 //! What a pipeline puts together at run time cannot be seen here.
 
-mod tokens;
+pub(crate) mod tokens;
 mod values;
 
 use std::ops::Range;

@@ -2,24 +2,24 @@
 
 use std::ops::Range;
 
-pub(super) struct Token {
-    pub(super) kind: Kind,
+pub(crate) struct Token {
+    pub(crate) kind: Kind,
     /// The line on which it starts, from 1.
-    pub(super) line: u32,
-    pub(super) bytes: Range<usize>,
+    pub(crate) line: u32,
+    pub(crate) bytes: Range<usize>,
 }
 
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Word(String),
     Text { text: String, long: bool },
     Sign(char),
 }
 
-pub(super) fn is(tokens: &[Token], index: usize, sign: char) -> bool {
+pub(crate) fn is(tokens: &[Token], index: usize, sign: char) -> bool {
     matches!(tokens.get(index).map(|token| &token.kind), Some(Kind::Sign(s)) if *s == sign)
 }
 
-pub(super) fn tokens(text: &str) -> Vec<Token> {
+pub(crate) fn tokens(text: &str) -> Vec<Token> {
     let mut reader = Reader {
         whole: text.len(),
         rest: text,

@@ -1,0 +1,264 @@
+//! `dind-injector convert`: files, rewritten in place.
+//!
+//! Without `--write` it only shows what it would do, as a patch. What reaches a node's runtime and is not
+//! changed is named, with what to do by hand; where that is a Pod, no file is written unless one asks to keep
+//! going, so that no half of a release is migrated.
+
+mod annotation;
+mod cluster;
+mod read;
+mod sidecar;
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::path::Path;
+
+use clap::{Args, ValueEnum};
+
+use crate::cli::terminal::line;
+use crate::model::subject::NamespaceLabels;
+use crate::render::diff::Paint;
+use crate::render::patch::{colored, patch};
+use crate::review::offline::Setting;
+use crate::scan::files::FindError;
+use crate::scan::result::Gap;
+
+use crate::cli::live::ConnectError;
+use crate::cli::policy::PolicyArgs;
+use crate::cli::replace::{ReplaceError, replace};
+use crate::cli::{CliError, Exit, output};
+
+/// The flags of `convert`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  dind-injector convert -f agent.yaml
+  dind-injector convert -f ci/ | patch -p1
+  dind-injector convert -f ci/ Jenkinsfile --write --keep-going
+  dind-injector convert -f ci/ --config policy.yaml --namespace-label dind-injector.io/injection=enabled
+  dind-injector convert -f agent.yaml --to sidecar --write
+
+Exit status: 0 done, 1 something is named on standard error: a Pod is refused or cannot be changed (no file
+is written; with --keep-going, all the rest is), or something else reaches the node's runtime, 2 a file
+cannot be read or written.")]
+pub struct ConvertArgs {
+    /// Files to rewrite: manifests, Jenkinsfiles, a GitLab Runner's config.toml, or directories of them; -
+    /// shows what standard input would become
+    #[arg(short, long = "filename", value_name = "PATH", required = true, num_args = 1..)]
+    filename: Vec<String>,
+    /// What takes the place of the node's socket
+    #[arg(long, value_enum, default_value_t = Form::Annotation)]
+    to: Form,
+    /// Rewrite the files
+    #[arg(long)]
+    write: bool,
+    /// Show what changes, also with --write
+    #[arg(long)]
+    diff: bool,
+    /// Change what can be changed, where some Pods are refused
+    #[arg(long)]
+    keep_going: bool,
+    /// Leave out what matches this glob of .gitignore's form, of directories; repeatable
+    #[arg(long, value_name = "GLOB")]
+    exclude: Vec<String>,
+    /// Namespace of Pods that name none
+    #[arg(short, long, value_name = "NAME", default_value = "default")]
+    namespace: String,
+    /// Label of every namespace; repeatable
+    #[arg(long, value_name = "KEY=VALUE", value_parser = crate::cli::explain::label)]
+    namespace_label: Vec<(String, String)>,
+    #[command(flatten)]
+    policy: PolicyArgs,
+    #[command(flatten)]
+    cluster: cluster::CheckArgs,
+}
+
+/// What takes the place of the node's socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// The annotation that asks the webhook for a daemon; the mounts of the node go
+    Annotation,
+    /// The sidecar itself, as the webhook would add it
+    Sidecar,
+}
+
+/// Why a file is not rewritten.
+#[derive(Debug, thiserror::Error)]
+pub enum ConvertError {
+    /// Standard input is no file.
+    #[error("--write rewrites files; leave it out to see what standard input would become")]
+    Stdin,
+    /// The file.
+    #[error(transparent)]
+    Replace(#[from] ReplaceError),
+    /// A path that is none.
+    #[error(transparent)]
+    Find(#[from] FindError),
+    /// The cluster.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+}
+
+/// A file whose text changes.
+struct Rewritten {
+    name: String,
+    before: String,
+    after: String,
+    pods: usize,
+}
+
+/// What became of the files.
+#[derive(Default)]
+struct Outcome {
+    rewritten: Vec<Rewritten>,
+    /// Whether a Pod is refused, or a text cannot be edited.
+    is_refused: bool,
+    /// Whether something else reaches a node's runtime.
+    is_partial: bool,
+    /// The namespaces of Pods that were given an annotation.
+    namespaces: BTreeSet<String>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Where a file cannot be read or written.
+pub fn run(args: ConvertArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, CliError> {
+    let ConvertArgs {
+        filename,
+        to,
+        write,
+        diff,
+        keep_going,
+        exclude,
+        namespace,
+        namespace_label,
+        policy,
+        cluster,
+    } = args;
+    if write && filename.iter().any(|file| file == "-") {
+        return Err(ConvertError::Stdin.into());
+    }
+    let is_configured = policy.config.is_some();
+    let policy = policy.offline()?;
+    let setting = Setting {
+        namespace,
+        namespace_labels: NamespaceLabels::from_iter(namespace_label),
+        ..Setting::default()
+    };
+    let inputs = read::inputs(&filename, exclude)?;
+    let mut outcome = match to {
+        Form::Annotation => annotation::rewrite(&policy, &setting, &inputs.files, err)?,
+        Form::Sidecar => sidecar::rewrite(&policy, &setting, &inputs.files, err)?,
+    };
+    for gap in &inputs.gaps {
+        tell_gap(gap, err)?;
+        outcome.is_partial = true;
+    }
+    if to == Form::Annotation && !outcome.namespaces.is_empty() {
+        outcome.is_refused |= needs(&outcome.namespaces, is_configured, &cluster, err)?;
+    }
+    let Outcome {
+        rewritten,
+        is_refused,
+        is_partial,
+        namespaces: _,
+    } = outcome;
+    if is_refused && !keep_going {
+        output::withheld(err, "no file", ", or use --keep-going to have the rest")?;
+        return Ok(Exit::Findings);
+    }
+    if diff || !write {
+        let paint = output::paint();
+        for Rewritten {
+            name,
+            before,
+            after,
+            pods: _,
+        } in &rewritten
+        {
+            let text = patch(before, after, name);
+            match paint {
+                Paint::Plain => out.write_all(text.as_bytes())?,
+                Paint::Color => out.write_all(colored(&text).as_bytes())?,
+            }
+        }
+    }
+    if write {
+        for Rewritten {
+            name,
+            before,
+            after,
+            pods,
+        } in &rewritten
+        {
+            replace(Path::new(name), before, after).map_err(ConvertError::from)?;
+            let noun = if *pods == 1 { "Pod" } else { "Pods" };
+            line(err, format_args!("{name}: {pods} {noun} converted"))?;
+        }
+    }
+    Ok(if is_partial || is_refused {
+        Exit::Findings
+    } else {
+        Exit::Done
+    })
+}
+
+/// Says what the namespaces of annotated Pods need, or asks the cluster. Returns whether it refuses one.
+fn needs(
+    namespaces: &BTreeSet<String>,
+    is_configured: bool,
+    cluster: &cluster::CheckArgs,
+    err: &mut dyn Write,
+) -> Result<bool, CliError> {
+    if cluster.is_asked() {
+        let mut is_refused = false;
+        for (namespace, answer) in cluster.check(namespaces).map_err(ConvertError::from)? {
+            match answer {
+                Ok(()) => line(
+                    err,
+                    format_args!(
+                        "namespace {namespace}: the cluster's webhook honors the annotation"
+                    ),
+                )?,
+                Err(why) => {
+                    is_refused = true;
+                    line(err, format_args!("error: namespace {namespace}: {why}"))?;
+                }
+            }
+        }
+        return Ok(is_refused);
+    }
+    if !is_configured {
+        let all: Vec<&str> = namespaces.iter().map(String::as_str).collect();
+        let all = all.join(" ");
+        line(
+            err,
+            format_args!(
+                "note: the annotation counts only where the policy honors it: run `kubectl label namespace {all} \
+                 {}=enabled` for the built-in policy, or give a rule annotation: Honor. --config FILE or --cluster \
+                 checks it",
+                crate::names::INJECTION_LABEL
+            ),
+        )?;
+    }
+    Ok(false)
+}
+
+fn tell_gap(gap: &Gap, err: &mut dyn Write) -> std::io::Result<()> {
+    let Gap {
+        place,
+        line: at,
+        message,
+        ..
+    } = gap;
+    let at = at.map(|at| format!(":{at}")).unwrap_or_default();
+    line(err, format_args!("warning: {place}{at}: {message}"))
+}
+
+/// A file, its text and what it is written in.
+struct File {
+    name: String,
+    text: String,
+    syntax: crate::scan::text::Syntax,
+}

@@ -1,0 +1,101 @@
+//! Comments that speak of what a change took away.
+//!
+//! A comment that stands on a line that goes, goes with it. One that stands right above such a line is
+//! kept, and may say what is no longer true: only its author can tell.
+
+use std::collections::BTreeSet;
+
+use similar::{Algorithm, DiffTag, capture_diff_slices};
+
+/// A comment, and whether it is still there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Comment {
+    /// Its line in the text as it was.
+    pub line: u32,
+    /// What it says, its sign included.
+    pub text: String,
+    /// Whether it is kept.
+    pub is_kept: bool,
+}
+
+/// The comments of `before` that stand at what `after` has not.
+pub fn comments(before: &str, after: &str, signs: &[&str]) -> Vec<Comment> {
+    let (old, new): (Vec<&str>, Vec<&str>) = (before.lines().collect(), after.lines().collect());
+    let mut gone = BTreeSet::new();
+    for op in capture_diff_slices(Algorithm::Myers, &old, &new) {
+        match op.tag() {
+            DiffTag::Delete | DiffTag::Replace => gone.extend(op.old_range()),
+            DiffTag::Equal | DiffTag::Insert => {}
+        }
+    }
+    let comment = |index: usize| {
+        let line = old.get(index)?;
+        let at = signs
+            .iter()
+            .filter_map(|sign| comment_at(line, sign))
+            .min()?;
+        Some((at, line))
+    };
+    let is_whole =
+        |index: usize| comment(index).is_some_and(|(at, line)| line[..at].trim().is_empty());
+    let mut found = Vec::new();
+    for index in 0..old.len() {
+        let Some((at, line)) = comment(index) else {
+            continue;
+        };
+        let is_gone = gone.contains(&index);
+        let below = (index + 1..old.len()).find(|below| !is_whole(*below));
+        let is_above = is_whole(index) && below.is_some_and(|below| gone.contains(&below));
+        // What was written anew with its comment is no loss.
+        let text = line[at..].trim_end();
+        let is_moved = is_gone && new.iter().any(|line| line.trim_end().ends_with(text));
+        if (is_gone && !is_moved) || (is_above && !is_gone) {
+            found.push(Comment {
+                line: u32::try_from(index + 1).unwrap_or(u32::MAX),
+                text: text.to_owned(),
+                is_kept: !is_gone,
+            });
+        }
+    }
+    found
+}
+
+/// Where a comment starts on a line: at its sign, at the line's start or after a blank.
+fn comment_at(line: &str, sign: &str) -> Option<usize> {
+    let mut quote = None;
+    let mut before = ' ';
+    for (at, c) in line.char_indices() {
+        match quote {
+            Some(open) if c == open => quote = None,
+            Some(_) => {}
+            None if before.is_whitespace() && line[at..].starts_with(sign) => return Some(at),
+            None if matches!(c, '"' | '\'') => quote = Some(c),
+            None => {}
+        }
+        before = c;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_at_a_line_that_went_is_told() {
+        let before = "a: 1\n# the node's\n- x # sock\n- y\n# of z\n- z\n";
+        let found = comments(before, "a: 1\n# the node's\n- y\n# of z\n- z\n", &["#"]);
+        let told: Vec<_> = found
+            .iter()
+            .map(|c| (c.line, c.text.as_str(), c.is_kept))
+            .collect();
+        assert_eq!(told, [(2, "# the node's", true), (3, "# sock", false)]);
+    }
+
+    #[test]
+    fn a_sign_in_a_string_starts_no_comment() {
+        assert_eq!(comment_at("a: \"x # y\" # z", "#"), Some(11));
+        assert_eq!(comment_at("a: x#y", "#"), None);
+        assert_eq!(comment_at("sh 'x' // y", "//"), Some(7));
+    }
+}

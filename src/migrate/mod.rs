@@ -1,0 +1,147 @@
+//! Files changed from a node's socket to the annotation that asks for a daemon.
+//!
+//! What `scan` places in a text is changed there: the mounts and volumes of the node's daemon go, and
+//! annotations come where the system that makes the Pod takes them. Each Pod is put through the webhook's
+//! engine as it was and as it will be, and changed only where both come out the same. What cannot be
+//! changed is part of the result, with what to do by hand. Pure.
+
+mod comments;
+mod groovy;
+mod left;
+mod manifest;
+mod nested;
+mod pod;
+mod same;
+mod spot;
+mod toml;
+
+use crate::decide::Policy;
+use crate::names::NO_NAME;
+use crate::review::offline::Setting;
+use crate::scan::candidate::Candidate;
+use crate::scan::result::Namespaces;
+use crate::scan::text::Syntax;
+
+pub use crate::migrate::comments::{Comment, comments};
+pub use crate::migrate::pod::{Migration, Refusal, migration};
+pub use crate::migrate::same::{Difference, normal, same};
+pub use crate::migrate::spot::Naming;
+
+/// Under what texts are changed.
+#[derive(Clone, Copy, Debug)]
+pub struct Court<'c> {
+    /// The policy: it decides what is swapped, and whether it honors annotations.
+    pub policy: &'c Policy,
+    /// What is said about a cluster that is not there.
+    pub setting: &'c Setting,
+    /// The labels of namespaces that are known.
+    pub namespaces: &'c Namespaces,
+}
+
+/// What became of a text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Migrated {
+    /// The text; as it was where nothing changed.
+    pub text: String,
+    /// What was changed.
+    pub changed: Vec<Changed>,
+    /// What would have to be changed and is not.
+    pub refused: Vec<ByHand>,
+}
+
+/// Something that makes Pods, and was changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changed {
+    /// The line on which it starts.
+    pub line: u32,
+    /// `Deployment/web`.
+    pub what: String,
+    /// The namespace of its Pods.
+    pub namespace: String,
+}
+
+/// Something that makes Pods, and is left to its author.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ByHand {
+    /// The line on which it starts.
+    pub line: u32,
+    /// `Deployment/web`.
+    pub what: String,
+    /// Why, and what to do.
+    pub message: String,
+}
+
+/// What is around a text.
+#[derive(Clone, Debug, Default)]
+struct Around {
+    /// The object that holds it.
+    name: Option<String>,
+    /// Its namespace.
+    namespace: Option<String>,
+    /// How many texts it is in.
+    depth: usize,
+}
+
+impl Around {
+    /// What a candidate is called; one without a name, as what it is in.
+    fn name_of<'n>(&'n self, candidate: &'n Candidate<'_>) -> &'n str {
+        match (candidate.name.as_ref(), self.name.as_deref()) {
+            (NO_NAME, Some(outer)) => outer,
+            (own, _) => own,
+        }
+    }
+}
+
+/// Texts in texts end here, as in a scan.
+const MAX_TEXTS: usize = 3;
+
+/// Changes `text`.
+pub fn migrate(court: &Court<'_>, text: &str, syntax: Syntax) -> Migrated {
+    let mut done = within(court, text, syntax, &Around::default());
+    let left = left::swapped(court, &done.text, syntax);
+    let is_told = |known: &[ByHand], one: &ByHand| known.iter().any(|known| known.what == one.what);
+    for one in left {
+        if !is_told(&done.refused, &one) {
+            done.refused.push(one);
+        }
+    }
+    done
+}
+
+fn within(court: &Court<'_>, text: &str, syntax: Syntax, around: &Around) -> Migrated {
+    match syntax {
+        Syntax::Manifest => manifest::migrate(court, text, around),
+        Syntax::Groovy => groovy::migrate(court, text, around),
+        Syntax::Toml => toml::migrate(court, text, around),
+        // What these hold is told by a scan.
+        Syntax::Terraform | Syntax::Shell | Syntax::Other => Migrated::unchanged(text),
+    }
+}
+
+impl Migrated {
+    fn unchanged(text: &str) -> Self {
+        Self {
+            text: text.to_owned(),
+            ..Self::default()
+        }
+    }
+}
+
+impl Court<'_> {
+    /// The setting of Pods in `namespace`, or in the one of those that name none.
+    fn setting(&self, namespace: Option<&str>) -> Setting {
+        let mut setting = self.setting.clone();
+        let own = namespace.unwrap_or(&setting.namespace).to_owned();
+        if let Some(labels) = self.namespaces.get(&own) {
+            setting.namespace_labels.extend(labels.clone());
+        }
+        setting.namespace = own;
+        setting
+    }
+}
+
+/// The line of a byte, from 1.
+fn line_of(text: &str, byte: usize) -> u32 {
+    let breaks = text.get(..byte).unwrap_or(text).matches('\n').count();
+    u32::try_from(breaks + 1).unwrap_or(u32::MAX)
+}
