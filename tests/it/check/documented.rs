@@ -45,18 +45,9 @@ fn every_question_has_its_row_in_operations() {
 }
 
 /// What no node can be made to show is named here, with the reason; the fake API server shows it.
-const NOT_ON_A_NODE: [(&str, &str); 8] = [
-    (
-        "admission",
-        "an API server that serves no admissionregistration.k8s.io/v1",
-    ),
+const NOT_ON_A_NODE: [(&str, &str); 2] = [
     ("admission-policies", "an API server before 1.30"),
-    ("ca-lifetime", "a CA of eleven months"),
-    ("run-container", "a daemon whose `docker run` fails"),
-    ("run-mount", "a daemon that sees no volume of its Pod"),
-    ("run-mtu", "a daemon with another MTU"),
-    ("run-cgroup", "a daemon that gives no answer"),
-    ("run-storage", "a daemon with the driver vfs"),
+    ("user-namespaces", "a container runtime without them"),
 ];
 
 #[test]
