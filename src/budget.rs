@@ -10,6 +10,7 @@
 use std::cell::Cell;
 
 use crate::model::view::Pod;
+use crate::text::beginning;
 
 /// Steps of one review. A step is some ten bytes looked at once more, or an item taken up once more:
 /// about ten nanoseconds.
@@ -40,7 +41,6 @@ pub enum Excess {
          Make the Pod smaller"
     )]
     Values,
-    /// Containers.
     #[error(
         "the Pod has more than {MOST_CONTAINERS} containers, the most that one review looks at. Use fewer"
     )]
@@ -51,7 +51,6 @@ pub enum Excess {
          one review looks at. Remove some"
     )]
     Findings,
-    /// Mounts for the sidecar.
     #[error(
         "the containers that use Docker have more than {MOST_MIRRORED} mounts, the most that a Docker sidecar is \
          given. Remove some, or use Docker in fewer containers"
@@ -63,22 +62,18 @@ pub enum Excess {
          mounts and environment smaller"
     )]
     Patch,
-    /// Work.
     #[error(
         "the Pod takes more than {MOST_STEPS} steps, the most that one review takes: something long (a path, a \
          label, a variable) is met by something many (mounts, variables, rules). Shorten the one or remove some of \
          the other"
     )]
     Steps,
-    /// A path.
     #[error(
         "{field} of {holder:?} has {length} bytes; Linux takes no path of more than {LONGEST_PATH}, so no node \
          could mount it"
     )]
     Path {
-        /// The field's name.
         field: &'static str,
-        /// The volume's name.
         holder: String,
         /// Its bytes.
         length: usize,
@@ -98,7 +93,6 @@ impl Default for Budget {
 }
 
 impl Budget {
-    /// A whole one.
     pub fn new() -> Self {
         Self {
             left: Cell::new(MOST_STEPS),
@@ -157,7 +151,7 @@ pub fn check_path(field: &'static str, volume: &str, path: &str) -> Result<(), E
         0..=LONGEST_PATH => Ok(()),
         length => Err(Excess::Path {
             field,
-            holder: volume.chars().take(63).collect(),
+            holder: beginning(volume, 63).to_owned(),
             length,
         }),
     }

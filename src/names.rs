@@ -145,7 +145,6 @@ pub mod ca_secret {
     pub const KEY: &str = "ca.key";
     /// The CA that will sign once every webhook configuration trusts it.
     pub const NEXT_CERT: &str = "next-ca.crt";
-    /// Its key.
     pub const NEXT_KEY: &str = "next-ca.key";
     /// CAs that signed before and are trusted for as long as a leaf of theirs may be served.
     pub const PREVIOUS_CERTS: &str = "previous-ca.crt";
@@ -153,13 +152,11 @@ pub mod ca_secret {
     pub const CHANGED_AT: &str = "changed-at";
 }
 
-/// Kubernetes Events.
 pub mod event {
     /// The reason of a Pod's denial.
     pub const DENIED: &str = "DockerDenied";
     /// The reason of a Pod's change.
     pub const INJECTED: &str = "DockerInjected";
-    /// Who says it.
     pub const COMPONENT: &str = super::PROGRAM;
     /// The beginning of an Event's name; the API server adds the rest.
     pub const NAME_PREFIX: &str = "dind-injector-";
@@ -167,15 +164,12 @@ pub mod event {
 
 /// Attributes of a traced review's span.
 pub mod span {
-    /// The instrumentation scope.
     pub const SCOPE: &str = super::PROGRAM;
     /// The review's uid, as in the API server's audit log.
     pub const UID: &str = "dind_injector.uid";
-    /// The Pod's namespace.
     pub const NAMESPACE: &str = "k8s.namespace.name";
     /// The Pod's name, or the prefix that it will be made from.
     pub const NAME: &str = "dind_injector.name";
-    /// What was done.
     pub const OUTCOME: &str = "dind_injector.outcome";
     /// Why, as a fixed word.
     pub const REASON: &str = "dind_injector.reason";
@@ -200,7 +194,6 @@ pub mod metric {
     pub const SHEDS: &str = "dind_injector_requests_shed_total";
     /// Panics caught while a review was handled; each was answered 500.
     pub const PANICS: &str = "dind_injector_handler_panics_total";
-    /// TLS connections open now.
     pub const CONNECTIONS: &str = "dind_injector_connections_open";
     /// Connections that the server closed on purpose, by `reason`.
     pub const CONNECTIONS_DROPPED: &str = "dind_injector_connections_dropped_total";

@@ -26,7 +26,6 @@ const LARGEST: u64 = 4 << 20;
 pub struct Source {
     /// The flag that names it.
     pub flag: &'static str,
-    /// Where it is.
     pub path: PathBuf,
     /// What the metrics call it.
     pub file: FollowedFile,
@@ -35,22 +34,17 @@ pub struct Source {
 /// Why a file's content is not in force.
 #[derive(Debug, thiserror::Error)]
 pub enum ReloadError {
-    /// It cannot be read.
     #[error("cannot read {flag} {}: {source}", path.display())]
     Read {
         /// The flag that names the file.
         flag: &'static str,
-        /// The file.
         path: PathBuf,
-        /// What the system said.
         source: io::Error,
     },
-    /// It cannot be used.
     #[error("cannot use {flag} {}: {problem}", path.display())]
     Refused {
         /// The flag that names the file.
         flag: &'static str,
-        /// The file.
         path: PathBuf,
         /// What is wrong with it.
         problem: String,
@@ -60,7 +54,6 @@ pub enum ReloadError {
 /// What one look at the file came to.
 #[derive(Debug)]
 pub enum Looked {
-    /// The same as before.
     Unchanged,
     /// New content is in force.
     Taken,

@@ -75,7 +75,6 @@ const NOT_YET: &str = "the first scan has not ended";
 pub struct Settings {
     /// The namespaces; all where it is empty.
     pub namespaces: Vec<String>,
-    /// Between two scans.
     pub interval: Duration,
     /// Whether the page shows each Pod before and after, with all that is written in it.
     pub diffs: bool,
@@ -99,7 +98,6 @@ struct Last {
     made: String,
 }
 
-/// What readers see.
 #[derive(Default)]
 struct Shown {
     page: ArcSwapOption<Bytes>,
@@ -138,7 +136,6 @@ impl Reporter {
         }
     }
 
-    /// The page, at `/`.
     pub fn pages(&self) -> Router {
         let shown = Arc::clone(&self.shown);
         Router::new().route("/", get(async move || page(&shown)))

@@ -22,7 +22,6 @@ use hostile::{Hostile, all, some};
 #[path = "support/cost.rs"]
 mod cost;
 #[path = "support/hostile.rs"]
-#[allow(dead_code, reason = "fuzz/targets/review_cost.rs uses the rest")]
 mod hostile;
 
 /// The body of most Pods here; the known worst ones are as large as the server takes, too.
@@ -182,4 +181,15 @@ fn the_worst_pods_cost_no_more_at_the_limit() {
     let worst = || hostile::worst(LARGEST_BODY);
     assert_eq!(worst().count(), hostile::WORST.len());
     assert_eq!(all_faults(worst), "");
+}
+
+/// Found by fuzzing: each mount that is mirrored owned a copy of every directory above it.
+#[test]
+fn mounts_of_a_deep_host_path_are_mirrored_without_a_copy_of_every_directory_above() {
+    // One that is many, and nothing long: the sixth, in 8,805 bytes.
+    let mut choices = [0, 1, 5, 8805, 999, 0].into_iter();
+    let pod = hostile::chosen(64 << 10, |_| choices.next().unwrap());
+    let cost = cost(&Policy::offline(), pod.is_workload, pod.body.as_bytes());
+    assert!(cost.steps > MOST_STEPS / 10, "{cost:?}");
+    assert_eq!(cost.faults(), Vec::<String>::new());
 }

@@ -129,7 +129,8 @@ impl Before {
             let level = labels.get(names::PSA_ENFORCE)?;
             // The webhook's own namespace holds no Pod that is swapped.
             let is_own = namespace.metadata.name == names::NAMESPACE;
-            (level != "privileged" && !is_own).then(|| format!("{} ({level})", namespace.metadata.name))
+            (level != "privileged" && !is_own)
+                .then(|| format!("{} ({level})", namespace.metadata.name))
         });
         let strict: Vec<String> = strict.collect();
         match strict.len() {

@@ -40,7 +40,6 @@ pub enum ClusterError {
     /// The kubeconfig cannot be used.
     #[error("cannot use --kubeconfig {}: {source}", path.display())]
     Kubeconfig {
-        /// The file.
         path: PathBuf,
         /// What is wrong with it.
         source: kube::config::KubeconfigError,

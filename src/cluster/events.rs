@@ -53,7 +53,6 @@ pub struct EventArgs {
     pub events: bool,
 }
 
-/// Where reviews offer Events.
 #[derive(Clone, Debug)]
 pub struct EventQueue {
     notes: Offers<Note>,
@@ -160,7 +159,7 @@ fn note(record: &Record<'_>) -> Option<Note> {
         kind,
         reason,
         action,
-        message: shortened(message),
+        message: cut(message),
     })
 }
 
@@ -194,12 +193,12 @@ fn named(containers: &[String]) -> String {
     }
 }
 
-fn shortened(mut text: String) -> String {
-    if text.len() > LONGEST {
-        text.truncate(beginning(&text, LONGEST - '…'.len_utf8()).len());
-        text.push('…');
+/// The text in at most [`LONGEST`] bytes.
+fn cut(text: String) -> String {
+    match text.len() {
+        0..=LONGEST => text,
+        _ => format!("{}…", beginning(&text, LONGEST - '…'.len_utf8())),
     }
-    text
 }
 
 impl EventWriter {
@@ -293,8 +292,8 @@ mod tests {
 
     #[test]
     fn a_long_message_is_cut_at_a_character() {
-        let text = shortened("é".repeat(600));
+        let text = cut("é".repeat(600));
         assert!(text.len() <= LONGEST && text.ends_with('…'));
-        assert_eq!(shortened("short".to_owned()), "short");
+        assert_eq!(cut("short".to_owned()), "short");
     }
 }

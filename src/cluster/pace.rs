@@ -30,7 +30,6 @@ impl Backoff {
         }
     }
 
-    /// The next wait.
     pub(crate) fn wait(&mut self) -> Duration {
         let wait = self.next;
         self.next = self.last.min(wait * 2);

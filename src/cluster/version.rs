@@ -17,10 +17,8 @@ pub const NATIVE_SIDECARS: Version = Version {
 /// The longest wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A version of Kubernetes.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Version {
-    /// 1.
     pub major: u32,
     /// What changes three times a year.
     pub minor: u32,

@@ -23,13 +23,11 @@ use crate::telemetry::metrics::{Metrics, Watch};
 /// Objects on one page of a list; client-go's own number.
 const PAGE: u32 = 500;
 
-/// What a change is.
 pub(crate) enum Change<T> {
     /// This is all there is.
     All(Vec<T>),
     /// This one is new, or new in this form.
     Applied(T),
-    /// This one is gone.
     Removed(T),
 }
 
@@ -166,7 +164,6 @@ impl fmt::Debug for Health {
 
 /// What can be listed and watched.
 pub(crate) trait Source: Send {
-    /// What a list holds.
     type Object: Resource + Clone + Send + 'static;
 
     fn list(
@@ -270,7 +267,6 @@ struct Follower<'a, S> {
 enum Failure {
     /// The version to go on from is too old; nothing is wrong.
     Gone,
-    /// Something is.
     Other(String),
 }
 

@@ -7,7 +7,6 @@ use crate::cluster::watch::Timing;
 pub(crate) enum WriteError {
     /// Somebody else was first: it is to be looked at again.
     First,
-    /// Anything else, for people.
     Other(String),
 }
 

@@ -12,7 +12,7 @@ use crate::model::map::Annotations;
 use crate::model::place::Place;
 use crate::model::view::Pod;
 use crate::names;
-use crate::text::shortened;
+use crate::text::{beginning, shortened};
 
 use crate::decide::suggest::nearest;
 
@@ -23,23 +23,18 @@ pub struct AnnotationRequest {
     pub ask: Requested,
     /// The containers that shall have it; every one where it is missing.
     pub containers: Option<Vec<Place>>,
-    /// The profile.
     pub profile: Option<String>,
     /// The CPU limit, with the annotation that says it.
     pub cpu: Option<Size>,
-    /// The memory limit.
     pub memory: Option<Size>,
-    /// The storage size.
     pub storage: Option<Size>,
 }
 
 /// Whether a daemon is asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Requested {
-    /// Nothing is said.
     #[default]
     Nothing,
-    /// It is.
     Inject,
     /// The Pod shall be left alone.
     OptOut,
@@ -50,7 +45,6 @@ pub enum Requested {
 pub struct Size {
     /// The annotation that says it.
     pub annotation: &'static str,
-    /// Its value.
     pub value: String,
 }
 
@@ -71,31 +65,18 @@ pub enum AnnotationError {
         "annotation {} names {name:?}; the Pod's containers are: {known}",
         names::CONTAINERS
     )]
-    Container {
-        /// The name asked for.
-        name: String,
-        /// The Pod's containers.
-        known: String,
-    },
-    /// No container at all.
+    Container { name: String, known: String },
     #[error(
         "annotation {} names nobody; the Pod's containers are: {known}",
         names::CONTAINERS
     )]
-    NoContainer {
-        /// The Pod's containers.
-        known: String,
-    },
-    /// Not what Applatix took.
+    NoContainer { known: String },
     #[error(
         "annotation {} is not understood: {error}; it may be \
          {{\"graph-storage-size\": \"10Gi\", \"cpu_cores\": 1, \"mem_mib\": 1024}}",
         names::APPLATIX
     )]
-    Applatix {
-        /// What is wrong.
-        error: String,
-    },
+    Applatix { error: String },
 }
 
 /// Applatix's annotation, with the schema that it had
@@ -125,7 +106,7 @@ impl AnnotationRequest {
             Some("true") => request.ask = Requested::Inject,
             Some("false") => request.ask = Requested::OptOut,
             Some(other) => {
-                let value = other.chars().take(40).collect();
+                let value = beginning(other, 40).to_owned();
                 return Err(AnnotationError::Inject { value });
             }
             None => {}
@@ -181,7 +162,7 @@ fn containers(pod: &Pod<'_>, list: &str) -> Result<Vec<Place>, AnnotationError> 
                 .get(name)
                 .copied()
                 .ok_or_else(|| AnnotationError::Container {
-                    name: name.chars().take(63).collect(),
+                    name: beginning(name, 63).to_owned(),
                     known: known(),
                 })
         })

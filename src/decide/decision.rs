@@ -32,7 +32,6 @@ use crate::model::subject::Subject;
 /// What is done with a Pod, and what its author is told.
 #[derive(Debug)]
 pub struct Decision<'p> {
-    /// What is done.
     pub verdict: Verdict<'p>,
     /// The rule that decided, where one did.
     pub rule: Option<&'p str>,
@@ -45,15 +44,11 @@ pub struct Decision<'p> {
 /// What is done with a Pod.
 #[derive(Debug)]
 pub enum Verdict<'p> {
-    /// Nothing.
     AnnotationPolicy(Reason),
-    /// It is refused.
     Deny(Denial),
-    /// It is changed.
     Change(Box<Injection<'p>>),
 }
 
-/// Decides about `pod`.
 pub fn decide<'p>(
     policy: &'p Policy,
     subject: &Subject<'_>,

@@ -2,18 +2,17 @@
 //!
 //! A sentence names what to change, and who can change it.
 
-use std::fmt;
-
 use crate::budget::Excess;
 use crate::detect::mounts::Agent;
 use crate::model::profile::{BoundsError, PodSecurity};
 use crate::names;
 
 use crate::decide::annotations::AnnotationError;
-use crate::decide::named::{Entry, Named};
+use crate::decide::cause::Cause;
+use crate::decide::exemption::Exemption;
+use crate::decide::named::Named;
 use crate::decide::need::Need;
 
-/// A deliberate refusal.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denial {
     /// More than one review may cost.
@@ -25,21 +24,16 @@ pub enum Denial {
     /// A size that is none, or whose request is above its limit.
     #[error("annotation {annotation}: {error}")]
     Size {
-        /// The annotation.
         annotation: &'static str,
-        /// What is wrong.
         error: BoundsError,
     },
     /// A size above the rule's maximum.
     #[error("annotation {annotation} is {value:?}, above the maximum {maximum} of rule {rule:?}")]
     AboveMaximum {
-        /// The annotation.
         annotation: &'static str,
-        /// Its value.
         value: String,
         /// The most that it may be.
         maximum: String,
-        /// The rule.
         rule: String,
     },
     /// A profile that the rule does not allow.
@@ -48,11 +42,8 @@ pub enum Denial {
         names::PROFILE
     )]
     Profile {
-        /// The profile asked for.
         asked: String,
-        /// The rule.
         rule: String,
-        /// The profiles allowed.
         allowed: String,
     },
     /// A mount of the Docker socket, where the rule denies it.
@@ -63,11 +54,9 @@ pub enum Denial {
         but(*.need)
     )]
     HostSocket {
-        /// The container.
         container: String,
         /// The path of the node.
         path: String,
-        /// The rule.
         rule: String,
         /// What it wants the node's daemon for.
         need: Option<Need>,
@@ -81,11 +70,9 @@ pub enum Denial {
         exemption.above_name()
     )]
     NodeAgent {
-        /// The container.
         container: String,
         /// The path of the node.
         path: String,
-        /// Why it is one.
         agent: Agent,
         /// What it wants the node's daemon for.
         need: Option<Need>,
@@ -99,7 +86,6 @@ pub enum Denial {
         exemption.above_name()
     )]
     Ancestor {
-        /// The container.
         container: String,
         /// The path of the node.
         path: String,
@@ -112,11 +98,9 @@ pub enum Denial {
          when it runs; rule {rule:?} denies it. Use subPath"
     )]
     Unresolved {
-        /// The container.
         container: String,
         /// The path of the node.
         path: String,
-        /// The rule.
         rule: String,
     },
     /// Another runtime's socket, where the rule denies it.
@@ -126,9 +110,7 @@ pub enum Denial {
         exemption.above_name()
     )]
     OtherRuntime {
-        /// The container.
         container: String,
-        /// The runtime.
         runtime: &'static str,
         /// The path of the node.
         path: String,
@@ -142,9 +124,7 @@ pub enum Denial {
         exemption.above_name()
     )]
     DataDirectory {
-        /// The container.
         container: String,
-        /// The runtime.
         runtime: &'static str,
         /// The path of the node.
         path: String,
@@ -159,7 +139,6 @@ pub enum Denial {
         exemption.above_name()
     )]
     Link {
-        /// The container.
         container: String,
         /// The path of the node.
         path: String,
@@ -174,7 +153,6 @@ pub enum Denial {
         exemption.above_name()
     )]
     UnknownSocket {
-        /// The container.
         container: String,
         /// The path of the node.
         path: String,
@@ -189,7 +167,6 @@ pub enum Denial {
         exemption.above_name()
     )]
     HostPath {
-        /// The container.
         container: String,
         /// The path of the node.
         path: String,
@@ -205,11 +182,9 @@ pub enum Denial {
         leads(*is_known)
     )]
     TcpDockerHost {
-        /// The container.
         container: String,
         /// Whether the address is known before the Pod runs.
         is_known: bool,
-        /// The rule.
         rule: String,
     },
     /// A Pod in the node's network namespace.
@@ -218,10 +193,7 @@ pub enum Denial {
          and firewall. Remove hostNetwork, or have an admin allow a profile with hostNetwork: true \
          in rule {rule:?}"
     )]
-    HostNetwork {
-        /// The rule.
-        rule: String,
-    },
+    HostNetwork { rule: String },
     /// A namespace whose Pod Security level the sidecar does not meet.
     #[error(
         "namespace label {}={enforced} does not admit the Docker sidecar of profile {profile:?}, \
@@ -233,13 +205,9 @@ pub enum Denial {
         needs = .needs.name()
     )]
     PodSecurity {
-        /// The namespace's level.
         enforced: PodSecurity,
-        /// The profile.
         profile: String,
-        /// The level it needs.
         needs: PodSecurity,
-        /// The rule.
         rule: String,
     },
     /// An ephemeral container cannot get a mount that its Pod does not have.
@@ -248,7 +216,6 @@ pub enum Denial {
          swapped in a running Pod. Use a container of a Pod that was created with a daemon of its own"
     )]
     EphemeralContainer {
-        /// The container.
         container: String,
         /// The path of the node.
         path: String,
@@ -261,11 +228,9 @@ pub enum Denial {
          dind-injector's"
     )]
     Unswapped {
-        /// The container.
         container: String,
         /// The path of the node, or the variable.
         what: String,
-        /// The rule.
         rule: String,
     },
     /// The image of a sidecar, in a Pod that runs.
@@ -273,10 +238,7 @@ pub enum Denial {
         "container {container:?} is the Pod's Docker daemon: its image is the profile's, and cannot be \
          changed while the Pod runs. Create the Pod anew"
     )]
-    SidecarImage {
-        /// The container.
-        container: String,
-    },
+    SidecarImage { container: String },
     /// The Pod asks for another runtime class than the profile's sidecar needs.
     #[error(
         "the Pod's runtimeClassName is {asked:?}; profile {profile:?} needs {needs:?}. Remove it, or \
@@ -284,11 +246,8 @@ pub enum Denial {
         names::PROFILE
     )]
     RuntimeClass {
-        /// The Pod's.
         asked: String,
-        /// The profile.
         profile: String,
-        /// The profile's.
         needs: String,
     },
 }
@@ -313,207 +272,6 @@ fn but(need: Option<Need>) -> String {
             need.phrase()
         )
     })
-}
-
-/// What an admin can write to let a Pod be: a rule for its namespace.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Exemption {
-    /// The Pod's namespace.
-    pub namespace: String,
-    /// The rule that denies.
-    pub above: String,
-    /// What the new rule says, as YAML.
-    pub says: &'static str,
-}
-
-impl Exemption {
-    fn above_name(&self) -> String {
-        format!("{:?}", self.above)
-    }
-
-    /// The rule, as YAML for the policy's list of rules.
-    pub fn recipe(&self) -> String {
-        let Self {
-            namespace, says, ..
-        } = self;
-        // A rule's name has at most 63 characters, as a namespace's has.
-        let short: String = namespace.chars().take(50).collect();
-        let short = short.trim_end_matches('-');
-        format!("{{name: exempt-{short}, match: {{namespaces: [{namespace}]}}, {says}}}")
-    }
-}
-
-impl fmt::Display for Exemption {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "An admin can exempt it with a rule above {:?}: {}",
-            self.above,
-            self.recipe()
-        )
-    }
-}
-
-/// A refusal's fixed word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
-    /// [`Denial::Excess`], of a path.
-    PathTooLong,
-    /// Any other [`Denial::Excess`].
-    TooLarge,
-    /// [`Denial::Annotation`].
-    InvalidAnnotation,
-    /// [`Denial::Size`].
-    InvalidSize,
-    /// [`Denial::AboveMaximum`].
-    SizeAboveMaximum,
-    /// [`Denial::Profile`].
-    ProfileNotAllowed,
-    /// [`Denial::HostSocket`].
-    HostSocket,
-    /// [`Denial::NodeAgent`].
-    NodeAgent,
-    /// [`Denial::Ancestor`].
-    AncestorMount,
-    /// [`Denial::Unresolved`].
-    UnresolvedSubPath,
-    /// [`Denial::OtherRuntime`].
-    OtherRuntimeSocket,
-    /// [`Denial::DataDirectory`].
-    DataDirectory,
-    /// [`Denial::Link`].
-    LinkedHostPath,
-    /// [`Denial::HostPath`], [`Denial::UnknownSocket`].
-    HostPath,
-    /// [`Denial::TcpDockerHost`].
-    TcpDockerHost,
-    /// [`Denial::HostNetwork`].
-    HostNetwork,
-    /// [`Denial::PodSecurity`].
-    PodSecurity,
-    /// [`Denial::EphemeralContainer`].
-    EphemeralContainer,
-    /// [`Denial::RuntimeClass`].
-    RuntimeClass,
-    /// [`Denial::Unswapped`].
-    Unswapped,
-    /// [`Denial::SidecarImage`].
-    SidecarImage,
-}
-
-impl Named for Cause {
-    const ALL: &'static [Entry<Self>] = &[
-        (
-            Self::HostSocket,
-            "HostSocket",
-            "it mounts the node's Docker socket or its directory, and hostSockets is Deny",
-        ),
-        (
-            Self::NodeAgent,
-            "NodeAgent",
-            "a node agent mounts it, and nodeAgents is Deny",
-        ),
-        (
-            Self::AncestorMount,
-            "AncestorMount",
-            "it mounts a path through which the socket is reached among much else, and ancestors is \
-             Deny",
-        ),
-        (
-            Self::UnresolvedSubPath,
-            "UnresolvedSubPath",
-            "a subPathExpr that only the kubelet can resolve may lead to the socket, and ancestors \
-             is Deny",
-        ),
-        (
-            Self::OtherRuntimeSocket,
-            "OtherRuntimeSocket",
-            "it mounts another runtime's socket, or a directory that leads to one, and otherRuntimes \
-             is Deny",
-        ),
-        (
-            Self::DataDirectory,
-            "DataDirectory",
-            "it may write a runtime's images and containers, and dataDirectories is Deny",
-        ),
-        (
-            Self::LinkedHostPath,
-            "LinkedHostPath",
-            "it mounts a path below a directory of the node that it may write, and ancestors (of a \
-             node agent: nodeAgents.directories) is Deny",
-        ),
-        (
-            Self::HostPath,
-            "HostPath",
-            "it mounts a path of the node that is not in allowedHostPaths, and hostPaths is Deny",
-        ),
-        (
-            Self::TcpDockerHost,
-            "TcpDockerHost",
-            "its DOCKER_HOST leads to the node, or to an address that is known only when it runs, and \
-             tcpDockerHost is Deny",
-        ),
-        (
-            Self::EphemeralContainer,
-            "EphemeralContainer",
-            "an ephemeral container mounts the socket, which cannot be swapped in a running Pod",
-        ),
-        (
-            Self::Unswapped,
-            "Unswapped",
-            "it still has what the rule swaps, once every webhook has changed it",
-        ),
-        (
-            Self::SidecarImage,
-            "SidecarImage",
-            "the image of its sidecar is changed while it runs",
-        ),
-        (
-            Self::HostNetwork,
-            "HostNetwork",
-            "it has hostNetwork, and the profile does not allow that",
-        ),
-        (
-            Self::PodSecurity,
-            "PodSecurity",
-            "its namespace's Pod Security level does not admit the sidecar",
-        ),
-        (
-            Self::RuntimeClass,
-            "RuntimeClass",
-            "its runtimeClassName is another than the profile's",
-        ),
-        (
-            Self::ProfileNotAllowed,
-            "ProfileNotAllowed",
-            "its annotation names a profile that the rule does not allow",
-        ),
-        (
-            Self::SizeAboveMaximum,
-            "SizeAboveMaximum",
-            "its annotation asks for more than the rule's maximum",
-        ),
-        (
-            Self::InvalidSize,
-            "InvalidSize",
-            "its annotation asks for an amount that is none, is 0, or requests more than its limit",
-        ),
-        (
-            Self::InvalidAnnotation,
-            "InvalidAnnotation",
-            "an annotation cannot be understood, where annotations are honored",
-        ),
-        (
-            Self::PathTooLong,
-            "PathTooLong",
-            "a path of it is longer than Linux takes, whatever the rule says",
-        ),
-        (
-            Self::TooLarge,
-            "TooLarge",
-            "it has too much of something, or to review it would take too much work, whatever the rule says",
-        ),
-    ];
 }
 
 impl Denial {

@@ -19,7 +19,9 @@ use crate::model::view::{Container, Pod, VolumeMount};
 use crate::names;
 
 use crate::decide::Policy;
-use crate::decide::denial::{Cause, Denial, Exemption};
+use crate::decide::cause::Cause;
+use crate::decide::denial::Denial;
+use crate::decide::exemption::Exemption;
 use crate::decide::matcher::Detection;
 use crate::decide::need::Need;
 use crate::decide::rule::{Action, AnnotationPolicy, Rule, TcpAction};

@@ -13,6 +13,7 @@ use crate::decide::annotations::{AnnotationRequest, Size};
 use crate::decide::denial::Denial;
 use crate::decide::rule::Rule;
 use crate::model::subject::{NamespaceLabels, Subject};
+use crate::text::beginning;
 
 /// The profile: the author's choice within the rule's, then what the namespace admits.
 pub(crate) fn profile<'p>(
@@ -37,7 +38,7 @@ pub(crate) fn profile<'p>(
     let asked = &*pod.spec.runtime_class_name;
     match profile.runtime_class_name.as_deref() {
         Some(needs) if !asked.is_empty() && asked != needs => Err(Denial::RuntimeClass {
-            asked: asked.chars().take(63).collect(),
+            asked: beginning(asked, 63).to_owned(),
             profile: profile.name.clone(),
             needs: needs.to_owned(),
         }),
@@ -48,7 +49,7 @@ pub(crate) fn profile<'p>(
 fn not_allowed(rule: &Rule, name: &str) -> Denial {
     let all: Vec<&str> = rule.profiles.iter().map(|p| p.name.as_str()).collect();
     Denial::Profile {
-        asked: name.chars().take(63).collect(),
+        asked: beginning(name, 63).to_owned(),
         rule: rule.name.clone(),
         allowed: all.join(", "),
     }
@@ -119,7 +120,7 @@ pub(crate) fn sizes<'p>(
             return Err(Denial::Size {
                 annotation: size.annotation,
                 error: BoundsError::Quantity {
-                    text: size.value.chars().take(40).collect(),
+                    text: beginning(&size.value, 40).to_owned(),
                     error,
                 },
             });
@@ -151,7 +152,7 @@ fn within(
     match (asked.limit(), maximum) {
         (Some(limit), Some(maximum)) if limit > maximum => Err(Denial::AboveMaximum {
             annotation,
-            value: value.chars().take(40).collect(),
+            value: beginning(value, 40).to_owned(),
             maximum: maximum.to_string(),
             rule: rule.name.clone(),
         }),

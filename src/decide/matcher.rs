@@ -8,10 +8,8 @@ use crate::detect::mounts::{Finding, Reach};
 
 use crate::model::subject::Subject;
 
-/// A rule's condition.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Matcher {
-    /// Namespace names.
     pub namespaces: Vec<Glob>,
     /// Labels that the namespace has.
     pub namespace_labels: Vec<LabelIs>,
@@ -21,7 +19,6 @@ pub struct Matcher {
     pub service_accounts: Vec<Glob>,
     /// Users that make the request.
     pub users: Vec<Glob>,
-    /// Groups of that user.
     pub groups: Vec<Glob>,
     /// Kinds that made the Pod; `Pod` for one that nothing made.
     pub owners: Vec<String>,
@@ -46,7 +43,6 @@ pub enum Detection {
     HostPath,
     /// Its `DOCKER_HOST` leads to the node.
     TcpDockerHost,
-    /// It is annotated.
     Annotation,
 }
 
@@ -68,7 +64,6 @@ impl Detection {
 /// One label with the value it must have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LabelIs {
-    /// The label's key.
     pub key: String,
     /// The values, of which one must be the label's.
     pub values: Vec<Glob>,

@@ -5,9 +5,11 @@
 
 pub mod annotations;
 pub mod builtin;
+pub mod cause;
 pub mod decision;
 pub mod denial;
 pub mod evaluator;
+pub mod exemption;
 pub mod fit;
 pub mod matcher;
 mod mount_effect;
@@ -30,7 +32,6 @@ use crate::decide::rule::Rule;
 pub struct Policy {
     /// The first one that matches decides.
     pub rules: Vec<Rule>,
-    /// Decides where none does.
     pub otherwise: Rule,
     /// The paths that are watched.
     pub sockets: Sockets,

@@ -23,7 +23,6 @@ pub trait Named: Copy + PartialEq + 'static {
             .map_or("", |(_, name, _)| name)
     }
 
-    /// What this value means.
     fn means(self) -> &'static str {
         let mut all = Self::ALL.iter();
         all.find(|(value, ..)| *value == self)

@@ -125,7 +125,6 @@ const IMAGES: [(&[&str], Need); 4] = [
 struct Helper {
     /// A word of its image's repository.
     image: &'static str,
-    /// Its name.
     container: &'static str,
 }
 

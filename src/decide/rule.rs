@@ -51,22 +51,18 @@ pub struct Rule {
 pub enum Action {
     /// Give the Pod a daemon of its own in its place.
     Swap,
-    /// Refuse the Pod.
     Deny,
     /// Let it be, and say so.
     Warn,
-    /// Let it be.
     Allow,
 }
 
 /// What is done with what cannot be swapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Restriction {
-    /// Refuse the Pod.
     Deny,
     /// Let it be, and say so.
     Warn,
-    /// Let it be.
     Allow,
 }
 
@@ -91,43 +87,35 @@ impl AllowedHostPath {
 pub enum TcpAction {
     /// Give the Pod a daemon of its own, and set `DOCKER_HOST` to it.
     Replace,
-    /// Refuse the Pod.
     Deny,
     /// Let it be, and say so.
     Warn,
-    /// Let it be.
     Allow,
 }
 
 /// Whether a wish of the Pod's author counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AnnotationPolicy {
-    /// It does.
     Honor,
     /// It does not; the author is told.
     Ignore,
 }
 
-/// Actions for node agents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AgentActions {
-    /// For the socket itself.
     pub sockets: Action,
     /// For the directory that holds it, and much else.
     pub directories: Action,
 }
 
-/// One or more profiles.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Profiles {
     /// Used where nothing is said.
     pub default: Arc<Profile>,
-    /// May be chosen too.
     pub others: Vec<Arc<Profile>>,
 }
 
 impl Profiles {
-    /// Only this one.
     pub fn only(profile: Arc<Profile>) -> Self {
         Self {
             default: profile,
@@ -151,10 +139,7 @@ impl Profiles {
 /// The largest sizes; no bound where one is missing.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sizes {
-    /// CPU limit.
     pub cpu: Option<Quantity>,
-    /// Memory limit.
     pub memory: Option<Quantity>,
-    /// Storage size.
     pub storage: Option<Quantity>,
 }

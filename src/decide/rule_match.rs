@@ -9,13 +9,11 @@ use super::rule::Rule;
 /// What a rule says to one way of reaching or asking for a daemon.
 #[derive(Clone, Copy, Debug)]
 pub struct RuleMatch<'p> {
-    /// What was judged.
     pub part: MatchedPart,
     /// How it reaches or asks.
     pub detection: Detection,
     /// The rule that judged it.
     pub rule: &'p Rule,
-    /// What the rule says.
     pub effect: Effect,
 }
 
@@ -24,31 +22,23 @@ pub struct RuleMatch<'p> {
 pub enum MatchedPart {
     /// The finding with this index.
     Mount(usize),
-    /// A container's variable.
     Variable {
-        /// The container.
         place: Place,
         /// The variable's index in `env`.
         index: usize,
     },
-    /// The Pod's annotations.
     Annotations,
 }
 
-/// What a rule says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// A daemon of its own.
     Swap,
-    /// The Pod is refused.
     Deny,
-    /// Left, with a warning.
     Warn,
-    /// Left.
     Allow,
     /// Left, since the Pod opts out.
     OptedOut,
-    /// An annotation that counts.
     Honor,
     /// An annotation that does not.
     Ignore,

@@ -15,7 +15,6 @@ pub(super) struct Rules<'p> {
     matching: Vec<&'p Rule>,
     /// How many were looked at.
     seen: usize,
-    /// The answers.
     known: Vec<(Detection, &'p Rule)>,
 }
 

@@ -15,6 +15,7 @@ use crate::json;
 use crate::json::{Text, object, or_default};
 use crate::model::scope::Scope;
 use crate::model::view::{Metadata, NO_METADATA, Pod};
+use crate::text::beginning;
 
 /// The longest uid that is taken, in bytes.
 const LONGEST_UID: usize = 128;
@@ -35,20 +36,17 @@ pub struct PodReview<'a> {
     pub name: Text<'a>,
     /// The user that makes the request.
     pub user: Text<'a>,
-    /// That user's groups.
     pub groups: Vec<Text<'a>>,
     /// Whether nothing will be stored.
     pub dry_run: bool,
     /// What of the Pod the request is about; none where it is not a creation.
     pub scope: Option<Scope>,
-    /// The Pod.
     pub pod: Object<'a>,
 }
 
 /// The Pod of a review, as far as it was read.
 #[derive(Debug)]
 pub enum Object<'a> {
-    /// All of it.
     Pod(Box<Pod<'a>>),
     /// The review has no word of what this program looks for.
     NoConcern(Box<Unread<'a>>),
@@ -81,17 +79,11 @@ pub enum ReviewError {
     /// Not JSON, or not of an AdmissionReview's shape.
     #[error("the body is not an AdmissionReview: {0}")]
     Malformed(json::Error),
-    /// JSON of another kind.
     #[error(
         "the body is {kind:?} of {api_version:?}, not AdmissionReview of admission.k8s.io/v1: set \
          admissionReviewVersions: [v1] in the webhook configuration"
     )]
-    NotAReview {
-        /// Its `apiVersion`.
-        api_version: String,
-        /// Its `kind`.
-        kind: String,
-    },
+    NotAReview { api_version: String, kind: String },
     /// A review without a request, or without the request's uid.
     #[error("the AdmissionReview has no request with a uid")]
     NoRequest,
@@ -110,7 +102,6 @@ pub enum ReviewError {
          not {0}: change the rules of the webhook configuration"
     )]
     NotAWorkload(String),
-    /// A deletion or connection.
     #[error(
         "this path reviews the creation of Pods, not {0}: set operations: [CREATE] in the rules of \
          the webhook configuration"
@@ -230,7 +221,6 @@ enum Extent {
     Around,
     /// Its metadata: it is no concern of this program.
     Metadata,
-    /// All that decides.
     Whole,
 }
 
@@ -303,9 +293,7 @@ fn checked<O, P>(review: Review<'_, O, P>) -> Result<Request<'_, O, P>, ReviewEr
     }
     match &*request.operation {
         "CREATE" | "UPDATE" => Ok(request),
-        other => Err(ReviewError::WrongOperation(
-            other.chars().take(40).collect(),
-        )),
+        other => Err(ReviewError::WrongOperation(beginning(other, 40).to_owned())),
     }
 }
 
@@ -313,8 +301,8 @@ fn checked<O, P>(review: Review<'_, O, P>) -> Result<Request<'_, O, P>, ReviewEr
 pub(crate) fn enveloped<O, P>(review: Review<'_, O, P>) -> Result<Request<'_, O, P>, ReviewError> {
     if &*review.api_version != API_VERSION || &*review.kind != KIND {
         return Err(ReviewError::NotAReview {
-            api_version: review.api_version.chars().take(80).collect(),
-            kind: review.kind.chars().take(80).collect(),
+            api_version: beginning(&review.api_version, 80).to_owned(),
+            kind: beginning(&review.kind, 80).to_owned(),
         });
     }
     let request = review.request.filter(|request| !request.uid.is_empty());
@@ -334,7 +322,6 @@ impl fmt::Display for GroupVersionKind<'_> {
             kind,
         } = self;
         let named = format!("{group}/{version} {kind}");
-        let short: String = named.chars().take(120).collect();
-        f.write_str(&short)
+        f.write_str(beginning(&named, 120))
     }
 }

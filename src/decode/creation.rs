@@ -10,9 +10,7 @@ use crate::decode::admission::{API_VERSION, KIND};
 /// Who sends a review, and where.
 #[derive(Clone, Copy, Debug)]
 pub struct From<'a> {
-    /// The review's uid.
     pub uid: &'a str,
-    /// The namespace.
     pub namespace: &'a str,
     /// The kind and name of what makes the Pod; none for a Pod made by hand.
     pub owner: Option<(&'a str, &'a str)>,

@@ -19,7 +19,6 @@ use crate::names;
 use crate::model::expand::{Environment, Expanded, Piece};
 use crate::model::view::{Container, EnvVar, Pod};
 
-/// What `DOCKER_HOST` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DockerHost {
     /// The variable is not set in `env`.

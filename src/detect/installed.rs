@@ -7,19 +7,16 @@
 use crate::budget::{Budget, Excess};
 use crate::model::path::CleanPath;
 use crate::model::place::{List, Place};
-use crate::model::view::{Container, VolumeMount};
+use crate::model::view::{Container, Pod, VolumeMount};
 use crate::model::written::Verbatim;
 use crate::names;
 
-use crate::detect::candidates::Candidates;
 use crate::model::start::start_command;
 
 /// The sidecar that an earlier pass put into the Pod.
 #[derive(Clone, Debug)]
 pub struct Installed<'p, 'a> {
-    /// Where it stands.
     pub place: Place,
-    /// The container itself.
     pub container: &'p Container<'a>,
     /// The volume that holds its socket.
     pub socket_volume: &'p str,
@@ -40,16 +37,15 @@ impl Installed<'_, '_> {
 /// # Errors
 /// Where many containers pretend to be it, among many volumes.
 pub fn installed<'p, 'a>(
-    candidates: &Candidates<'p, 'a>,
+    pod: &'p Pod<'a>,
     budget: &Budget,
 ) -> Result<Option<Installed<'p, 'a>>, Excess> {
-    let sidecars = candidates
-        .containers
-        .iter()
+    let sidecars = pod
+        .containers()
         .filter(|(place, container)| place.list != List::Ephemeral && has_start_command(container));
-    for &(place, container) in sidecars {
-        budget.spend(candidates.pod.spec.volumes.len())?;
-        let installed = installed_at(candidates, place, container);
+    for (place, container) in sidecars {
+        budget.spend(pod.spec.volumes.len())?;
+        let installed = installed_at(pod, place, container);
         if installed.is_some() {
             return Ok(installed);
         }
@@ -58,7 +54,7 @@ pub fn installed<'p, 'a>(
 }
 
 fn installed_at<'p, 'a>(
-    candidates: &Candidates<'p, 'a>,
+    pod: &'p Pod<'a>,
     place: Place,
     container: &'p Container<'a>,
 ) -> Option<Installed<'p, 'a>> {
@@ -69,7 +65,7 @@ fn installed_at<'p, 'a>(
         mount.sub_path.is_empty() && CleanPath::new(&mount.mount_path) == shared
     };
     let mount = container.volume_mounts.iter().find(whole)?;
-    let mut volumes = candidates.pod.spec.volumes.iter();
+    let mut volumes = pod.spec.volumes.iter();
     volumes.find(|v| v.name == mount.name && v.empty_dir.is_some())?;
     Some(Installed {
         place,

@@ -2,7 +2,6 @@
 //!
 //! A path that cannot be resolved is a finding of its own, never a miss.
 
-pub mod candidates;
 pub mod docker_host;
 pub mod installed;
 mod links;

@@ -60,7 +60,6 @@ pub enum Watch {
 /// One mount that reaches the node's runtime.
 #[derive(Clone, Debug)]
 pub struct Finding {
-    /// The container.
     pub place: Place,
     /// The mount's index in `volumeMounts`.
     pub mount: usize,
@@ -187,9 +186,7 @@ pub(super) const LONGEST_WATCHED: usize = 256;
 
 /// A `hostPath` volume, with what all its mounts share.
 pub(super) struct HostVolume<'p> {
-    /// Its name.
     pub name: &'p str,
-    /// Its index in `spec.volumes`.
     pub index: usize,
     /// The path of the node.
     pub path: Arc<CleanPath<'static>>,

@@ -29,7 +29,6 @@ const IN_THE_POD: &str = "localhost";
 /// A variable that says the node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Published {
-    /// Its index in `env`.
     pub index: usize,
     /// Its value with the Pod in the node's place, where it can be said and means that for sure.
     pub in_the_pod: Option<String>,

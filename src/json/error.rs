@@ -8,6 +8,8 @@ use std::fmt;
 use serde::Deserialize;
 use serde_json::error::Category;
 
+use crate::text::shortened;
+
 /// The longest field, in characters, and the longest text of what was wrong: a label's key may be of
 /// any length.
 const LONGEST: usize = 400;
@@ -50,8 +52,8 @@ impl Error {
         }
         field.push_str(below);
         Self {
-            field: short(&field),
-            what: short(&what),
+            field: shortened(&field, LONGEST).into_owned(),
+            what: shortened(&what, LONGEST).into_owned(),
             line: error.line(),
             column: error.column(),
         }
@@ -109,7 +111,6 @@ fn worded(said: &str) -> (&str, String) {
 
 impl std::error::Error for Error {}
 
-/// With its place.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { line, column, .. } = self;
@@ -129,12 +130,5 @@ impl fmt::Display for WithoutPlace<'_> {
         let Error { field, what, .. } = self.0;
         let colon = if field.is_empty() { "" } else { ": " };
         write!(f, "{field}{colon}{what}")
-    }
-}
-
-fn short(text: &str) -> String {
-    match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
     }
 }

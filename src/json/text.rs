@@ -14,7 +14,6 @@ use serde::ser::{Serialize, Serializer};
 pub struct Text<'a>(pub Cow<'a, str>);
 
 impl Text<'_> {
-    /// No text.
     pub const EMPTY: Self = Self(Cow::Borrowed(""));
 }
 

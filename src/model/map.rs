@@ -44,7 +44,6 @@ impl Labels<'_> {
         self.given == Given::Value
     }
 
-    /// How it was written.
     pub fn given(&self) -> Given {
         self.given
     }
@@ -152,7 +151,6 @@ impl Annotations<'_> {
         self.0.is_present()
     }
 
-    /// How they were written.
     pub fn given(&self) -> Given {
         self.0.given
     }

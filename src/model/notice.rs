@@ -31,7 +31,6 @@ impl Notices {
         }
     }
 
-    /// These, and then `others`.
     #[must_use]
     pub fn then(mut self, others: Self) -> Self {
         self.extend(others.kept);
@@ -39,12 +38,10 @@ impl Notices {
         self
     }
 
-    /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.kept.is_empty()
     }
 
-    /// Those that are kept.
     pub fn iter(&self) -> impl Iterator<Item = &Notice> {
         self.kept.iter()
     }
@@ -67,70 +64,41 @@ impl Extend<Notice> for Notices {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
     /// These containers' mounts now lead to a daemon of the Pod's own.
-    Swapped {
-        /// The containers' names.
-        containers: Vec<String>,
-    },
+    Swapped { containers: Vec<String> },
     /// These containers got a daemon because the annotation asks for it.
-    Added {
-        /// The containers' names.
-        containers: Vec<String>,
-    },
+    Added { containers: Vec<String> },
     /// The sidecar's `restartPolicy` was put back.
     Repaired,
     /// A volume is not where the daemon sees it.
     NotMirrored {
-        /// The container.
         container: String,
-        /// The mount's path.
         path: String,
-        /// The reason.
         why: Why,
     },
     /// An init container that uses Docker starts before a sidecar that is no native one.
-    InitBeforeDaemon {
-        /// The container.
-        container: String,
-    },
+    InitBeforeDaemon { container: String },
     /// A Job with a sidecar that is no native one never completes by itself.
     JobWillNotComplete,
     /// `DOCKER_HOST` of a container does not lead to the Pod's daemon.
-    DockerHostElsewhere {
-        /// The container.
-        container: String,
-        /// The value.
-        value: String,
-    },
+    DockerHostElsewhere { container: String, value: String },
     /// `DOCKER_HOST` of a container leads to the node's daemon, and was left alone.
     DockerHostNode {
-        /// The container.
         container: String,
-        /// The value.
         value: String,
         /// Whether that is known before the Pod runs.
         is_known: bool,
     },
     /// `DOCKER_HOST` of these containers led to the node.
-    DockerHostReplaced {
-        /// The containers' names.
-        containers: Vec<String>,
-    },
+    DockerHostReplaced { containers: Vec<String> },
     /// A variable said that published ports are at the node, where they are not any more.
     Published {
-        /// The container.
         container: String,
-        /// The variable.
         variable: String,
         /// Whether it says the Pod now.
         replaced: bool,
     },
     /// An ephemeral container has the Pod's daemon by its directory.
-    SocketByDirectory {
-        /// The container.
-        container: String,
-        /// Its `DOCKER_HOST`.
-        host: String,
-    },
+    SocketByDirectory { container: String, host: String },
     /// Any other message of the policy.
     Policy(String),
 }

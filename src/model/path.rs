@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::iter;
 
 /// An absolute, lexically clean path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,17 +32,7 @@ impl<'a> CleanPath<'a> {
         if is_clean(path) {
             return Self(Cow::Borrowed(path));
         }
-        let mut parts: Vec<&str> = Vec::new();
-        for part in path.split('/') {
-            match part {
-                "" | "." => {}
-                ".." => {
-                    parts.pop();
-                }
-                other => parts.push(other),
-            }
-        }
-        Self(Cow::Owned(joined(&parts)))
+        Self(Cow::Owned(cleaned(path, |_, _| {})))
     }
 
     /// The path as a node resolves it: each link that every node has is followed where it stands,
@@ -58,20 +49,7 @@ impl<'a> CleanPath<'a> {
                 return Self(Cow::Borrowed(&path["/var".len()..]));
             }
         }
-        let mut parts: Vec<&str> = Vec::new();
-        for part in path.split('/') {
-            match part {
-                "" | "." => {}
-                ".." => {
-                    parts.pop();
-                }
-                other => {
-                    parts.push(other);
-                    follow(&mut parts);
-                }
-            }
-        }
-        Self(Cow::Owned(joined(&parts)))
+        Self(Cow::Owned(cleaned(path, follow)))
     }
 
     /// Whether it is a process of the node, or lies in one: `/proc/1/fd`. Its links lead
@@ -101,7 +79,6 @@ impl<'a> CleanPath<'a> {
         }
     }
 
-    /// The path as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -134,12 +111,13 @@ impl<'a> CleanPath<'a> {
 
     /// The directory that holds this path; none for `/`.
     pub fn parent(&self) -> Option<CleanPath<'_>> {
-        let cut = self.0.rfind('/')?;
-        match (cut, self.0.len()) {
-            (0, 1) => None,
-            (0, _) => Some(CleanPath(Cow::Borrowed("/"))),
-            _ => Some(CleanPath(Cow::Borrowed(&self.0[..cut]))),
-        }
+        above(&self.0).map(|path| CleanPath(Cow::Borrowed(path)))
+    }
+
+    /// This path, then each directory that holds it, up to `/`.
+    pub fn ancestors(&self) -> impl Iterator<Item = CleanPath<'_>> {
+        iter::successors(Some(&*self.0), |path| above(path))
+            .map(|path| CleanPath(Cow::Borrowed(path)))
     }
 
     /// The path of the first component; `/` for `/`.
@@ -183,17 +161,36 @@ fn is_clean(path: &str) -> bool {
     }
 }
 
-fn joined(parts: &[&str]) -> String {
-    if parts.is_empty() {
-        return "/".to_owned();
+/// The directory that holds a clean path; none for `/`.
+fn above(path: &str) -> Option<&str> {
+    match path.rfind('/')? {
+        0 if path.len() == 1 => None,
+        0 => Some("/"),
+        cut => path.get(..cut),
     }
-    let length = parts.iter().map(|part| part.len() + 1).sum();
-    let mut path = String::with_capacity(length);
-    for part in parts {
-        path.push('/');
-        path.push_str(part);
+}
+
+/// `path` without empty, `.` and `..` components; `reached` may change what leads to each component, which it is
+/// given with that component.
+///
+/// One buffer of the path's length and no list of components: a component of one byte would cost sixteen.
+fn cleaned(path: &str, reached: impl Fn(&mut String, &str)) -> String {
+    let mut clean = String::with_capacity(path.len() + 1);
+    for component in path.split('/') {
+        match component {
+            "" | "." => {}
+            ".." => clean.truncate(clean.rfind('/').unwrap_or_default()),
+            other => {
+                clean.push('/');
+                clean.push_str(other);
+                reached(&mut clean, other);
+            }
+        }
     }
-    path
+    if clean.is_empty() {
+        clean.push('/');
+    }
+    clean
 }
 
 /// Whether a clean path may go through a link that [`follow`] knows.
@@ -203,24 +200,39 @@ fn may_have_link(path: &str) -> bool {
         .any(|start| path.starts_with(start))
 }
 
-/// Follows the link that these components end in, where every node has it.
+/// Follows the link that `path` is, where every node has it; `last` is its last component.
 /// Sources: file-hierarchy(7), proc(5), `udev` for `/dev/fd`.
-fn follow(parts: &mut Vec<&str>) {
-    match parts.as_slice() {
-        ["var", "run"] => *parts = vec!["run"],
-        ["var", "lock"] => *parts = vec!["run", "lock"],
-        ["dev", "fd" | "stdin" | "stdout" | "stderr"] => *parts = vec!["proc", "self", "fd"],
+fn follow(path: &mut String, last: &str) {
+    let target = match (path.as_str(), last) {
+        ("/var/run", _) => "/run",
+        ("/var/lock", _) => "/run/lock",
+        ("/dev/fd" | "/dev/stdin" | "/dev/stdout" | "/dev/stderr", _) => "/proc/self/fd",
         // The working directory of the first process, and of the kubelet, is `/` too.
-        ["proc", pid, "root" | "cwd"] | ["proc", pid, "task", _, "root" | "cwd"]
-            if *pid == "1" || is_own(pid) =>
-        {
-            parts.clear();
-        }
-        _ => {}
+        (link, "root" | "cwd") if leads_to_root(link) => "",
+        _ => return,
+    };
+    path.clear();
+    path.push_str(target);
+}
+
+/// Whether `link`, which ends in `root` or `cwd`, is that of a process whose root is the node's.
+fn leads_to_root(link: &str) -> bool {
+    let mut components = link.split('/').skip(1);
+    if components.next() != Some("proc")
+        || !components
+            .next()
+            .is_some_and(|pid| pid == "1" || is_own(pid))
+    {
+        return false;
+    }
+    match components.next() {
+        Some("task") => components.nth(1).is_some() && components.next().is_none(),
+        Some(_) => components.next().is_none(),
+        None => false,
     }
 }
 
-/// Whether `pid` is whoever resolves the path: the kubelet or the runtime.
+/// Whether `pid` is the process that resolves the path: the kubelet or the runtime.
 fn is_own(pid: &str) -> bool {
     matches!(pid, "self" | "thread-self")
 }
@@ -321,5 +333,8 @@ mod tests {
         );
         assert_eq!(CleanPath::new("/run").parent(), Some(CleanPath::new("/")));
         assert_eq!(CleanPath::new("/").parent(), None);
+        let path = CleanPath::new("/run/x/y");
+        let all: Vec<_> = path.ancestors().map(|path| path.to_string()).collect();
+        assert_eq!(all, ["/run/x/y", "/run/x", "/run", "/"]);
     }
 }

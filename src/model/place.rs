@@ -32,7 +32,6 @@ impl List {
 pub struct Place {
     /// The list it stands in.
     pub list: List,
-    /// Its index there.
     pub index: usize,
 }
 

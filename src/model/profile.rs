@@ -21,17 +21,14 @@ pub const ROOTLESS_NAME: &str = "rootless";
 pub struct Profile {
     /// The name that rules and annotations choose it by.
     pub name: String,
-    /// The sidecar's image.
     pub image: String,
     /// The sidecar's `imagePullPolicy`; the API server's default where it is missing.
     pub image_pull_policy: Option<PullPolicy>,
     /// Whether the image is `docker:dind-rootless` or behaves as it does.
     pub rootless: bool,
-    /// Replaces the sidecar's `securityContext`.
     pub security_context: Option<Value>,
     /// The Pod Security Standard that a Pod with this sidecar still meets.
     pub pod_security: PodSecurity,
-    /// More flags of dockerd.
     pub daemon_flags: Vec<String>,
     /// More environment of the sidecar.
     pub env: Vec<(String, String)>,
@@ -41,9 +38,7 @@ pub struct Profile {
     pub storage: Storage,
     /// The Pod's `runtimeClassName`, where the sidecar needs one (sysbox, kata).
     pub runtime_class_name: Option<String>,
-    /// The Pod's `hostUsers`.
     pub host_users: Option<bool>,
-    /// Labels for the Pod.
     pub labels: Vec<(String, String)>,
     /// Annotations for the Pod (a service mesh may need one).
     pub annotations: Vec<(String, String)>,
@@ -66,7 +61,6 @@ pub struct Profile {
     pub mtu: Option<u16>,
 }
 
-/// A container's `imagePullPolicy`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PullPolicy {
     /// Ask the registry each time.
@@ -91,11 +85,9 @@ impl PullPolicy {
 /// A Pod Security Standard, the least strict first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PodSecurity {
-    /// Anything goes.
     Privileged,
     /// No known way to the node.
     Baseline,
-    /// Hardened.
     Restricted,
 }
 
@@ -113,9 +105,7 @@ impl PodSecurity {
 /// Requests and limits of the sidecar.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resources {
-    /// CPU.
     pub cpu: Bounds,
-    /// Memory.
     pub memory: Bounds,
     /// Ephemeral storage of the node, beside the daemon's own volume.
     pub ephemeral_storage: Bounds,
@@ -139,7 +129,6 @@ pub enum BoundsError {
         /// As written.
         limit: String,
     },
-    /// Not a quantity.
     #[error("{text:?} is {error}")]
     Quantity {
         /// As written.
@@ -220,12 +209,10 @@ pub enum Storage {
     Ephemeral {
         /// The cluster's default where it is missing.
         storage_class: Option<String>,
-        /// The claim's size.
         size: Quantity,
     },
 }
 
-/// One of dockerd's `--default-address-pool`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AddressPool {
     /// A CIDR.

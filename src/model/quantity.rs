@@ -131,7 +131,6 @@ impl fmt::Display for Quantity {
 }
 
 impl Quantity {
-    /// Nothing at all.
     pub fn zero() -> Self {
         Self {
             text: "0".to_owned(),

@@ -168,7 +168,6 @@ fn is_proc(path: &CleanPath<'_>) -> bool {
 struct Known {
     /// The deepest entry that is the path, or that holds it.
     deepest: Option<Found>,
-    /// What lies further down.
     below: Below,
 }
 
@@ -185,7 +184,6 @@ struct Below {
     docker: bool,
     runtime: Option<Runtime>,
     data: Option<Runtime>,
-    /// Any entry at all.
     anything: bool,
 }
 

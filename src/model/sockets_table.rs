@@ -7,27 +7,22 @@
 //! Paths are written as a node resolves them (`/run`, not `/var/run`); `*` stands for one whole
 //! component. Nothing is looked up on a node.
 
-/// A container runtime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Runtime {
     /// Docker, and engines that speak its API.
     Docker,
     /// containerd, and Docker's own containerd.
     Containerd,
-    /// CRI-O.
     CriO,
-    /// Podman's Docker-like service.
     Podman,
     /// cri-dockerd, and the dockershim of old.
     CriDockerd,
     /// BuildKit, whose builds run as root.
     BuildKit,
-    /// iSulad.
     Isulad,
 }
 
 impl Runtime {
-    /// Every runtime.
     pub const ALL: [Self; 7] = [
         Self::Docker,
         Self::Containerd,
@@ -92,7 +87,6 @@ impl Kind {
 /// Whether a mount of a directory above counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Above {
-    /// It does.
     Counts,
     /// It does not: `/home` and `/mnt` are mounted for other reasons nearly everywhere, and such
     /// a path is there on a developer's machine only.
@@ -104,11 +98,9 @@ pub enum Above {
 pub struct Entry {
     /// The path, clean, in which `*` stands for one component.
     pub path: &'static str,
-    /// What is there.
     pub kind: Kind,
     /// Whether a mount of a directory above counts.
     pub above: Above,
-    /// Where that is written.
     pub source: &'static str,
 }
 

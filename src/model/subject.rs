@@ -12,17 +12,13 @@ pub type NamespaceLabels = BTreeMap<String, String>;
 /// Who asks for which Pod, and where.
 #[derive(Debug)]
 pub struct Subject<'a> {
-    /// The namespace's name.
     pub namespace: &'a str,
     /// Its labels; none where they are not known.
     pub namespace_labels: Option<&'a NamespaceLabels>,
-    /// The Pod's labels.
     pub pod_labels: &'a Labels<'a>,
-    /// The Pod's service account.
     pub service_account: &'a str,
     /// The user that makes the request.
     pub user: &'a str,
-    /// That user's groups.
     pub groups: &'a [Text<'a>],
     /// The kind that made the Pod; `Pod` where nothing made it.
     pub owner: &'a str,
@@ -31,9 +27,7 @@ pub struct Subject<'a> {
 /// Who asks, as the API server says.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Requester<'a> {
-    /// The user's name.
     pub user: &'a str,
-    /// The user's groups.
     pub groups: &'a [Text<'a>],
 }
 

@@ -16,7 +16,6 @@ use crate::json::from_str;
 /// How a list or a mapping was written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Given {
-    /// Not at all.
     #[default]
     Absent,
     /// As `null`, which Go reads as an empty one.
@@ -71,7 +70,6 @@ impl<T, const MOST: usize> Listed<T, MOST> {
         given: Given::Absent,
     };
 
-    /// How it was written.
     pub fn given(&self) -> Given {
         self.given
     }

@@ -23,12 +23,10 @@ use crate::plan::volume::Volume;
 pub struct Patch(Vec<u8>);
 
 impl Patch {
-    /// Nothing to change.
     pub fn is_empty(&self) -> bool {
         self.as_json() == b"[]"
     }
 
-    /// The JSON text.
     pub fn as_json(&self) -> &[u8] {
         let Self(json) = self;
         json

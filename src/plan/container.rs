@@ -17,26 +17,19 @@ use crate::model::profile::{Bounds, Profile, Resources};
 use crate::model::quantity::Quantity;
 use crate::model::start::StartCommand;
 
-/// The sidecar.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Sidecar<'a> {
-    /// Its name.
     pub name: Cow<'a, str>,
-    /// The profile's image.
     pub image: &'a str,
-    /// The profile's choice.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image_pull_policy: Option<&'static str>,
     /// `Always` for a native sidecar.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restart_policy: Option<&'static str>,
-    /// [`start_command`](crate::model::start::start_command).
     pub command: StartCommand,
-    /// More flags of dockerd.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<Cow<'a, str>>,
-    /// What the script reads.
     pub env: Vec<EnvEntry<'a>>,
     /// Holds back what comes after, until the daemon answers.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -44,10 +37,8 @@ pub struct Sidecar<'a> {
     /// The same for a sidecar that is no native one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lifecycle: Option<Lifecycle>,
-    /// Requests and limits.
     #[serde(skip_serializing_if = "ResourceRequirements::is_empty")]
     pub resources: ResourceRequirements<'a>,
-    /// What it may do.
     pub security_context: SidecarSecurity<'a>,
     /// `kubectl describe` shows the start script's last words where it fails.
     pub termination_message_policy: &'static str,
@@ -55,13 +46,10 @@ pub struct Sidecar<'a> {
     pub volume_mounts: Vec<Mount<'a>>,
 }
 
-/// One variable.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EnvEntry<'a> {
-    /// Its name.
     pub name: Cow<'a, str>,
-    /// Its value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<Cow<'a, str>>,
     /// Where its value is from, as a container of the Pod has it.
@@ -89,21 +77,16 @@ impl<'a> EnvEntry<'a> {
     }
 }
 
-/// One mount.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Mount<'a> {
-    /// The volume.
     pub name: Cow<'a, str>,
-    /// Where it is seen.
     pub mount_path: Cow<'a, str>,
     /// The part of the volume.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sub_path: Option<Cow<'a, str>>,
-    /// The same with variables.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sub_path_expr: Option<String>,
-    /// Whether writing is refused.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub read_only: bool,
     /// `Enabled` or `IfPossible`: the same for what is mounted below.
@@ -197,7 +180,6 @@ impl Lifecycle {
     }
 }
 
-/// Requests and limits.
 #[derive(Debug, Default, Serialize)]
 pub struct ResourceRequirements<'a> {
     #[serde(skip_serializing_if = "Amounts::is_empty")]
@@ -276,11 +258,9 @@ fn fitting<'a>(
     (request, limit)
 }
 
-/// The sidecar's `securityContext`.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum SidecarSecurity<'a> {
-    /// As the profile says.
     Profile(&'a Value),
     /// Root and privileged, whatever the Pod says for its other containers.
     Privileged(Privileged<'a>),

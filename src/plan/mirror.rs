@@ -25,6 +25,7 @@ use crate::plan::places::Places;
 use crate::plan::start_order::{Above, Asked, Source, StartOrder, Way, in_order};
 use crate::plan::sub_path::{Copies, SubPath};
 use crate::plan::trust::{self, Told};
+use crate::plan::wanted::{Wanted, mount_path};
 
 /// What the sidecar mounts and knows for the sake of the containers.
 #[derive(Debug, Default)]
@@ -83,23 +84,6 @@ struct FirstNumbers {
     link: usize,
     bind: usize,
     place: usize,
-}
-
-/// What the daemon shall see at a path.
-struct Wanted<'p, 'a> {
-    at: CleanPath<'p>,
-    /// As it would be mounted there.
-    mount: Mount<'p>,
-    place: Place,
-    source: &'p VolumeMount<'a>,
-    /// Whether its author is told where it cannot be had.
-    is_told: bool,
-}
-
-impl Wanted<'_, '_> {
-    fn is_whole(&self) -> bool {
-        self.mount.sub_path.is_none() && self.mount.sub_path_expr.is_none()
-    }
 }
 
 impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
@@ -221,35 +205,17 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
         if self.added > MOST_MIRRORED {
             return Err(Excess::Mirrored);
         }
-        let wanted = |at: CleanPath<'p>, mount_path: Cow<'p, str>| Wanted {
-            at: at.unlinked(),
-            mount: Mount {
-                name: Cow::Borrowed(&mount.name),
-                mount_path,
-                sub_path: sub_path.literal(),
-                sub_path_expr: sub_path.expression(),
-                read_only: mount.read_only,
-                recursive_read_only: Some(&*mount.recursive_read_only)
-                    .filter(|text| !text.is_empty()),
-                mount_propagation: match &*mount.mount_propagation {
-                    "HostToContainer" | "Bidirectional" => Some("HostToContainer"),
-                    _ => None,
-                },
-            },
-            place,
-            source: mount,
-            is_told: true,
-        };
         if let Some(at) = &node_path
             && at.clone().unlinked() != path.clone().unlinked()
         {
-            let alias = wanted(at.clone(), Cow::Owned(at.as_str().to_owned()));
+            let mount_path = Cow::Owned(at.as_str().to_owned());
             self.aliases.push(Wanted {
                 is_told: false,
-                ..alias
+                ..Wanted::new(place, mount, sub_path, at.clone(), mount_path)
             });
         }
-        let wanted = wanted(path.clone(), spelled(&mount.mount_path, &path));
+        let mount_path = mount_path(&mount.mount_path, &path);
+        let wanted = Wanted::new(place, mount, sub_path, path.clone(), mount_path);
         match trust::told(&wanted.at, self.rootless) {
             Some(told) => self.trust(container, told, wanted),
             None if self.covers_daemon(&path, node_path.as_ref()) => {
@@ -269,7 +235,7 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
                 if at != wanted.at {
                     self.refuse(container, written, Why::Trusted);
                 }
-                self.insert(container, read_only(at, wanted));
+                self.insert(container, wanted.read_only_at(at));
             }
             Told::Authorities => {
                 self.refuse(container, written, Why::Trusted);
@@ -289,7 +255,7 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
                     let at = trust::place(next);
                     let directories = trust::directories(&at, &wanted.at);
                     self.mirror.authorities.extend(directories);
-                    self.insert(container, read_only(at, wanted));
+                    self.insert(container, wanted.read_only_at(at));
                 }
             }
         }
@@ -472,29 +438,4 @@ pub enum Treat {
     Skip,
     /// It leads to the node's runtime, which the sidecar shall not reach; the author is told.
     Refuse,
-}
-
-/// The same for the daemon's own use, at another path.
-fn read_only<'p, 'a>(at: CleanPath<'p>, wanted: Wanted<'p, 'a>) -> Wanted<'p, 'a> {
-    Wanted {
-        mount: Mount {
-            mount_path: match at == wanted.at {
-                true => wanted.mount.mount_path,
-                false => Cow::Owned(at.as_str().to_owned()),
-            },
-            read_only: true,
-            ..wanted.mount
-        },
-        at,
-        ..wanted
-    }
-}
-
-/// The path as its author wrote it; where that goes upwards, as it was judged, for a runtime may follow
-/// a link before it does.
-fn spelled<'p>(written: &'p str, path: &CleanPath<'_>) -> Cow<'p, str> {
-    match written.contains("..") {
-        true => Cow::Owned(path.as_str().to_owned()),
-        false => Cow::Borrowed(written),
-    }
 }

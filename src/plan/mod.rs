@@ -16,3 +16,4 @@ pub mod start_order;
 mod sub_path;
 pub mod trust;
 pub mod volume;
+mod wanted;

@@ -11,12 +11,12 @@ use crate::detect::mounts::Finding;
 use crate::model::injection::Injection;
 use crate::model::place::Place;
 
-use crate::detect::candidates::Candidates;
 use crate::detect::installed::Installed;
 use crate::model::notice::Notices;
 use crate::model::profile::Storage;
 use crate::model::scope::Scope;
 use crate::model::sidecar_mode::SidecarMode;
+use crate::model::view::Pod;
 use crate::plan::container::{EnvEntry, Mount, Sidecar};
 use crate::plan::ephemeral;
 use crate::plan::original;
@@ -33,17 +33,13 @@ pub struct Plan<'p> {
     pub mode: SidecarMode,
     /// Volumes that nothing uses any more, by index, ascending.
     pub remove_volumes: Vec<usize>,
-    /// New volumes.
     pub add_volumes: Vec<NewVolume<'p>>,
-    /// A group for `spec.securityContext.supplementalGroups`.
     pub add_group: Option<i64>,
     /// Labels that the profile adds.
     pub labels: &'p [(String, String)],
     /// Annotations that the profile adds.
     pub annotations: &'p [(String, String)],
-    /// The Pod's `runtimeClassName`.
     pub runtime_class_name: Option<&'p str>,
-    /// The Pod's `hostUsers`.
     pub host_users: Option<bool>,
     /// What the author should know.
     pub notices: Notices,
@@ -52,7 +48,6 @@ pub struct Plan<'p> {
 /// The edits of one container.
 #[derive(Debug)]
 pub struct ContainerEdit<'p> {
-    /// The container.
     pub place: Place,
     /// Mounts that lead elsewhere from now on.
     pub swaps: Vec<MountSwap<'p>>,
@@ -98,9 +93,7 @@ impl ContainerEdit<'_> {
 /// A mount that leads to the socket volume from now on.
 #[derive(Debug)]
 pub struct MountSwap<'p> {
-    /// Its index in `volumeMounts`.
     pub mount: usize,
-    /// The new volume.
     pub volume: Cow<'p, str>,
     /// The file of the socket volume; none for the whole directory.
     pub sub_path: Option<Cow<'p, str>>,
@@ -108,12 +101,9 @@ pub struct MountSwap<'p> {
     pub mount_path: Option<Cow<'p, str>>,
 }
 
-/// A new volume.
 #[derive(Debug)]
 pub struct NewVolume<'p> {
-    /// Its name.
     pub name: Cow<'p, str>,
-    /// What it is.
     pub source: VolumeSource<'p>,
 }
 
@@ -122,9 +112,7 @@ pub struct NewVolume<'p> {
 pub enum VolumeSource<'p> {
     /// An `emptyDir` without a limit.
     Shared,
-    /// The daemon's storage.
     Storage(&'p Storage),
-    /// A ConfigMap.
     ConfigMap(&'p str),
 }
 
@@ -139,29 +127,23 @@ pub enum PlanError {
     Json(#[from] serde_json::Error),
 }
 
-/// Plans what `order` says for the Pod of `near`.
+/// Plans what `injection` says for `pod`.
 ///
 /// # Errors
 /// Where the plan would be too large; see [`PlanError`].
 pub fn plan<'p, 'a>(
-    candidates: &Candidates<'p, 'a>,
+    pod: &'p Pod<'a>,
     findings: &'p [Finding],
     injection: &'p Injection<'p>,
     installed: Option<&Installed<'p, 'a>>,
     budget: &Budget,
 ) -> Result<Plan<'p>, PlanError> {
     if let (Scope::EphemeralContainers, Some(installed)) = (injection.scope, installed) {
-        return Ok(ephemeral::plan(
-            candidates.pod,
-            findings,
-            injection,
-            installed,
-        ));
+        return Ok(ephemeral::plan(pod, findings, injection, installed));
     }
-    let (mut plan, group) =
-        Planner::new(candidates, findings, injection, installed, budget).plan()?;
+    let (mut plan, group) = Planner::new(pod, findings, injection, installed, budget).plan()?;
     let earlier = installed.map(|installed| installed.container);
-    if let Some(record) = original::record(candidates.pod, &plan, group, earlier)? {
+    if let Some(record) = original::record(pod, &plan, group, earlier)? {
         match (&mut plan.sidecar, installed) {
             (Some(sidecar), _) => sidecar.env.push(record),
             (None, Some(installed)) => plan.edit(installed.place).add_env.push(record),

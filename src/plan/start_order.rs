@@ -31,7 +31,6 @@ pub enum Way {
 /// What the sidecar mounts to have it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// What the container mounts.
     Part,
     /// The whole volume, in which the part will be.
     Root,
@@ -42,7 +41,6 @@ pub enum Source {
 pub struct Asked<'w, 'p, 'a> {
     /// Where, with `/var/run` as `/run`.
     pub at: &'w CleanPath<'w>,
-    /// The container's mount.
     pub mount: &'p VolumeMount<'a>,
     /// The container, where it is not the sidecar of an earlier pass.
     pub place: Option<Place>,
@@ -67,7 +65,6 @@ const DEEPEST: usize = 32;
 /// What a volume is a part of: two volumes may show the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Storage<'p> {
-    /// The node's file system.
     Node,
     /// A claim, by its name.
     Claim(&'p str),
@@ -134,7 +131,10 @@ impl<'p, 'a> StartOrder<'p, 'a> {
     }
 
     /// What `mount` shows; of one that only the kubelet knows, the whole volume.
-    fn part(&self, mount: &'p VolumeMount<'_>) -> Part<'p> {
+    fn part<'m>(&self, mount: &'m VolumeMount<'_>) -> Part<'m>
+    where
+        'p: 'm,
+    {
         let volume = self.volumes.get(&*mount.name);
         let host_path = volume.and_then(|volume| volume.host_path.as_ref());
         let claim = volume.and_then(|volume| volume.persistent_volume_claim.as_ref());
@@ -153,18 +153,15 @@ impl<'p, 'a> StartOrder<'p, 'a> {
         reason = "no such container, and none that can be told, are two things"
     )]
     fn first_at(&self, (storage, path): &Part<'p>, counts: bool) -> Option<Option<Place>> {
+        // A borrowed path finds an owned one.
+        let parts: &BTreeMap<(Storage<'_>, CleanPath<'_>), Place> = &self.parts;
         let mut first = None;
-        let mut over = if counts {
-            Some(path.clone())
-        } else {
-            path.parent().map(CleanPath::into_owned)
-        };
+        let mut over = path.ancestors().skip(usize::from(!counts));
         for _ in 0..DEEPEST {
-            let Some(path) = over else {
+            let Some(path) = over.next() else {
                 return Some(first);
             };
-            over = path.parent().map(CleanPath::into_owned);
-            let found = self.parts.get(&(*storage, path)).copied();
+            let found = parts.get(&(*storage, path)).copied();
             first = [first, found].into_iter().flatten().min();
         }
         None
@@ -240,17 +237,18 @@ impl<'p, 'a> StartOrder<'p, 'a> {
         };
         let path = CleanPath::on_node(&source.path);
         let first = self.first.get(name);
-        let is_written = |path: &CleanPath<'static>| {
-            let both = self.writers.get(path).zip(first);
+        let is_written = |path: &CleanPath<'_>| {
+            let writers: &BTreeMap<CleanPath<'_>, Place> = &self.writers;
+            let both = writers.get(path).zip(first);
             both.is_some_and(|(writer, first)| writer < first)
         };
-        let mut over = path.parent().map(CleanPath::into_owned);
+        let mut over = path.ancestors().skip(1);
         for _ in 0..DEEPEST {
-            over = match over {
+            match over.next() {
                 Some(path) if is_written(&path) => return true,
-                Some(path) => path.parent().map(CleanPath::into_owned),
+                Some(_) => {}
                 None => return false,
-            };
+            }
         }
         true
     }
@@ -290,21 +288,22 @@ impl<'p, 'a> StartOrder<'p, 'a> {
             Some(None) => return true,
             Some(Some(_)) | None => return false,
         };
-        let mounts: &BTreeMap<(Place, CleanPath<'_>), _> = &self.mounts;
-        let at = |path: &CleanPath<'_>| mounts.get(&(first, path.clone().into_owned()));
+        let mounts: &BTreeMap<(Place, CleanPath<'_>), &VolumeMount<'_>> = &self.mounts;
+        let is_mounted = |path: &CleanPath<'_>| mounts.contains_key(&(first, path.clone()));
         let same_part =
-            |mount: &'p VolumeMount<'_>| mount.sub_path_expr.is_empty() && self.part(mount) == part;
-        if !at(base.at).is_some_and(|mount| same_part(mount)) || at(asked.at).is_none() {
+            |mount: &VolumeMount<'_>| mount.sub_path_expr.is_empty() && self.part(mount) == part;
+        let at_base = mounts.get(&(first, base.at.clone()));
+        if !at_base.is_some_and(|mount| same_part(mount)) || !is_mounted(asked.at) {
             return false;
         }
         // In that container, nothing else may lie between the two.
-        let mut between = asked.at.parent().map(CleanPath::into_owned);
+        let mut between = asked.at.ancestors().skip(1);
         for _ in 0..DEEPEST {
-            between = match between {
+            match between.next() {
                 Some(path) if path == *base.at => return true,
-                Some(path) if at(&path).is_none() => path.parent().map(CleanPath::into_owned),
+                Some(path) if !is_mounted(&path) => {}
                 Some(_) | None => return false,
-            };
+            }
         }
         false
     }

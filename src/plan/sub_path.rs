@@ -23,7 +23,6 @@ pub(super) struct Copies<'p> {
     /// The number of the first one.
     pub(super) first: usize,
     known: BTreeMap<&'p str, String>,
-    /// The variables.
     pub(super) env: Vec<EnvEntry<'p>>,
 }
 
@@ -85,16 +84,13 @@ impl<'p> Copies<'p> {
 
 /// A part of a volume.
 pub(super) enum SubPath {
-    /// The whole of it.
     None,
-    /// As a `subPath`.
     Literal(String),
     /// As a `subPathExpr` of the sidecar's own variables.
     Expression(String),
 }
 
 impl SubPath {
-    /// The `subPath`.
     pub(super) fn literal<'a>(&self) -> Option<Cow<'a, str>> {
         match self {
             Self::Literal(text) => Some(Cow::Owned(text.clone())),
@@ -102,7 +98,6 @@ impl SubPath {
         }
     }
 
-    /// The `subPathExpr`.
     pub(super) fn expression(&self) -> Option<String> {
         match self {
             Self::Expression(text) => Some(text.clone()),

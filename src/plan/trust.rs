@@ -14,7 +14,6 @@ use crate::names;
 pub enum Told {
     /// The certificates of registries: at this path of the daemon's.
     Registries(CleanPath<'static>),
-    /// Authorities that it trusts.
     Authorities,
     /// Its settings, which are the profile's to say.
     Settings,

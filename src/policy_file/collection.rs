@@ -111,7 +111,6 @@ impl<K: Kind> Kind for OneOrMore<K> {
 pub(crate) struct Dictionary<K> {
     /// The form of the keys.
     pub key: &'static Form,
-    /// What each holds.
     pub value: K,
     /// Whether no entries are a mapping too.
     pub may_be_empty: bool,
@@ -203,7 +202,6 @@ where
 
 /// A kind of which a default is shown in a form of its own.
 pub(crate) struct Shown<K: Kind> {
-    /// How it is read.
     pub kind: K,
     /// A value as it would be written.
     pub show: fn(&K::Value) -> Value,

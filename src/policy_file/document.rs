@@ -24,13 +24,11 @@ use crate::policy_file::rule;
 use crate::policy_file::rule::Known;
 use crate::policy_file::{KIND, SidecarChoice, profile};
 
-/// What the file says.
 pub(crate) struct Document {
     pub policy: Policy,
     pub sidecar_mode: SidecarChoice,
 }
 
-/// Reads a policy.
 pub(crate) fn read(fields: &mut Fields<'_, '_>) -> Document {
     fields.required(
         "apiVersion",
@@ -98,7 +96,6 @@ pub(crate) fn schema() -> Value {
     describe_mapping(read)
 }
 
-/// The list of rules.
 struct Rules<'p> {
     base: &'p Rule,
     known: Known<'p>,

@@ -34,7 +34,6 @@ pub enum Problem {
     /// The text is no YAML.
     #[error("{0}")]
     Text(manifest::Problem),
-    /// Not exactly one document.
     #[error(
         "this file holds {0} documents; a policy is exactly one, with apiVersion: {api} and kind: \
          {kind}",
@@ -53,9 +52,7 @@ pub enum Problem {
     /// A field that must be there.
     #[error("has no {name}; add {name}: with {expected}")]
     Missing {
-        /// The field.
         name: &'static str,
-        /// What it may be.
         expected: String,
     },
     /// A field without a value.
@@ -64,9 +61,7 @@ pub enum Problem {
     /// A value of another type.
     #[error("is {found}; write {expected}")]
     Type {
-        /// What stands there.
         found: &'static str,
-        /// What must stand there.
         expected: String,
     },
     /// A list or mapping without entries.
@@ -79,7 +74,6 @@ pub enum Problem {
         value: String,
         /// What was meant, most likely.
         near: Option<String>,
-        /// What may be chosen.
         allowed: String,
     },
     /// A text of another form.
@@ -103,12 +97,9 @@ pub enum Problem {
     Range {
         /// As written.
         value: String,
-        /// The least.
         least: u64,
-        /// The most.
         most: u64,
     },
-    /// Not a quantity.
     #[error("is {value:?}, which is {error}")]
     Quantity {
         /// As written.
@@ -127,9 +118,7 @@ pub enum Problem {
         "is {name:?} for the second time, first in line {line}; every {what} needs its own name"
     )]
     Duplicate {
-        /// The name.
         name: String,
-        /// What has that name.
         what: &'static str,
         /// The line of the first.
         line: u32,
@@ -180,7 +169,6 @@ impl ConfigErrors {
         }])
     }
 
-    /// Each fault.
     pub fn iter(&self) -> impl Iterator<Item = &ConfigError> {
         self.0.iter()
     }
@@ -217,7 +205,6 @@ impl From<manifest::ReadError> for ConfigErrors {
 
 impl std::error::Error for ConfigErrors {}
 
-/// One line each.
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, error) in self.0.iter().enumerate() {

@@ -38,7 +38,6 @@ impl Form {
                 .is_some_and(|pattern| pattern.is_match(text))
     }
 
-    /// Its JSON Schema.
     pub fn schema(&self) -> Value {
         json!({"type": "string", "pattern": self.pattern, "maxLength": self.longest})
     }
@@ -62,14 +61,12 @@ pub(crate) static OBJECT_NAME: Form = Form::new(
     "the name of an object: lower-case letters, digits, - and .",
 );
 
-/// A container image.
 pub(crate) static IMAGE: Form = Form::new(
     r"^[A-Za-z0-9][-A-Za-z0-9._/:@]*$",
     512,
     "an image, such as registry.example/docker:28.5.2-dind",
 );
 
-/// A flag of dockerd.
 pub(crate) static FLAG: Form = Form::new(
     r"^--[a-z0-9][-a-z0-9]*(=[^\n]*)?$",
     4096,
@@ -83,7 +80,6 @@ pub(crate) static VARIABLE: Form = Form::new(
     "the name of an environment variable, such as DOCKER_DRIVER",
 );
 
-/// Any text.
 pub(crate) static ANY: Form = Form::new(r"", 32768, "a string (a number or true needs quotes)");
 
 /// A socket's path. Sockets go into a space-separated environment variable.
@@ -101,7 +97,6 @@ pub(crate) static HOST_PATH: Form = Form::new(
     "an absolute path without // and without a slash at its end, such as /var/log",
 );
 
-/// A network.
 pub(crate) static NETWORK: Form = Form::new(
     r"^[0-9a-fA-F.:]+/[0-9]{1,3}$",
     64,
@@ -115,7 +110,6 @@ pub(crate) static URL: Form = Form::new(
     "a URL, such as https://mirror.example",
 );
 
-/// A registry without TLS.
 pub(crate) static REGISTRY: Form = Form::new(
     r"^[A-Za-z0-9.:\[\]_-]+(/[0-9]{1,3})?$",
     255,
@@ -143,7 +137,6 @@ pub(crate) static LABEL_GLOB: Form = Form::new(
     "a label's value, in which * stands for any text (a number or true needs quotes)",
 );
 
-/// The names of namespaces.
 pub(crate) static NAMESPACE_GLOB: Form = Form::new(
     r"^[-a-z0-9*?]+$",
     63,
@@ -166,7 +159,6 @@ pub(crate) static USER_GLOB: Form = Form::new(
                system:serviceaccount:ci:*",
 );
 
-/// A kind of object.
 pub(crate) static OBJECT_KIND: Form =
     Form::new(r"^[A-Z][A-Za-z0-9]*$", 63, "a kind, such as DaemonSet");
 

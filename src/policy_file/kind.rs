@@ -20,7 +20,6 @@ pub(crate) trait Kind {
     /// Reads it; nothing where a fault was noted that leaves no value.
     fn read<'d>(&self, node: &Node<'d>, report: &mut Report<'d>) -> Option<Self::Value>;
 
-    /// Its JSON Schema.
     fn schema(&self) -> Value;
 
     /// What to write, in words.
@@ -76,7 +75,6 @@ impl Kind for Text {
 
 /// A text of one form that may still be wrong: `refuse` says why.
 pub(crate) struct Sound {
-    /// The form.
     pub form: &'static Form,
     /// Why a text of that form may not stand there, and what to write.
     pub refuse: fn(&str) -> Option<&'static str>,
@@ -229,9 +227,7 @@ impl Kind for Flag {
 
 /// A whole number within a range.
 pub(crate) struct Whole {
-    /// The least.
     pub least: u64,
-    /// The most.
     pub most: u64,
 }
 

@@ -32,26 +32,21 @@ use crate::policy_file::node::{Node, Report};
 pub use crate::policy_file::error::{ConfigError, ConfigErrors, Problem};
 pub use crate::policy_file::schema::{schema, tables};
 
-/// The file's `kind`.
 pub const KIND: &str = "Policy";
 
-/// A policy file, read.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The policy, for a cluster that runs native sidecars unless the file says otherwise.
     policy: Policy,
     /// What the file says about sidecars.
     sidecar_mode: SidecarChoice,
-    /// Which text it was.
     version: Version,
 }
 
-/// How sidecars are placed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SidecarChoice {
     /// As the cluster's version allows.
     Auto,
-    /// As the file says.
     Fixed(SidecarMode),
 }
 
@@ -78,7 +73,6 @@ impl Named for SidecarChoice {
 /// Which text a policy was read from: a hash of its content, or the built-in policy's word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Version {
-    /// No text.
     BuiltIn,
     /// A text with this hash.
     Text(u64),
@@ -168,7 +162,6 @@ impl Config {
         self.sidecar_mode
     }
 
-    /// Which text it is.
     pub fn version(&self) -> Version {
         self.version
     }

@@ -13,14 +13,11 @@ use crate::policy_file::error::{ConfigError, Problem};
 /// A value, and where it stands.
 #[derive(Clone, Debug)]
 pub(crate) struct Node<'d> {
-    /// The value.
     pub value: &'d Value,
-    /// Its JSON pointer.
     pub pointer: String,
 }
 
 impl<'d> Node<'d> {
-    /// The whole document.
     pub fn root(value: &'d Value) -> Self {
         Self {
             value,
@@ -76,7 +73,6 @@ pub(crate) struct Report<'d> {
 pub(crate) enum At {
     /// Its key, or the item where it has none.
     Key,
-    /// Its value.
     Value,
 }
 
@@ -129,7 +125,6 @@ impl<'d> Report<'d> {
         errors.any(|error| error.field.starts_with(&field))
     }
 
-    /// The faults.
     pub fn into_errors(mut self) -> Vec<ConfigError> {
         if self.more > 0 {
             let (line, column) = (u32::try_from(self.lines.len()).unwrap_or(u32::MAX), 1);

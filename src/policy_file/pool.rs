@@ -9,7 +9,6 @@ use crate::policy_file::fields::Fields;
 use crate::policy_file::form;
 use crate::policy_file::kind::{Text, Whole};
 
-/// Reads an address pool.
 pub(crate) fn read(fields: &mut Fields<'_, '_>) -> AddressPool {
     let base = fields.required("base", "A network.", &Text(&form::NETWORK));
     let size = fields.required(

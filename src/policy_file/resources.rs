@@ -31,7 +31,6 @@ fn read_amounts(fields: &mut Fields<'_, '_>, may_be_zero: bool) -> Amounts {
     }
 }
 
-/// Reads requests and limits.
 pub(crate) fn read_resources(fields: &mut Fields<'_, '_>) -> Resources {
     let requests = fields.get(
         "requests",

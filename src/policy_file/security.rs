@@ -83,7 +83,6 @@ impl Kind for AnyMapping {
     }
 }
 
-/// A container's `procMount`.
 struct ProcMount;
 
 impl ProcMount {

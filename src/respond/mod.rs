@@ -16,7 +16,6 @@ use crate::decode::admission::{API_VERSION, KIND};
 /// An answer that can be written.
 #[derive(Debug)]
 pub struct Response<'a> {
-    /// The request's uid.
     pub uid: &'a str,
     /// A JSON Patch, where something changes.
     pub patch: Option<&'a Patch>,

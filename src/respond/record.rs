@@ -7,13 +7,10 @@ use std::fmt;
 /// policy: most reviews are told once, and forgotten.
 #[derive(Debug)]
 pub struct Record<'r> {
-    /// The request's uid.
     pub uid: Cow<'r, str>,
-    /// The namespace.
     pub namespace: Cow<'r, str>,
     /// The Pod's or workload's name, or the prefix that it will be made from.
     pub name: Cow<'r, str>,
-    /// The user that asked.
     pub user: Cow<'r, str>,
     /// Whether nothing will be stored.
     pub dry_run: bool,
@@ -35,16 +32,12 @@ pub struct Record<'r> {
     pub owner: Option<Owner<'r>>,
 }
 
-/// What makes a Pod.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Owner<'r> {
-    /// Its API version.
     pub api_version: Cow<'r, str>,
-    /// Its kind.
     pub kind: Cow<'r, str>,
     /// Its name, in the Pod's namespace.
     pub name: Cow<'r, str>,
-    /// Its uid.
     pub uid: Cow<'r, str>,
 }
 

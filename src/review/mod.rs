@@ -15,7 +15,6 @@ use crate::decide::decision::{Decision, Verdict, decide, not_ours};
 use crate::decide::denial::Denial;
 use crate::decide::reason::Reason;
 use crate::decide::rule_match::RuleMatch;
-use crate::detect::candidates::Candidates;
 use crate::detect::installed::installed;
 use crate::detect::mounts::{Finding, detect};
 use crate::model::notice::Notices;
@@ -28,7 +27,6 @@ use crate::plan::pod::{PlanError, plan};
 /// What a pass came to.
 #[derive(Debug)]
 pub struct Outcome<'p> {
-    /// What is done.
     pub action: Action<'p>,
     /// The rule that decided, where one did.
     pub rule: Option<&'p str>,
@@ -70,9 +68,7 @@ impl Outcome<'_> {
 pub enum Action<'p> {
     /// It is left as it is.
     Left(Reason),
-    /// It is refused.
     Denied(Denial),
-    /// It is changed.
     Changed(Change<'p>),
 }
 
@@ -93,7 +89,6 @@ impl Action<'_> {
 /// A change of a Pod.
 #[derive(Debug)]
 pub struct Change<'p> {
-    /// What changes it.
     pub patch: Patch,
     /// The profile of its sidecar.
     pub profile: &'p str,
@@ -143,8 +138,7 @@ fn within<'p>(
 ) -> Result<Outcome<'p>, PlanError> {
     budget::check(pod)?;
     let findings = detect(pod, &policy.sockets, policy.watch(), budget)?;
-    let candidates = Candidates::of(pod);
-    let installed = installed(&candidates, budget)?;
+    let installed = installed(pod, budget)?;
     let Decision {
         verdict,
         rule,
@@ -163,13 +157,7 @@ fn within<'p>(
         Verdict::AnnotationPolicy(reason) => Action::Left(reason),
         Verdict::Deny(denial) => Action::Denied(denial),
         Verdict::Change(injection) => {
-            let plan = plan(
-                &candidates,
-                &findings,
-                &injection,
-                installed.as_ref(),
-                budget,
-            )?;
+            let plan = plan(pod, &findings, &injection, installed.as_ref(), budget)?;
             let patch = patch(pod, &plan)?;
             let touched = plan.edits.iter().map(|edit| edit.place);
             let containers = touched

@@ -28,7 +28,6 @@ pub struct Setting {
     pub namespace_labels: NamespaceLabels,
     /// The user that makes Pods; a workload's are made by its controller.
     pub user: String,
-    /// That user's groups.
     pub groups: Vec<String>,
 }
 

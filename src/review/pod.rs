@@ -28,7 +28,6 @@ use crate::respond::record::{Owner, Record};
 pub struct Reviewed<'r> {
     /// The AdmissionReview to send back.
     pub json: Vec<u8>,
-    /// What happened.
     pub record: Record<'r>,
     /// The steps that it took, of [`crate::budget::MOST_STEPS`].
     pub steps: usize,
@@ -43,10 +42,8 @@ const MOST_NAMES: usize = 20;
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// The caller's fault.
     #[error(transparent)]
     Review(#[from] ReviewError),
-    /// Ours.
     #[error("the answer cannot be written: {0}")]
     Internal(serde_json::Error),
 }

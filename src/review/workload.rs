@@ -23,14 +23,13 @@ use crate::names::audit;
 use crate::review;
 use crate::review::offline::owner_of;
 use crate::review::{Action, INJECTED};
-use crate::text::beginning;
 
 use crate::decode::admission::{Request, Review, ReviewError, enveloped};
 use crate::model::namespaces::Namespaces;
 use crate::respond::Response;
 use crate::respond::record::Record;
 use crate::review::pod::{Failure, Reviewed, denied, told as told_containers};
-use crate::text::shortened;
+use crate::text::{beginning, shortened};
 
 /// The workloads of this path, as [`pods`] names them.
 const KINDS: [&str; 6] = [
@@ -95,9 +94,7 @@ fn asked<O, P>(review: Review<'_, O, P>) -> Result<Request<'_, O, P>, ReviewErro
     let request = enveloped(review)?;
     match &*request.operation {
         "CREATE" | "UPDATE" => Ok(request),
-        other => Err(ReviewError::WrongOperation(
-            other.chars().take(40).collect(),
-        )),
+        other => Err(ReviewError::WrongOperation(beginning(other, 40).to_owned())),
     }
 }
 

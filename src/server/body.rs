@@ -21,13 +21,14 @@ use crate::server::limiter::{Full, Limiter, Permit};
 /// The most that is allocated for a body before it comes, whatever length is declared: what was allocated and
 /// used before is resident again at once. Of a larger one, twice as much as has come.
 const AT_FIRST: usize = 1 << 20;
+/// After so many bytes a body lets other requests go on: 24 MiB that come at once would keep a worker for 20 ms.
+const SHARE: usize = 128 << 10;
 /// How much of a body that nobody will read is taken in so that the client reads our answer
 /// and the connection stays usable, before it is closed instead.
 const DISCARD_BYTES: usize = 16 << 20;
 /// How long that may take.
 const DISCARD_TIME: Duration = Duration::from_secs(2);
 
-/// A whole body.
 #[derive(Debug)]
 pub(crate) enum Gathered {
     Nothing,
@@ -39,10 +40,10 @@ pub(crate) enum Gathered {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum BodyError {
     /// Larger than the limit; what was left of it was discarded or not.
-    TooLarge { drained: bool },
-    /// Not complete in time.
+    TooLarge {
+        drained: bool,
+    },
     Slow,
-    /// Had to make way.
     Shed(Full),
     /// Ended early, or broke HTTP's framing.
     Broken,
@@ -134,7 +135,11 @@ pub(crate) async fn gather(
         if let Some(permit) = &permit {
             permit.grow(piece.len());
         }
+        let before = gathered.len() / SHARE;
         gathered.push(piece, expected);
+        if gathered.len() / SHARE > before {
+            tokio::task::yield_now().await;
+        }
     }
 }
 

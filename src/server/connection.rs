@@ -204,7 +204,6 @@ where
     }
 }
 
-/// Passes one request on.
 fn respond(
     router: Router,
     request: Request<Incoming>,

@@ -33,7 +33,6 @@ pub enum Route {
 }
 
 impl Route {
-    /// The path.
     #[must_use]
     pub const fn path(self) -> &'static str {
         match self {
@@ -49,7 +48,6 @@ impl Route {
 pub struct Reply {
     /// The HTTP status.
     pub status: StatusCode,
-    /// The body, JSON.
     pub body: Vec<u8>,
 }
 

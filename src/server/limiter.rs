@@ -10,7 +10,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-/// A shared room.
 #[derive(Debug)]
 pub(crate) struct Limiter {
     max_seats: usize,
@@ -44,9 +43,7 @@ struct Eviction {
 /// What the room ran out of.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Full {
-    /// Seats.
     Seats,
-    /// Weight.
     Weight,
 }
 

@@ -53,7 +53,6 @@ pub use crate::tls::client_auth::ClientArgs;
 /// A server that has no port yet.
 #[derive(Debug)]
 pub struct Server {
-    /// Addresses and limits.
     pub args: ServerArgs,
     /// Where TLS finds its certificate.
     pub certs: Arc<CertStore>,
@@ -85,9 +84,7 @@ pub enum ServerError {
     Bind {
         /// The flag that names the address.
         flag: &'static str,
-        /// The address.
         address: SocketAddr,
-        /// What the system said.
         source: io::Error,
     },
     /// The CA of the clients' certificates cannot be read or used.
@@ -143,7 +140,6 @@ impl Bound {
         self.webhook_address
     }
 
-    /// The admin port's address.
     #[must_use]
     pub fn admin_address(&self) -> SocketAddr {
         self.admin_address

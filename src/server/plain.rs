@@ -20,9 +20,7 @@ const PATHS: &str = "there is /, /livez, /readyz and /metrics\n";
 /// A plain HTTP server that has no port yet.
 #[derive(Debug)]
 pub struct PlainServer {
-    /// Where to listen.
     pub listen: SocketAddr,
-    /// How to end.
     pub grace: Grace,
     /// What is counted, and shown.
     pub metrics: Arc<Metrics>,

@@ -34,7 +34,6 @@ pub(crate) struct Progress {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(u64)]
 enum Turn {
-    /// Nobody's: between requests.
     Quiet = 0,
     /// The peer's: its request has begun.
     Head = 1,

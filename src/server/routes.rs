@@ -30,7 +30,6 @@ const LARGE: usize = 128 << 10;
 /// How long a large body may take from its turn on: others wait for theirs, and an API server sends it in one go.
 const LARGE_TIME: Duration = Duration::from_secs(2);
 
-/// What every request needs.
 pub(crate) struct App {
     pub(crate) handler: Box<dyn Handler>,
     pub(crate) limits: Limits,
@@ -52,7 +51,6 @@ struct Answer {
     close: bool,
 }
 
-/// The webhook's routes.
 pub(crate) fn router(app: Arc<App>) -> Router {
     let mutate = |app, request| review(app, Route::Mutate, request);
     let verify = |app, request| review(app, Route::Verify, request);

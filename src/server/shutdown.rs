@@ -20,7 +20,6 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// How far the server's end has come.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Phase {
-    /// Not begun.
     Serving,
     /// Unready, and serving as ever.
     Leaving,
@@ -46,7 +45,6 @@ pub struct Stopper(watch::Sender<Stop>);
 #[derive(Clone, Debug)]
 pub struct Shutdown(watch::Receiver<Stop>);
 
-/// How a server ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Ended {
     /// Every connection ended by itself.

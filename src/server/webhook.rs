@@ -28,11 +28,9 @@ const LONGEST_TEXT: usize = 2048;
 
 /// Answers reviews under a policy that can be replaced at any time.
 pub struct Webhook {
-    /// The policy in force.
     pub policy: Arc<ArcSwap<Policy>>,
     /// Where the labels of namespaces are known from.
     pub namespaces: Arc<dyn Namespaces + Send + Sync>,
-    /// Where reviews are counted.
     pub metrics: Arc<Metrics>,
     /// Where denials and changes are told to the cluster; none where nobody is to be told.
     pub events: Option<EventQueue>,

@@ -22,7 +22,6 @@ pub struct Check(Arc<Mutex<Option<String>>>);
 /// The checks' results at one moment.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Report {
-    /// Whether all passed.
     pub ready: bool,
     /// One line a check, as Kubernetes' own components write it.
     pub text: String,
@@ -65,7 +64,6 @@ impl Readiness {
         check
     }
 
-    /// Asks every check.
     #[must_use]
     pub fn report(&self) -> Report {
         let mut ready = true;
@@ -91,7 +89,6 @@ impl Readiness {
 }
 
 impl Check {
-    /// It holds.
     pub fn pass(&self) {
         *lock(&self.0) = None;
     }

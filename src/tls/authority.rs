@@ -25,9 +25,7 @@ const BACKDATE: Duration = Duration::from_secs(3600);
 
 /// A certificate and its key in PEM. Not `Debug`: the key is a secret.
 pub struct PemPair {
-    /// The certificate.
     pub certificate: String,
-    /// Its private key.
     pub key: String,
 }
 
@@ -85,7 +83,6 @@ impl Authority {
         })
     }
 
-    /// The CA's certificate.
     #[must_use]
     pub fn cert(&self) -> &CaCert {
         &self.cert

@@ -58,7 +58,6 @@ impl CaCert {
         })
     }
 
-    /// The certificate.
     #[must_use]
     pub fn der(&self) -> &CertificateDer<'static> {
         &self.der

@@ -21,7 +21,6 @@ use crate::names::ca_secret;
 use crate::telemetry::metrics::{Metrics, WriteResult};
 use crate::tls::{CertError, Contents, SecretChange, SecretSeen};
 
-/// The CA's Secret.
 pub(crate) struct CaSecret {
     pub(crate) api: Api<Secret>,
     pub(crate) name: String,

@@ -42,7 +42,6 @@ pub struct ClientArgs {
     pub client_name: Vec<String>,
 }
 
-/// The CA in force.
 pub(crate) type FollowedCa = Followed<Trusted>;
 
 /// Judges by one version of the CA file.

@@ -22,7 +22,6 @@ const PREVIOUS_TRUSTED: Duration = Duration::from_secs(LEAF_LIFETIME.as_secs() +
 pub struct Contents {
     /// The CA that signs leaves.
     pub signer: Arc<Authority>,
-    /// The CA that will.
     pub next: Option<Arc<Authority>>,
     /// CAs that did, the last one first.
     pub previous: Vec<CaCert>,

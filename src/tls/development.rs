@@ -15,7 +15,6 @@ use crate::tls::{Authority, CertError};
 pub struct Written {
     /// The CA's certificate; base64 of it is a caBundle.
     pub ca: PathBuf,
-    /// The serving certificate.
     pub certificate: PathBuf,
     /// Its private key, readable by its owner alone.
     pub key: PathBuf,
@@ -24,7 +23,6 @@ pub struct Written {
 /// Why the files cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum DevelopmentError {
-    /// The certificates.
     #[error(transparent)]
     Cert(#[from] CertError),
     /// There is a file of that name.
@@ -32,12 +30,7 @@ pub enum DevelopmentError {
     Exists(PathBuf),
     /// A file cannot be written.
     #[error("cannot write {}: {source}", path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    Write { path: PathBuf, source: io::Error },
 }
 
 /// Writes `ca.crt`, `tls.crt` and `tls.key` into `directory`, which is made where it is

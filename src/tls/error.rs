@@ -12,19 +12,14 @@ pub enum CertError {
     Read {
         /// The flag that names the file.
         flag: &'static str,
-        /// The file.
         path: PathBuf,
-        /// What the system said.
         source: io::Error,
     },
     /// The files are read, and what is in them cannot be served.
     #[error("--tls-cert {} with --tls-key {}: {source}", cert.display(), key.display())]
     Files {
-        /// The certificate's file.
         cert: PathBuf,
-        /// The key's file.
         key: PathBuf,
-        /// What is wrong.
         source: Box<CertError>,
     },
     /// The certificate's PEM is broken or holds none.
@@ -50,16 +45,13 @@ pub enum CertError {
     OtherName {
         /// The name that is asked for.
         name: String,
-        /// What it is for.
         problem: String,
     },
-    /// Too late.
     #[error("the certificate expired {ago} ago")]
     Expired {
         /// How long, for people.
         ago: String,
     },
-    /// Too early.
     #[error("the certificate is valid only in {in_} from now: is this machine's clock right?")]
     NotYet {
         /// How long, for people.
@@ -77,7 +69,6 @@ pub enum CertError {
     /// A part of the CA's Secret that is missing.
     #[error("the Secret has no {0}")]
     Missing(&'static str),
-    /// Making a certificate failed.
     #[error("cannot make a certificate: {0}")]
     Make(#[from] rcgen::Error),
     /// A moment that a certificate cannot hold.

@@ -65,9 +65,7 @@ pub struct ManagedArgs {
 /// How patient the keeper is. The default is for clusters; tests are in more of a hurry.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Settings {
-    /// The watches' patience.
     pub timing: Timing,
-    /// The rotation's patience.
     pub waits: Waits,
     /// How often to look at the clock.
     pub look: Duration,
@@ -104,7 +102,6 @@ pub struct ManagedCerts {
     began: Instant,
 }
 
-/// What readiness tells.
 #[derive(Debug, Default)]
 struct Status {
     serving: bool,
@@ -112,7 +109,6 @@ struct Status {
     trouble: Option<String>,
 }
 
-/// What a watch saw.
 enum News {
     Secret(Option<Box<Secret>>),
     Configuration(usize, Hooks),

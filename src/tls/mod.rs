@@ -85,7 +85,6 @@ pub struct Opened {
 /// Keeps the store's certificate fresh.
 #[derive(Debug)]
 pub enum Keeper {
-    /// Follows two files.
     Files(FilePair),
     /// Renews a leaf in memory.
     SelfSigned(Box<SelfSigned>),

@@ -17,9 +17,7 @@ use crate::tls::bundle::pem;
 /// From when to when a certificate may be used.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Validity {
-    /// The first moment.
     pub not_before: SystemTime,
-    /// The last moment.
     pub not_after: SystemTime,
 }
 
@@ -98,7 +96,6 @@ impl ServingPair {
         })
     }
 
-    /// What TLS signs with.
     #[must_use]
     pub fn key(&self) -> &Arc<CertifiedKey> {
         &self.key
@@ -110,7 +107,6 @@ impl ServingPair {
         self.key.cert.iter().map(pem).collect()
     }
 
-    /// The leaf's validity.
     #[must_use]
     pub fn validity(&self) -> Validity {
         self.validity
@@ -128,7 +124,6 @@ impl Validity {
         Self::of(&parsed)
     }
 
-    /// A certificate's validity.
     pub(super) fn of(certificate: &X509Certificate<'_>) -> Result<Self, CertError> {
         Ok(Self {
             not_before: moment(certificate.validity().not_before)?,

@@ -16,7 +16,6 @@ use crate::tls::{
 /// The time, by both clocks: certificates go by the wall's, waits by one that never jumps.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment {
-    /// The wall clock.
     pub wall: SystemTime,
     /// The time since some fixed moment.
     pub ticks: Duration,
@@ -51,20 +50,16 @@ impl Default for Waits {
 /// What is known of the Secret.
 #[derive(Clone, Debug)]
 pub enum SecretSeen {
-    /// Nothing yet.
     Unknown,
-    /// There is none.
     Missing,
     /// There is one without a usable CA.
     Broken,
-    /// There is one.
     Present(Contents),
 }
 
 /// What is known of one webhook configuration.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum BundleSeen {
-    /// Nothing yet.
     Unknown,
     /// There is none, so that nobody calls us by it.
     Missing,
@@ -75,7 +70,6 @@ pub enum BundleSeen {
 /// What is to be done now.
 #[derive(Debug, Default)]
 pub struct Plan {
-    /// With the Secret.
     pub secret: Option<SecretChange>,
     /// What every caBundle is to be; none while that is not known.
     pub bundle: Option<String>,
@@ -103,7 +97,6 @@ struct Serving {
 }
 
 impl Rotation {
-    /// Serves nothing yet.
     #[must_use]
     pub fn new(waits: Waits) -> Self {
         Self {

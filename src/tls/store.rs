@@ -39,7 +39,6 @@ impl CertStore {
         self.metrics.certificate_refused();
     }
 
-    /// The pair in use.
     #[must_use]
     pub fn current(&self) -> Option<Arc<ServingPair>> {
         self.current.load_full()

@@ -145,7 +145,6 @@ pub(crate) struct Configuration {
 pub(crate) enum Published {
     /// There was nothing to do.
     Already,
-    /// It was set.
     Now,
     /// It is to be tried after this time.
     In {

@@ -20,6 +20,7 @@ use crate::plan::mirror::{Mirror, MirrorBuilder, Treat};
 use crate::plan::trust::with_directories;
 
 use crate::plan::planner::Planner;
+use crate::plan::planner::free;
 use crate::plan::planner::sorted::Sorted;
 
 impl<'p, 'a> Planner<'_, 'p, 'a> {
@@ -100,7 +101,7 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
 
     pub(crate) fn sidecar(&self, group: SocketGroup, mirror: Mirror<'p>) -> Sidecar<'p> {
         let profile = self.injection.profile;
-        let name = self.candidates.free_container(names::SIDECAR);
+        let name = free::container(self.pod, names::SIDECAR);
         let native = self.injection.mode == SidecarMode::Native;
         let mut env = flags::environment(profile, self.pod, self.users.as_slice());
         env.insert(

@@ -6,39 +6,35 @@ use std::borrow::{Borrow, Cow};
 use std::collections::HashSet;
 use std::hash::Hash;
 
-use crate::detect::candidates::Candidates;
 use crate::model::path::CleanPath;
-use crate::model::view::{Container, VolumeMount};
+use crate::model::view::{Container, Pod, VolumeMount};
 use crate::names;
 
-impl<'p, 'a> Candidates<'p, 'a> {
-    /// `base`, or else a name with a number, that a new container may have.
-    pub(crate) fn free_container(&self, base: &'static str) -> Cow<'static, str> {
-        free_name(base, || self.containers.iter().map(|(_, c)| &*c.name))
-    }
+/// `base`, or else a name with a number, that a new container may have.
+pub(crate) fn container(pod: &Pod<'_>, base: &'static str) -> Cow<'static, str> {
+    free_name(base, || pod.containers().map(|(_, c)| &*c.name))
+}
 
-    /// `base`, or else a name with a number, that a new volume may have: one of no volume, and one
-    /// that no mount names where there is no such volume, for it would become valid.
-    pub(crate) fn free_volume(&self, base: &'static str) -> Cow<'static, str> {
-        free_name(base, || {
-            let volumes = self.pod.spec.volumes.iter().map(|volume| &*volume.name);
-            volumes.chain(self.mounts().map(|mount| &*mount.name))
-        })
-    }
+/// `base`, or else a name with a number, that a new volume may have. A name that only a mount uses is
+/// taken too: a new volume would make that mount valid.
+pub(crate) fn volume(pod: &Pod<'_>, base: &'static str) -> Cow<'static, str> {
+    free_name(base, || {
+        let volumes = pod.spec.volumes.iter().map(|volume| &*volume.name);
+        volumes.chain(mounts(pod).map(|mount| &*mount.name))
+    })
+}
 
-    /// The shared directory's path: one at which no container mounts anything.
-    pub(crate) fn free_directory(&self) -> Cow<'static, str> {
-        // It has one component, so only a mount's first one can be the same.
-        free_name(names::SHARED_DIR, || {
-            self.mounts()
-                .map(|mount| CleanPath::new(&mount.mount_path).first())
-        })
-    }
+/// The shared directory's path: one at which no container mounts anything.
+pub(crate) fn directory(pod: &Pod<'_>) -> Cow<'static, str> {
+    // It has one component, so only a mount's first one can be the same.
+    free_name(names::SHARED_DIR, || {
+        mounts(pod).map(|mount| CleanPath::new(&mount.mount_path).first())
+    })
+}
 
-    fn mounts(&self) -> impl Iterator<Item = &'p VolumeMount<'a>> {
-        let mounts = self.containers.iter().flat_map(|(_, c)| &c.volume_mounts);
-        mounts.map(|mount| &**mount)
-    }
+fn mounts<'p, 'a>(pod: &'p Pod<'a>) -> impl Iterator<Item = &'p VolumeMount<'a>> {
+    let mounts = pod.containers().flat_map(|(_, c)| &c.volume_mounts);
+    mounts.map(|mount| &**mount)
 }
 
 /// `base`, or else the first of `base-2`, `base-3`, … that is not among `taken`. They are gathered

@@ -20,7 +20,6 @@ use crate::model::place::Place;
 use crate::model::view::Pod;
 use crate::names;
 
-use crate::detect::candidates::Candidates;
 use crate::detect::installed::Installed;
 use crate::model::injection::Injection;
 use crate::plan::group;
@@ -32,7 +31,6 @@ use crate::plan::pod::{ContainerEdit, NewVolume, Plan, VolumeSource};
 /// What all steps of one plan agree on.
 pub(crate) struct Planner<'i, 'p, 'a> {
     pod: &'p Pod<'a>,
-    candidates: &'i Candidates<'p, 'a>,
     injection: &'p Injection<'p>,
     installed: Option<&'i Installed<'p, 'a>>,
     findings: &'p [Finding],
@@ -54,13 +52,12 @@ pub(crate) struct Planner<'i, 'p, 'a> {
 impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
     /// Settles who uses the daemon, and where its socket is.
     pub(crate) fn new(
-        candidates: &'i Candidates<'p, 'a>,
+        pod: &'p Pod<'a>,
         findings: &'p [Finding],
         injection: &'p Injection<'p>,
         installed: Option<&'i Installed<'p, 'a>>,
         budget: &'i Budget,
     ) -> Self {
-        let pod = candidates.pod;
         let swaps: Vec<&Finding> = injection
             .swap
             .iter()
@@ -84,8 +81,8 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
                 Cow::Borrowed(installed.socket_volume),
             ),
             None => (
-                candidates.free_directory(),
-                candidates.free_volume(names::SOCKET_VOLUME),
+                free::directory(pod),
+                free::volume(pod, names::SOCKET_VOLUME),
             ),
         };
         let tmp = CleanPath::new("/tmp");
@@ -101,7 +98,6 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
                 .any(|place| mounts_at(pod.container(*place), &tmp));
         Self {
             pod,
-            candidates,
             injection,
             installed,
             findings,
@@ -239,6 +235,6 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
     }
 
     fn name_of_new_volume(&self, base: &'static str) -> Cow<'p, str> {
-        self.candidates.free_volume(base)
+        free::volume(self.pod, base)
     }
 }

@@ -5,7 +5,6 @@
 pub(crate) struct Sorted<T>(Vec<T>);
 
 impl<T: Ord> Sorted<T> {
-    /// Whether `member` is one.
     pub(crate) fn contains(&self, member: &T) -> bool {
         self.0.binary_search(member).is_ok()
     }

@@ -22,7 +22,6 @@ const QUEUE: usize = 1024;
 /// Bytes that are written together, where so many lines wait.
 const TOGETHER: usize = 64 << 10;
 
-/// Where lines are put.
 #[derive(Debug)]
 pub struct Lines {
     queue: NonBlocking,
@@ -66,7 +65,6 @@ impl Lines {
             .with_writer(self.queue.clone())
     }
 
-    /// Lines for people.
     pub fn text<S>(&self) -> impl Layer<S> + Send + Sync + use<S>
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
@@ -84,7 +82,6 @@ struct Told<W: Write> {
 }
 
 impl<W: Write> Write for Told<W> {
-    /// Takes one whole line.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let dropped = self.dropped.get().map_or(0, ErrorCounter::dropped_lines);
         let lines = dropped - self.told;
@@ -104,7 +101,6 @@ impl<W: Write> Write for Told<W> {
     }
 }
 
-/// What a panic says.
 #[must_use]
 pub fn panic_text(payload: &(dyn Any + Send)) -> &str {
     payload
@@ -128,7 +124,6 @@ mod tests {
 
     use super::*;
 
-    /// Keeps what is written.
     #[derive(Clone, Default)]
     struct Kept(Arc<Mutex<Vec<u8>>>);
 

@@ -21,13 +21,10 @@ use crate::telemetry::metrics::labels::label_values;
 label_values! {
     /// What is watched in the cluster.
     Watch {
-        /// The namespaces' labels.
         Namespaces = "namespaces",
         /// The Secret that holds the CA.
         CaSecret = "ca_secret",
-        /// The mutating webhook configuration.
         MutatingConfiguration = "mutating_webhook_configuration",
-        /// The validating webhook configuration.
         ValidatingConfiguration = "validating_webhook_configuration",
     }
 }
@@ -35,7 +32,6 @@ label_values! {
 label_values! {
     /// A file that is followed by its content.
     FollowedFile {
-        /// The policy.
         Policy = "policy",
         /// The CA that clients' certificates must be from.
         ClientCa = "client_ca",
@@ -47,7 +43,6 @@ label_values! {
 label_values! {
     /// What became of a file's new content.
     ReloadResult {
-        /// It is in force.
         Ok = "ok",
         /// It was refused; the content before it stays in force.
         Failed = "failed",
@@ -57,11 +52,9 @@ label_values! {
 label_values! {
     /// What became of a write to the API server.
     WriteResult {
-        /// It was done.
         Ok = "ok",
         /// Another writer was first; it is looked at again.
         Conflict = "conflict",
-        /// It was not done.
         Failed = "failed",
     }
 }
@@ -69,9 +62,7 @@ label_values! {
 label_values! {
     /// What became of an Event.
     EventResult {
-        /// It was written.
         Sent = "sent",
-        /// The queue was full.
         Dropped = "dropped",
         /// The same was said just before, or too much was said.
         Suppressed = "suppressed",
@@ -83,9 +74,7 @@ label_values! {
 label_values! {
     /// What became of a traced review's span.
     SpanResult {
-        /// The collector took it.
         Sent = "sent",
-        /// The queue was full.
         Dropped = "dropped",
         /// The collector did not take it.
         Failed = "failed",
@@ -247,7 +236,6 @@ impl Gauges {
         drop(self.watch_errors.get_or_create(&labels));
     }
 
-    /// A watch showed life.
     pub fn watch_alive(&self, watch: Watch) {
         self.watch_begun(watch);
         self.watch_age.get_or_create(&WatchLabels { watch }).reset();
@@ -327,7 +315,6 @@ impl Gauges {
         self.bundle_current.set(i64::from(current));
     }
 
-    /// Counts an Event.
     pub fn event(&self, result: EventResult) {
         self.events.get_or_create(&EventLabels { result }).inc();
     }

@@ -33,10 +33,8 @@ impl ReviewLabels {
     }
 }
 
-/// One answered request.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
 pub struct RequestLabels {
-    /// Where it went.
     pub route: Route,
     /// The HTTP status code.
     pub code: u16,
@@ -53,7 +51,6 @@ macro_rules! label_values {
             /// Every value there is.
             pub const ALL: [Self; [$($text),+].len()] = [$(Self::$variant),+];
 
-            /// The label's value.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text,)+ }
@@ -74,7 +71,6 @@ macro_rules! label_values {
 pub(crate) use label_values;
 
 label_values! {
-    /// Where a request went.
     Route {
         /// `POST /mutate`
         Mutate = "mutate",
@@ -130,12 +126,10 @@ label_values! {
         ClientCertificate = "client_certificate",
         /// We have no certificate yet.
         NoCertificate = "no_certificate",
-        /// Anything else.
         Other = "other",
     }
 }
 
-/// One route.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
 pub(crate) struct RouteLabels {
     pub(crate) route: Route,

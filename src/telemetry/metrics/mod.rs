@@ -255,7 +255,6 @@ impl Metrics {
         &self.gauges
     }
 
-    /// What the reporter found.
     #[must_use]
     pub fn scans(&self) -> &Scans {
         &self.scans

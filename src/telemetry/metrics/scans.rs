@@ -24,7 +24,6 @@ use crate::telemetry::metrics::labels::label_values;
 label_values! {
     /// What became of a scan.
     ScanResult {
-        /// Everything was looked at.
         Complete = "complete",
         /// Something could not be looked at.
         Incomplete = "incomplete",
@@ -57,7 +56,6 @@ struct ScanLabels {
 /// What is known of a namespace in which a scan found nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// It was looked at.
     Seen,
     /// It could not be looked at.
     Unseen,
@@ -65,7 +63,6 @@ pub enum Standing {
     Gone,
 }
 
-/// Metrics of the reporter.
 #[derive(Debug, Default)]
 pub struct Scans {
     workloads: Levels<Remaining>,
@@ -155,7 +152,6 @@ impl Scans {
     }
 }
 
-/// Gauges by their labels.
 #[derive(Debug)]
 struct Levels<L> {
     family: Family<L, Gauge>,

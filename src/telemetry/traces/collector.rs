@@ -43,7 +43,6 @@ pub enum CollectorError {
     /// The CAs to trust cannot be read.
     #[error("--otlp-ca-file {}: {reason}", path.display())]
     CaFile {
-        /// The file.
         path: PathBuf,
         /// What is wrong with it.
         reason: String,

@@ -45,7 +45,6 @@ pub struct TraceArgs {
 /// What is said of a review: keys from [`crate::names::span`].
 pub type Words = Vec<(&'static str, String)>;
 
-/// Begins spans.
 #[derive(Clone, Debug)]
 pub struct Tracer {
     spans: Offers<SpanData>,

@@ -6,7 +6,6 @@
 use axum::http::HeaderMap;
 use opentelemetry::trace::{SpanId, TraceId};
 
-/// The header's name.
 const HEADER: &str = "traceparent";
 /// The flag that says that the caller records its span.
 const SAMPLED: u8 = 1;

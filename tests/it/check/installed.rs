@@ -194,10 +194,7 @@ async fn seen(
     );
     let is_other = |other: &&str| *other != name && !also.contains(other);
     for check in &report.checks {
-        if Some(check.question.name)
-            .iter()
-            .any(is_other)
-        {
+        if Some(check.question.name).iter().any(is_other) {
             assert_eq!(check.outcome, Outcome::Ok, "beside {name}: {check:?}");
         }
     }
@@ -865,10 +862,10 @@ async fn what_may_not_be_read_is_never_taken_for_good() {
         ("/version".to_owned(), &["api-server"]),
     ] {
         for code in [403, 500] {
-            let report =
-                checked("ci", |state| {
-                    state.refused.insert(path.clone(), code);
-                }).await;
+            let report = checked("ci", |state| {
+                state.refused.insert(path.clone(), code);
+            })
+            .await;
             for name in names {
                 assert_eq!(
                     outcome(&report, name),

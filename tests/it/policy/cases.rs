@@ -362,7 +362,7 @@ fn an_exemption_that_a_denial_names_works() {
 
 #[test]
 fn every_reason_has_a_case() {
-    use dind_injector::decide::denial::Cause;
+    use dind_injector::decide::cause::Cause;
     use dind_injector::decide::named::Named;
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     for case in cases() {

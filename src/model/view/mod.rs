@@ -14,6 +14,12 @@ use crate::model::map::{Amounts, Annotations, Labels};
 use crate::model::place::{List, Place};
 use crate::model::written::{Listed, Verbatim, written};
 
+mod container;
+mod volume;
+
+pub use container::{Container, EnvVar, SecurityContext, VolumeMount};
+pub use volume::{ClaimSource, HostPathSource, Volume};
+
 /// A Pod, or the template of one.
 #[derive(Debug, Default, Deserialize)]
 #[serde(
@@ -25,7 +31,6 @@ use crate::model::written::{Listed, Verbatim, written};
 pub struct Pod<'a> {
     /// Its `metadata`; a template may have none.
     metadata: Option<Metadata<'a>>,
-    /// Its `spec`.
     #[serde(deserialize_with = "or_default")]
     pub spec: Spec<'a>,
 }
@@ -47,13 +52,10 @@ pub struct Metadata<'a> {
     pub namespace: Text<'a>,
     /// The annotations that this project reads.
     pub annotations: Annotations<'a>,
-    /// All labels.
     pub labels: Labels<'a>,
-    /// Who made the Pod.
     pub owner_references: Listed<OwnerReference<'a>>,
 }
 
-/// One of `metadata.ownerReferences`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(
     remote = "Self",
@@ -64,11 +66,8 @@ pub struct Metadata<'a> {
 pub struct OwnerReference<'a> {
     /// The owner's kind, such as `DaemonSet`.
     pub kind: Text<'a>,
-    /// The owner's API version.
     pub api_version: Text<'a>,
-    /// The owner's name.
     pub name: Text<'a>,
-    /// The owner's uid.
     pub uid: Text<'a>,
     /// Whether this owner manages the Pod.
     pub controller: Option<bool>,
@@ -91,22 +90,17 @@ const TOO_MANY: usize = MOST_CONTAINERS + 1;
 pub struct Spec<'a> {
     /// Run one after the other before [`Spec::containers`]; native sidecars stay.
     pub init_containers: Listed<Container<'a>, TOO_MANY>,
-    /// The Pod's own containers.
     pub containers: Listed<Container<'a>, TOO_MANY>,
     /// Added to a running Pod for debugging.
     pub ephemeral_containers: Listed<Container<'a>, TOO_MANY>,
-    /// The Pod's volumes.
     pub volumes: Listed<Verbatim<'a, Volume<'a>>>,
     /// What holds for each container that does not say otherwise.
     #[serde(deserialize_with = "written")]
     security_context: Option<Verbatim<'a, Option<PodSecurityContext<'a>>>>,
-    /// The node's network namespace.
     #[serde(deserialize_with = "or_default")]
     pub host_network: bool,
-    /// The node's process namespace.
     #[serde(rename = "hostPID", deserialize_with = "or_default")]
     pub host_pid: bool,
-    /// The node's IPC namespace.
     #[serde(rename = "hostIPC", deserialize_with = "or_default")]
     pub host_ipc: bool,
     /// `false` puts the Pod into a user namespace.
@@ -120,7 +114,6 @@ pub struct Spec<'a> {
     pub node_selector: Labels<'a>,
     /// The service account; empty means `default`.
     pub service_account_name: Text<'a>,
-    /// The Pod's runtime class.
     pub runtime_class_name: Text<'a>,
     /// `Always` (also where it is missing), `OnFailure` or `Never`.
     pub restart_policy: Text<'a>,
@@ -129,7 +122,6 @@ pub struct Spec<'a> {
     pub resources: PodResources<'a>,
 }
 
-/// `spec.os`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(
     remote = "Self",
@@ -154,150 +146,6 @@ pub struct PodResources<'a> {
     pub limits: Amounts<'a>,
 }
 
-/// One container of any of the three lists.
-#[derive(Debug, Default, Deserialize)]
-#[serde(
-    remote = "Self",
-    default,
-    rename_all = "camelCase",
-    bound(deserialize = "'de: 'a")
-)]
-pub struct Container<'a> {
-    /// Its name, unique in the Pod.
-    pub name: Text<'a>,
-    /// Its image.
-    pub image: Text<'a>,
-    /// What replaces the image's entrypoint.
-    pub command: Listed<Text<'a>>,
-    /// What replaces the image's arguments.
-    pub args: Listed<Text<'a>>,
-    /// Present where ConfigMaps or Secrets give it variables as a whole.
-    pub env_from: Option<IgnoredAny>,
-    /// Its environment, in order.
-    pub env: Listed<EnvVar<'a>>,
-    /// Its mounts.
-    pub volume_mounts: Listed<Verbatim<'a, VolumeMount<'a>>>,
-    /// What it may do.
-    #[serde(deserialize_with = "or_default")]
-    pub security_context: SecurityContext,
-    /// `Always` makes an init container a native sidecar.
-    pub restart_policy: Text<'a>,
-}
-
-/// One of a container's `env`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(
-    remote = "Self",
-    default,
-    rename_all = "camelCase",
-    bound(deserialize = "'de: 'a")
-)]
-pub struct EnvVar<'a> {
-    /// The variable's name.
-    pub name: Text<'a>,
-    /// Its value; empty where [`EnvVar::value_from`] says it.
-    pub value: Text<'a>,
-    /// Where its value is from, as it was written.
-    pub value_from: Option<&'a RawValue>,
-}
-
-/// One of a container's `volumeMounts`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(
-    remote = "Self",
-    default,
-    rename_all = "camelCase",
-    bound(deserialize = "'de: 'a")
-)]
-pub struct VolumeMount<'a> {
-    /// The volume's name.
-    pub name: Text<'a>,
-    /// Where the container sees it.
-    pub mount_path: Text<'a>,
-    /// The part of the volume that is mounted.
-    pub sub_path: Text<'a>,
-    /// The same with `$(NAME)` from the container's environment.
-    pub sub_path_expr: Text<'a>,
-    /// Whether writing is refused.
-    #[serde(deserialize_with = "or_default")]
-    pub read_only: bool,
-    /// `Disabled`, `IfPossible` or `Enabled`: whether writing below is refused too.
-    pub recursive_read_only: Text<'a>,
-    /// `None`, `HostToContainer` or `Bidirectional`.
-    pub mount_propagation: Text<'a>,
-}
-
-/// One of the Pod's volumes.
-#[derive(Debug, Default, Deserialize)]
-#[serde(
-    remote = "Self",
-    default,
-    rename_all = "camelCase",
-    bound(deserialize = "'de: 'a")
-)]
-pub struct Volume<'a> {
-    /// Its name.
-    pub name: Text<'a>,
-    /// A path of the node.
-    pub host_path: Option<HostPathSource<'a>>,
-    /// Present for an `emptyDir`.
-    pub empty_dir: Option<IgnoredAny>,
-    /// A claim, which another volume may name, too.
-    pub persistent_volume_claim: Option<ClaimSource<'a>>,
-    config_map: Option<IgnoredAny>,
-    secret: Option<IgnoredAny>,
-    projected: Option<IgnoredAny>,
-    #[serde(rename = "downwardAPI")]
-    downward_api: Option<IgnoredAny>,
-    image: Option<IgnoredAny>,
-}
-
-impl Volume<'_> {
-    /// Whether the kubelet writes it before any container starts, and no container can.
-    pub fn is_written_by_kubelet(&self) -> bool {
-        let Self {
-            config_map,
-            secret,
-            projected,
-            downward_api,
-            image,
-            ..
-        } = self;
-        [config_map, secret, projected, downward_api, image]
-            .iter()
-            .any(|source| source.is_some())
-    }
-}
-
-/// A volume's `persistentVolumeClaim`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(
-    remote = "Self",
-    default,
-    rename_all = "camelCase",
-    bound(deserialize = "'de: 'a")
-)]
-pub struct ClaimSource<'a> {
-    /// The claim.
-    pub claim_name: Text<'a>,
-}
-
-/// A volume's `hostPath`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(
-    remote = "Self",
-    default,
-    rename_all = "camelCase",
-    bound(deserialize = "'de: 'a")
-)]
-pub struct HostPathSource<'a> {
-    /// The path as written.
-    pub path: Text<'a>,
-    /// What must be there, or is made before any container starts; empty where neither holds.
-    #[serde(rename = "type")]
-    pub kind: Text<'a>,
-}
-
 /// The part of `spec.securityContext` that the sidecar must know.
 #[derive(Debug, Default, Deserialize)]
 #[serde(
@@ -315,7 +163,6 @@ pub struct PodSecurityContext<'a> {
     pub fs_group: Option<i64>,
     /// More groups of every container.
     pub supplemental_groups: Listed<i64>,
-    /// SELinux options, as written.
     pub se_linux_options: Option<SeLinuxOptions<'a>>,
     /// Present where the Pod names an AppArmor profile.
     pub app_armor_profile: Option<IgnoredAny>,
@@ -330,18 +177,7 @@ pub struct PodSecurityContext<'a> {
     bound(deserialize = "'de: 'a")
 )]
 pub struct SeLinuxOptions<'a> {
-    /// The multi-category label.
     pub level: Text<'a>,
-}
-
-/// The part of a container's `securityContext` that decides.
-#[derive(Debug, Default, Deserialize)]
-#[serde(remote = "Self", default, rename_all = "camelCase")]
-pub struct SecurityContext {
-    /// The user it runs as.
-    pub run_as_user: Option<i64>,
-    /// Its primary group.
-    pub run_as_group: Option<i64>,
 }
 
 object!(
@@ -351,15 +187,8 @@ object!(
     Spec<'a>,
     Os<'a>,
     PodResources<'a>,
-    Container<'a>,
-    EnvVar<'a>,
-    VolumeMount<'a>,
-    Volume<'a>,
-    HostPathSource<'a>,
-    ClaimSource<'a>,
     PodSecurityContext<'a>,
     SeLinuxOptions<'a>,
-    SecurityContext,
 );
 
 /// What a Pod has that has none.
@@ -447,13 +276,6 @@ impl<'a> Metadata<'a> {
     pub fn controller(&self) -> Option<&OwnerReference<'a>> {
         let mut owners = self.owner_references.iter();
         owners.find(|owner| owner.controller == Some(true))
-    }
-}
-
-impl<'a> Container<'a> {
-    /// The variable of that name; the last one counts, as in the kubelet.
-    pub fn env_var(&self, name: &str) -> Option<&EnvVar<'a>> {
-        self.env.iter().rev().find(|var| &*var.name == name)
     }
 }
 
