@@ -3,7 +3,7 @@
 use crate::check::guards::{Right, denied};
 use crate::check::installed::api_server;
 use crate::check::objects::{Named, Node};
-use crate::check::outcome::Check;
+use crate::check::outcome::{Check, counted};
 use crate::check::questions::{
     ADMISSION, ADMISSION_POLICIES, CGROUPS, INSTALL_RIGHTS, NODES, POD_SECURITY, RUNTIME_CLASSES,
     USER_NAMESPACES,
@@ -134,7 +134,7 @@ impl Before {
         });
         let strict: Vec<String> = strict.collect();
         match strict.len() {
-            0 => POD_SECURITY.ok(format!("{} namespaces admit a privileged sidecar", namespaces.len())),
+            0 => POD_SECURITY.ok(format!("a privileged sidecar is admitted in {}", counted(namespaces.len(), "namespace"))),
             _ => POD_SECURITY.warns(
                 format!("Pods of these are denied rather than swapped: {}", some(&strict)),
                 format!(
@@ -178,7 +178,10 @@ impl Before {
                 "no kubelet says it (kubelet_cgroup_version came with Kubernetes 1.31)",
                 "check --run says it of one node",
             ),
-            (asked, _) => CGROUPS.ok(format!("version 2 on all {asked} nodes that were asked")),
+            (asked, _) => CGROUPS.ok(format!(
+                "version 2, by {} that said so",
+                counted(asked, "kubelet")
+            )),
         }
     }
 
@@ -248,8 +251,8 @@ fn judge_nodes(nodes: &[Node]) -> Check {
         )
     });
     NODES.ok(format!(
-        "{} Linux nodes, such as one with {example}",
-        linux.len()
+        "{}, such as one with {example}",
+        counted(linux.len(), "Linux node")
     ))
 }
 

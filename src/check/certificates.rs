@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use crate::check::installed::Installed;
-use crate::check::outcome::Check;
+use crate::check::outcome::{Check, counted};
 use crate::check::questions::{CA_BUNDLE, CA_LIFETIME, CERTIFICATE};
 use crate::check::read::Unread;
 use crate::check::replicas::ADMIN_PORT;
@@ -113,11 +113,13 @@ fn ca_bundle(installed: &Installed) -> Check {
             fix_of(unread),
         ),
         None if installed.replicas.is_empty() => CA_BUNDLE.ok(format!(
-            "valid for {count} webhooks; no replica serves anything"
+            "valid for {}; no replica serves anything",
+            counted(count, "webhook")
         )),
         None => CA_BUNDLE.ok(format!(
-            "{count} webhooks trust what {} replicas serve",
-            installed.replicas.len()
+            "what {} serve is trusted for {}",
+            counted(installed.replicas.len(), "replica"),
+            counted(count, "webhook")
         )),
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::check::installed::Installed;
 use crate::check::objects::Binding;
-use crate::check::outcome::Check;
+use crate::check::outcome::{Check, counted};
 use crate::check::questions::{BACKSTOP, GUARDS, RIGHTS};
 use crate::check::read::{Read, Unread};
 use crate::names;
@@ -119,8 +119,8 @@ fn guards(installed: &Installed) -> Check {
         }
     }
     GUARDS.ok(format!(
-        "{} policies refuse it any other change",
-        kinds.len()
+        "any other change is refused, by {}",
+        counted(kinds.len(), "guard")
     ))
 }
 

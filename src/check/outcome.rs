@@ -93,3 +93,11 @@ impl Question {
         }
     }
 }
+
+/// A number of things: `1 node`, `2 nodes`.
+pub(super) fn counted(count: usize, noun: &str) -> String {
+    match count {
+        1 => format!("1 {noun}"),
+        count => format!("{count} {noun}s"),
+    }
+}

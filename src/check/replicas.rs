@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::check::installed::{Installed, Replica};
 use crate::check::metrics::Samples;
-use crate::check::outcome::Check;
+use crate::check::outcome::{Check, counted};
 use crate::check::questions::{REPLICAS, SERVICE, VERSIONS, WATCHES};
 use crate::check::read::Unread;
 use crate::names::metric;
@@ -52,7 +52,8 @@ fn service(installed: &Installed) -> Check {
             fix,
         ),
         ready => SERVICE.ok(format!(
-            "{name}.{home}.svc:{port} has {ready} ready endpoints"
+            "{name}.{home}.svc:{port} has {}",
+            counted(ready, "ready endpoint")
         )),
     }
 }

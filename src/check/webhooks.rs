@@ -2,7 +2,7 @@
 
 use crate::check::installed::Installed;
 use crate::check::objects::{Webhook, WebhookConfiguration};
-use crate::check::outcome::{Check, Question};
+use crate::check::outcome::{Check, Question, counted};
 use crate::check::questions::{FAILURE_POLICY, MUTATING, ORDER, SELECTOR, VALIDATING};
 use crate::check::read::Unread;
 use crate::names;
@@ -232,7 +232,7 @@ fn order(installed: &Installed) -> Check {
     if later.is_empty() {
         return ORDER.ok(match others.len() {
             0 => "no other webhook changes Pods".to_owned(),
-            before => format!("{before} other webhooks change Pods, each before this one"),
+            before => format!("{} before this one", counted(before, "other configuration")),
         });
     }
     let verified = installed.own(&installed.validating).is_ok_and(|own| {

@@ -324,7 +324,7 @@ async fn another_webhook_that_comes_later_must_be_followed_by_verification() {
     seen(
         "webhook-order",
         Ok,
-        "1 other webhooks change Pods, each before",
+        "1 other configuration before this one",
         &[],
         other("aaa", "a.example"),
     )
