@@ -2,10 +2,17 @@
 //!
 //! Sources: `k8s.io/api/{admissionregistration,apps,core,discovery,node}/v1/types.go`.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::check::selector::{Labels, Selector};
+
+/// Go writes an empty list as null.
+fn nullable<'de, T: Default + Deserialize<'de>, D: Deserializer<'de>>(
+    from: D,
+) -> Result<T, D::Error> {
+    Option::<T>::deserialize(from).map(Option::unwrap_or_default)
+}
 
 macro_rules! objects {
     ($($(#[$doc:meta])* $name:ident { $($(#[$field:meta])* $key:ident: $type:ty,)* })*) => {
@@ -14,7 +21,7 @@ macro_rules! objects {
             #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
             #[serde(rename_all = "camelCase", default)]
             #[allow(missing_docs, reason = "the fields are the API's own")]
-            pub struct $name { $($(#[$field])* pub $key: $type,)* }
+            pub struct $name { $(#[serde(deserialize_with = "nullable")] $(#[$field])* pub $key: $type,)* }
         )*
     };
 }

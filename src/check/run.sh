@@ -6,13 +6,22 @@ say() { printf 'dind-injector-check %s %s %s\n' "$1" "$2" "$(printf '%s' "$3" | 
 give_up() { say "$1" failed "$2" && exit 1; }
 inner=dind-injector-check
 
+# Its path; `command -v` of a shell that has programs built in gives the name alone.
+path_of() {
+    IFS=:
+    for directory in $PATH; do
+        [ ! -x "$directory/$1" ] || { printf '%s' "$directory/$1" && break; }
+    done
+    unset IFS
+}
+
 # Never the node's daemon, whatever became of this Pod on its way.
 case ${DOCKER_HOST:-} in
 unix:///dind/docker.sock) ;;
 *) give_up container "DOCKER_HOST is ${DOCKER_HOST:-not set}, and not this Pod's own daemon" ;;
 esac
-for program in docker tar ls tail cat; do
-    command -v "$program" >/dev/null || give_up container "the image has no $program: name one that has by --image"
+for program in sh docker tar tail cat; do
+    [ -n "$(path_of "$program")" ] || give_up container "the image has no $program: name one that has by --image"
 done
 
 facts=$(docker info --format '{{.CgroupVersion}} {{.CgroupDriver}} {{.Driver}} {{.ServerVersion}}' 2>&1) ||
@@ -29,7 +38,8 @@ version=$4
 # An image without a registry: this container's own shell, and what that needs.
 set --
 for program in sh cat tail; do
-    path=$(command -v "$program") && set -- "$@" "$path"
+    path=$(path_of "$program")
+    set -- "$@" "$path"
     for library in $(ldd "$path" 2>/dev/null | grep -o '/[^ ):]*'); do
         [ ! -e "$library" ] || set -- "$@" "$library"
     done

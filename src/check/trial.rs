@@ -57,6 +57,8 @@ pub enum Fate {
     Left,
     /// The webhook refuses it.
     Denied,
+    /// The backstop refuses it, since it was not swapped.
+    Backstop,
     /// Something else refuses it.
     Refused,
 }
@@ -68,6 +70,7 @@ impl Fate {
             Self::Warned => "warned about",
             Self::Left => "left as it was written",
             Self::Denied => "denied",
+            Self::Backstop => "refused by the backstop",
             Self::Refused => "refused by something else",
         }
     }
@@ -101,9 +104,12 @@ pub fn fate(answer: &Answer, warnings: &[String]) -> Fate {
                     "admission webhook \"{webhook}\" denied the request"
                 ))
             };
-            match denies(names::POD_WEBHOOK) || denies(names::VERIFY_WEBHOOK) {
-                true => Fate::Denied,
-                false => Fate::Refused,
+            if denies(names::POD_WEBHOOK) || denies(names::VERIFY_WEBHOOK) {
+                Fate::Denied
+            } else if message.contains(&format!("ValidatingAdmissionPolicy '{}", names::BACKSTOP)) {
+                Fate::Backstop
+            } else {
+                Fate::Refused
             }
         }
         Answer::Stored(pod) if is_swapped(pod) => Fate::Swapped,
@@ -245,9 +251,12 @@ pub fn check(installed: &Installed) -> Check {
             "a Pod with docker.sock in {name} is {}, as the rule {rule} says",
             fate.name()
         )),
+        Ok((Fate::Left | Fate::Warned, rule)) if fate == Fate::Backstop => NETWORK_PATH.ok(format!(
+            "a Pod with docker.sock in {name} is refused by the backstop, as the rule {rule} leaves it"
+        )),
         Ok((wanted, rule)) => {
             let fix = match fate {
-                Fate::Left => {
+                Fate::Left | Fate::Backstop => {
                     "the API server did not call the webhook, or had no answer and failurePolicy is Ignore: \
                                see the lines above, and its log"
                 }

@@ -793,6 +793,27 @@ async fn a_pod_must_come_back_as_the_policy_says() {
         },
     )
     .await;
+    let backstop =
+        "ValidatingAdmissionPolicy 'dind-injector-backstop' with binding 'x' denied request: no";
+    seen(
+        "network-path",
+        Failed,
+        "is refused by the backstop; the rule enabled says it is to be swapped",
+        &[],
+        refused(422, backstop),
+    )
+    .await;
+    seen(
+        "network-path",
+        Ok,
+        "refused by the backstop, as the rule default leaves it",
+        &[],
+        |state| {
+            unlabeled(state);
+            refused(422, backstop)(state);
+        },
+    )
+    .await;
     for (why, fix) in [
         (
             "no endpoints available for service \"dind-injector\"",
