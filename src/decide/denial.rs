@@ -1,6 +1,7 @@
-//! Why a Pod is refused: a fixed word for metrics, a full sentence for people.
+//! Why a Pod is refused, as a sentence.
 //!
-//! A sentence names what to change, and who can change it.
+//! Its reader is the Pod's author, in the output of `kubectl` or a controller's event. A sentence names what
+//! to change, and what an admin can change instead.
 
 use crate::budget::Excess;
 use crate::detect::mounts::Agent;
@@ -15,28 +16,24 @@ use crate::decide::need::Need;
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denial {
-    /// More than one review may cost.
+    /// It would cost more than a review may.
     #[error("{0}")]
     Excess(#[from] Excess),
-    /// An annotation that cannot be understood.
     #[error("{0}")]
     Annotation(#[from] AnnotationError),
-    /// A size that is none, or whose request is above its limit.
+    /// An invalid size, or one whose request is above its limit.
     #[error("annotation {annotation}: {error}")]
     Size {
         annotation: &'static str,
         error: BoundsError,
     },
-    /// A size above the rule's maximum.
     #[error("annotation {annotation} is {value:?}, above the maximum {maximum} of rule {rule:?}")]
     AboveMaximum {
         annotation: &'static str,
         value: String,
-        /// The most that it may be.
         maximum: String,
         rule: String,
     },
-    /// A profile that the rule does not allow.
     #[error(
         "annotation {} is {asked:?}; rule {rule:?} allows: {allowed}",
         names::PROFILE
@@ -46,7 +43,6 @@ pub enum Denial {
         rule: String,
         allowed: String,
     },
-    /// A mount of the Docker socket, where the rule denies it.
     #[error(
         "container {container:?} mounts the node's Docker socket ({path}); rule {rule:?} denies it. \
          Remove the mount, or annotate the Pod with {}: \"true\" where that is honored{}",
@@ -55,13 +51,12 @@ pub enum Denial {
     )]
     HostSocket {
         container: String,
-        /// The path of the node.
+        /// A path of the node.
         path: String,
         rule: String,
-        /// What it wants the node's daemon for.
+        /// What its program uses the node's daemon for.
         need: Option<Need>,
     },
-    /// A node agent that wants the node's daemon, where the rule denies it.
     #[error(
         "container {container:?} of a node agent ({}) mounts the node's Docker socket ({path}){}. A \
          daemon of its own cannot replace the node's there, and rule {} denies it. {exemption}",
@@ -71,15 +66,14 @@ pub enum Denial {
     )]
     NodeAgent {
         container: String,
-        /// The path of the node.
+        /// A path of the node.
         path: String,
         agent: Agent,
-        /// What it wants the node's daemon for.
+        /// What its program uses the node's daemon for.
         need: Option<Need>,
-        /// What an admin can do.
         exemption: Box<Exemption>,
     },
-    /// A mount through which the socket is reached, and that cannot be swapped.
+    /// A directory above the socket, which cannot be swapped.
     #[error(
         "container {container:?} mounts {path} of the node, through which the Docker socket is reached; \
          rule {} denies it. Mount only the directories that are needed. {exemption}",
@@ -87,23 +81,21 @@ pub enum Denial {
     )]
     Ancestor {
         container: String,
-        /// The path of the node.
+        /// A path of the node.
         path: String,
-        /// What an admin can do.
         exemption: Box<Exemption>,
     },
-    /// A mount of which nobody can say here whether it reaches the socket.
+    /// Whether it reaches the socket is not known before the Pod runs.
     #[error(
         "container {container:?} mounts a part of {path} of the node that its subPathExpr names only \
          when it runs; rule {rule:?} denies it. Use subPath"
     )]
     Unresolved {
         container: String,
-        /// The path of the node.
+        /// A path of the node.
         path: String,
         rule: String,
     },
-    /// Another runtime's socket, where the rule denies it.
     #[error(
         "container {container:?} reaches the node's {runtime} ({path}); rule {} denies it. A Docker \
          daemon does not replace it: remove the mount. {exemption}",
@@ -112,12 +104,10 @@ pub enum Denial {
     OtherRuntime {
         container: String,
         runtime: &'static str,
-        /// The path of the node.
+        /// A path of the node.
         path: String,
-        /// What an admin can do.
         exemption: Box<Exemption>,
     },
-    /// A runtime's data that may be written, where the rule denies it.
     #[error(
         "container {container:?} may write {path} of the node, where {runtime} keeps its containers; \
          rule {} denies it. Mount it with readOnly: true, or remove the mount. {exemption}",
@@ -126,12 +116,11 @@ pub enum Denial {
     DataDirectory {
         container: String,
         runtime: &'static str,
-        /// The path of the node.
+        /// A path of the node.
         path: String,
-        /// What an admin can do.
         exemption: Box<Exemption>,
     },
-    /// A mount that may be a link of the Pod's own making, where the rule denies it.
+    /// The path may be a link that the Pod makes itself.
     #[error(
         "container {container:?} mounts {path} of the node, below a directory that this Pod may \
          write: a link there leads to the node's Docker daemon; rule {} denies it. Mount the upper one \
@@ -140,12 +129,11 @@ pub enum Denial {
     )]
     Link {
         container: String,
-        /// The path of the node.
+        /// A path of the node.
         path: String,
-        /// What an admin can do.
         exemption: Box<Exemption>,
     },
-    /// What may be a Docker socket, and is not known to be one.
+    /// It may be a Docker socket, but is not a known one.
     #[error(
         "container {container:?} mounts {path} of the node as a Docker socket, and rule {} does not \
          allow that path. If nodes have a Docker socket there, an admin can have it swapped: \
@@ -154,12 +142,10 @@ pub enum Denial {
     )]
     UnknownSocket {
         container: String,
-        /// The path of the node.
+        /// A path of the node.
         path: String,
-        /// What an admin can do.
         exemption: Box<Exemption>,
     },
-    /// Any other path of the node, where the rule denies it.
     #[error(
         "container {container:?} mounts {path} of the node{}, which rule {} does not allow. Use a \
          volume of the Pod's own, or have an admin add the path to allowedHostPaths. {exemption}",
@@ -168,14 +154,12 @@ pub enum Denial {
     )]
     HostPath {
         container: String,
-        /// The path of the node.
+        /// A path of the node.
         path: String,
-        /// Whether it would be allowed read-only.
+        /// Whether the rule would allow it read-only.
         writes: bool,
-        /// What an admin can do.
         exemption: Box<Exemption>,
     },
-    /// `DOCKER_HOST` leads to the node, where the rule denies it.
     #[error(
         "container {container:?} has a DOCKER_HOST that {} to the node's Docker daemon; rule \
          {rule:?} denies it. Remove the variable",
@@ -187,14 +171,12 @@ pub enum Denial {
         is_known: bool,
         rule: String,
     },
-    /// A Pod in the node's network namespace.
     #[error(
         "the Pod has hostNetwork: true, so its Docker daemon would change the node's own bridges \
          and firewall. Remove hostNetwork, or have an admin allow a profile with hostNetwork: true \
          in rule {rule:?}"
     )]
     HostNetwork { rule: String },
-    /// A namespace whose Pod Security level the sidecar does not meet.
     #[error(
         "namespace label {}={enforced} does not admit the Docker sidecar of profile {profile:?}, \
          which needs {needs}. Either label the namespace {}={needs}, or have an admin name a profile \
@@ -210,17 +192,17 @@ pub enum Denial {
         needs: PodSecurity,
         rule: String,
     },
-    /// An ephemeral container cannot get a mount that its Pod does not have.
+    /// An ephemeral container cannot have a mount that its Pod lacks.
     #[error(
         "ephemeral container {container:?} mounts the node's Docker socket ({path}), which cannot be \
          swapped in a running Pod. Use a container of a Pod that was created with a daemon of its own"
     )]
     EphemeralContainer {
         container: String,
-        /// The path of the node.
+        /// A path of the node.
         path: String,
     },
-    /// A way to the node's daemon that was to be swapped, in a Pod that can be changed no more.
+    /// Another webhook added the mount or variable after the swap.
     #[error(
         "container {container:?} reaches the node's Docker daemon ({what}), which rule {rule:?} swaps, \
          but another webhook added it after that, or dind-injector was not reached. Create the Pod \
@@ -229,17 +211,15 @@ pub enum Denial {
     )]
     Unswapped {
         container: String,
-        /// The path of the node, or the variable.
+        /// A path of the node, or the variable.
         what: String,
         rule: String,
     },
-    /// The image of a sidecar, in a Pod that runs.
     #[error(
         "container {container:?} is the Pod's Docker daemon: its image is the profile's, and cannot be \
          changed while the Pod runs. Create the Pod anew"
     )]
     SidecarImage { container: String },
-    /// The Pod asks for another runtime class than the profile's sidecar needs.
     #[error(
         "the Pod's runtimeClassName is {asked:?}; profile {profile:?} needs {needs:?}. Remove it, or \
          choose another profile with {}",
@@ -275,7 +255,6 @@ fn but(need: Option<Need>) -> String {
 }
 
 impl Denial {
-    /// The reason as a fixed value.
     pub fn cause(&self) -> Cause {
         match self {
             Self::Excess(Excess::Path { .. }) => Cause::PathTooLong,
@@ -309,7 +288,7 @@ impl Denial {
         }
     }
 
-    /// The reason as a fixed word, for metrics and audit annotations.
+    /// The fixed word, for metrics and audit annotations.
     pub fn reason(&self) -> &'static str {
         self.cause().name()
     }

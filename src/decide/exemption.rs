@@ -1,18 +1,17 @@
 //! The rule that lets one namespace do what another rule denies.
 //!
-//! Whoever reads a denial is rarely the admin who can lift it. So the message holds the YAML that an
+//! The author who reads a denial is rarely the admin who can lift it. So the message contains YAML that an
 //! admin can paste above the rule that denies.
 
 use std::fmt;
 
 use crate::text::beginning;
 
-/// A rule for the Pod's namespace that lets the Pod through.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exemption {
     pub namespace: String,
     pub above: String,
-    /// What the new rule says, as YAML.
+    /// The fields of the new rule, as YAML.
     pub says: &'static str,
 }
 
@@ -21,12 +20,12 @@ impl Exemption {
         format!("{:?}", self.above)
     }
 
-    /// The rule, as YAML for the policy's list of rules.
+    /// YAML for the policy's list of rules.
     pub fn recipe(&self) -> String {
         let Self {
             namespace, says, ..
         } = self;
-        // A rule's name has at most 63 characters, as a namespace's has.
+        // The name of a rule has at most 63 characters, as has that of a namespace.
         let short = beginning(namespace, 50).trim_end_matches('-');
         format!("{{name: exempt-{short}, match: {{namespaces: [{namespace}]}}, {says}}}")
     }

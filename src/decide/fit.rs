@@ -1,5 +1,7 @@
-//! The sidecar that fits: the profile that rule, author and namespace agree on, and sizes
-//! within the rule's maximum.
+//! The sidecar that fits the rule, the author and the namespace.
+//!
+//! An author can only choose among the rule's profiles and up to its maximum, and the namespace's Pod
+//! Security level must admit the result. Anything else is a denial that says what would fit.
 
 use std::borrow::Cow;
 
@@ -15,7 +17,7 @@ use crate::decide::rule::Rule;
 use crate::model::subject::{NamespaceLabels, Subject};
 use crate::text::beginning;
 
-/// The profile: the author's choice within the rule's, then what the namespace admits.
+/// The author's choice within the rule's profiles, checked against the namespace.
 pub(crate) fn profile<'p>(
     rule: &'p Rule,
     request: &AnnotationRequest,
@@ -55,7 +57,7 @@ fn not_allowed(rule: &Rule, name: &str) -> Denial {
     }
 }
 
-/// `chosen`, or the rule's other profile, as the namespace's Pod Security level admits.
+/// `chosen`, or else the rule's other profile if the namespace's Pod Security level requires it.
 fn admitted<'p>(
     rule: &'p Rule,
     chosen: &'p Profile,
@@ -85,8 +87,8 @@ fn admitted<'p>(
     }
 }
 
-/// The level that Pod Security Admission enforces in a namespace with these labels. What is
-/// no level counts as the strictest one there.
+/// The level that Pod Security Admission enforces in a namespace with these labels. It takes an invalid level
+/// for the strictest one.
 /// Source: `k8s.io/pod-security-admission/api/helpers.go`, `ParseLevel`.
 fn enforced(labels: Option<&NamespaceLabels>) -> PodSecurity {
     match labels.and_then(|labels| labels.get(names::PSA_ENFORCE)) {
@@ -98,7 +100,7 @@ fn enforced(labels: Option<&NamespaceLabels>) -> PodSecurity {
     }
 }
 
-/// The sidecar's sizes: the profile's, or the author's within the rule's maximum.
+/// The profile's sizes, or those of the annotations up to the rule's maximum.
 pub(crate) fn sizes<'p>(
     rule: &Rule,
     profile: &'p Profile,
@@ -115,7 +117,7 @@ pub(crate) fn sizes<'p>(
         resources.to_mut().memory = asked;
     }
     if let Some(size) = &request.storage {
-        // A volume has one size: there is no request beside it.
+        // A volume has one size, without a request.
         if let Err(error) = size.value.parse::<Quantity>() {
             return Err(Denial::Size {
                 annotation: size.annotation,

@@ -1,7 +1,6 @@
-//! Who gets a daemon, who is refused, and who decides.
+//! Which Pods get their own daemon, which are refused, and which rule decides.
 //!
-//! A policy is the admin's word; a Pod's author can only ask. Deciding is pure: no file,
-//! no cluster, no clock.
+//! An admin writes the policy; a Pod's author can only ask. Deciding is pure: no files, no cluster, no clock.
 
 pub mod annotations;
 pub mod builtin;
@@ -33,14 +32,13 @@ pub struct Policy {
     /// The first one that matches decides.
     pub rules: Vec<Rule>,
     pub otherwise: Rule,
-    /// The paths that are watched.
+    /// The paths to look for.
     pub sockets: Sockets,
-    /// How the cluster runs sidecars.
     pub sidecar_mode: SidecarMode,
 }
 
 impl Policy {
-    /// Which mounts are to be looked for: those on which a rule may have a word.
+    /// Which mounts to report: those that a rule may restrict.
     pub fn watch(&self) -> Watch {
         let mut rules = self.rules.iter().chain([&self.otherwise]);
         match rules.all(|rule| rule.host_paths == rule::Restriction::Allow) {

@@ -1,4 +1,6 @@
-//! What the first matching rule says to one way of reaching or asking for a daemon.
+//! What the first matching rule does with one way of reaching or asking for a daemon.
+//!
+//! `explain` shows a Pod's author every way with its rule, also those that did not decide.
 
 use crate::model::place::Place;
 
@@ -6,25 +8,22 @@ use super::matcher::Detection;
 use super::named::{Entry, Named};
 use super::rule::Rule;
 
-/// What a rule says to one way of reaching or asking for a daemon.
 #[derive(Clone, Copy, Debug)]
 pub struct RuleMatch<'p> {
     pub part: MatchedPart,
-    /// How it reaches or asks.
     pub detection: Detection,
-    /// The rule that judged it.
     pub rule: &'p Rule,
     pub effect: Effect,
 }
 
-/// What a judgment is about.
+/// The part of a Pod that was evaluated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MatchedPart {
     /// The finding with this index.
     Mount(usize),
     Variable {
         place: Place,
-        /// The variable's index in `env`.
+        /// Index in the container's `env`.
         index: usize,
     },
     Annotations,
@@ -32,7 +31,7 @@ pub enum MatchedPart {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// A daemon of its own.
+    /// The Pod gets its own daemon.
     Swap,
     Deny,
     Warn,
@@ -40,7 +39,7 @@ pub enum Effect {
     /// Left, since the Pod opts out.
     OptedOut,
     Honor,
-    /// An annotation that does not.
+    /// An annotation that does not count.
     Ignore,
 }
 

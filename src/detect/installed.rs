@@ -1,8 +1,8 @@
-//! This project's sidecar, as it stands in a Pod already.
+//! Our own sidecar, in a Pod that an earlier pass has changed.
 //!
-//! It is known by its exact start command and by the volume of its socket, so a Pod's
-//! author gains nothing by forging a name, a label or an annotation: whoever writes the
-//! same container gets what it runs, and no more.
+//! A webhook may see a Pod twice, and must not inject twice. The sidecar is recognized by its exact start
+//! command and the volume of its socket, never by a name, label or annotation: an author who forges it gets a
+//! container that runs this command, and nothing more.
 
 use crate::budget::{Budget, Excess};
 use crate::model::path::CleanPath;
@@ -13,29 +13,29 @@ use crate::names;
 
 use crate::model::start::start_command;
 
-/// The sidecar that an earlier pass put into the Pod.
+/// The sidecar of an earlier pass.
 #[derive(Clone, Debug)]
 pub struct Installed<'p, 'a> {
     pub place: Place,
     pub container: &'p Container<'a>,
-    /// The volume that holds its socket.
+    /// The volume with its socket.
     pub socket_volume: &'p str,
     /// Where that volume is mounted, in the sidecar and in the Pod's containers.
     pub shared_dir: CleanPath<'p>,
 }
 
 impl Installed<'_, '_> {
-    /// Whether another webhook has dropped the sidecar's `restartPolicy`, as old typed
-    /// clients do (amazon-eks-pod-identity-webhook#208): it would block the Pod for ever.
+    /// Whether another webhook has dropped the sidecar's `restartPolicy`, as clients with old types do
+    /// (amazon-eks-pod-identity-webhook#208). The Pod would then never start.
     pub fn lost_restart_policy(&self) -> bool {
         self.place.list == List::Init && &*self.container.restart_policy != "Always"
     }
 }
 
-/// The Pod's sidecar, known by its command, its socket and its volume.
+/// The Pod's sidecar, if it has one.
 ///
 /// # Errors
-/// Where many containers pretend to be it, among many volumes.
+/// If so many containers imitate it that the search takes too many steps.
 pub fn installed<'p, 'a>(
     pod: &'p Pod<'a>,
     budget: &Budget,

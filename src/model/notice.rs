@@ -1,8 +1,8 @@
-//! What the Pod's author is told: admission warnings, in the user's terms.
+//! Admission warnings: what the Pod's author reads in `kubectl`.
 //!
-//! The API server cuts a warning at 256 characters and asks for less than 120
-//! (`k8s.io/api/admission/v1/types.go`); a long name or path is shortened, never
-//! what happened.
+//! The API server cuts a warning at 256 characters and asks for fewer than 120
+//! (`k8s.io/api/admission/v1/types.go`). So long names and paths are shortened, and the rest of the sentence
+//! never is.
 
 use crate::text::shortened;
 use std::borrow::Cow;
@@ -11,10 +11,10 @@ use std::fmt;
 /// The longest warning, in characters.
 pub const LONGEST: usize = 119;
 
-/// How many notices an author is told; those behind them are counted.
+/// How many warnings an author gets. The others are only counted.
 pub const MOST: usize = 32;
 
-/// What the author should know, in order: the first [`MOST`], and how many more there are.
+/// The first [`MOST`] notices in order, and the number of the others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Notices {
     kept: Vec<Notice>,
@@ -22,7 +22,7 @@ pub struct Notices {
 }
 
 impl Notices {
-    /// Adds one; one too many is only counted.
+    /// Adds a notice, or counts it if there are [`MOST`] already.
     pub fn push(&mut self, notice: Notice) {
         if self.kept.len() < MOST {
             self.kept.push(notice);
@@ -46,7 +46,7 @@ impl Notices {
         self.kept.iter()
     }
 
-    /// What the author is told, each in at most [`LONGEST`] characters.
+    /// The warnings, each of at most [`LONGEST`] characters.
     pub fn texts(&self) -> Vec<String> {
         let more =
             (self.more > 0).then(|| format!("and {} more, of which none is told", self.more));
@@ -60,24 +60,23 @@ impl Extend<Notice> for Notices {
     }
 }
 
-/// One thing that the author should know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
-    /// These containers' mounts now lead to a daemon of the Pod's own.
+    /// These containers' mounts now lead to the Pod's own daemon.
     Swapped { containers: Vec<String> },
     /// These containers got a daemon because the annotation asks for it.
     Added { containers: Vec<String> },
     /// The sidecar's `restartPolicy` was put back.
     Repaired,
-    /// A volume is not where the daemon sees it.
+    /// The daemon cannot see a volume that a container mounts.
     NotMirrored {
         container: String,
         path: String,
         why: Why,
     },
-    /// An init container that uses Docker starts before a sidecar that is no native one.
+    /// An init container uses Docker and starts before the sidecar, which is not a native one.
     InitBeforeDaemon { container: String },
-    /// A Job with a sidecar that is no native one never completes by itself.
+    /// A Job whose sidecar is not a native one never completes by itself.
     JobWillNotComplete,
     /// `DOCKER_HOST` of a container does not lead to the Pod's daemon.
     DockerHostElsewhere { container: String, value: String },
@@ -90,21 +89,21 @@ pub enum Notice {
     },
     /// `DOCKER_HOST` of these containers led to the node.
     DockerHostReplaced { containers: Vec<String> },
-    /// A variable said that published ports are at the node, where they are not any more.
+    /// A variable named the node as the address of published ports, which are now in the Pod.
     Published {
         container: String,
         variable: String,
-        /// Whether it says the Pod now.
+        /// Whether it names the Pod now.
         replaced: bool,
     },
-    /// An ephemeral container has the Pod's daemon by its directory.
+    /// An ephemeral container reaches the Pod's daemon through the directory of its socket.
     SocketByDirectory { container: String, host: String },
-    /// Any other message of the policy.
+    /// A message of the policy.
     Policy(String),
 }
 
 impl Notice {
-    /// What the author is told, in at most [`LONGEST`] characters.
+    /// At most [`LONGEST`] characters.
     pub fn text(&self) -> String {
         let text = match self {
             Self::Swapped { containers } => format!(
@@ -204,42 +203,42 @@ impl fmt::Display for Notice {
     }
 }
 
-/// A name as a message has it: Kubernetes' own are no longer, one of megabytes is cut.
+/// A name for a message. Kubernetes' own names have at most 63 characters; others are cut there.
 pub fn told_name(name: &str) -> String {
     shortened(name, 63).into_owned()
 }
 
-/// As many names as fit into a message.
+/// As many names as fit into one message.
 pub fn told_names<'n>(names: impl Iterator<Item = &'n str>) -> Vec<String> {
-    // Each takes a letter, a comma and a space.
+    // Each takes at least a letter, a comma and a space.
     names.take(LONGEST / 3 + 1).map(told_name).collect()
 }
 
-/// A path as a message has it.
+/// A path for a message, of at most 512 characters.
 pub fn told_path(path: &str) -> Cow<'_, str> {
     shortened(path, 512)
 }
 
-/// Why a mount is not mirrored.
+/// Why the daemon cannot see a volume at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Why {
-    /// Another volume is there already.
+    /// Another volume is mounted there.
     Taken,
-    /// The daemon itself stands there.
+    /// The daemon's own files are there.
     DaemonPath,
     /// It leads to the node's own runtime.
     LeadsToNode,
-    /// The daemon's settings are its profile's.
+    /// Only the profile sets the daemon's settings.
     DaemonSettings,
-    /// It is among what the daemon trusts, elsewhere.
+    /// The daemon trusts it, but has it at another path.
     Trusted,
-    /// A container that starts after the daemon may still have to make it.
+    /// A container that starts after the daemon may still have to create it.
     MadeLater,
-    /// Its `subPathExpr` names what is not in the container's `env`.
+    /// Its `subPathExpr` uses a variable that is not in the container's `env`.
     UnknownSubPath,
-    /// Its `subPathExpr` comes to an absolute path, which the kubelet refuses.
+    /// Its `subPathExpr` expands to an absolute path, which the kubelet refuses.
     AbsoluteSubPath,
-    /// Its `subPathExpr` comes to a path with `..`, which the kubelet refuses.
+    /// Its `subPathExpr` expands to a path with `..`, which the kubelet refuses.
     SubPathUpwards,
 }
 

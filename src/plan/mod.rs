@@ -1,6 +1,6 @@
 //! What a Pod gets: the sidecar, its volumes, and the edits that lead containers to it.
 //!
-//! From the decision to a plan, without I/O, clock or cluster.
+//! The decision goes in, a plan comes out, without I/O, clock or cluster.
 
 pub mod container;
 pub mod ephemeral;

@@ -1,7 +1,7 @@
 //! One mount that the daemon needs, before it is known how the sidecar gets it.
 //!
-//! A container may mount a volume that the kubelet cannot yet mount in a sidecar that starts first. So
-//! what is wanted at a path is kept apart from the mount, link or bind that it becomes.
+//! The kubelet may not yet be able to mount a container's volume in a sidecar that starts first. So the mount
+//! that is wanted at a path is kept apart from the mount, link or bind that it becomes.
 
 use std::borrow::Cow;
 

@@ -1,6 +1,7 @@
-//! The file as a whole.
+//! The whole file.
 //!
-//! Profiles are read first, then `default`, then the rules, in whatever order they stand.
+//! Rules refer to profiles and to `default`. So profiles are read first, then `default`, then the rules,
+//! whatever their order in the file.
 
 use std::sync::Arc;
 
@@ -120,7 +121,7 @@ impl Kind for Rules<'_> {
 
     fn schema(&self) -> Value {
         let mut schema = self.records().schema();
-        // What a rule leaves out is as in `default`, whatever that says.
+        // A field that a rule omits is as in `default`, so it has no fixed default.
         forget_defaults(&mut schema);
         schema
     }
@@ -137,7 +138,7 @@ impl Kind for Rules<'_> {
 fn forget_defaults(schema: &mut Value) {
     match schema {
         Value::Object(fields) => {
-            // A field of that name has a schema, and no value.
+            // A field named `default` has a schema, and no value.
             if fields
                 .get("default")
                 .is_some_and(|value| !value.is_object())
@@ -151,7 +152,7 @@ fn forget_defaults(schema: &mut Value) {
     }
 }
 
-/// A socket's path, which no other entry has.
+/// The path of a socket, which must be unique in the list.
 struct Socket;
 
 impl Kind for Socket {

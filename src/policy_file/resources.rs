@@ -97,7 +97,6 @@ pub(crate) fn show_storage(storage: &Storage) -> Value {
     }
 }
 
-/// Reads where the daemon keeps its data.
 pub(crate) fn read_storage(fields: &mut Fields<'_, '_>) -> Storage {
     let size = Amount { may_be_zero: false };
     let empty_dir = fields.get(

@@ -1,7 +1,7 @@
-//! A review of what makes Pods: whoever applies it is told what will happen to them.
+//! A review of an object that creates Pods.
 //!
-//! Pods are made by controllers, so that nobody reads what is said about a Pod. The answer
-//! here is always yes; a denial that awaits the Pods is a warning to their author.
+//! Controllers create Pods, so no person reads the warnings about a Pod. A person does apply the workload:
+//! its answer always allows it, and warns of a denial that awaits its Pods.
 
 use std::borrow::Cow;
 
@@ -31,7 +31,7 @@ use crate::respond::record::Record;
 use crate::review::pod::{Failure, Reviewed, denied, told as told_containers};
 use crate::text::{beginning, shortened};
 
-/// The workloads of this path, as [`pods`] names them.
+/// The workloads of this path, by the names of [`pods`].
 const KINDS: [&str; 6] = [
     "Deployment",
     "StatefulSet",
@@ -54,7 +54,7 @@ struct Lookahead {
 /// Answers the review of a workload in `body`.
 ///
 /// # Errors
-/// Where the body is no review of a workload, or for a fault of this program.
+/// If the body is not a review of a workload, or for a fault of this program.
 pub fn warn(
     policy: &Policy,
     namespaces: &dyn Namespaces,
@@ -89,7 +89,8 @@ pub fn warn(
     answer(&request, Some(makes), lookahead)
 }
 
-/// The request of a review of something that is made or changed.
+/// # Errors
+/// If nothing is created or updated.
 fn asked<O, P>(review: Review<'_, O, P>) -> Result<Request<'_, O, P>, ReviewError> {
     let request = enveloped(review)?;
     match &*request.operation {
@@ -98,7 +99,7 @@ fn asked<O, P>(review: Review<'_, O, P>) -> Result<Request<'_, O, P>, ReviewErro
     }
 }
 
-/// Whether the Pods were warned about before: the template is as it was.
+/// Whether the template is unchanged, so that its warnings were shown before.
 fn is_unchanged(request: &Request<'_, Value, Value>, makes: &PodRef<'_>) -> bool {
     let before = request.old_object.as_ref();
     let before = before.and_then(|object| object.pointer(&makes.pointer));
@@ -219,7 +220,7 @@ impl Lookahead {
         }
     }
 
-    /// Of a workload that is too much to be looked into.
+    /// For a workload that is too large to be reviewed.
     fn refused(kind: &str, denial: &Denial) -> Self {
         Self {
             reason: denial.reason(),
@@ -229,7 +230,7 @@ impl Lookahead {
     }
 }
 
-/// That the Pods of a workload will be refused, in as many warnings as that needs.
+/// Warnings that the Pods of a workload will be refused, as many as the text needs.
 fn refusal(kind: &str, denial: &Denial) -> Vec<String> {
     let denial = denied(denial);
     lines(&format!(

@@ -1,4 +1,4 @@
-//! A certificate chain with its key, proven usable before anything serves it.
+//! A certificate chain with its key, checked before it is served.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -14,14 +14,13 @@ use x509_parser::time::ASN1Time;
 use crate::tls::CertError;
 use crate::tls::bundle::pem;
 
-/// From when to when a certificate may be used.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Validity {
     pub not_before: SystemTime,
     pub not_after: SystemTime,
 }
 
-/// A chain and a key that belong together, with the leaf's validity.
+/// A chain and its key, with the leaf's validity.
 #[derive(Clone, Debug)]
 pub struct ServingPair {
     key: Arc<CertifiedKey>,
@@ -32,8 +31,7 @@ impl ServingPair {
     /// Reads a pair from PEM.
     ///
     /// # Errors
-    /// When either is no PEM, they do not match, the leaf names nothing, or `now` is outside
-    /// its validity.
+    /// If either is not PEM, they do not match, the leaf has no names, or `now` is outside of its validity.
     pub fn from_pem(cert: &[u8], key: &[u8], now: SystemTime) -> Result<Self, CertError> {
         let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(cert)
             .collect::<Result<_, _>>()
@@ -46,7 +44,7 @@ impl ServingPair {
     /// Checks that the leaf is for each of these names, as a client does.
     ///
     /// # Errors
-    /// For the first name that it is not for.
+    /// For the first name that it lacks.
     pub fn is_for(&self, names: &[String]) -> Result<(), CertError> {
         let parsed = self
             .key
@@ -131,8 +129,6 @@ impl Validity {
         })
     }
 
-    /// Whether `now` is inside.
-    ///
     /// # Errors
     /// [`CertError::Expired`] or [`CertError::NotYet`].
     pub fn holds(&self, now: SystemTime) -> Result<(), CertError> {
@@ -149,8 +145,7 @@ impl Validity {
         Ok(())
     }
 
-    /// When to renew: at two thirds of the life, which leaves a third of it to notice that
-    /// renewal fails.
+    /// When to renew: after two thirds of the lifetime, which leaves a third to notice that renewal fails.
     #[must_use]
     pub fn renew_at(&self) -> SystemTime {
         let life = self
@@ -161,7 +156,6 @@ impl Validity {
     }
 }
 
-/// A certificate's time as the system's.
 fn moment(time: ASN1Time) -> Result<SystemTime, CertError> {
     let seconds = Duration::from_secs(time.timestamp().unsigned_abs());
     let moment = if time.timestamp() < 0 {
@@ -172,7 +166,7 @@ fn moment(time: ASN1Time) -> Result<SystemTime, CertError> {
     moment.ok_or(CertError::Clock)
 }
 
-/// A duration in its largest unit, for people.
+/// A duration in its largest unit, in words.
 fn roughly(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {

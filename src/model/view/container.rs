@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use crate::json::{Text, object, or_default};
 use crate::model::written::{Listed, Verbatim};
 
-/// One container of any of the three lists.
+/// A container of any of the three lists.
 #[derive(Debug, Default, Deserialize)]
 #[serde(
     remote = "Self",
@@ -16,16 +16,16 @@ use crate::model::written::{Listed, Verbatim};
     bound(deserialize = "'de: 'a")
 )]
 pub struct Container<'a> {
-    /// Its name, unique in the Pod.
+    /// Unique in the Pod.
     pub name: Text<'a>,
     pub image: Text<'a>,
-    /// What replaces the image's entrypoint.
+    /// Replaces the image's entrypoint.
     pub command: Listed<Text<'a>>,
-    /// What replaces the image's arguments.
+    /// Replaces the image's arguments.
     pub args: Listed<Text<'a>>,
-    /// Present where ConfigMaps or Secrets give it variables as a whole.
+    /// Present if ConfigMaps or Secrets add variables as a whole.
     pub env_from: Option<IgnoredAny>,
-    /// Its environment, in order.
+    /// In order: a later variable can refer to an earlier one.
     pub env: Listed<EnvVar<'a>>,
     pub volume_mounts: Listed<Verbatim<'a, VolumeMount<'a>>>,
     #[serde(deserialize_with = "or_default")]
@@ -34,7 +34,6 @@ pub struct Container<'a> {
     pub restart_policy: Text<'a>,
 }
 
-/// One of a container's `env`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(
     remote = "Self",
@@ -44,13 +43,12 @@ pub struct Container<'a> {
 )]
 pub struct EnvVar<'a> {
     pub name: Text<'a>,
-    /// Its value; empty where [`EnvVar::value_from`] says it.
+    /// Empty if [`EnvVar::value_from`] is set.
     pub value: Text<'a>,
-    /// Where its value is from, as it was written.
+    /// The source of the value, as it was written.
     pub value_from: Option<&'a RawValue>,
 }
 
-/// One of a container's `volumeMounts`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(
     remote = "Self",
@@ -60,7 +58,6 @@ pub struct EnvVar<'a> {
 )]
 pub struct VolumeMount<'a> {
     pub name: Text<'a>,
-    /// Where the container sees it.
     pub mount_path: Text<'a>,
     /// The part of the volume that is mounted.
     pub sub_path: Text<'a>,
@@ -68,17 +65,16 @@ pub struct VolumeMount<'a> {
     pub sub_path_expr: Text<'a>,
     #[serde(deserialize_with = "or_default")]
     pub read_only: bool,
-    /// `Disabled`, `IfPossible` or `Enabled`: whether writing below is refused too.
+    /// `Disabled`, `IfPossible` or `Enabled`: whether mounts below are read-only too.
     pub recursive_read_only: Text<'a>,
     /// `None`, `HostToContainer` or `Bidirectional`.
     pub mount_propagation: Text<'a>,
 }
 
-/// The part of a container's `securityContext` that decides.
+/// The fields of a container's `securityContext` that decide.
 #[derive(Debug, Default, Deserialize)]
 #[serde(remote = "Self", default, rename_all = "camelCase")]
 pub struct SecurityContext {
-    /// The user it runs as.
     pub run_as_user: Option<i64>,
     pub run_as_group: Option<i64>,
 }
@@ -86,7 +82,7 @@ pub struct SecurityContext {
 object!(Container<'a>, EnvVar<'a>, VolumeMount<'a>, SecurityContext,);
 
 impl<'a> Container<'a> {
-    /// The variable of that name; the last one counts, as in the kubelet.
+    /// The variable with this name. The last one counts, as in the kubelet.
     pub fn env_var(&self, name: &str) -> Option<&EnvVar<'a>> {
         self.env.iter().rev().find(|var| &*var.name == name)
     }

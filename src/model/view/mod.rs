@@ -1,9 +1,8 @@
 //! A borrowed view of a Pod: only the fields that decide, straight from JSON.
 //!
-//! Everything else is skipped while parsing and never copied, so a review costs
-//! little and a field that this view does not know is never touched. Lists and
-//! objects may be `null`, as Go reads them. Field names and types are those of
-//! `k8s.io/api/core/v1/types.go`.
+//! A review must be cheap, and must not touch fields that this version does not know. So everything else is
+//! skipped while parsing and never copied. Lists and objects may be `null`, as in Go. Field names and types
+//! are those of `k8s.io/api/core/v1/types.go`.
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -20,7 +19,7 @@ mod volume;
 pub use container::{Container, EnvVar, SecurityContext, VolumeMount};
 pub use volume::{ClaimSource, HostPathSource, Volume};
 
-/// A Pod, or the template of one.
+/// A Pod or a Pod template.
 #[derive(Debug, Default, Deserialize)]
 #[serde(
     remote = "Self",
@@ -29,13 +28,13 @@ pub use volume::{ClaimSource, HostPathSource, Volume};
     bound(deserialize = "'de: 'a")
 )]
 pub struct Pod<'a> {
-    /// Its `metadata`; a template may have none.
+    /// A template may have none.
     metadata: Option<Metadata<'a>>,
     #[serde(deserialize_with = "or_default")]
     pub spec: Spec<'a>,
 }
 
-/// The part of `metadata` that decides.
+/// The fields of `metadata` that decide.
 #[derive(Debug, Default, Deserialize)]
 #[serde(
     remote = "Self",
@@ -44,13 +43,12 @@ pub struct Pod<'a> {
     bound(deserialize = "'de: 'a")
 )]
 pub struct Metadata<'a> {
-    /// Empty where the API server is still to make one from `generateName`.
+    /// Empty if the API server still has to create one from `generateName`.
     pub name: Text<'a>,
-    /// The prefix of a name to be made.
     pub generate_name: Text<'a>,
-    /// Often empty in a Pod template; the review's own namespace counts.
+    /// Often empty in a Pod template. The review's own namespace counts.
     pub namespace: Text<'a>,
-    /// The annotations that this project reads.
+    /// Those that this project reads.
     pub annotations: Annotations<'a>,
     pub labels: Labels<'a>,
     pub owner_references: Listed<OwnerReference<'a>>,
@@ -64,7 +62,7 @@ pub struct Metadata<'a> {
     bound(deserialize = "'de: 'a")
 )]
 pub struct OwnerReference<'a> {
-    /// The owner's kind, such as `DaemonSet`.
+    /// Such as `DaemonSet`.
     pub kind: Text<'a>,
     pub api_version: Text<'a>,
     pub name: Text<'a>,
@@ -73,13 +71,13 @@ pub struct OwnerReference<'a> {
     pub controller: Option<bool>,
 }
 
-/// Containers of a Pod, of all three kinds, that one review looks at.
+/// The most containers of a Pod, of all three lists, that one review looks at.
 pub const MOST_CONTAINERS: usize = 1_000;
 
-/// One more container of a kind than a Pod may have: those behind it are not kept, and it is refused.
+/// One more than a Pod may have, in each list: further ones are not kept, and the Pod is refused.
 const TOO_MANY: usize = MOST_CONTAINERS + 1;
 
-/// The part of `spec` that decides.
+/// The fields of `spec` that decide.
 #[derive(Debug, Default, Deserialize)]
 #[serde(
     remote = "Self",
@@ -88,13 +86,13 @@ const TOO_MANY: usize = MOST_CONTAINERS + 1;
     bound(deserialize = "'de: 'a")
 )]
 pub struct Spec<'a> {
-    /// Run one after the other before [`Spec::containers`]; native sidecars stay.
+    /// Run one after the other before [`Spec::containers`]. Native sidecars keep running.
     pub init_containers: Listed<Container<'a>, TOO_MANY>,
     pub containers: Listed<Container<'a>, TOO_MANY>,
     /// Added to a running Pod for debugging.
     pub ephemeral_containers: Listed<Container<'a>, TOO_MANY>,
     pub volumes: Listed<Verbatim<'a, Volume<'a>>>,
-    /// What holds for each container that does not say otherwise.
+    /// The default for each container.
     #[serde(deserialize_with = "written")]
     security_context: Option<Verbatim<'a, Option<PodSecurityContext<'a>>>>,
     #[serde(deserialize_with = "or_default")]
@@ -105,17 +103,16 @@ pub struct Spec<'a> {
     pub host_ipc: bool,
     /// `false` puts the Pod into a user namespace.
     pub host_users: Option<bool>,
-    /// The operating system that the author named.
     #[serde(deserialize_with = "or_default")]
     pub os: Os<'a>,
-    /// The node, where the author chose one.
+    /// Empty unless the author chose a node.
     pub node_name: Text<'a>,
     /// Labels that the node must have.
     pub node_selector: Labels<'a>,
-    /// The service account; empty means `default`.
+    /// Empty means `default`.
     pub service_account_name: Text<'a>,
     pub runtime_class_name: Text<'a>,
-    /// `Always` (also where it is missing), `OnFailure` or `Never`.
+    /// `Always` (also if empty), `OnFailure` or `Never`.
     pub restart_policy: Text<'a>,
     /// Resources of the Pod as a whole.
     #[serde(deserialize_with = "or_default")]
@@ -134,19 +131,17 @@ pub struct Os<'a> {
     pub name: Text<'a>,
 }
 
-/// `spec.resources`: what the Pod as a whole requests and is held to.
+/// `spec.resources`: requests and limits of the Pod as a whole.
 #[derive(Debug, Default, Deserialize)]
 #[serde(remote = "Self", default, bound(deserialize = "'de: 'a"))]
 pub struct PodResources<'a> {
-    /// Requests of the whole Pod.
     #[serde(deserialize_with = "or_default")]
     pub requests: Amounts<'a>,
-    /// Limits of the whole Pod.
     #[serde(deserialize_with = "or_default")]
     pub limits: Amounts<'a>,
 }
 
-/// The part of `spec.securityContext` that the sidecar must know.
+/// The fields of `spec.securityContext` that the sidecar depends on.
 #[derive(Debug, Default, Deserialize)]
 #[serde(
     remote = "Self",
@@ -155,20 +150,19 @@ pub struct PodResources<'a> {
     bound(deserialize = "'de: 'a")
 )]
 pub struct PodSecurityContext<'a> {
-    /// The user of every container that names none.
+    /// The user of every container that sets none.
     pub run_as_user: Option<i64>,
-    /// The primary group of every container that names none.
+    /// The primary group of every container that sets none.
     pub run_as_group: Option<i64>,
-    /// The group of the Pod's volumes, which every container has.
+    /// The group of the Pod's volumes, which every container gets.
     pub fs_group: Option<i64>,
     /// More groups of every container.
     pub supplemental_groups: Listed<i64>,
     pub se_linux_options: Option<SeLinuxOptions<'a>>,
-    /// Present where the Pod names an AppArmor profile.
+    /// Present if the Pod sets an AppArmor profile.
     pub app_armor_profile: Option<IgnoredAny>,
 }
 
-/// SELinux labels of a Pod.
 #[derive(Debug, Default, Deserialize)]
 #[serde(
     remote = "Self",
@@ -191,7 +185,7 @@ object!(
     SeLinuxOptions<'a>,
 );
 
-/// What a Pod has that has none.
+/// The `metadata` of a Pod without any.
 pub(crate) static NO_METADATA: Metadata<'static> = Metadata {
     name: Text::EMPTY,
     generate_name: Text::EMPTY,
@@ -211,36 +205,33 @@ static NO_SECURITY: PodSecurityContext<'static> = PodSecurityContext {
 };
 
 impl<'a> Pod<'a> {
-    /// Its `metadata`, empty where it has none.
+    /// Empty if it has none.
     pub fn metadata(&self) -> &Metadata<'a> {
         self.metadata.as_ref().unwrap_or(&NO_METADATA)
     }
 
-    /// Whether it has `metadata` at all.
     pub fn has_metadata(&self) -> bool {
         self.metadata.is_some()
     }
 
-    /// Its `spec.securityContext`, empty where it has none.
+    /// Empty if it has none.
     pub fn security(&self) -> &PodSecurityContext<'a> {
         let written = self.spec.security_context.as_ref();
         let context = written.and_then(|written| written.as_ref());
         context.unwrap_or(&NO_SECURITY)
     }
 
-    /// Its `spec.securityContext` as it was written, where it was, be it `null`.
+    /// `spec.securityContext` as it was written, even as `null`.
     pub fn written_security(&self) -> Option<&'a RawValue> {
         let written = self.spec.security_context.as_ref();
         written.map(|written| written.json)
     }
 
-    /// Whether it has a `spec.securityContext` at all.
     pub fn has_security(&self) -> bool {
         let written = self.spec.security_context.as_ref();
         written.is_some_and(|written| written.is_some())
     }
 
-    /// The containers of one list.
     pub fn list(&self, list: List) -> &[Container<'a>] {
         match list {
             List::Init => &self.spec.init_containers,
@@ -257,12 +248,12 @@ impl<'a> Pod<'a> {
         })
     }
 
-    /// The container at `place`, which must be of this Pod.
+    /// `place` must be one of this Pod.
     pub fn container(&self, place: Place) -> &Container<'a> {
         &self.list(place.list)[place.index]
     }
 
-    /// Whether the Pod is for Windows nodes, which have no Linux sidecar.
+    /// Whether the Pod is for Windows nodes, which cannot run the sidecar.
     pub fn is_windows(&self) -> bool {
         let selector = &self.spec.node_selector;
         &*self.spec.os.name == "windows"

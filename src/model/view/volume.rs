@@ -5,7 +5,6 @@ use serde::de::IgnoredAny;
 
 use crate::json::{Text, object};
 
-/// One of the Pod's volumes.
 #[derive(Debug, Default, Deserialize)]
 #[serde(
     remote = "Self",
@@ -15,11 +14,10 @@ use crate::json::{Text, object};
 )]
 pub struct Volume<'a> {
     pub name: Text<'a>,
-    /// A path of the node.
     pub host_path: Option<HostPathSource<'a>>,
     /// Present for an `emptyDir`.
     pub empty_dir: Option<IgnoredAny>,
-    /// A claim, which another volume may name, too.
+    /// A claim. Two volumes may name the same one.
     pub persistent_volume_claim: Option<ClaimSource<'a>>,
     config_map: Option<IgnoredAny>,
     secret: Option<IgnoredAny>,
@@ -30,7 +28,7 @@ pub struct Volume<'a> {
 }
 
 impl Volume<'_> {
-    /// Whether the kubelet writes it before any container starts, and no container can.
+    /// Whether the kubelet fills it before any container starts, and containers cannot write to it.
     pub fn is_written_by_kubelet(&self) -> bool {
         let Self {
             config_map,
@@ -66,7 +64,7 @@ pub struct ClaimSource<'a> {
 )]
 pub struct HostPathSource<'a> {
     pub path: Text<'a>,
-    /// What must be there, or is made before any container starts; empty where neither holds.
+    /// What must exist there, or is created before any container starts. Empty means no check.
     #[serde(rename = "type")]
     pub kind: Text<'a>,
 }

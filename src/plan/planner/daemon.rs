@@ -1,4 +1,4 @@
-//! The daemon's own container: a new one, or what one of an earlier pass lacks.
+//! The daemon's container: a new one, or what that of an earlier pass lacks.
 
 use std::borrow::Cow;
 
@@ -24,7 +24,7 @@ use crate::plan::planner::free;
 use crate::plan::planner::sorted::Sorted;
 
 impl<'p, 'a> Planner<'_, 'p, 'a> {
-    /// The sidecar's mounts that are not somebody else's.
+    /// The mounts that the sidecar needs for itself.
     pub(crate) fn own_mounts(
         &self,
         storage: &Cow<'p, str>,
@@ -140,7 +140,7 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
         }
     }
 
-    /// Gives a sidecar of an earlier pass what it lacks.
+    /// Adds what the sidecar of an earlier pass lacks.
     pub(crate) fn extend_installed(&mut self, installed: &Installed<'p, 'a>, mirror: Mirror<'p>) {
         let container = installed.container;
         let restore = installed.lost_restart_policy();

@@ -1,7 +1,7 @@
-//! Makes the plan: each of the Pod's containers that uses Docker is led to one daemon.
+//! Makes the plan: every container that uses Docker is led to one daemon.
 //!
-//! One value holds what all steps must agree on (the directory, the volume's name, who uses
-//! the daemon); a step a file. The order of steps is here.
+//! All steps must agree on the directory, the volume's name and the containers that use the daemon. One value
+//! holds these; each step is a file. The order of the steps is here.
 
 pub mod daemon;
 pub mod free;
@@ -35,12 +35,12 @@ pub(crate) struct Planner<'i, 'p, 'a> {
     installed: Option<&'i Installed<'p, 'a>>,
     findings: &'p [Finding],
     swaps: Vec<&'p Finding>,
-    /// Containers that talk to the daemon, in the Pod's order.
+    /// Containers that use the daemon, in the Pod's order.
     users: Sorted<Place>,
     shared_dir: Cow<'p, str>,
     socket_volume: Cow<'p, str>,
     share_tmp: bool,
-    /// The annotation's containers, and those whose `DOCKER_HOST` is replaced.
+    /// Containers of the annotation; then those whose `DOCKER_HOST` is replaced.
     targets: Sorted<Place>,
     replaced: Sorted<Place>,
     /// The mounts that are swapped.
@@ -50,7 +50,7 @@ pub(crate) struct Planner<'i, 'p, 'a> {
 }
 
 impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
-    /// Settles who uses the daemon, and where its socket is.
+    /// Decides which containers use the daemon, and where its socket is.
     pub(crate) fn new(
         pod: &'p Pod<'a>,
         findings: &'p [Finding],
@@ -125,7 +125,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
     /// The plan, and the group of a new socket.
     ///
     /// # Errors
-    /// Where it would be too large.
+    /// If it would be too large.
     pub(crate) fn plan(mut self) -> Result<(Plan<'p>, Option<SocketGroup>), Excess> {
         let mut notices = self.what_happened();
         let mut add_volumes = Vec::new();
