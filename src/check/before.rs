@@ -3,7 +3,7 @@
 use crate::check::guards::{Right, denied};
 use crate::check::installed::api_server;
 use crate::check::objects::{Named, Node};
-use crate::check::outcome::{Check, counted};
+use crate::check::outcome::{Check, counted, some};
 use crate::check::questions::{
     ADMISSION, ADMISSION_POLICIES, CGROUPS, INSTALL_RIGHTS, NODES, POD_SECURITY, RUNTIME_CLASSES,
     USER_NAMESPACES,
@@ -12,8 +12,6 @@ use crate::check::read::{Read, Unread};
 use crate::check::report::Report;
 use crate::names;
 
-/// How many names are told before the rest is counted.
-const TOLD: usize = 5;
 /// The oldest kubelet that runs native sidecars by default.
 const NATIVE_KUBELET: (u32, u32) = (1, 29);
 /// The oldest kernel with all that cgroup version 2 needs of it (the freezer), and overlay mounts of one's own.
@@ -279,20 +277,6 @@ fn version_of(text: &str) -> Option<(u32, u32)> {
         part.get(..digits)?.parse().ok()
     };
     Some((number()?, number()?))
-}
-
-/// The first of them, and how many more there are.
-fn some(names: &[String]) -> String {
-    let told = names
-        .iter()
-        .take(TOLD)
-        .cloned()
-        .collect::<Vec<_>>()
-        .join(", ");
-    match names.len().saturating_sub(TOLD) {
-        0 => told,
-        more => format!("{told} and {more} more"),
-    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use crate::check::installed::Installed;
 use crate::check::objects::Binding;
-use crate::check::outcome::{Check, counted};
+use crate::check::outcome::{Check, counted, some};
 use crate::check::questions::{BACKSTOP, GUARDS, RIGHTS};
 use crate::check::read::{Read, Unread};
 use crate::names;
@@ -78,7 +78,7 @@ fn rights(installed: &Installed) -> Check {
             RIGHTS.ok(format!("all {} of them", installed.rights.len()))
         }
         Ok(denied) => RIGHTS.fails(
-            format!("it may not: {}", denied.join("; ")),
+            format!("it may not: {}", some(&denied)),
             "install again: its ClusterRole and Role are of the chart",
         ),
     }

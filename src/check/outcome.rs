@@ -3,6 +3,9 @@
 use crate::check::guide::Guide;
 use crate::check::read::Unread;
 
+/// How many names are told before the rest is counted.
+const TOLD: usize = 5;
+
 /// How a check ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Outcome {
@@ -99,5 +102,19 @@ pub(super) fn counted(count: usize, noun: &str) -> String {
     match count {
         1 => format!("1 {noun}"),
         count => format!("{count} {noun}s"),
+    }
+}
+
+/// The first of them, and how many more there are.
+pub(super) fn some(names: &[String]) -> String {
+    let told = names
+        .iter()
+        .take(TOLD)
+        .cloned()
+        .collect::<Vec<_>>()
+        .join(", ");
+    match names.len().saturating_sub(TOLD) {
+        0 => told,
+        more => format!("{told} and {more} more"),
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::check::objects::Pod;
-use crate::check::outcome::{Check, Question};
+use crate::check::outcome::{Check, Question, counted};
 use crate::check::questions::{
     RUN_CGROUP, RUN_CONTAINED, RUN_CONTAINER, RUN_DAEMON, RUN_DELETED, RUN_MOUNT, RUN_MTU, RUN_POD,
     RUN_PROFILES, RUN_STORAGE,
@@ -223,10 +223,10 @@ impl Ran {
     fn daemon(&self) -> Check {
         match self.daemon {
             Some(seconds) if seconds > SLOW_START => RUN_DAEMON.warns(
-                format!("after {seconds} seconds"),
+                format!("after {}", seconds_told(seconds)),
                 "a slow disk, or a CPU limit: profiles[].resources and profiles[].storage",
             ),
-            Some(seconds) => RUN_DAEMON.ok(format!("after {seconds} seconds")),
+            Some(seconds) => RUN_DAEMON.ok(format!("after {}", seconds_told(seconds))),
             None => RUN_DAEMON.fails(
                 "no container that waits for it was started",
                 "kubectl logs POD -c dind of a Pod that stays says what it needs",
@@ -269,6 +269,10 @@ impl Ran {
             ),
         }
     }
+}
+
+fn seconds_told(seconds: u64) -> String {
+    counted(usize::try_from(seconds).unwrap_or(usize::MAX), "second")
 }
 
 fn fix_of(word: &str) -> &'static str {
