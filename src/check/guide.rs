@@ -59,12 +59,13 @@ impl Guide {
     }
 }
 
-/// A link, where the repository is known; its path otherwise.
+/// A link of this version, where it is known where the project lives (`scripts/release/repository` sets it); the
+/// path otherwise.
 impl fmt::Display for Guide {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let repository = env!("CARGO_PKG_REPOSITORY");
-        if !repository.is_empty() {
-            write!(f, "{repository}/blob/main/")?;
+        if !repository.is_empty() && !repository.contains("/OWNER/") {
+            write!(f, "{repository}/blob/v{}/", env!("CARGO_PKG_VERSION"))?;
         }
         f.write_str(self.path())
     }

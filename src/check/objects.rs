@@ -146,7 +146,13 @@ objects! {
         restart_policy: Option<String>,
         env: Vec<Variable>,
         volume_mounts: Vec<Mount>,
+        ports: Vec<ContainerPort>,
         resources: Resources,
+    }
+    /// A port that a container names.
+    ContainerPort {
+        name: String,
+        container_port: u16,
     }
     /// What a container is held to.
     Resources {
@@ -290,6 +296,13 @@ impl Pod {
     pub fn is_ready(&self) -> bool {
         let mut conditions = self.status.conditions.iter();
         conditions.any(|condition| condition.kind == "Ready" && condition.status == "True")
+    }
+
+    /// The number of a port that one of its containers names.
+    pub fn port(&self, name: &str) -> Option<u16> {
+        let mut ports = self.spec.containers.iter().flat_map(|it| &it.ports);
+        let port = ports.find(|port| port.name == name)?;
+        Some(port.container_port)
     }
 
     /// Why it is not ready, as far as its status says.

@@ -19,8 +19,8 @@ use crate::inspect::certificates::{bundle, served};
 use crate::names;
 
 const ADMISSION: &str = "/apis/admissionregistration.k8s.io/v1";
-/// The port of health and metrics, as the chart has it.
-const ADMIN_PORT: u16 = 9090;
+/// The name of the port of health and metrics, and its number where no container names it.
+const ADMIN_PORT: (&str, u16) = ("admin", 9090);
 
 /// What is asked about.
 #[derive(Clone, Debug)]
@@ -57,8 +57,10 @@ pub async fn installed(api: &Api, asked: &Asked, now: SystemTime) -> Installed {
         .flatten()
         .filter(|pod| pod.status.phase == "Running");
     for pod in running {
+        let (name_of_port, number) = ADMIN_PORT;
+        let number = pod.port(name_of_port).unwrap_or(number);
         let pod = &pod.metadata.name;
-        let port = format!("{core}/pods/{pod}:{ADMIN_PORT}/proxy");
+        let port = format!("{core}/pods/{pod}:{number}/proxy");
         let metrics = api.text(&format!("{port}/metrics")).await;
         let certificate = match api.text(&format!("{port}/certificate")).await {
             Ok(pem) => served(&pem, &format!("{name}.{home}.svc"), &bundles, now),
