@@ -16,7 +16,11 @@ fn it_is_rendered_from_the_chart_as_it_is() {
         let line = lines.find_map(|line| line.strip_prefix("# sources-sha256: "));
         line.unwrap().to_owned()
     };
-    assert_eq!(digest(FILE), digest(&install().file), "run manifests/render");
+    assert_eq!(
+        digest(FILE),
+        digest(&install().file),
+        "run manifests/render"
+    );
 }
 
 #[test]
@@ -28,9 +32,15 @@ fn it_runs_check_and_leaves_nothing() {
         let policy = annotations["helm.sh/hook-delete-policy"].as_str().unwrap();
         assert!(policy.contains("hook-succeeded"), "{object}");
         // The Service and the NetworkPolicy are of the replicas.
-        assert_eq!(object["metadata"]["labels"]["app.kubernetes.io/name"], "dind-injector-test");
+        assert_eq!(
+            object["metadata"]["labels"]["app.kubernetes.io/name"],
+            "dind-injector-test"
+        );
     }
-    let pod = objects.iter().find(|object| object["kind"] == "Pod").unwrap();
+    let pod = objects
+        .iter()
+        .find(|object| object["kind"] == "Pod")
+        .unwrap();
     let args = list(&pod["spec"]["containers"][0]["args"]).iter();
     let args = args.map(|arg| arg.as_str().unwrap());
     let line: Vec<&str> = std::iter::once("dind-injector").chain(args).collect();
