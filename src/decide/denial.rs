@@ -151,6 +151,20 @@ pub enum Denial {
         /// What an admin can do.
         exemption: Box<Exemption>,
     },
+    /// The folder in which daemons of other Pods leave their images.
+    #[error(
+        "container {container:?} mounts {path} of the node, where daemons of other Pods keep their \
+         images (storage.node of a profile); rule {rule:?} does not allow that. Remove the mount, or have an \
+         admin add the path to allowedHostPaths"
+    )]
+    NodeStorage {
+        /// The container.
+        container: String,
+        /// The path of the node.
+        path: String,
+        /// The rule.
+        rule: String,
+    },
     /// A mount that may be a link of the Pod's own making, where the rule denies it.
     #[error(
         "container {container:?} mounts {path} of the node, below a directory that this Pod may \
@@ -381,6 +395,8 @@ pub enum Cause {
     OtherRuntimeSocket,
     /// [`Denial::DataDirectory`].
     DataDirectory,
+    /// [`Denial::NodeStorage`].
+    NodeStorage,
     /// [`Denial::Link`].
     LinkedHostPath,
     /// [`Denial::HostPath`], [`Denial::UnknownSocket`].
@@ -435,6 +451,12 @@ impl Named for Cause {
             Self::DataDirectory,
             "DataDirectory",
             "it may write a runtime's images and containers, and dataDirectories is Deny",
+        ),
+        (
+            Self::NodeStorage,
+            "NodeStorage",
+            "it mounts the storage of a profile on the node (storage.node), and allowedHostPaths does not \
+             have that path",
         ),
         (
             Self::LinkedHostPath,
@@ -539,6 +561,7 @@ impl Denial {
             Self::Unresolved { .. } => Cause::UnresolvedSubPath,
             Self::OtherRuntime { .. } => Cause::OtherRuntimeSocket,
             Self::DataDirectory { .. } => Cause::DataDirectory,
+            Self::NodeStorage { .. } => Cause::NodeStorage,
             Self::Link { .. } => Cause::LinkedHostPath,
             Self::HostPath { .. } | Self::UnknownSocket { .. } => Cause::HostPath,
             Self::TcpDockerHost { .. } => Cause::TcpDockerHost,

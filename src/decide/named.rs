@@ -3,6 +3,7 @@
 //! The parser, its suggestions, the schema, the documentation and `explain` all read these
 //! tables, so a value cannot be taken, shown or described under two names.
 
+use crate::model::node_storage::StorageKey;
 use crate::model::profile::{PodSecurity, PullPolicy};
 
 use crate::decide::matcher::Detection;
@@ -123,6 +124,22 @@ impl Named for PodSecurity {
         (Self::Privileged, "Privileged", "no level above privileged"),
         (Self::Baseline, "Baseline", "privileged and baseline"),
         (Self::Restricted, "Restricted", "every level"),
+    ];
+}
+
+impl Named for StorageKey {
+    const ALL: &'static [Entry<Self>] = &[
+        (Self::Namespace, "Namespace", "the Pods of one namespace"),
+        (
+            Self::ServiceAccount,
+            "ServiceAccount",
+            "the Pods of one service account of one namespace",
+        ),
+        (
+            Self::Profile,
+            "Profile",
+            "all Pods that have this profile, whatever their namespace",
+        ),
     ];
 }
 

@@ -35,6 +35,8 @@ pub enum Reach {
     Runtime(Runtime),
     /// A runtime's data, which may be written.
     Data(Runtime),
+    /// The folder in which daemons of other Pods leave their images.
+    Storage,
     /// A `subPathExpr` below such a directory, of which the end is known only on the node.
     Unresolved,
     /// It lies in a directory of the node that this Pod may write, which may have put a link
@@ -87,7 +89,11 @@ impl Finding {
             | Reach::Runtime(_)
             | Reach::Unresolved
             | Reach::Link => true,
-            Reach::Data(_) | Reach::UnknownSocket | Reach::HostPath | Reach::Pipe(_) => false,
+            Reach::Data(_)
+            | Reach::Storage
+            | Reach::UnknownSocket
+            | Reach::HostPath
+            | Reach::Pipe(_) => false,
         }
     }
 }
@@ -168,6 +174,7 @@ pub fn detect(
                     | Reach::Client
                     | Reach::Runtime(_)
                     | Reach::Data(_)
+                    | Reach::Storage
                     | Reach::Unresolved
                     | Reach::Link
                     | Reach::UnknownSocket
@@ -307,6 +314,7 @@ impl HostVolume<'_> {
             Some(Leads::Runtime(runtime)) => Some(Reach::Runtime(runtime)),
             Some(Leads::Data(_)) if mount.read_only => None,
             Some(Leads::Data(runtime)) => Some(Reach::Data(runtime)),
+            Some(Leads::Storage) => Some(Reach::Storage),
             Some(Leads::Pipe(runtime)) => Some(Reach::Pipe(runtime)),
         };
         let reach = match reach {

@@ -16,6 +16,8 @@ pub struct Injection<'o> {
     pub resources: Cow<'o, Resources>,
     /// Its storage, the Pod's own wishes included.
     pub storage: Cow<'o, Storage>,
+    /// The folder of the node with the slots of this Pod's key; none where its storage is the Pod's alone.
+    pub slots: Option<String>,
     /// The findings to swap, by index.
     pub swap: Vec<usize>,
     /// Containers that get a socket because the annotation asks for it.

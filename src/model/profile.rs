@@ -5,6 +5,7 @@
 
 use serde_json::Value;
 
+use crate::model::node_storage::NodeStorage;
 use crate::model::quantity::{Quantity, QuantityError};
 
 /// The image of the default profile, pinned by version; this is its one place.
@@ -223,6 +224,8 @@ pub enum Storage {
         /// The claim's size.
         size: Quantity,
     },
+    /// A slot of the node's disk, in which the next daemon of the same key finds what this one leaves.
+    Node(NodeStorage),
 }
 
 /// One of dockerd's `--default-address-pool`.

@@ -16,6 +16,7 @@ use crate::model::view::{Pod, PodResources};
 use crate::model::profile::{Bounds, Profile, Resources};
 use crate::model::quantity::Quantity;
 use crate::model::start::StartCommand;
+use crate::names;
 
 /// The sidecar.
 #[derive(Debug, Serialize)]
@@ -160,19 +161,39 @@ struct Exec {
 /// slow disk may need a minute for it.
 const START_SECONDS: u32 = 120;
 
+/// When a daemon is ready for clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ready {
+    /// Once it answers.
+    Answers,
+    /// Once it answers and its slot is tidied: [`names::READY_FILE`] is there.
+    FileToo,
+}
+
+impl Ready {
+    /// A command that succeeds once it is, for a shell.
+    fn command(self, socket: &str) -> String {
+        match self {
+            Self::Answers => format!("docker -H {socket} version"),
+            Self::FileToo => format!("[ -e {} ] && docker -H {socket} version", names::READY_FILE),
+        }
+    }
+}
+
 impl Probe {
-    /// Succeeds once the daemon answers at `socket`.
-    pub fn daemon_answers(socket: String) -> Self {
-        let command = [
-            "docker".into(),
-            "-H".into(),
-            socket.into(),
-            "version".into(),
-        ];
+    /// Succeeds once the daemon at `socket` is ready.
+    pub fn daemon_answers(socket: &str, ready: Ready) -> Self {
+        let command = match ready {
+            Ready::Answers => vec![
+                "docker".into(),
+                "-H".into(),
+                socket.to_owned().into(),
+                "version".into(),
+            ],
+            Ready::FileToo => vec!["/bin/sh".into(), "-c".into(), ready.command(socket).into()],
+        };
         Self {
-            exec: Exec {
-                command: command.into(),
-            },
+            exec: Exec { command },
             period_seconds: 1,
             timeout_seconds: 10,
             failure_threshold: START_SECONDS,
@@ -181,10 +202,11 @@ impl Probe {
 }
 
 impl Lifecycle {
-    /// Returns once the daemon answers at `socket`.
-    pub fn wait_for_daemon(socket: &str) -> Self {
+    /// Returns once the daemon at `socket` is ready.
+    pub fn wait_for_daemon(socket: &str, ready: Ready) -> Self {
+        let command = ready.command(socket);
         let wait = format!(
-            "n={START_SECONDS}; until docker -H {socket} version >/dev/null 2>&1; do \
+            "n={START_SECONDS}; until {command} >/dev/null 2>&1; do \
              n=$((n - 1)); [ $n -gt 0 ] || exit 1; sleep 1; done"
         );
         Self {

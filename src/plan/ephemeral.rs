@@ -38,6 +38,7 @@ pub fn plan<'p>(
                 | Reach::Ancestor
                 | Reach::Runtime(_)
                 | Reach::Data(_)
+                | Reach::Storage
                 | Reach::Unresolved
                 | Reach::Link
                 | Reach::UnknownSocket

@@ -124,6 +124,8 @@ pub enum VolumeSource<'p> {
     Shared,
     /// The daemon's storage.
     Storage(&'p Storage),
+    /// A folder of the node with the slots of the Pod's key.
+    Slots(&'p str),
     /// A ConfigMap.
     ConfigMap(&'p str),
 }

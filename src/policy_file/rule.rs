@@ -2,6 +2,7 @@
 //! from what it names and from nothing else.
 
 use std::sync::Arc;
+use crate::model::profile::Storage;
 
 use serde_json::Value;
 
@@ -33,6 +34,14 @@ impl Known<'_> {
     /// The profile of that name.
     pub fn get(self, name: &str) -> Option<Arc<Profile>> {
         self.0.iter().find(|profile| profile.name == name).cloned()
+    }
+
+    /// The folders of the node in which profiles have their storage.
+    pub fn storage(&self) -> impl Iterator<Item = &CleanPath<'static>> {
+        self.0.iter().filter_map(|profile| match &profile.storage {
+            Storage::Node(node) => Some(&node.path),
+            Storage::EmptyDir { .. } | Storage::Ephemeral { .. } => None,
+        })
     }
 }
 

@@ -46,6 +46,7 @@ impl Planner<'_, '_, '_> {
                 | Reach::Client
                 | Reach::Runtime(_)
                 | Reach::Data(_)
+                | Reach::Storage
                 | Reach::Unresolved
                 | Reach::Link
                 | Reach::UnknownSocket

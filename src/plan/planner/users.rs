@@ -30,6 +30,7 @@ impl<'p> Planner<'_, 'p, '_> {
                 | Reach::Ancestor
                 | Reach::Runtime(_)
                 | Reach::Data(_)
+                | Reach::Storage
                 | Reach::Unresolved
                 | Reach::Link
                 | Reach::UnknownSocket
