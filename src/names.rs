@@ -75,6 +75,8 @@ pub const SHARED_DIR: &str = "/dind";
 pub const SLOTS_DIR: &str = "/dind-slots";
 /// Is there once a daemon with storage of the node has nothing left of the Pod before it.
 pub const READY_FILE: &str = "/run/dind-injector/ready";
+/// Leads to the slot of a daemon with storage of the node.
+pub const SLOT_LINK: &str = "/run/dind-injector/slot";
 /// Where the sidecar mounts volumes of which containers have only a part.
 pub const VOLUMES_DIR: &str = "/dind-volumes";
 /// Where the sidecar mounts authorities that a container trusts.

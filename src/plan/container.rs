@@ -42,7 +42,7 @@ pub struct Sidecar<'a> {
     /// Holds back what comes after, until the daemon answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub startup_probe: Option<Probe>,
-    /// The same for a sidecar that is no native one.
+    /// Waits likewise where the sidecar is no native one, and tells the slot where the Pod ends.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lifecycle: Option<Lifecycle>,
     /// Requests and limits.
@@ -140,15 +140,19 @@ pub struct Probe {
     failure_threshold: u32,
 }
 
-/// A `postStart` hook.
+/// What is run when the container starts and before it is stopped.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Lifecycle {
-    post_start: Hook,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    post_start: Option<Hook>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pre_stop: Option<Hook>,
 }
 
+/// A hook that runs a command.
 #[derive(Debug, Serialize)]
-struct Hook {
+pub struct Hook {
     exec: Exec,
 }
 
@@ -202,18 +206,36 @@ impl Probe {
 }
 
 impl Lifecycle {
+    /// These hooks; none where there is neither.
+    pub fn of(post_start: Option<Hook>, pre_stop: Option<Hook>) -> Option<Self> {
+        (post_start.is_some() || pre_stop.is_some()).then_some(Self {
+            post_start,
+            pre_stop,
+        })
+    }
+}
+
+impl Hook {
     /// Returns once the daemon at `socket` is ready.
     pub fn wait_for_daemon(socket: &str, ready: Ready) -> Self {
         let command = ready.command(socket);
-        let wait = format!(
+        Self::shell(format!(
             "n={START_SECONDS}; until {command} >/dev/null 2>&1; do \
              n=$((n - 1)); [ $n -gt 0 ] || exit 1; sleep 1; done"
-        );
+        ))
+    }
+
+    /// Notes in the slot that its daemon does not come back: the kubelet runs this where it stops the Pod,
+    /// and not where the daemon ends by itself.
+    pub fn leave_slot() -> Self {
+        let link = names::SLOT_LINK;
+        Self::shell(format!("[ ! -d {link} ] || touch {link}/ended"))
+    }
+
+    fn shell(script: String) -> Self {
         Self {
-            post_start: Hook {
-                exec: Exec {
-                    command: vec!["/bin/sh".into(), "-c".into(), wait.into()],
-                },
+            exec: Exec {
+                command: vec!["/bin/sh".into(), "-c".into(), script.into()],
             },
         }
     }

@@ -2,7 +2,8 @@
 # DIND_SLOTS    how many daemons at once       DIND_POD_UID     this Pod
 # DIND_KEEP_MB  images and build cache, most   DIND_KEEP_HOURS  of what is not used
 # A slot is a directory: lock; root, the daemon's storage; pod, whose it is; engine and boot, what wrote it; starts, how
-# many in a row came to nothing; beat, the last sign of life; used, when each image was; trash.*, what is to be deleted.
+# many in a row came to nothing; beat, the last sign of life; ended, that the Pod was stopped; used, when each image was;
+# trash.*, what is to be deleted.
 # Another Pod of the same key has written all of it, so nothing here is followed, run or waited for.
 
 # The first line of a slot's file.
@@ -19,12 +20,8 @@ lock() {
     return 1
 }
 
-# A daemon that was killed a moment ago may come back to its containers.
-is_left() {
-    [ -n "$(find "$slot/beat" -mmin -2 2>/dev/null)" ] &&
-        find "$slot/root/containers" -maxdepth 2 -name config.v2.json -exec grep -l '"Running":true' {} + 2>/dev/null |
-        grep -q .
-}
+# A daemon that was killed a moment ago may come back to its containers. The preStop hook tells where the Pod ends.
+is_left() { [ ! -e "$slot/ended" ] && [ -n "$(find "$slot/beat" -mmin -2 2>/dev/null)" ]; }
 is_own() { [ "$(note pod)" = "$DIND_POD_UID" ]; }
 is_alike() { [ "$(note engine)" = "$engine" ] && ! is_left; }
 is_unused() { [ ! -e "$slot/root" ]; }
@@ -84,10 +81,11 @@ make_room() {
     done
 }
 
-# Of the Pod before, only images and build cache stay: what is named here, and nothing else.
+# Of the Pod before, only images and build cache stay: what is named here, and nothing else. The results of builds are
+# known by the engine's id.
 tidy() {
     root=$slot/root
-    keep='image overlay2 fuse-overlayfs btrfs zfs vfs buildkit containerd'
+    keep='engine-id image overlay2 fuse-overlayfs btrfs zfs vfs buildkit containerd'
     into=$(mktemp -d "$slot/trash.XXXXXX") || return 1
     for name in $keep; do
         [ ! -L "$root/$name" ] || rm -f "$root/$name"
@@ -139,6 +137,8 @@ take_slot() {
     starts=$(note starts)
     if mkdir -p "$slot/root" && chmod 0710 "$slot/root" && write pod "$DIND_POD_UID" && write engine "$engine" &&
         write boot "$boot" && write starts $((${starts:-0} + 1)) && mount --bind "$slot/root" /var/lib/docker; then
+        rm -rf "$slot/ended"
+        ln -sfn "$slot" /run/dind-injector/slot
         say "images are in $slot${own:+, as before}"
         return 0
     fi
@@ -207,6 +207,23 @@ prune() {
     [ "$(megabytes)" -le "$DIND_KEEP_MB" ] || ask builder prune --all --force >/dev/null
 }
 
+# Which images are used, for as long as the daemon runs. Asked for now and then, often at first: a client that went on
+# listening would hold up the daemon's end.
+watch_use() {
+    since=$(date +%s) pause=5
+    while touch "$slot/beat"; do
+        sleep $pause
+        until=$(date +%s)
+        docker --host "unix://${DIND_SOCKETS%% *}" events --since "$since" --until "$until" --filter type=container \
+            --filter type=image --filter event=create --filter event=pull --filter event=load --filter event=tag \
+            --filter event=import --format \
+            '{{.Time}} {{if eq .Type "container"}}{{index .Actor.Attributes "image"}}{{else}}{{.Actor.ID}}{{end}}' \
+            >>"$slot/used" 2>/dev/null
+        since=$until
+        [ $pause -ge 30 ] || pause=$((pause + 5))
+    done
+}
+
 # From here on beside the daemon: nothing of the Pod before is there, and what is over `keep` goes before a client comes.
 ready_slot() {
     set +e
@@ -217,11 +234,7 @@ ready_slot() {
     [ -n "$own" ] || { forget && prune; }
     rm -f "$slot/starts"
     touch /run/dind-injector/ready
-    while touch "$slot/beat"; do sleep 30; done &
-    docker --host "unix://${DIND_SOCKETS%% *}" events --filter type=container --filter type=image \
-        --filter event=create --filter event=pull --filter event=load --filter event=tag --filter event=import \
-        --format '{{.Time}} {{if eq .Type "container"}}{{index .Actor.Attributes "image"}}{{else}}{{.Actor.ID}}{{end}}' |
-        while read -r line; do printf '%s\n' "$line" >>"$slot/used"; done &
+    watch_use &
     gently find "$slot" -maxdepth 1 -name 'trash.*' -exec rm -rf {} +
     n=0
     while [ "$n" -lt "$DIND_SLOTS" ]; do
@@ -234,7 +247,7 @@ ready_slot() {
 }
 
 mkdir -p /run/dind-injector
-rm -rf /run/dind-injector/ready
+rm -rf /run/dind-injector/ready /run/dind-injector/slot
 # Containers in the emptyDir are of this Pod, from before the daemon's restart.
 if [ -z "$(find /var/lib/docker -mindepth 1 -maxdepth 1)" ] && take_slot "$@"; then
     ready_slot &

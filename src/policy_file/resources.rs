@@ -8,11 +8,11 @@ use crate::model::path::CleanPath;
 use crate::model::profile::{Bounds, Resources, Storage};
 use crate::model::quantity::Quantity;
 
+use crate::model::sockets::Sockets;
 use crate::policy_file::collection::{Record, Shown};
 use crate::policy_file::error::Problem;
 use crate::policy_file::fields::Fields;
 use crate::policy_file::form;
-use crate::model::sockets::Sockets;
 use crate::policy_file::kind::{Amount, Choice, Sound, Text, Whole};
 
 #[derive(Clone, Default)]

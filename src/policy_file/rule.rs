@@ -1,8 +1,8 @@
 //! Rules of the file: what one leaves out is as in `default`, so that an exemption exempts
 //! from what it names and from nothing else.
 
-use std::sync::Arc;
 use crate::model::profile::Storage;
+use std::sync::Arc;
 
 use serde_json::Value;
 

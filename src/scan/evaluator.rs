@@ -197,7 +197,9 @@ impl Evaluation<'_, '_, '_> {
             rule_match.part == MatchedPart::Mount(index) && rule_match.effect != Effect::Allow
         };
         match way.reach {
-            Reach::HostPath | Reach::Data(_) | Reach::Storage => self.outcome.rule_matches.iter().any(is_judged),
+            Reach::HostPath | Reach::Data(_) | Reach::Storage => {
+                self.outcome.rule_matches.iter().any(is_judged)
+            }
             Reach::Socket(_)
             | Reach::Directory
             | Reach::Ancestor

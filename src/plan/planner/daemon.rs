@@ -12,13 +12,13 @@ use crate::model::sidecar_mode::SidecarMode;
 use crate::model::start::StartCommand;
 use crate::names;
 use crate::plan::container::{
-    EnvEntry, Lifecycle, Mount, Probe, Ready, ResourceRequirements, Sidecar, SidecarSecurity,
+    EnvEntry, Hook, Lifecycle, Mount, Probe, Ready, ResourceRequirements, Sidecar, SidecarSecurity,
 };
 use crate::plan::flags;
 use crate::plan::ground::named_paths;
 use crate::plan::group::SocketGroup;
-use crate::plan::slots;
 use crate::plan::mirror::{Mirror, MirrorBuilder, Treat};
+use crate::plan::slots;
 use crate::plan::trust::with_directories;
 
 use crate::plan::planner::Planner;
@@ -74,7 +74,8 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
             .chain(named);
         let volumes = &self.pod.spec.volumes;
         let found = self.findings.iter().filter(|finding| {
-            finding.is_way_to_a_runtime() || matches!(finding.reach, Reach::Data(_) | Reach::Storage)
+            finding.is_way_to_a_runtime()
+                || matches!(finding.reach, Reach::Data(_) | Reach::Storage)
         });
         let closed = found
             .map(|finding| &*volumes[finding.volume].name)
@@ -147,7 +148,10 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
             args: flags::arguments(profile),
             env,
             startup_probe: native.then(|| Probe::daemon_answers(&host, ready)),
-            lifecycle: (!native).then(|| Lifecycle::wait_for_daemon(&host, ready)),
+            lifecycle: Lifecycle::of(
+                (!native).then(|| Hook::wait_for_daemon(&host, ready)),
+                storage.map(|_| Hook::leave_slot()),
+            ),
             resources: ResourceRequirements::new(&self.injection.resources, self.pod),
             security_context: SidecarSecurity::new(profile, self.pod),
             termination_message_policy: "FallbackToLogsOnError",
