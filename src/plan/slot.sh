@@ -180,7 +180,7 @@ images() {
 
 megabytes() {
     ask system df --format '{{.Type}} {{.Size}}' | awk '
-        /^(Images|Build)/ { size = $NF + 0; sum += $NF ~ /TB$/ ? size * 1e6 : $NF ~ /GB$/ ? size * 1e3 : $NF ~ /MB$/ ? size : 0 }
+        /^(Images|Build)/ { sum += $NF * ($NF ~ /TB$/ ? 1e6 : $NF ~ /GB$/ ? 1e3 : $NF ~ /MB$/ ? 1 : 1e-3) }
         END { printf "%d\n", sum }'
 }
 
@@ -211,8 +211,7 @@ prune() {
 # listening would hold up the daemon's end.
 watch_use() {
     since=$(date +%s) pause=5
-    while touch "$slot/beat"; do
-        sleep $pause
+    while touch "$slot/beat" && sleep $pause; do
         until=$(date +%s)
         docker --host "unix://${DIND_SOCKETS%% *}" events --since "$since" --until "$until" --filter type=container \
             --filter type=image --filter event=create --filter event=pull --filter event=load --filter event=tag \
@@ -246,6 +245,7 @@ ready_slot() {
     done
 }
 
+unset DIND_SLOT_SCRIPT
 mkdir -p /run/dind-injector
 rm -rf /run/dind-injector/ready /run/dind-injector/slot
 # Containers in the emptyDir are of this Pod, from before the daemon's restart.
