@@ -1,91 +1,82 @@
-//! How much one review may cost, and why a Pod is refused that would cost more.
+//! How much one review may cost, and why a Pod that would cost more is refused.
 //!
-//! A Pod is written by somebody careless or hostile, and a review that is slow fails open: the API server
-//! stores the Pod unreviewed where `failurePolicy` is `Ignore`. Each part of a Pod is read once, so most of
-//! the work grows with the body. Where something long meets something many (a path and its mounts, an
-//! expression and its variables, a text and the globs of the rules) every meeting is charged here, and what
-//! can be many has a maximum. A Pod beyond it is denied, deliberately and with a reason of its own.
-//! Steps are counted and not timed: the same Pod costs the same on every machine.
+//! Pods are written by careless and by hostile people, and a slow review fails open: with `failurePolicy:
+//! Ignore` the API server stores the Pod without it. Each part of a Pod is read once, so most work grows with
+//! the body. Where long meets many (a path and the mounts, an expression and the variables, a text and the
+//! globs of the rules), every comparison is charged here, and lists have a maximum length. A Pod beyond it is
+//! denied with its own reason. Steps are counted, not timed: the same Pod costs the same on every machine.
 
 use std::cell::Cell;
 
 use crate::model::view::Pod;
+use crate::text::beginning;
 
-/// Steps of one review. A step is some ten bytes looked at once more, or an item taken up once more:
-/// about ten nanoseconds.
+/// Steps of one review. A step is about ten bytes read once more, or one more visit to an item: some ten
+/// nanoseconds.
 pub const MOST_STEPS: usize = 1_000_000;
-/// Values of a whole AdmissionReview: objects, lists, strings, numbers. Up to 300 bytes are kept of each.
+/// JSON values of a whole AdmissionReview: objects, lists, strings, numbers. Each takes up to 300 bytes.
 pub const MOST_VALUES: usize = 200_000;
 pub use crate::model::view::MOST_CONTAINERS;
 /// Mounts of a Pod that reach a runtime of the node, or that a rule looks at for another reason.
 pub const MOST_FINDINGS: usize = 1_000;
 /// Mounts that a sidecar gets from a Pod's containers.
 pub const MOST_MIRRORED: usize = 1_000;
-/// Bytes of a JSON Patch. etcd holds no object of more than 1.5 MiB.
+/// Bytes of a JSON Patch. etcd stores no object above 1.5 MiB.
 pub const LARGEST_PATCH: usize = 1 << 20;
-/// Bytes of a path: Linux takes none that is longer (`PATH_MAX`), so a kubelet cannot mount it.
+/// Bytes of a path. Linux accepts no longer one (`PATH_MAX`), so a kubelet cannot mount it.
 pub const LONGEST_PATH: usize = 4096;
 
-/// The longest of any name, in bytes. Reviews come before the API server looks at a Pod: what it calls
-/// itself, and waits here, may be of any length.
+/// The longest name, in bytes. A mutating webhook sees a Pod before the API server validates its names, so a
+/// name may have any length.
 /// Source: `apimachinery/pkg/util/validation`, `DNS1123SubdomainMaxLength`.
 pub const LONGEST_NAME: usize = 253;
 
 /// What a Pod has too much of.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Excess {
-    /// Values, in the review of it.
     #[error(
         "the AdmissionReview of the Pod has more than {MOST_VALUES} JSON values, the most that one review reads. \
          Make the Pod smaller"
     )]
     Values,
-    /// Containers.
     #[error(
         "the Pod has more than {MOST_CONTAINERS} containers, the most that one review looks at. Use fewer"
     )]
     Containers,
-    /// Mounts of paths of the node.
     #[error(
         "the Pod has more than {MOST_FINDINGS} mounts of paths of the node that have to be looked at, the most that \
          one review looks at. Remove some"
     )]
     Findings,
-    /// Mounts for the sidecar.
     #[error(
         "the containers that use Docker have more than {MOST_MIRRORED} mounts, the most that a Docker sidecar is \
          given. Remove some, or use Docker in fewer containers"
     )]
     Mirrored,
-    /// Bytes of a patch.
     #[error(
         "the Pod would need a patch of more than {LARGEST_PATCH} bytes, which etcd could not store. Make its \
          mounts and environment smaller"
     )]
     Patch,
-    /// Work.
     #[error(
         "the Pod takes more than {MOST_STEPS} steps, the most that one review takes: something long (a path, a \
          label, a variable) is met by something many (mounts, variables, rules). Shorten the one or remove some of \
          the other"
     )]
     Steps,
-    /// A path.
     #[error(
         "{field} of {holder:?} has {length} bytes; Linux takes no path of more than {LONGEST_PATH}, so no node \
          could mount it"
     )]
     Path {
-        /// The field's name.
         field: &'static str,
-        /// The volume's name.
         holder: String,
-        /// Its bytes.
+        /// In bytes.
         length: usize,
     },
 }
 
-/// The steps that are left of a review's.
+/// The steps that a review has left.
 #[derive(Debug)]
 pub struct Budget {
     left: Cell<usize>,
@@ -98,17 +89,16 @@ impl Default for Budget {
 }
 
 impl Budget {
-    /// A whole one.
     pub fn new() -> Self {
         Self {
             left: Cell::new(MOST_STEPS),
         }
     }
 
-    /// Takes a step for an item that is met, and one for each ten bytes of it.
+    /// Takes a step for an item, and one more for each ten bytes of it.
     ///
     /// # Errors
-    /// Where no more are left.
+    /// If no steps are left.
     pub fn spend(&self, bytes: usize) -> Result<(), Excess> {
         let steps = 1 + bytes / 10;
         match self.left.get().checked_sub(steps) {
@@ -123,16 +113,15 @@ impl Budget {
         }
     }
 
-    /// The steps that were taken.
     pub fn spent(&self) -> usize {
         MOST_STEPS - self.left.get()
     }
 }
 
-/// Checks what can be told of `pod` without a look into its containers.
+/// Checks everything that needs no look into the containers.
 ///
 /// # Errors
-/// Where it has too many of them, or a `hostPath` that is none.
+/// If it has too many containers, or a `hostPath` that is too long.
 pub fn check(pod: &Pod<'_>) -> Result<(), Excess> {
     let spec = &pod.spec;
     let containers =
@@ -148,16 +137,16 @@ pub fn check(pod: &Pod<'_>) -> Result<(), Excess> {
     Ok(())
 }
 
-/// Checks a path's length; `volume` is the name of the volume that it is of.
+/// Checks a path's length; `volume` is the name of its volume.
 ///
 /// # Errors
-/// Where it is longer than any path of a node.
+/// If it is longer than any path of a node.
 pub fn check_path(field: &'static str, volume: &str, path: &str) -> Result<(), Excess> {
     match path.len() {
         0..=LONGEST_PATH => Ok(()),
         length => Err(Excess::Path {
             field,
-            holder: volume.chars().take(63).collect(),
+            holder: beginning(volume, 63).to_owned(),
             length,
         }),
     }
@@ -165,8 +154,8 @@ pub fn check_path(field: &'static str, volume: &str, path: &str) -> Result<(), E
 
 /// Whether `body`, which is JSON, has more than [`MOST_VALUES`] values.
 ///
-/// Each value but the first follows a comma or an opening bracket that is in no string. Only a long body is
-/// looked through: no short one has that many.
+/// Each value but the first follows a comma or an opening bracket outside of a string. Only a long body is
+/// counted: a short one cannot have that many.
 pub fn has_too_many_values(body: &[u8]) -> bool {
     body.len() > MOST_VALUES && has_more_values(body, MOST_VALUES)
 }
@@ -192,7 +181,7 @@ fn starts(outside: &[u8]) -> usize {
     starts.count()
 }
 
-/// What follows the quote that ends a string.
+/// What follows the closing quote of a string.
 fn behind_string(mut string: &[u8]) -> &[u8] {
     while let Some(at) = memchr::memchr2(b'"', b'\\', string) {
         let (_, found) = string.split_at(at);

@@ -1,4 +1,4 @@
-//! A moment of the system's clock as a date, where the calendar has one.
+//! A time of the system's clock as a date.
 //!
 //! `OffsetDateTime::from` panics beyond the year 9999, and a clock can be set to anything.
 
@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use time::OffsetDateTime;
 
-/// The moment in UTC; none beyond the year 9999, or as long before.
+/// The time in UTC; `None` beyond the year 9999, or before -9999.
 pub(crate) fn calendar(moment: SystemTime) -> Option<OffsetDateTime> {
     let nanos = match moment.duration_since(UNIX_EPOCH) {
         Ok(after) => i128::try_from(after.as_nanos()).ok()?,

@@ -1,11 +1,10 @@
-//! `dind-injector` gives every Pod that needs Docker its own Docker daemon, in place of the
-//! node's.
+//! `dind-injector` gives every Pod that uses the node's Docker its own Docker daemon.
 //!
-//! An admission review runs one way through the program, and the folders are named for the
-//! stages: [`decode`], [`detect`], [`decide`], [`plan`], [`patch`], [`respond`], over one shared
-//! [`model`]. [`review`] is the only place that calls them in order. Everything from decode to
-//! respond is pure; what touches a network, a file or a clock ([`server`], [`tls`], [`cluster`],
-//! [`telemetry`], [`cli`]) stands around it and depends inward.
+//! An admission review runs one way through the program, and the folders are named for the stages:
+//! [`decode`], [`detect`], [`decide`], [`plan`], [`patch`], [`respond`], over one shared [`model`].
+//! [`review`] is the only place that calls them in order. Everything from decode to respond is pure.
+//! Everything that touches a network, a file or a clock ([`server`], [`tls`], [`cluster`], [`telemetry`],
+//! [`cli`]) is around it and imports it, never the other way.
 
 pub mod budget;
 mod calendar;

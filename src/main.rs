@@ -11,7 +11,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::from_command_line();
-    // A reader that has seen enough (`| head`) is no error.
+    // A reader that has seen enough (`| head`) is not an error.
     let mut out = BufWriter::new(io::stdout().lock());
     let mut err = Terminal::new(io::stderr());
     let ended = cli.run(&mut out, &mut err);
@@ -20,7 +20,7 @@ fn main() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
         Err(error) => {
-            // With standard error gone there is nobody left to tell.
+            // If standard error is closed, the error cannot be reported.
             let _ = writeln!(err, "error: {}", error.told());
             Exit::Failed.into()
         }

@@ -18,6 +18,8 @@ pub const PREFIX: &str = "dind-injector.io/";
 
 /// Pod annotation: `"true"` asks for a daemon, `"false"` opts out.
 pub const INJECT: &str = "dind-injector.io/inject";
+/// The annotation that opts out, with its value, as messages have it.
+pub const OPT_OUT: &str = "dind-injector.io/inject: \"false\"";
 /// Pod annotation: comma-separated container names that get the socket (default: every one).
 pub const CONTAINERS: &str = "dind-injector.io/containers";
 /// Pod annotation: the profile, one of those the rule allows.
@@ -157,7 +159,6 @@ pub mod ca_secret {
     pub const KEY: &str = "ca.key";
     /// The CA that will sign once every webhook configuration trusts it.
     pub const NEXT_CERT: &str = "next-ca.crt";
-    /// Its key.
     pub const NEXT_KEY: &str = "next-ca.key";
     /// CAs that signed before and are trusted for as long as a leaf of theirs may be served.
     pub const PREVIOUS_CERTS: &str = "previous-ca.crt";
@@ -165,13 +166,11 @@ pub mod ca_secret {
     pub const CHANGED_AT: &str = "changed-at";
 }
 
-/// Kubernetes Events.
 pub mod event {
     /// The reason of a Pod's denial.
     pub const DENIED: &str = "DockerDenied";
     /// The reason of a Pod's change.
     pub const INJECTED: &str = "DockerInjected";
-    /// Who says it.
     pub const COMPONENT: &str = super::PROGRAM;
     /// The beginning of an Event's name; the API server adds the rest.
     pub const NAME_PREFIX: &str = "dind-injector-";
@@ -179,15 +178,12 @@ pub mod event {
 
 /// Attributes of a traced review's span.
 pub mod span {
-    /// The instrumentation scope.
     pub const SCOPE: &str = super::PROGRAM;
     /// The review's uid, as in the API server's audit log.
     pub const UID: &str = "dind_injector.uid";
-    /// The Pod's namespace.
     pub const NAMESPACE: &str = "k8s.namespace.name";
     /// The Pod's name, or the prefix that it will be made from.
     pub const NAME: &str = "dind_injector.name";
-    /// What was done.
     pub const OUTCOME: &str = "dind_injector.outcome";
     /// Why, as a fixed word.
     pub const REASON: &str = "dind_injector.reason";
@@ -212,7 +208,6 @@ pub mod metric {
     pub const SHEDS: &str = "dind_injector_requests_shed_total";
     /// Panics caught while a review was handled; each was answered 500.
     pub const PANICS: &str = "dind_injector_handler_panics_total";
-    /// TLS connections open now.
     pub const CONNECTIONS: &str = "dind_injector_connections_open";
     /// Connections that the server closed on purpose, by `reason`.
     pub const CONNECTIONS_DROPPED: &str = "dind_injector_connections_dropped_total";

@@ -1,8 +1,8 @@
-//! A text file that is followed by its content, and the value that its last good content made.
+//! A value made from a text file, kept current while the file changes.
 //!
-//! A mounted ConfigMap changes by a symlink swap, which inotify on the file never sees; reading
-//! a small file every few seconds always works. Content that cannot be used is refused, said
-//! once and counted, and the value before it stays in force.
+//! A mounted ConfigMap changes by a symlink swap, which inotify on the file never sees; reading a small file
+//! every few seconds always works. If new content is invalid, it is refused, logged once and counted, and the
+//! previous value stays in force.
 
 use std::fmt;
 use std::io;
@@ -16,70 +16,59 @@ use tokio::time::MissedTickBehavior;
 
 use crate::telemetry::metrics::{FollowedFile, Metrics};
 
-/// How often the file is read. The kubelet itself takes up to a minute to project a change.
+/// How often the file is read. The kubelet takes up to a minute to project a change.
 const POLL: Duration = Duration::from_secs(5);
-/// A ConfigMap holds at most 1 MiB; what is larger is not what was meant.
+/// Bytes. A ConfigMap holds at most 1 MiB, so a larger file is a mistake.
 const LARGEST: u64 = 4 << 20;
 
-/// Which file, and what for.
 #[derive(Clone, Debug)]
 pub struct Source {
-    /// The flag that names it.
+    /// The flag that sets its path.
     pub flag: &'static str,
-    /// Where it is.
     pub path: PathBuf,
-    /// What the metrics call it.
+    /// The label in metrics.
     pub file: FollowedFile,
 }
 
 /// Why a file's content is not in force.
 #[derive(Debug, thiserror::Error)]
 pub enum ReloadError {
-    /// It cannot be read.
     #[error("cannot read {flag} {}: {source}", path.display())]
     Read {
-        /// The flag that names the file.
+        /// The flag that sets its path.
         flag: &'static str,
-        /// The file.
         path: PathBuf,
-        /// What the system said.
         source: io::Error,
     },
-    /// It cannot be used.
     #[error("cannot use {flag} {}: {problem}", path.display())]
     Refused {
-        /// The flag that names the file.
+        /// The flag that sets its path.
         flag: &'static str,
-        /// The file.
         path: PathBuf,
-        /// What is wrong with it.
         problem: String,
     },
 }
 
-/// What one look at the file came to.
+/// The result of one reading.
 #[derive(Debug)]
 pub enum Looked {
-    /// The same as before.
     Unchanged,
     /// New content is in force.
     Taken,
-    /// New content is refused; what was in force stays.
+    /// New content is refused; the previous content stays in force.
     Refused(ReloadError),
 }
 
-/// What is in force, and what is not.
 #[derive(Debug, Default)]
 struct Standing {
-    /// The hash of the content that is in force.
+    /// SHA-256 of the content in force, in hexadecimal.
     in_force: String,
-    /// Why the newest content is not.
+    /// Why the newest content is refused.
     refused: Option<String>,
 }
 
 type Parse<T> = Box<dyn Fn(&str) -> Result<T, String> + Send + Sync>;
 
-/// A file, and the value of its last good content.
 pub struct Followed<T> {
     source: Source,
     parse: Parse<T>,
@@ -87,9 +76,9 @@ pub struct Followed<T> {
     poll: Duration,
     current: Arc<ArcSwap<T>>,
     standing: Arc<Mutex<Standing>>,
-    /// The content seen last, good or bad.
+    /// The last content that was read, valid or not.
     seen: Vec<u8>,
-    /// The last reading error, so that a lasting one is said once.
+    /// The last reading error, so that a lasting one is logged once.
     trouble: Option<String>,
 }
 
@@ -97,7 +86,7 @@ impl<T> Followed<T> {
     /// Reads the file for the first time.
     ///
     /// # Errors
-    /// When it cannot be read or used: there is no older content to fall back to.
+    /// If it cannot be read or is invalid: there is no earlier content to fall back to.
     pub async fn open<E: fmt::Display>(
         source: Source,
         parse: impl Fn(&str) -> Result<T, E> + Send + Sync + 'static,
@@ -121,26 +110,25 @@ impl<T> Followed<T> {
         Ok(followed)
     }
 
-    /// Looks at the file every `poll` instead of every five seconds.
+    /// Reads the file every `poll` instead of every five seconds.
     #[must_use]
     pub fn every(self, poll: Duration) -> Self {
         Self { poll, ..self }
     }
 
-    /// The value in force, for its readers: loading it takes no lock.
+    /// The value in force. Loading it takes no lock.
     #[must_use]
     pub fn current(&self) -> Arc<ArcSwap<T>> {
         Arc::clone(&self.current)
     }
 
-    /// The SHA-256 of the content in force, in hexadecimal, as `sha256sum` prints it.
+    /// SHA-256 of the content in force, in hexadecimal, as `sha256sum` prints it.
     #[must_use]
     pub fn sha256(&self) -> String {
         self.standing().in_force.clone()
     }
 
-    /// What to say of it to whoever asks whether all is well: which content is in force, and why
-    /// newer content is not.
+    /// For a readiness check: which content is in force, and why newer content is not.
     pub fn report(&self) -> impl Fn() -> String + Send + 'static {
         let standing = Arc::clone(&self.standing);
         move || {
@@ -152,7 +140,6 @@ impl<T> Followed<T> {
         }
     }
 
-    /// Looks at the file once.
     pub async fn look(&mut self) -> Looked {
         let content = match read(&self.source).await {
             Ok(content) => content,
@@ -189,7 +176,7 @@ impl<T> Followed<T> {
         }
     }
 
-    /// Follows the file until it is dropped.
+    /// Reads the file again and again until it is dropped.
     pub async fn run(mut self) {
         let mut looks = tokio::time::interval(self.poll);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -271,7 +258,7 @@ async fn read(source: &Source) -> Result<Vec<u8>, ReloadError> {
 
 fn value_of<T>(source: &Source, parse: &Parse<T>, content: &[u8]) -> Result<T, ReloadError> {
     let value = match std::str::from_utf8(content) {
-        // What is in force is not lost to a fault of ours either.
+        // A panic of ours must not remove the value in force either.
         Ok(text) => catch_unwind(AssertUnwindSafe(|| parse(text)))
             .unwrap_or_else(|_| Err("dind-injector failed on it; its log says where".to_owned())),
         Err(error) => Err(error.to_string()),

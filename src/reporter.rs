@@ -1,9 +1,9 @@
-//! The in-cluster reporter: scans again and again, and shows the last result as a page and as
-//! metrics.
+//! The in-cluster reporter: scans again and again, and shows the last result as a page and as metrics.
 //!
-//! What a scan could not look at is said; a cluster that does not answer leaves the result
-//! before in place, with the reason why it is not of now. Each scan is a few paged lists at a
-//! time, and the next waits for its interval, shortened at random.
+//! A gap in a scan must not look like an empty cluster. So every place that a scan could not read is listed,
+//! and if the API server does not answer, the previous result stays with the reason why it is not current. A
+//! scan makes few paged requests at a time. Intervals are shortened at random, so that replicas do not scan
+//! together.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,11 +33,11 @@ use crate::scan::result::{Cluster, Report};
 use crate::telemetry::metrics::{Metrics, Remaining, ScanResult, Standing};
 use crate::telemetry::readiness::Readiness;
 
-/// Before the first new attempt after a scan that failed; it doubles up to the interval.
+/// Wait after the first failed scan. It doubles up to the interval.
 const TRY_AGAIN: Duration = Duration::from_secs(5);
 
-/// The kinds that a metric names. An owner's kind is whatever a Pod's author wrote, so that
-/// any other is [`OTHER`].
+/// The kinds used as metric labels. A Pod's author can write any owner kind, so others are counted as
+/// [`OTHER`].
 const KINDS: [&str; 25] = [
     "Pod",
     "Deployment",
@@ -67,21 +67,18 @@ const KINDS: [&str; 25] = [
 ];
 const OTHER: &str = "Other";
 
-/// What is said before there is anything to show.
+/// Shown before the first result.
 const NOT_YET: &str = "the first scan has not ended";
 
-/// What to scan, and how.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The namespaces; all where it is empty.
+    /// Empty means all namespaces.
     pub namespaces: Vec<String>,
-    /// Between two scans.
     pub interval: Duration,
-    /// Whether the page shows each Pod before and after, with all that is written in it.
+    /// Whether the page shows each Pod before and after, with everything written in it.
     pub diffs: bool,
 }
 
-/// Scans, and keeps what was found.
 pub struct Reporter {
     client: Client,
     policy: Arc<ArcSwap<Policy>>,
@@ -92,14 +89,13 @@ pub struct Reporter {
     last: Option<Last>,
 }
 
-/// The last result, and when it was made.
+/// The last result, and its time.
 #[derive(Clone)]
 struct Last {
     report: Arc<Report>,
     made: String,
 }
 
-/// What readers see.
 #[derive(Default)]
 struct Shown {
     page: ArcSwapOption<Bytes>,
@@ -108,7 +104,7 @@ struct Shown {
 }
 
 impl Reporter {
-    /// A reporter that has not scanned yet; `readiness` holds once it has.
+    /// `readiness` fails until the first scan has ended.
     #[must_use]
     pub fn new(
         client: Client,
@@ -138,13 +134,12 @@ impl Reporter {
         }
     }
 
-    /// The page, at `/`.
     pub fn pages(&self) -> Router {
         let shown = Arc::clone(&self.shown);
         Router::new().route("/", get(async move || page(&shown)))
     }
 
-    /// Scans for as long as it is polled.
+    /// Scans until it is dropped.
     pub async fn run(mut self) {
         loop {
             let wait = match self.look().await {
@@ -158,7 +153,7 @@ impl Reporter {
         }
     }
 
-    /// Scans once, and shows what came of it.
+    /// Scans once, and publishes the result.
     pub async fn look(&mut self) -> ScanResult {
         let started = Instant::now();
         let court = Evaluator {
@@ -241,7 +236,7 @@ impl Reporter {
     }
 }
 
-/// Whether this is what an API server left of a scan by going away in the middle of it.
+/// Whether the API server went away in the middle of the scan.
 fn is_broken(report: &Report) -> bool {
     let cluster = report.cluster.as_ref();
     cluster.is_some_and(|cluster| cluster.is_broken)
@@ -279,7 +274,7 @@ fn standing(cluster: &Cluster, namespace: &str) -> Standing {
 }
 
 fn page(shown: &Shown) -> Response {
-    /// The page's own policy is in the page.
+    /// The page contains its own Content-Security-Policy.
     const HEADERS: [(HeaderName, &str); 3] = [
         (CONTENT_TYPE, "text/html; charset=utf-8"),
         (CACHE_CONTROL, "no-store"),

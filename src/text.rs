@@ -1,27 +1,25 @@
-//! Text of other people on its way to a terminal, a log or an answer: one way to cut it, one to
-//! make it harmless.
+//! Other people's text on its way to a terminal, a log or an answer.
 //!
-//! A name or path of a Pod's author may be of any length and hold any character. What is written here
-//! can neither steer a terminal, nor reorder a line, nor begin a line of its own.
+//! A name or path in a Pod may have any length and any characters. This is the only file that cuts such text
+//! or escapes it: what is written from here cannot control a terminal, reorder a line, or start a new one.
 
 use std::borrow::Cow;
 
-/// Whether a character is shown as an escape: it moves the cursor, changes colors, begins a line or
-/// reorders one. A tab does none of it.
+/// Whether a character is shown as an escape: it moves the cursor, changes colors, starts a line or reorders
+/// one. A tab does none of this.
 fn steers(c: char) -> bool {
     c != '\t' && c.is_control()
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Appends text that cannot move the cursor, change colors, begin a line or reorder one: all that
-/// steers is an escape. Whatever shows text of other people goes through here.
+/// Appends text with every control character escaped. Everything that shows other people's text uses this.
 pub(crate) fn push_visible(out: &mut String, text: &str) {
     for c in text.chars() {
         push(out, c);
     }
 }
 
-/// Appends one character; returns how many it is shown as.
+/// Appends one character. Returns how many characters it is shown as.
 fn push(out: &mut String, c: char) -> usize {
     match c {
         '\r' => {
@@ -39,7 +37,6 @@ fn push(out: &mut String, c: char) -> usize {
     }
 }
 
-/// The text as [`push_visible`] writes it.
 pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     if !text.chars().any(steers) {
         return Cow::Borrowed(text);
@@ -49,14 +46,14 @@ pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(visible)
 }
 
-/// As [`visible`], for a text that has lines.
+/// As [`visible`], but keeps line breaks.
 pub(crate) fn visible_lines(text: &str) -> String {
     let mut visible = String::with_capacity(text.len());
     push_visible_lines(&mut visible, text);
     visible
 }
 
-/// As [`push_visible`], for a text that has lines.
+/// As [`push_visible`], but keeps line breaks.
 pub(crate) fn push_visible_lines(out: &mut String, text: &str) {
     for (index, line) in text.split('\n').enumerate() {
         if index > 0 {
@@ -66,13 +63,13 @@ pub(crate) fn push_visible_lines(out: &mut String, text: &str) {
     }
 }
 
-/// As `visible`, cut to `most` characters with an ellipsis.
+/// As `visible`, cut to `most` characters, of which the last is then an ellipsis.
 pub fn shortened(text: &str, most: usize) -> Cow<'_, str> {
     if text.len() <= most && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return Cow::Borrowed(text);
     }
     let (mut short, mut length) = (String::new(), 0);
-    // Where it is cut if what follows has no room: before an escape, never inside one.
+    // Where to cut if the next character does not fit: before an escape, never inside one.
     let mut cut = 0;
     for c in text.chars() {
         if length < most {
@@ -88,7 +85,7 @@ pub fn shortened(text: &str, most: usize) -> Cow<'_, str> {
     Cow::Owned(short)
 }
 
-/// As much of a text as `most` bytes hold, in whole characters.
+/// As many whole characters as fit into `most` bytes.
 pub fn beginning(text: &str, most: usize) -> &str {
     let mut end = text.len().min(most);
     while !text.is_char_boundary(end) {

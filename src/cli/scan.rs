@@ -45,10 +45,11 @@ Examples:
   dind-injector scan . -o json > known.json; dind-injector scan . --baseline known.json
   dind-injector scan --watch --listen 127.0.0.1:8080
 
-Read are Kubernetes manifests (YAML or JSON, Lists and many documents), workflows and tasks of
-Argo and Tekton, runner sets, Drone pipelines, Jenkins pipelines and agent templates, and GitLab
-Runner settings, also inside of ConfigMaps and chart values. Woodpecker pipelines and Compose
-files are not read.
+Reads Kubernetes manifests (YAML or JSON, Lists and many documents), workflows and tasks of Argo
+and Tekton, runner sets, Drone pipelines, Jenkins pipelines and agent templates, GitLab Runner
+settings, Terraform, here-documents of shell scripts, JSON patches and kustomizations, and the
+values of charts, also inside of ConfigMaps, Argo CD Applications and HelmReleases. Woodpecker
+pipelines and Compose files are searched, but not read.
 
 Every text is searched, whatever its ending: what names a container runtime's socket, and is
 nothing that could be read, makes the result incomplete, and is told with its line.

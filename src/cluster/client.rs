@@ -1,4 +1,4 @@
-//! How the API server is reached: the Pod's service account, or a kubeconfig.
+//! The API server's client: by the Pod's service account, or by a kubeconfig.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -9,46 +9,41 @@ use axum::http::header::USER_AGENT;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 
-/// A connection that takes longer is to nobody.
+/// A connection that takes longer is of no use.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How to reach the API server.
 #[derive(Clone, Debug, Default, Eq, PartialEq, clap::Args)]
 pub struct ClusterArgs {
-    /// Kubeconfig to use in place of the Pod's service account
+    /// Kubeconfig to use instead of the Pod's service account
     #[arg(long, value_name = "FILE", env = "DIND_INJECTOR_KUBECONFIG")]
     pub kubeconfig: Option<PathBuf>,
-    /// Context of --kubeconfig to use in place of its current one
+    /// Context of --kubeconfig to use instead of its current one
     #[arg(long, value_name = "NAME", requires = "kubeconfig")]
     pub context: Option<String>,
-    /// Serve without a cluster, though this runs in a Pod: no namespace has labels then, and
-    /// the certificate is from files or from memory
+    /// Serve without a cluster even in a Pod: namespaces then have no labels, and the certificate is read
+    /// from files or made in memory
     #[arg(long, conflicts_with = "kubeconfig", env = "DIND_INJECTOR_NO_CLUSTER")]
     pub no_cluster: bool,
 }
 
-/// Why the API server cannot be asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClusterError {
-    /// Not in a Pod, and no kubeconfig is named.
+    /// Not in a Pod, and without a kubeconfig.
     #[error(
         "not in a cluster ({0}): give --kubeconfig, or a service account with \
          automountServiceAccountToken: true"
     )]
     NotInCluster(#[source] kube::config::InClusterError),
-    /// The kubeconfig cannot be used.
     #[error("cannot use --kubeconfig {}: {source}", path.display())]
     Kubeconfig {
-        /// The file.
         path: PathBuf,
-        /// What is wrong with it.
         source: kube::config::KubeconfigError,
     },
-    /// No client can be made of it.
     #[error("cannot make a client for the API server: {}", describe(.0))]
     Client(#[source] Box<kube::Error>),
-    /// The API server did not answer as it must.
+    /// The API server gave no usable version.
     #[error("the API server does not say its version: {0}")]
     Version(String),
 }
@@ -60,7 +55,7 @@ pub fn in_cluster() -> bool {
 }
 
 impl ClusterArgs {
-    /// A client, where there is a cluster: in a Pod, or with a kubeconfig.
+    /// A client if there is a cluster: in a Pod, or with a kubeconfig.
     ///
     /// # Errors
     /// As [`Self::connect`].
@@ -71,10 +66,10 @@ impl ClusterArgs {
         self.connect().await.map(Some)
     }
 
-    /// Makes a client. Nothing is asked of the API server yet.
+    /// A client. It sends nothing to the API server yet.
     ///
     /// # Errors
-    /// When there is neither a kubeconfig nor a service account, or it cannot be used.
+    /// If there is neither a kubeconfig nor a service account, or it cannot be used.
     pub async fn connect(&self) -> Result<Client, ClusterError> {
         let Self {
             kubeconfig,
@@ -99,7 +94,7 @@ impl ClusterArgs {
             }
         };
         config.connect_timeout = Some(CONNECT_TIMEOUT);
-        // Whoever asks has a pace of its own, and is to hear at once why there is no answer.
+        // Callers retry at their own pace, and need to know at once why there is no answer.
         config.default_retry = false;
         let agent = concat!("dind-injector/", env!("CARGO_PKG_VERSION"));
         config
@@ -109,7 +104,7 @@ impl ClusterArgs {
     }
 }
 
-/// An error of the API for people: what the API server said, or why it was not reached.
+/// An API error for people: what the API server said, or why it was not reached.
 #[must_use]
 pub fn describe(error: &kube::Error) -> String {
     if let kube::Error::Api(status) = error {

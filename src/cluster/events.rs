@@ -1,9 +1,9 @@
-//! Kubernetes Events on what makes Pods, when one of these is denied or changed.
+//! Kubernetes Events about Pods that are denied or changed.
 //!
-//! A review only offers an Event to a queue, and never waits; what is too much is dropped and
-//! counted. A Pod that is denied does not exist, and one that is created has no uid yet, so that
-//! Events are on its owner or on nothing. None is made for a dry run, nor for a namespace that the
-//! cluster does not have: whoever reaches the port can send what looks like a review.
+//! A denied Pod does not exist, and a new one has no uid yet, so Events are attached to the Pod's owner. A
+//! review must not wait for them: it puts an Event into a queue, and if that is full, the Event is dropped
+//! and counted. There are no Events for dry runs, nor for a namespace that the cluster does not have: any
+//! client that reaches the port can send something like a review.
 
 use std::fmt;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ use crate::text::beginning;
 
 /// Events that wait to be written.
 const QUEUE: usize = 256;
-/// An Event's longest message, in bytes: the API server's own bound.
+/// The longest message of an Event, in bytes. The API server accepts no longer one.
 /// Source: `kubernetes/pkg/apis/core/validation/events.go`, `NoteLengthLimit`.
 const LONGEST: usize = 1024;
 /// The most containers that an Event names.
@@ -53,14 +53,13 @@ pub struct EventArgs {
     pub events: bool,
 }
 
-/// Where reviews offer Events.
 #[derive(Clone, Debug)]
 pub struct EventQueue {
     notes: Offers<Note>,
     namespaces: KnownNamespaces,
 }
 
-/// Writes what is offered; to be run beside the server.
+/// Writes queued Events. Runs beside the server.
 pub struct EventWriter {
     notes: Receiver<Note>,
     client: Client,
@@ -79,7 +78,7 @@ struct Note {
     message: String,
 }
 
-/// A queue and its writer. `reporter` is this process's name, a Pod's say. Events are only for
+/// A queue and its writer. `reporter` is this process's name, such as its Pod's. Events are only written in
 /// `namespaces`.
 #[must_use]
 pub fn open_events(
@@ -114,10 +113,10 @@ impl fmt::Debug for EventWriter {
 }
 
 impl EventQueue {
-    /// Offers the Event of a review, where it makes one. Never waits.
+    /// Queues the Event of a review, if it causes one. Never waits.
     pub fn offer(&self, record: &Record<'_>) {
         if let Some(note) = note(record)
-            // What names no namespace of the cluster is no review of its API server's.
+            // A review of a namespace that does not exist is not from this cluster's API server.
             && self.namespaces.labels(&note.namespace).is_some()
         {
             self.notes.offer(note);
@@ -160,12 +159,12 @@ fn note(record: &Record<'_>) -> Option<Note> {
         kind,
         reason,
         action,
-        message: shortened(message),
+        message: cut(message),
     })
 }
 
-/// Whether the API server could have an object of these names. Reviews come before it looks: what a
-/// Pod that it will refuse says of itself may be megabytes, or lead a URL elsewhere.
+/// Whether the API server could store an object with these names. A review comes before validation: a Pod's
+/// names may have megabytes, or lead a URL elsewhere.
 fn could_be_stored(owner: &Owner<'_>, namespace: &str) -> bool {
     let Owner {
         api_version,
@@ -180,7 +179,7 @@ fn could_be_stored(owner: &Owner<'_>, namespace: &str) -> bool {
         && is_label(uid)
 }
 
-/// The containers, as far as these can be names of some, and not more than the first few.
+/// The containers, as far as the names are valid, and only the first few.
 fn named(containers: &[String]) -> String {
     let names = containers.iter().take(MOST_NAMED);
     let names: Vec<&str> = names
@@ -194,12 +193,12 @@ fn named(containers: &[String]) -> String {
     }
 }
 
-fn shortened(mut text: String) -> String {
-    if text.len() > LONGEST {
-        text.truncate(beginning(&text, LONGEST - '…'.len_utf8()).len());
-        text.push('…');
+/// At most [`LONGEST`] bytes.
+fn cut(text: String) -> String {
+    match text.len() {
+        0..=LONGEST => text,
+        _ => format!("{}…", beginning(&text, LONGEST - '…'.len_utf8())),
     }
-    text
 }
 
 impl EventWriter {
@@ -293,8 +292,8 @@ mod tests {
 
     #[test]
     fn a_long_message_is_cut_at_a_character() {
-        let text = shortened("é".repeat(600));
+        let text = cut("é".repeat(600));
         assert!(text.len() <= LONGEST && text.ends_with('…'));
-        assert_eq!(shortened("short".to_owned()), "short");
+        assert_eq!(cut("short".to_owned()), "short");
     }
 }

@@ -1,22 +1,22 @@
-//! How much is said to a cluster: not the same twice in a while, and never a flood.
+//! Limits what is written to a cluster: no repetition for a while, and never a flood.
 //!
-//! An Event costs little to the writer and something to etcd; a workload that is denied again
-//! and again, or a thousand at once, must not be felt there.
+//! An Event costs the writer little and etcd something. A workload that is denied again and again, or a
+//! thousand at once, must not cost etcd more.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::time::{Duration, Instant};
 
-/// The same is said again after this time.
+/// After this time the same is written again.
 const AGAIN: Duration = Duration::from_secs(300);
-/// What is remembered for that: more than may be said in that time, so that there is always room once
-/// what is older is forgotten.
+/// How much is remembered for that: more than the limit allows in that time, so that removing what is older
+/// always makes room.
 const REMEMBERED: usize = 1024;
-/// So many at once, and then per second.
+/// This many at once, and then per second.
 const BURST: f64 = 25.0;
 const PER_SECOND: f64 = 2.0;
 
-/// What was said lately, and what may be said now.
+/// What was written lately, and what may be written now.
 #[derive(Debug)]
 pub(crate) struct Limit<T> {
     said: HashMap<T, Instant>,
@@ -33,7 +33,7 @@ impl<T: Clone + Eq + Hash> Limit<T> {
         }
     }
 
-    /// Whether `what` may be said now; it is then taken for said.
+    /// Whether `what` may be written now. If so, it counts as written.
     pub(crate) fn lets_pass(&mut self, what: &T, now: Instant) -> bool {
         let recent = |said: &Instant| now.saturating_duration_since(*said) < AGAIN;
         if self.said.get(what).is_some_and(recent) {

@@ -1,9 +1,8 @@
-//! The Kubernetes API, as a client: what the program learns from the cluster it guards, and
-//! the little that it writes there.
+//! The Kubernetes API's client side: what the program learns from the cluster, and the little that it writes.
 //!
-//! Nothing here runs in a review's path: reviews read what watches have left in memory. A
-//! cluster that cannot be reached costs freshness and never an answer, and says so in metrics
-//! and readiness.
+//! A slow API server must not slow down reviews, which it waits for itself. So reviews only read what watches
+//! have left in memory. If the API server cannot be reached, the data gets old, which metrics and readiness
+//! show, but every review is answered.
 
 pub(crate) mod client;
 pub(crate) mod events;

@@ -1,7 +1,7 @@
-//! The labels of every namespace, as the last watch event left them.
+//! The labels of every namespace, as of the last watch event.
 //!
-//! A review reads them without a lock and without waiting. Only names and labels are asked of
-//! the API server and kept. When the watch is down the last state stays in use.
+//! A review reads them without a lock and without waiting. Only names and labels are requested and kept.
+//! While the watch is down, the last state stays in use.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::telemetry::readiness::Readiness;
 
 type Map = HashMap<String, Arc<NamespaceLabels>>;
 
-/// The namespaces known now. Clones share them.
+/// The known namespaces. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct KnownNamespaces(Arc<ArcSwap<Map>>);
 
@@ -29,7 +29,7 @@ impl Namespaces for KnownNamespaces {
     }
 }
 
-/// Known without a watch: for use without a cluster.
+/// A fixed set, for use without a cluster.
 impl FromIterator<(String, NamespaceLabels)> for KnownNamespaces {
     fn from_iter<I: IntoIterator<Item = (String, NamespaceLabels)>>(all: I) -> Self {
         let all = all.into_iter();
@@ -39,8 +39,8 @@ impl FromIterator<(String, NamespaceLabels)> for KnownNamespaces {
 }
 
 impl KnownNamespaces {
-    /// Writers are few: one watch. Each change copies the map (names and pointers), which for
-    /// ten thousand namespaces costs less than the reviews of one Pod.
+    /// Only one watch writes. Each change copies the map of names and pointers, which for ten thousand
+    /// namespaces costs less than the reviews of one Pod.
     fn change(&self, change: Change<PartialObjectMeta<Namespace>>) {
         let old = self.0.load();
         let new = match change {
@@ -75,7 +75,7 @@ fn entry(namespace: PartialObjectMeta<Namespace>) -> Option<(String, Arc<Namespa
     Some((metadata.name?, Arc::new(labels)))
 }
 
-/// The watch that keeps [`KnownNamespaces`] up to date; to be run beside the server.
+/// The watch that updates [`KnownNamespaces`]. Runs beside the server.
 #[derive(Debug)]
 pub struct NamespaceWatch {
     api: Api<Namespace>,
@@ -84,7 +84,7 @@ pub struct NamespaceWatch {
     timing: Timing,
 }
 
-/// Sets the watch up. The readiness check `namespaces` fails until the first list is in.
+/// The readiness check `namespaces` fails until the first list is complete.
 #[must_use]
 pub fn watch_namespaces(
     client: Client,

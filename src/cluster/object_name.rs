@@ -1,31 +1,31 @@
-//! Names as the API server takes them, checked before one goes into a URL or an object of ours.
+//! Whether the API server would accept a name, checked before it is used in a URL or an object of ours.
 //!
-//! A review comes before the API server looks at a Pod, and from whoever reaches the port: what
-//! calls itself a namespace there may be `../../..`.
+//! A review comes before the API server validates the Pod, and any client that reaches the port can send one:
+//! its namespace may be `../../..`.
 //! Source: `k8s.io/apimachinery/pkg/util/validation/validation.go`.
 
-/// The longest label, in bytes.
+/// In bytes.
 const LONGEST_LABEL: usize = 63;
-/// The longest subdomain, in bytes.
+/// In bytes.
 const LONGEST_SUBDOMAIN: usize = 253;
 
-/// Whether it is a DNS-1123 label, as names of namespaces and containers are.
+/// Whether it is a DNS-1123 label, like names of namespaces and containers.
 pub(crate) fn is_label(text: &str) -> bool {
     text.len() <= LONGEST_LABEL && is_part(text)
 }
 
-/// Whether it is a DNS-1123 subdomain, as names of workloads are.
+/// Whether it is a DNS-1123 subdomain, like names of workloads.
 pub(crate) fn is_subdomain(text: &str) -> bool {
     text.len() <= LONGEST_SUBDOMAIN && text.split('.').all(is_part)
 }
 
-/// Whether it is the kind of an object: a DNS-1035 label but for its case.
+/// Whether it is the kind of an object: a DNS-1035 label, in upper or lower case.
 pub(crate) fn is_kind(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_alphabetic())
         && is_label(&text.to_ascii_lowercase())
 }
 
-/// Whether it is `version`, or `group/version`.
+/// Whether it is `version` or `group/version`.
 pub(crate) fn is_api_version(text: &str) -> bool {
     match text.split_once('/') {
         Some((group, version)) => is_subdomain(group) && is_label(version),
@@ -33,7 +33,7 @@ pub(crate) fn is_api_version(text: &str) -> bool {
     }
 }
 
-/// Whether it is of lower-case letters, digits and, but for its ends, hyphens.
+/// Whether it consists of lower-case letters, digits and hyphens, without hyphens at the ends.
 fn is_part(text: &str) -> bool {
     let is_end = |end: Option<&u8>| end.is_some_and(|byte| *byte != b'-');
     let bytes = text.as_bytes();

@@ -1,19 +1,21 @@
-//! How long to wait before trying again.
+//! How long to wait before a retry.
+//!
+//! Replicas that fail together must not retry together, and one that keeps failing must not load the API
+//! server.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::time::{Duration, Instant};
 
-/// A wait that is shortened by up to a quarter at random.
+/// Shortens a wait by up to a quarter at random.
 pub(crate) fn jittered(wait: Duration) -> Duration {
-    // A hasher's keys are the standard library's only source of randomness.
+    // The keys of a hasher are the standard library's only source of randomness.
     let random = RandomState::new().build_hasher().finish();
     let quarters = u32::try_from(random % 256).unwrap_or(0);
     wait - wait / 4 * quarters / 256
 }
 
-/// Waits that double, each shortened by up to a quarter at random, so that replicas that
-/// failed together do not come back together.
+/// Waits that double, each shortened by up to a quarter at random.
 #[derive(Clone, Debug)]
 pub(crate) struct Backoff {
     first: Duration,
@@ -30,20 +32,19 @@ impl Backoff {
         }
     }
 
-    /// The next wait.
     pub(crate) fn wait(&mut self) -> Duration {
         let wait = self.next;
         self.next = self.last.min(wait * 2);
         jittered(wait)
     }
 
-    /// Begins again with the first wait.
+    /// Starts again with the first wait.
     pub(crate) fn reset(&mut self) {
         self.next = self.first;
     }
 }
 
-/// When something may be tried: at once, and ever later while it fails or is undone.
+/// When to try next: at once, then less and less often while it fails or is undone.
 #[derive(Debug)]
 pub(crate) struct Pace {
     backoff: Backoff,
@@ -60,20 +61,20 @@ impl Pace {
         }
     }
 
-    /// How long to wait; nothing where it may be tried now.
+    /// How long to wait; zero if it may be tried now.
     pub(crate) fn due_in(&self) -> Duration {
         self.not_before.map_or(Duration::ZERO, |at| {
             at.saturating_duration_since(Instant::now())
         })
     }
 
-    /// It was tried and failed.
+    /// The attempt failed.
     pub(crate) fn failed(&mut self) {
         self.not_before = Some(Instant::now() + self.backoff.wait());
     }
 
-    /// It was done. Where that was so just before too, somebody undoes it, and taking turns
-    /// faster helps nobody.
+    /// The attempt succeeded. If another one succeeded just before, something undoes it, and repeating it
+    /// faster does not help.
     pub(crate) fn done(&mut self) {
         let now = Instant::now();
         let again = self

@@ -1,4 +1,4 @@
-//! The API server's version, asked once at the start: it decides how sidecars are written.
+//! The API server's version, read once at the start: it decides how sidecars are written.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use kube::Client;
 use crate::cluster::client::{ClusterError, describe};
 use crate::model::sidecar_mode::SidecarMode;
 
-/// The first version that has native sidecars switched on by default.
+/// The first version with native sidecars enabled by default.
 /// Source: `kubernetes/pkg/features/kube_features.go`, `SidecarContainers` (beta in 1.29).
 pub const NATIVE_SIDECARS: Version = Version {
     major: 1,
@@ -17,18 +17,15 @@ pub const NATIVE_SIDECARS: Version = Version {
 /// The longest wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A version of Kubernetes.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Version {
-    /// 1.
     pub major: u32,
-    /// What changes three times a year.
     pub minor: u32,
 }
 
 impl Version {
-    /// How a cluster of this version runs sidecars. Kubelets may be older than their API
-    /// server: a cluster in the middle of an upgrade across 1.29 says its mode in the policy.
+    /// How a cluster of this version runs sidecars. Kubelets may be older than their API server: during an
+    /// upgrade to 1.29, the policy should set the mode.
     #[must_use]
     pub fn sidecar_mode(self) -> SidecarMode {
         if self >= NATIVE_SIDECARS {
@@ -38,7 +35,7 @@ impl Version {
         }
     }
 
-    /// Reads what `/version` says: some providers write `29+`.
+    /// Parses the fields of `/version`. Some providers write `29+`.
     fn read(major: &str, minor: &str) -> Option<Self> {
         let number = |text: &str| {
             let digits = text.bytes().take_while(u8::is_ascii_digit).count();
@@ -58,10 +55,8 @@ impl std::fmt::Display for Version {
     }
 }
 
-/// Asks the API server for its version.
-///
 /// # Errors
-/// When it cannot be reached, or gives no version.
+/// If it cannot be reached, or gives no version.
 pub async fn server_version(client: &Client) -> Result<Version, ClusterError> {
     let info = tokio::time::timeout(PATIENCE, client.apiserver_version())
         .await

@@ -1,9 +1,8 @@
-//! One list and watch, kept up for as long as it runs.
+//! One list and watch that never ends.
 //!
-//! `kube::runtime`'s watcher hides bookmarks and restarts, which are the only signs of life in a
-//! quiet cluster; here each of them counts, so that a watch that is down is told from a cluster
-//! in which nothing happens. After any error everything is listed anew: nothing that was
-//! missed in between stays missed.
+//! In a quiet cluster a watch that is down looks like one without changes. Bookmarks and restarts are the
+//! only signs of life there, and `kube::runtime`'s watcher hides them, so this counts each one. After any
+//! error everything is listed again, so a change in between is never missed.
 
 use std::fmt;
 use std::future::Future;
@@ -20,26 +19,24 @@ use crate::cluster::client::describe;
 use crate::cluster::pace::Backoff;
 use crate::telemetry::metrics::{Metrics, Watch};
 
-/// Objects on one page of a list; client-go's own number.
+/// Objects on one page of a list, as in client-go.
 const PAGE: u32 = 500;
 
-/// What a change is.
 pub(crate) enum Change<T> {
-    /// This is all there is.
+    /// The complete list.
     All(Vec<T>),
-    /// This one is new, or new in this form.
+    /// A new or changed object.
     Applied(T),
-    /// This one is gone.
     Removed(T),
 }
 
-/// How patient a watch is.
+/// Timeouts of a watch.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Timing {
-    /// How long the API server is asked to keep a watch up. A new one is a proof of life, so
-    /// this bounds a healthy watch's age; the API server sends bookmarks more often.
+    /// How long the API server is asked to keep a watch open. A new watch is a sign of life, so this bounds a
+    /// healthy watch's age; bookmarks are more frequent.
     pub watch: Duration,
-    /// The longest wait for the beginning of an answer, and after a watch should have ended.
+    /// The longest wait for the start of an answer, and for the end of a watch after its time.
     pub answer: Duration,
     /// The first wait after an error.
     pub first_retry: Duration,
@@ -58,7 +55,7 @@ impl Default for Timing {
     }
 }
 
-/// How a watch is doing.
+/// Whether a watch works.
 pub(crate) struct Health {
     watch: Watch,
     metrics: Arc<Metrics>,
@@ -68,7 +65,7 @@ pub(crate) struct Health {
 #[derive(Debug)]
 struct State {
     synced: bool,
-    /// When it last showed life, or began.
+    /// The last sign of life, or the start.
     heard: Instant,
     trouble: Option<Trouble>,
 }
@@ -93,7 +90,7 @@ impl Health {
         })
     }
 
-    /// For a readiness check: fails before the first list, and afterwards only tells.
+    /// For a readiness check: fails before the first list, and afterwards only informs.
     pub(crate) fn report(&self) -> Result<Option<String>, String> {
         let state = self.state();
         match (&state.trouble, state.synced) {
@@ -107,13 +104,13 @@ impl Health {
         }
     }
 
-    /// Whether what was seen is as it is now.
+    /// Whether the last known state is current.
     pub(crate) fn is_up(&self) -> bool {
         let state = self.state();
         state.synced && state.trouble.is_none()
     }
 
-    /// How long it has shown no life.
+    /// Time since the last sign of life.
     pub(crate) fn silent_for(&self) -> Duration {
         self.state().heard.elapsed()
     }
@@ -164,9 +161,8 @@ impl fmt::Debug for Health {
     }
 }
 
-/// What can be listed and watched.
+/// Objects that can be listed and watched.
 pub(crate) trait Source: Send {
-    /// What a list holds.
     type Object: Resource + Clone + Send + 'static;
 
     fn list(
@@ -224,7 +220,7 @@ where
     }
 }
 
-/// Lists and watches until it is dropped. `name` limits it to the one object of that name.
+/// Lists and watches until it is dropped. `name` limits it to the object with that name.
 pub(crate) async fn follow<S: Source>(
     source: S,
     name: Option<&str>,
@@ -244,7 +240,7 @@ pub(crate) async fn follow<S: Source>(
     loop {
         let began = Instant::now();
         match follower.round(&mut sink).await {
-            // An API server that ends watches at once must not be asked in a busy loop.
+            // If an API server ends watches at once, do not ask it in a busy loop.
             Ok(()) if began.elapsed() >= timing.first_retry => continue,
             Ok(()) => {}
             Err(Failure::Gone) => follower.version = None,
@@ -262,15 +258,14 @@ struct Follower<'a, S> {
     fields: Option<String>,
     health: &'a Health,
     timing: Timing,
-    /// The version to go on from.
+    /// The resource version to continue from.
     version: Option<String>,
     retry: Backoff,
 }
 
 enum Failure {
-    /// The version to go on from is too old; nothing is wrong.
+    /// The resource version is too old, which is normal.
     Gone,
-    /// Something is.
     Other(String),
 }
 
@@ -284,7 +279,7 @@ impl From<kube::Error> for Failure {
 }
 
 impl<S: Source> Follower<'_, S> {
-    /// A list, where one is due, and one watch to its end.
+    /// A list, if one is due, and one watch to its end.
     async fn round(
         &mut self,
         sink: &mut (impl FnMut(Change<S::Object>) + Send),
@@ -318,7 +313,7 @@ impl<S: Source> Follower<'_, S> {
                 WatchEvent::Bookmark(mark) => Some(mark.metadata.resource_version),
                 WatchEvent::Error(status) => return Err(kube::Error::Api(status).into()),
             };
-            // Without a version nobody knows where to go on: the next round lists anew.
+            // Without a resource version, the next round lists again.
             self.version = version;
             self.health.alive();
             self.retry.reset();
@@ -326,7 +321,7 @@ impl<S: Source> Follower<'_, S> {
         Ok(())
     }
 
-    /// Lists everything and gives the version to watch from.
+    /// Lists everything, and returns the resource version to watch from.
     async fn list(
         &mut self,
         sink: &mut (impl FnMut(Change<S::Object>) + Send),

@@ -1,24 +1,22 @@
-//! One write to the API server, which is done, or was overtaken, or failed.
+//! One write to the API server. It succeeds, conflicts or fails.
 
 use crate::cluster::client::describe;
 use crate::cluster::watch::Timing;
 
-/// Why a write was not done.
 pub(crate) enum WriteError {
-    /// Somebody else was first: it is to be looked at again.
+    /// Another client was first, so the object must be read again.
     First,
-    /// Anything else, for people.
     Other(String),
 }
 
-/// Waits for an answer for so long and no longer.
+/// Waits for an answer, but no longer than this.
 pub(crate) async fn patiently<T>(
     timing: Timing,
     answer: impl Future<Output = kube::Result<T>>,
 ) -> Result<T, WriteError> {
     match tokio::time::timeout(timing.answer, answer).await {
         Ok(Ok(answer)) => Ok(answer),
-        // Not there any more is as good as changed.
+        // If the object no longer exists, that counts as changed.
         Ok(Err(kube::Error::Api(status))) if status.code == 409 || status.code == 404 => {
             Err(WriteError::First)
         }

@@ -1,7 +1,7 @@
 //! What a Pod's author asks for by annotation, parsed once.
 //!
-//! A wish is only a wish: whether it counts is the rule's word. What cannot be understood
-//! is an error that names the annotation and what it may be, never a silent default.
+//! Asking is not deciding: the rule says whether it counts. An annotation that cannot be understood is an
+//! error that names it and its possible values, and never a silent default.
 
 use std::collections::HashMap;
 
@@ -12,45 +12,35 @@ use crate::model::map::Annotations;
 use crate::model::place::Place;
 use crate::model::view::Pod;
 use crate::names;
-use crate::text::shortened;
+use crate::text::{beginning, shortened};
 
 use crate::decide::suggest::nearest;
 
-/// What the annotations ask for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AnnotationRequest {
-    /// Whether a daemon is asked for.
     pub ask: Requested,
-    /// The containers that shall have it; every one where it is missing.
+    /// The containers to give it to; `None` means all.
     pub containers: Option<Vec<Place>>,
-    /// The profile.
     pub profile: Option<String>,
-    /// The CPU limit, with the annotation that says it.
+    /// The CPU limit, with the annotation that sets it.
     pub cpu: Option<Size>,
-    /// The memory limit.
     pub memory: Option<Size>,
-    /// The storage size.
     pub storage: Option<Size>,
 }
 
-/// Whether a daemon is asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Requested {
-    /// Nothing is said.
     #[default]
     Nothing,
-    /// It is.
     Inject,
-    /// The Pod shall be left alone.
     OptOut,
 }
 
-/// A size as it was asked for.
+/// A size, as it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Size {
-    /// The annotation that says it.
+    /// The annotation that sets it.
     pub annotation: &'static str,
-    /// Its value.
     pub value: String,
 }
 
@@ -63,43 +53,29 @@ pub enum AnnotationError {
         names::INJECT
     )]
     Inject {
-        /// The value, its first characters.
+        /// At most 40 bytes of it.
         value: String,
     },
-    /// A container that the Pod does not have.
     #[error(
         "annotation {} names {name:?}; the Pod's containers are: {known}",
         names::CONTAINERS
     )]
-    Container {
-        /// The name asked for.
-        name: String,
-        /// The Pod's containers.
-        known: String,
-    },
-    /// No container at all.
+    Container { name: String, known: String },
     #[error(
         "annotation {} names nobody; the Pod's containers are: {known}",
         names::CONTAINERS
     )]
-    NoContainer {
-        /// The Pod's containers.
-        known: String,
-    },
-    /// Not what Applatix took.
+    NoContainer { known: String },
     #[error(
         "annotation {} is not understood: {error}; it may be \
          {{\"graph-storage-size\": \"10Gi\", \"cpu_cores\": 1, \"mem_mib\": 1024}}",
         names::APPLATIX
     )]
-    Applatix {
-        /// What is wrong.
-        error: String,
-    },
+    Applatix { error: String },
 }
 
-/// Applatix's annotation, with the schema that it had
-/// (argo-workflows branch 1.1, `platform/source/lib/ax/platform/annotations.py`).
+/// Applatix's annotation, in its own schema (argo-workflows branch 1.1,
+/// `platform/source/lib/ax/platform/annotations.py`).
 #[derive(Deserialize)]
 struct Applatix {
     #[serde(rename = "graph-storage-size")]
@@ -111,10 +87,8 @@ struct Applatix {
 }
 
 impl AnnotationRequest {
-    /// Reads the wish of `pod`.
-    ///
     /// # Errors
-    /// Where an annotation has a value that it may not have.
+    /// If an annotation has a value that it may not have.
     pub fn of(pod: &Pod<'_>) -> Result<Self, AnnotationError> {
         let annotations = &pod.metadata().annotations;
         if annotations.is_empty() {
@@ -125,7 +99,7 @@ impl AnnotationRequest {
             Some("true") => request.ask = Requested::Inject,
             Some("false") => request.ask = Requested::OptOut,
             Some(other) => {
-                let value = other.chars().take(40).collect();
+                let value = beginning(other, 40).to_owned();
                 return Err(AnnotationError::Inject { value });
             }
             None => {}
@@ -144,8 +118,7 @@ impl AnnotationRequest {
     }
 }
 
-/// What to say of the first annotation with our prefix that nobody reads: it was meant to do
-/// something.
+/// A warning about the first annotation with our prefix that does not exist: its author expects an effect.
 pub fn unknown_annotation(pod: &Pod<'_>) -> Option<String> {
     let mut ours = pod.metadata().annotations.ours();
     let (unknown, _) = ours.find(|(key, _)| !names::ANNOTATIONS.contains(key))?;
@@ -181,13 +154,13 @@ fn containers(pod: &Pod<'_>, list: &str) -> Result<Vec<Place>, AnnotationError> 
                 .get(name)
                 .copied()
                 .ok_or_else(|| AnnotationError::Container {
-                    name: name.chars().take(63).collect(),
+                    name: beginning(name, 63).to_owned(),
                     known: known(),
                 })
         })
         .collect();
     let mut places = places?;
-    // In the Pod's order, and once each, however the author lists them.
+    // In the Pod's order and without duplicates, however the author lists them.
     places.sort_unstable();
     places.dedup();
     if places.is_empty() {

@@ -1,10 +1,11 @@
 //! The policies that need no file: one for a live cluster, one for offline use.
 //!
-//! The built-in policy is safe to install anywhere: it swaps nothing and only warns, but
-//! in namespaces that an admin has labelled. Offline, everything that can be swapped is.
+//! An installation without a policy must not break any Pod. The built-in policy swaps nothing and only warns,
+//! except in namespaces that an admin has labelled. The offline policy swaps everything that can be swapped.
 
 use std::sync::Arc;
 
+use crate::model::docs_url::DocsUrl;
 use crate::model::profile::Profile;
 use crate::model::sidecar_mode::SidecarMode;
 use crate::model::sockets::Sockets;
@@ -16,7 +17,7 @@ use crate::decide::rule::{
     Action, AgentActions, AnnotationPolicy, Profiles, Restriction, Rule, Sizes, TcpAction,
 };
 
-/// The rule that only warns: what a policy file starts from.
+/// The rule that only warns. Rules of a policy file start from it.
 pub fn warn_rule(name: &str, profile: Arc<Profile>) -> Rule {
     Rule {
         name: name.to_owned(),
@@ -40,7 +41,7 @@ pub fn warn_rule(name: &str, profile: Arc<Profile>) -> Rule {
     }
 }
 
-/// A rule that swaps and honors annotations; node agents are left alone.
+/// A rule that swaps, and honors annotations. Node agents are left alone.
 fn swap_rule(name: &str, profile: Arc<Profile>) -> Rule {
     Rule {
         host_sockets: Action::Swap,
@@ -54,7 +55,7 @@ fn swap_rule(name: &str, profile: Arc<Profile>) -> Rule {
     }
 }
 
-/// What an annotation may ask for where an admin sets no other bounds.
+/// What an annotation may ask for if an admin sets no other maximum.
 fn default_maximum() -> Sizes {
     Sizes {
         cpu: "16".parse().ok(),
@@ -63,8 +64,12 @@ fn default_maximum() -> Sizes {
     }
 }
 
+/// The rule of commands that are given no policy file: a message that names it must not read as if a
+/// cluster had it.
+pub const OFFLINE: &str = "builtin-offline";
+
 impl Policy {
-    /// For a cluster whose admin has written no policy yet.
+    /// For a cluster without a policy file.
     pub fn builtin() -> Self {
         let profile = Arc::new(Profile::privileged());
         let mut system = warn_rule("system", profile.clone());
@@ -86,18 +91,20 @@ impl Policy {
             otherwise: warn_rule("default", profile),
             sockets: Sockets::default(),
             sidecar_mode: SidecarMode::Native,
+            docs: DocsUrl::default(),
         }
     }
 
-    /// For offline use: swaps everywhere, and refuses what cannot be swapped for a node agent.
+    /// For offline use: swaps everywhere, and refuses what cannot be swapped except in node agents.
     pub fn offline() -> Self {
-        let mut everywhere = swap_rule("offline", Arc::new(Profile::privileged()));
+        let mut everywhere = swap_rule(OFFLINE, Arc::new(Profile::privileged()));
         everywhere.node_agents.sockets = Action::Deny;
         Self {
             rules: Vec::new(),
             otherwise: everywhere,
             sockets: Sockets::default(),
             sidecar_mode: SidecarMode::Native,
+            docs: DocsUrl::default(),
         }
     }
 }

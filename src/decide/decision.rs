@@ -1,8 +1,8 @@
 //! The decision: what is done with one Pod under a policy.
 //!
-//! Each way in which the Pod reaches a daemon is judged by the first rule that matches it,
-//! so that a second, milder way never shields the first. Pure, and total: every Pod gets
-//! exactly one of "leave", "deny" and "change".
+//! A Pod can reach a daemon in several ways, and a harmless one must never shield another. So each way is
+//! evaluated by the first rule that matches it, and every Pod gets exactly one of "leave", "deny" and
+//! "change".
 
 use std::borrow::Cow;
 
@@ -29,31 +29,24 @@ use crate::decide::rule::{AnnotationPolicy, Rule, TcpAction};
 use crate::decide::rule_match::{Effect, RuleMatch};
 use crate::model::subject::Subject;
 
-/// What is done with a Pod, and what its author is told.
 #[derive(Debug)]
 pub struct Decision<'p> {
-    /// What is done.
     pub verdict: Verdict<'p>,
-    /// The rule that decided, where one did.
+    /// The rule that decided, if any did.
     pub rule: Option<&'p str>,
-    /// What the author should know.
+    /// Warnings for the Pod's author.
     pub notices: Notices,
-    /// Each way to a daemon, with the rule that judged it.
+    /// Each way to a daemon, with the rule that evaluated it.
     pub rule_matches: Vec<RuleMatch<'p>>,
 }
 
-/// What is done with a Pod.
 #[derive(Debug)]
 pub enum Verdict<'p> {
-    /// Nothing.
     AnnotationPolicy(Reason),
-    /// It is refused.
     Deny(Denial),
-    /// It is changed.
     Change(Box<Injection<'p>>),
 }
 
-/// Decides about `pod`.
 pub fn decide<'p>(
     policy: &'p Policy,
     subject: &Subject<'_>,
@@ -98,8 +91,7 @@ fn has_pipe(findings: &[Finding]) -> bool {
     findings.any(|finding| matches!(finding.reach, Reach::Pipe(_)))
 }
 
-/// Kubelets never start what carries the first mark; the API server keeps it from being
-/// removed later.
+/// Kubelets never start a Pod with the first mark, and the API server does not let it be removed later.
 pub fn not_ours(pod: &Pod<'_>) -> Option<Reason> {
     if pod.metadata().annotations.get(names::MIRROR_POD).is_some() {
         return Some(Reason::MirrorPod);
@@ -107,10 +99,10 @@ pub fn not_ours(pod: &Pod<'_>) -> Option<Reason> {
     pod.is_windows().then_some(Reason::WindowsPod)
 }
 
-/// One Pod before its judge.
+/// One Pod during its decision.
 struct Case<'p, 's, 'a> {
     evaluator: Evaluator<'p, 's, 'a>,
-    /// The rule that made the difference.
+    /// The rule that decided.
     decided: Option<&'p Rule>,
 }
 
@@ -160,7 +152,7 @@ impl<'p> Case<'p, '_, '_> {
         self.decided = Some(rule);
         let evaluator = &mut self.evaluator;
         let (profile, resources, storage, slots) = if installed.is_some() {
-            // The sidecar of an earlier pass stays as it is: nothing is chosen any more.
+            // The sidecar of an earlier pass stays as it is: no profile is chosen again.
             let chosen = request
                 .profile
                 .as_deref()
@@ -198,11 +190,10 @@ impl<'p> Case<'p, '_, '_> {
         })))
     }
 
-    /// What the annotations ask for; nothing where they cannot be understood, or where
-    /// the Pod is there already.
+    /// What the annotations ask for; nothing if they cannot be understood, or the Pod exists already.
     fn request(&mut self) -> Result<AnnotationRequest, Excess> {
         let evaluator = &mut self.evaluator;
-        // `kubectl debug` cannot change the annotations of the Pod that it is for.
+        // `kubectl debug` cannot change the annotations of its Pod.
         if evaluator.scope == Scope::EphemeralContainers
             && AnnotationRequest::of(evaluator.pod).is_err()
         {
@@ -223,7 +214,7 @@ impl<'p> Case<'p, '_, '_> {
                         Effect::Deny
                     }
                     AnnotationPolicy::Ignore => {
-                        evaluator.say(format!("ignored here (rule {}): {error}", rule.name));
+                        evaluator.say(format!("ignored by rule {}: {error}", rule.name));
                         Effect::Ignore
                     }
                 };
@@ -257,16 +248,16 @@ impl<'p> Case<'p, '_, '_> {
             AnnotationPolicy::Ignore => Effect::Ignore,
         };
         evaluator.annotation(rule, effect);
-        // Where the swap gives the Pod its daemon, the annotation asks for nothing more.
+        // If the swap already gives the Pod its daemon, the annotation asks for nothing more.
         let asks_no_more = is_swapped && request.containers.is_none();
         Ok(match rule.annotation {
             AnnotationPolicy::Ignore if asks_no_more => Vec::new(),
             AnnotationPolicy::Ignore => {
-                evaluator.say(format!(
-                    "annotation {} is ignored here (rule {})",
-                    names::INJECT,
-                    rule.name
-                ));
+                let annotation = match evaluator.pod.metadata().annotations.get(names::INJECT) {
+                    Some(_) => names::INJECT,
+                    None => names::APPLATIX,
+                };
+                evaluator.ignored(annotation, rule, |rule| rule.annotation);
                 Vec::new()
             }
             AnnotationPolicy::Honor if installed.is_some() => Vec::new(),

@@ -1,7 +1,7 @@
 //! A Pod reaches or asks for a daemon in several ways, and each may fall under another rule.
 //!
-//! For each way this finds the first rule that matches, and keeps what the rule says. It goes on after a
-//! refusal, so that `explain` shows every way. Mounts are evaluated in `mount_effect`.
+//! For each way, this finds the first rule that matches, and records what the rule does. It continues after a
+//! refusal, so that `explain` shows every way. `mount_effect` evaluates the mounts.
 
 use std::borrow::Cow;
 
@@ -19,14 +19,16 @@ use crate::model::view::{Container, Pod, VolumeMount};
 use crate::names;
 
 use crate::decide::Policy;
-use crate::decide::denial::{Cause, Denial, Exemption};
-use crate::decide::matcher::Detection;
+use crate::decide::cause::Cause;
+use crate::decide::denial::Denial;
+use crate::decide::exemption::Exemption;
+use crate::decide::matcher::{Detection, Glob};
 use crate::decide::need::Need;
 use crate::decide::rule::{Action, AnnotationPolicy, Rule, TcpAction};
 use crate::model::scope::Scope;
 use crate::model::subject::Subject;
 
-/// Evaluates one Pod, and holds what came of it so far.
+/// Evaluates one Pod, and holds the result so far.
 pub(crate) struct Evaluator<'p, 's, 'a> {
     pub policy: &'p Policy,
     pub subject: &'s Subject<'s>,
@@ -37,13 +39,13 @@ pub(crate) struct Evaluator<'p, 's, 'a> {
     pub(super) need: Option<(Place, Option<Need>)>,
     pub(super) opt_outs: Vec<&'p str>,
     pub(super) agent: Option<Agent>,
-    /// Whether the Pod asks to be left alone.
+    /// Whether the Pod's annotation opts out.
     pub opts_out: bool,
     /// Where the sidecar of an earlier pass is.
     pub sidecar: Option<Place>,
     pub rule_matches: Vec<RuleMatch<'p>>,
     pub notices: Notices,
-    /// The first refusal, and the rule that says it.
+    /// The first refusal, and its rule.
     pub denial: Option<(Denial, &'p Rule)>,
 }
 
@@ -73,7 +75,7 @@ impl<'p, 's, 'a> Evaluator<'p, 's, 'a> {
         }
     }
 
-    /// The first rule for a way of reaching or asking for a daemon.
+    /// The first rule that matches a way of reaching or asking for a daemon.
     pub fn rule_for(&mut self, detection: Detection) -> Result<&'p Rule, Excess> {
         let Self {
             policy,
@@ -85,12 +87,12 @@ impl<'p, 's, 'a> Evaluator<'p, 's, 'a> {
         rules.first(policy, subject, detection, budget)
     }
 
-    /// The rule of the first judgment.
+    /// The rule of the first match.
     pub fn first(&self) -> Option<&'p Rule> {
         self.rule_matches.first().map(|rule_match| rule_match.rule)
     }
 
-    /// The rule of the first judgment with this ruling.
+    /// The rule of the first match with this effect.
     pub fn first_with(
         &self,
         effect: Effect,
@@ -101,12 +103,36 @@ impl<'p, 's, 'a> Evaluator<'p, 's, 'a> {
         found.map(|rule_match| rule_match.rule)
     }
 
+    /// Tells the author that the rule does not honor the annotation, and which namespace label would have
+    /// it honored: that of the first rule that does, of `honors`, for namespaces with a label.
+    pub fn ignored(
+        &mut self,
+        annotation: &'static str,
+        rule: &Rule,
+        honors: impl Fn(&Rule) -> AnnotationPolicy,
+    ) {
+        let mut honoring = self.policy.rules.iter();
+        let honoring = honoring.find_map(|rule| match honors(rule) {
+            AnnotationPolicy::Honor => rule.matches.namespace_labels.first(),
+            AnnotationPolicy::Ignore => None,
+        });
+        let label = honoring.and_then(|label| {
+            let value = label.values.iter().find_map(Glob::literal)?;
+            Some((label.key.clone(), value.to_owned()))
+        });
+        self.notices.push(Notice::AnnotationIgnored {
+            annotation,
+            rule: rule.name.clone(),
+            label,
+        });
+    }
+
     pub fn say(&mut self, text: String) {
         self.notices.push(Notice::Policy(text));
     }
 
-    /// Refuses the Pod, unless something refused it before. A path that is only not allowed gives
-    /// way to one that reaches a runtime.
+    /// Refuses the Pod, unless it is refused already. A denial about a path that is merely not allowed gives
+    /// way to one about a runtime.
     pub fn deny(&mut self, rule: &'p Rule, denial: Denial) {
         let gives_way = |denial: &Denial| denial.cause() == Cause::HostPath;
         match &self.denial {
@@ -115,7 +141,7 @@ impl<'p, 's, 'a> Evaluator<'p, 's, 'a> {
         }
     }
 
-    /// Clients were to be swapped beside a socket, and there is none.
+    /// Undoes the swap of clients: there is no socket to swap beside them.
     pub fn leave_clients(&mut self) {
         let clients = self.rule_matches.iter_mut();
         for client in clients.filter(|rule_match| rule_match.detection == Detection::Client) {
@@ -123,7 +149,7 @@ impl<'p, 's, 'a> Evaluator<'p, 's, 'a> {
         }
     }
 
-    /// Notes what was said to the Pod's annotations.
+    /// Records what the rule does with the Pod's annotations.
     pub fn annotation(&mut self, rule: &'p Rule, effect: Effect) {
         self.rule_matches.push(RuleMatch {
             part: MatchedPart::Annotations,
@@ -133,7 +159,7 @@ impl<'p, 's, 'a> Evaluator<'p, 's, 'a> {
         });
     }
 
-    /// Judges every `DOCKER_HOST` that leads to the node; returns those to replace.
+    /// Evaluates every `DOCKER_HOST` that leads to the node, and returns those to replace.
     pub fn docker_hosts(&mut self) -> Result<Vec<(Place, usize)>, Excess> {
         let mut replace = Vec::new();
         for (place, container) in self.pod.containers() {
@@ -167,7 +193,7 @@ impl<'p, 's, 'a> Evaluator<'p, 's, 'a> {
         index: usize,
         is_known: bool,
     ) -> Effect {
-        // In the node's network a Pod is an agent, for which nothing can be put in place.
+        // A Pod on the node's network is a node agent, for which nothing can be swapped.
         let action = match (rule.tcp_docker_host, rule.node_agents.sockets) {
             (TcpAction::Replace, Action::Deny) if self.pod.spec.host_network => TcpAction::Deny,
             (TcpAction::Replace, Action::Warn) if self.pod.spec.host_network => TcpAction::Warn,
@@ -201,7 +227,7 @@ impl<'p, 's, 'a> Evaluator<'p, 's, 'a> {
         }
     }
 
-    /// Whether the Pod's wish to keep what it has counts.
+    /// Whether the Pod may keep what it has, as its annotation asks.
     pub(super) fn opted_out(&mut self, rule: &'p Rule) -> bool {
         if !self.opts_out {
             return false;
@@ -211,11 +237,7 @@ impl<'p, 's, 'a> Evaluator<'p, 's, 'a> {
             AnnotationPolicy::Ignore => {
                 if !self.opt_outs.contains(&rule.name.as_str()) {
                     self.opt_outs.push(&rule.name);
-                    self.say(format!(
-                        "annotation {}: \"false\" is ignored here (rule {})",
-                        names::INJECT,
-                        rule.name
-                    ));
+                    self.ignored(names::OPT_OUT, rule, |rule| rule.opt_out);
                 }
                 false
             }
@@ -230,12 +252,14 @@ impl<'p, 's, 'a> Evaluator<'p, 's, 'a> {
     pub(super) fn exemption(&self, rule: &Rule, says: &'static str) -> Box<Exemption> {
         Box::new(Exemption {
             namespace: self.subject.namespace.to_owned(),
+            owner: self.subject.owner.to_owned(),
+            user: self.subject.user.to_owned(),
             above: rule.name.clone(),
             says,
         })
     }
 
-    /// What the container at `place` wants the node's daemon for; its image is looked at once, however many
+    /// What the container at `place` uses the node's daemon for. Its image is looked at once, however many
     /// mounts it has.
     pub(super) fn need(&mut self, place: Place) -> Option<Need> {
         match self.need {
@@ -248,13 +272,13 @@ impl<'p, 's, 'a> Evaluator<'p, 's, 'a> {
         }
     }
 
-    /// The mounted path as the Pod's author wrote it, cut where it is too long for a message.
+    /// The mounted path as the Pod's author wrote it, cut if it is too long for a message.
     pub(super) fn spelled(&self, finding: &Finding) -> Cow<'s, str> {
         let mount = self.mount(finding);
         let volume = &self.pod.spec.volumes[finding.volume];
         let host = volume.host_path.as_ref().map_or("", |source| &*source.path);
         let below = match (&finding.reach, &*mount.sub_path) {
-            // The messages on it speak of its expression themselves.
+            // The messages about it mention the expression themselves.
             (Reach::Unresolved, _) => "",
             (_, "") => &*mount.sub_path_expr,
             (_, sub) => sub,

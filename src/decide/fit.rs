@@ -1,5 +1,7 @@
-//! The sidecar that fits: the profile that rule, author and namespace agree on, and sizes
-//! within the rule's maximum.
+//! The sidecar that fits the rule, the author and the namespace.
+//!
+//! An author can only choose among the rule's profiles and up to its maximum, and the namespace's Pod
+//! Security level must admit the result. Anything else is a denial that says what would fit.
 
 use std::borrow::Cow;
 
@@ -14,8 +16,9 @@ use crate::decide::annotations::{AnnotationRequest, Size};
 use crate::decide::denial::Denial;
 use crate::decide::rule::Rule;
 use crate::model::subject::{NamespaceLabels, Subject};
+use crate::text::beginning;
 
-/// The profile: the author's choice within the rule's, then what the namespace admits.
+/// The author's choice within the rule's profiles, checked against the namespace.
 pub(crate) fn profile<'p>(
     rule: &'p Rule,
     request: &AnnotationRequest,
@@ -38,7 +41,7 @@ pub(crate) fn profile<'p>(
     let asked = &*pod.spec.runtime_class_name;
     match profile.runtime_class_name.as_deref() {
         Some(needs) if !asked.is_empty() && asked != needs => Err(Denial::RuntimeClass {
-            asked: asked.chars().take(63).collect(),
+            asked: beginning(asked, 63).to_owned(),
             profile: profile.name.clone(),
             needs: needs.to_owned(),
         }),
@@ -49,13 +52,13 @@ pub(crate) fn profile<'p>(
 fn not_allowed(rule: &Rule, name: &str) -> Denial {
     let all: Vec<&str> = rule.profiles.iter().map(|p| p.name.as_str()).collect();
     Denial::Profile {
-        asked: name.chars().take(63).collect(),
+        asked: beginning(name, 63).to_owned(),
         rule: rule.name.clone(),
         allowed: all.join(", "),
     }
 }
 
-/// `chosen`, or the rule's other profile, as the namespace's Pod Security level admits.
+/// `chosen`, or else the rule's other profile if the namespace's Pod Security level requires it.
 fn admitted<'p>(
     rule: &'p Rule,
     chosen: &'p Profile,
@@ -85,8 +88,8 @@ fn admitted<'p>(
     }
 }
 
-/// The level that Pod Security Admission enforces in a namespace with these labels. What is
-/// no level counts as the strictest one there.
+/// The level that Pod Security Admission enforces in a namespace with these labels. It takes an invalid level
+/// for the strictest one.
 /// Source: `k8s.io/pod-security-admission/api/helpers.go`, `ParseLevel`.
 fn enforced(labels: Option<&NamespaceLabels>) -> PodSecurity {
     match labels.and_then(|labels| labels.get(names::PSA_ENFORCE)) {
@@ -98,7 +101,7 @@ fn enforced(labels: Option<&NamespaceLabels>) -> PodSecurity {
     }
 }
 
-/// The sidecar's sizes: the profile's, or the author's within the rule's maximum.
+/// The profile's sizes, or those of the annotations up to the rule's maximum.
 pub(crate) fn sizes<'p>(
     rule: &Rule,
     profile: &'p Profile,
@@ -115,12 +118,12 @@ pub(crate) fn sizes<'p>(
         resources.to_mut().memory = asked;
     }
     if let Some(size) = &request.storage {
-        // A volume has one size: there is no request beside it.
+        // A volume has one size, without a request.
         if let Err(error) = size.value.parse::<Quantity>() {
             return Err(Denial::Size {
                 annotation: size.annotation,
                 error: BoundsError::Quantity {
-                    text: size.value.chars().take(40).collect(),
+                    text: beginning(&size.value, 40).to_owned(),
                     error,
                 },
             });
@@ -188,7 +191,7 @@ fn within(
     match (asked.limit(), maximum) {
         (Some(limit), Some(maximum)) if limit > maximum => Err(Denial::AboveMaximum {
             annotation,
-            value: value.chars().take(40).collect(),
+            value: beginning(value, 40).to_owned(),
             maximum: maximum.to_string(),
             rule: rule.name.clone(),
         }),

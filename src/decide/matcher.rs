@@ -1,63 +1,50 @@
-//! The condition of a rule: who and what it is for.
+//! The condition of a rule: which Pods it is for.
 //!
-//! Every part that is named must hold; of a part's entries, one must. What is not known
-//! (a namespace's labels before the first sync) never matches a condition on it.
+//! Every field that is set must match; of a field's entries, one must. What is unknown (a namespace's labels
+//! before the first sync) never matches, so that a rule is not applied by accident.
 
 use crate::budget::{Budget, Excess};
 use crate::detect::mounts::{Finding, Reach};
 
 use crate::model::subject::Subject;
 
-/// A rule's condition.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Matcher {
-    /// Namespace names.
     pub namespaces: Vec<Glob>,
-    /// Labels that the namespace has.
     pub namespace_labels: Vec<LabelIs>,
-    /// Labels that the Pod has.
     pub pod_labels: Vec<LabelIs>,
-    /// Service accounts, `name` or `namespace/name`.
+    /// `name` or `namespace/name`.
     pub service_accounts: Vec<Glob>,
     /// Users that make the request.
     pub users: Vec<Glob>,
-    /// Groups of that user.
     pub groups: Vec<Glob>,
-    /// Kinds that made the Pod; `Pod` for one that nothing made.
+    /// Kinds that created the Pod; `Pod` for one that nothing created.
     pub owners: Vec<String>,
-    /// How the Pod reaches or asks for a daemon.
     pub detections: Vec<Detection>,
 }
 
-/// A way in which a Pod reaches or asks for a Docker daemon.
+/// How a Pod reaches or asks for a Docker daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detection {
-    /// It mounts a Docker socket.
     Socket,
-    /// It mounts a directory that holds one.
+    /// It mounts a directory with a Docker socket.
     Parent,
-    /// It mounts the node's client.
+    /// It mounts the node's `docker` client.
     Client,
-    /// It mounts another runtime's socket, or a directory that leads to one.
     OtherRuntime,
-    /// It may write a runtime's data.
     DataDirectory,
-    /// It mounts any other path of the node.
     HostPath,
-    /// Its `DOCKER_HOST` leads to the node.
     TcpDockerHost,
-    /// It is annotated.
     Annotation,
 }
 
 impl Detection {
-    /// The detection that `finding` is.
     pub fn of(finding: &Finding) -> Self {
         match finding.reach {
             Reach::Socket(_) => Self::Socket,
             Reach::Directory | Reach::Ancestor | Reach::Unresolved | Reach::Link => Self::Parent,
             Reach::Client => Self::Client,
-            // No rule is asked about the latter.
+            // No rule is asked about a pipe.
             Reach::Runtime(_) | Reach::Pipe(_) => Self::OtherRuntime,
             Reach::Data(_) | Reach::Storage => Self::DataDirectory,
             Reach::UnknownSocket | Reach::HostPath => Self::HostPath,
@@ -65,20 +52,18 @@ impl Detection {
     }
 }
 
-/// One label with the value it must have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LabelIs {
-    /// The label's key.
     pub key: String,
-    /// The values, of which one must be the label's.
+    /// The label must have one of these values.
     pub values: Vec<Glob>,
 }
 
 impl Matcher {
-    /// The first part that does not hold, as a policy file spells it.
+    /// The first field that does not match, as a policy file spells it.
     ///
     /// # Errors
-    /// Where what is looked at is too long.
+    /// If the comparison takes too many steps.
     pub fn mismatch(
         &self,
         subject: &Subject<'_>,
@@ -94,7 +79,7 @@ impl Matcher {
         self.detections.is_empty() || self.detections.contains(&detection)
     }
 
-    /// The same but for the detections: what is the same for all of a Pod.
+    /// As [`Self::mismatch`] without the detections, which differ within a Pod.
     ///
     /// # Errors
     /// As [`Self::mismatch`].
@@ -142,12 +127,12 @@ impl Matcher {
     }
 }
 
-/// Whether one of `entries` holds, or there is none.
+/// Whether one of `entries` matches, or there are none.
 fn any<T>(entries: &[T], holds: impl Fn(&T) -> Result<bool, Excess>) -> Result<bool, Excess> {
     Ok(entries.is_empty() || find(entries, holds)?)
 }
 
-/// Whether one of `entries` holds.
+/// Whether one of `entries` matches.
 fn find<T>(entries: &[T], holds: impl Fn(&T) -> Result<bool, Excess>) -> Result<bool, Excess> {
     for entry in entries {
         if holds(entry)? {
@@ -175,18 +160,23 @@ fn all<'s>(
     Ok(true)
 }
 
-/// A text in which `*` stands for any run of characters, `?` for one.
+/// A pattern in which `*` matches any characters, and `?` one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Glob(String);
 
 impl Glob {
-    /// The glob that `text` spells; every text is one.
+    /// Every text is a valid pattern.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// Whether the subject's service account matches: its name, or with a `/` in the glob
-    /// its namespace and name.
+    /// The only text that matches, where there is one.
+    pub fn literal(&self) -> Option<&str> {
+        (!self.0.contains(['*', '?'])).then_some(&self.0)
+    }
+
+    /// Whether the subject's service account matches: its name, or namespace and name if the pattern has a
+    /// `/`.
     fn matches_account(&self, subject: &Subject<'_>, budget: &Budget) -> Result<bool, Excess> {
         let name = subject.service_account;
         budget.spend(name.len())?;
@@ -197,7 +187,7 @@ impl Glob {
         }
     }
 
-    /// Whether all of `text` matches, which is charged first.
+    /// Whether all of `text` matches. The cost is charged first.
     fn matches_within(&self, text: &str, budget: &Budget) -> Result<bool, Excess> {
         let is_exact = !self.0.contains('*');
         let looks = if is_exact { 1 } else { self.0.len() };
@@ -205,7 +195,7 @@ impl Glob {
         Ok(self.matches(text))
     }
 
-    /// Whether all of `text` matches. Linear but for the product of both lengths at worst.
+    /// Whether all of `text` matches. Takes at most the product of both lengths.
     pub fn matches(&self, text: &str) -> bool {
         let (glob, text) = (self.0.as_bytes(), text.as_bytes());
         let (mut g, mut t) = (0, 0);

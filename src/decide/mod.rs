@@ -1,13 +1,14 @@
-//! Who gets a daemon, who is refused, and who decides.
+//! Which Pods get their own daemon, which are refused, and which rule decides.
 //!
-//! A policy is the admin's word; a Pod's author can only ask. Deciding is pure: no file,
-//! no cluster, no clock.
+//! An admin writes the policy; a Pod's author can only ask. Deciding is pure: no files, no cluster, no clock.
 
 pub mod annotations;
 pub mod builtin;
+pub mod cause;
 pub mod decision;
 pub mod denial;
 pub mod evaluator;
+pub mod exemption;
 pub mod fit;
 pub mod matcher;
 mod mount_effect;
@@ -20,6 +21,7 @@ mod rules;
 pub mod suggest;
 
 use crate::detect::mounts::Watch;
+use crate::model::docs_url::DocsUrl;
 use crate::model::sidecar_mode::SidecarMode;
 use crate::model::sockets::Sockets;
 
@@ -30,16 +32,16 @@ use crate::decide::rule::Rule;
 pub struct Policy {
     /// The first one that matches decides.
     pub rules: Vec<Rule>,
-    /// Decides where none does.
     pub otherwise: Rule,
-    /// The paths that are watched.
+    /// The paths to look for.
     pub sockets: Sockets,
-    /// How the cluster runs sidecars.
     pub sidecar_mode: SidecarMode,
+    /// What the links in messages to authors begin with.
+    pub docs: DocsUrl,
 }
 
 impl Policy {
-    /// Which mounts are to be looked for: those on which a rule may have a word.
+    /// Which mounts to report: those that a rule may restrict.
     pub fn watch(&self) -> Watch {
         let mut rules = self.rules.iter().chain([&self.otherwise]);
         match rules.all(|rule| rule.host_paths == rule::Restriction::Allow) {

@@ -1,4 +1,4 @@
-//! What a rule says to one mount: a swap, a refusal with its reason, a warning, or nothing.
+//! What a rule does with one mount: a swap, a denial with its reason, a warning, or nothing.
 
 use crate::budget::Excess;
 use crate::detect::mounts::{Finding, Reach};
@@ -16,7 +16,7 @@ use super::rule::{Action, Restriction, Rule};
 use super::rule_match::{Effect, MatchedPart, RuleMatch};
 
 impl<'p> Evaluator<'p, '_, '_> {
-    /// Judges every mount; returns those to swap.
+    /// Evaluates every mount, and returns those to swap.
     pub fn findings(&mut self, findings: &[Finding]) -> Result<Vec<usize>, Excess> {
         let mut swap = Vec::new();
         for (index, finding) in findings.iter().enumerate() {
@@ -59,7 +59,7 @@ impl<'p> Evaluator<'p, '_, '_> {
         Ok(swap)
     }
 
-    /// A mount of the socket, or of the directory that holds it.
+    /// A mount of the socket or its directory.
     fn socket(&mut self, rule: &'p Rule, finding: &Finding, is_directory: bool) -> Effect {
         let action = match (self.agent, is_directory) {
             (None, _) => rule.host_sockets,
@@ -129,7 +129,7 @@ impl<'p> Evaluator<'p, '_, '_> {
         }
     }
 
-    /// A mount of the node's client: swapped beside a socket, harmless without one.
+    /// A mount of the node's client: swapped together with a socket, harmless without one.
     fn client(&mut self, rule: &'p Rule) -> Effect {
         match rule.host_sockets {
             Action::Swap if self.opted_out(rule) => Effect::OptedOut,
@@ -138,7 +138,7 @@ impl<'p> Evaluator<'p, '_, '_> {
         }
     }
 
-    /// Whether the rule has nothing to say on a path of the node.
+    /// Whether the rule allows a path of the node.
     fn is_allowed(&self, rule: &Rule, finding: &Finding) -> bool {
         let is_listed = |read_only| {
             let mut allowed = rule.allowed_host_paths.iter();
@@ -195,8 +195,7 @@ impl<'p> Evaluator<'p, '_, '_> {
         Ok(false)
     }
 
-    /// What is done with what may be a link of the Pod's own making. An agent may have made it in
-    /// a directory that agents have.
+    /// What is done with a possible link. A node agent may have made it in a directory that agents may mount.
     fn links(&self, rule: &Rule) -> Restriction {
         match (self.agent, rule.node_agents.directories) {
             (Some(_), Action::Deny) => Restriction::Deny,
@@ -332,7 +331,7 @@ impl<'p> Evaluator<'p, '_, '_> {
     }
 }
 
-/// What may be a Docker socket is told at least.
+/// At least a warning: the path may be a Docker socket.
 fn told(says: Restriction) -> Restriction {
     match says {
         Restriction::Allow | Restriction::Warn => Restriction::Warn,

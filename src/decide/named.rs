@@ -1,7 +1,7 @@
 //! Values that an admin writes by name, each with its name and meaning in one place.
 //!
-//! The parser, its suggestions, the schema, the documentation and `explain` all read these
-//! tables, so a value cannot be taken, shown or described under two names.
+//! The parser, its suggestions, the schema, the documentation and `explain` all read these tables, so a value
+//! can never be accepted under one name and documented under another.
 
 use crate::model::node_storage::StorageKey;
 use crate::model::profile::{PodSecurity, PullPolicy};
@@ -9,22 +9,19 @@ use crate::model::profile::{PodSecurity, PullPolicy};
 use crate::decide::matcher::Detection;
 use crate::decide::rule::{Action, AnnotationPolicy, Restriction, TcpAction};
 
-/// A value, the name that stands for it in a policy, and what it means.
+/// A value, its name in a policy, and its meaning.
 pub type Entry<T> = (T, &'static str, &'static str);
 
-/// A type of which every value has a name.
 pub trait Named: Copy + PartialEq + 'static {
-    /// Every value, in the order in which people should read them.
+    /// Every value, in the order of the documentation.
     const ALL: &'static [Entry<Self>];
 
-    /// The name of this value.
     fn name(self) -> &'static str {
         let mut all = Self::ALL.iter();
         all.find(|(value, ..)| *value == self)
             .map_or("", |(_, name, _)| name)
     }
 
-    /// What this value means.
     fn means(self) -> &'static str {
         let mut all = Self::ALL.iter();
         all.find(|(value, ..)| *value == self)

@@ -1,23 +1,22 @@
-//! What a container wants the node's daemon for, where its image or its shape says so.
+//! What a container uses the node's daemon for, as far as its image or its shape tells.
 //!
-//! A daemon of its own has no containers and no images but those that the Pod makes, so some
-//! programs work with it and find nothing. A need only makes a message clearer: the author
-//! chooses the image, and so it must never decide anything.
+//! The Pod's own daemon only has the Pod's containers and images, so some programs start with it and find
+//! nothing. A need makes a message clearer. It must never decide, since the author chooses the image.
 
 use crate::model::view::Container;
 
-/// A need that a daemon of one's own does not meet.
+/// A need that the Pod's own daemon does not meet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
-    /// The node's containers, to watch them.
+    /// Watching the node's containers.
     Watch,
-    /// The node's images, to clean them up.
+    /// Removing the node's images.
     Clean,
-    /// The node's daemon, to check how it is set up.
+    /// Checking the configuration of the node's daemon.
     Check,
-    /// The node's containers, to manage them.
+    /// Managing the node's containers.
     Manage,
-    /// The other containers of its own Pod, which the node's runtime runs.
+    /// Watching the other containers of its own Pod, which the node's runtime runs.
     Collect,
 }
 
@@ -69,7 +68,7 @@ const WATCHERS: [&str; 42] = [
     "aquasec",
 ];
 
-/// What removes the node's images and containers.
+/// Programs that remove the node's images and containers.
 const CLEANERS: [&str; 9] = [
     "docker-gc",
     "image-gc",
@@ -82,7 +81,7 @@ const CLEANERS: [&str; 9] = [
     "eraser",
 ];
 
-/// What checks how the node's daemon is set up.
+/// Programs that check the configuration of the node's daemon.
 const CHECKERS: [&str; 4] = [
     "docker-bench",
     "docker-bench-security",
@@ -90,7 +89,7 @@ const CHECKERS: [&str; 4] = [
     "dagda",
 ];
 
-/// What manages, restarts, exposes or discovers the node's containers.
+/// Programs that manage, restart, expose or discover the node's containers.
 const MANAGERS: [&str; 19] = [
     "watchtower",
     "ouroboros",
@@ -113,7 +112,6 @@ const MANAGERS: [&str; 19] = [
     "rancher",
 ];
 
-/// Each table with its need.
 const IMAGES: [(&[&str], Need); 4] = [
     (&WATCHERS, Need::Watch),
     (&CLEANERS, Need::Clean),
@@ -121,17 +119,16 @@ const IMAGES: [(&[&str], Need); 4] = [
     (&MANAGERS, Need::Manage),
 ];
 
-/// A helper that a system puts into its Pods, and that asks the node's Docker for the others in them.
+/// A container that a system adds to its Pods, and that asks the node's Docker about the others in them.
 struct Helper {
     /// A word of its image's repository.
     image: &'static str,
-    /// Its name.
     container: &'static str,
 }
 
 const HELPERS: [Helper; 2] = [
-    // Argo Workflows before 3.4 waits for `main` and saves its outputs so, by the docker executor, which
-    // was the default to 3.2. Source: argo-workflows, `workflow/executor/docker/docker.go`.
+    // Argo Workflows before 3.4 waits for `main` and saves its outputs like this, with the docker executor,
+    // the default up to 3.2. Source: argo-workflows, `workflow/executor/docker/docker.go`.
     Helper {
         image: "argoexec",
         container: "wait",
@@ -142,14 +139,14 @@ const HELPERS: [Helper; 2] = [
     },
 ];
 
-/// Variables that choose such a way, with their values.
+/// Variables that choose such an executor, with their values.
 const CHOICES: [(&str, &str); 1] = [("ARGO_CONTAINER_RUNTIME_EXECUTOR", "docker")];
 
-/// The longest reference of an image that is looked at, in bytes: a repository of 255, a tag of 128, a digest.
+/// The longest image reference that is looked at, in bytes: a repository of 255, a tag of 128, a digest.
 const LONGEST_IMAGE: usize = 512;
 
 impl Need {
-    /// The need of `container`, where its image or its shape is known.
+    /// `None` if neither image nor shape is known.
     pub fn of(container: &Container<'_>) -> Option<Self> {
         Self::by_shape(container).or_else(|| Self::by_image(container))
     }
@@ -179,7 +176,7 @@ impl Need {
         })
     }
 
-    /// What it does, after the name of who does it.
+    /// The predicate of a sentence about the container.
     pub fn phrase(self) -> &'static str {
         match self {
             Self::Watch => "watches the node's containers",
@@ -191,9 +188,9 @@ impl Need {
     }
 }
 
-/// An image's repository and the organization that it is in, last one first.
+/// An image's repository and organization, last one first.
 fn parts(image: &str) -> impl Iterator<Item = &str> {
-    // What is longer is no image that a registry has.
+    // No registry has an image with a longer name.
     let image = if image.len() > LONGEST_IMAGE {
         ""
     } else {
@@ -201,15 +198,15 @@ fn parts(image: &str) -> impl Iterator<Item = &str> {
     };
     let image = image.split('@').next().unwrap_or_default();
     let repository = match image.rsplit_once(':') {
-        // What follows a registry's port is no tag.
+        // What follows a registry's port is not a tag.
         Some((before, tag)) if !tag.contains('/') => before,
         _ => image,
     };
     repository.rsplit('/').take(2)
 }
 
-/// Whether one of `words` stands in `part` between `-`, `_`, `.` or its ends. A Pod under review is
-/// asked for every word: they are looked at only where one may begin.
+/// Whether one of `words` is in `part`, delimited by `-`, `_`, `.` or its ends. A Pod is searched for every
+/// word, so they are compared only where one can start.
 fn has_word(part: &str, words: &[&str]) -> bool {
     let is_end = |byte: Option<&u8>| matches!(byte, None | Some(b'-' | b'_' | b'.'));
     let part = part.as_bytes();

@@ -2,30 +2,20 @@
 
 use crate::decide::named::{Entry, Named};
 
-/// Why a Pod is left as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// It neither reaches nor asks for a daemon.
     NothingToDo,
-    /// The mirror of a static Pod.
     MirrorPod,
-    /// A Pod for Windows nodes.
+    /// A Windows node has no Linux sidecar.
     WindowsPod,
-    /// It mounts a Windows named pipe of a runtime.
     NamedPipe,
-    /// Its annotation opts out, and the rule honors that.
     OptedOut,
-    /// It runs a Docker daemon of its own.
     OwnDaemon,
-    /// It has its sidecar already.
     AlreadyInjected,
-    /// The rule warns or allows.
     RuleAllows,
-    /// It asks by annotation, which the rule ignores.
     AnnotationIgnored,
-    /// It asks for a sidecar, or for its repair, when nothing can be changed any more.
+    /// It asks for a sidecar, or its repair, when nothing can be changed any more.
     NotReached,
-    /// The request does not create a Pod.
     NotACreation,
 }
 
@@ -90,10 +80,10 @@ impl Named for Reason {
 }
 
 impl Reason {
-    /// Those of a Pod that is no concern of this program, as most Pods are.
+    /// Those of most Pods, which do not concern this program.
     pub const UNEVENTFUL: [Self; 2] = [Self::NothingToDo, Self::NotACreation];
 
-    /// The reason as a fixed word.
+    /// The fixed word.
     pub fn name(self) -> &'static str {
         Named::name(self)
     }

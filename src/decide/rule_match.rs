@@ -1,4 +1,6 @@
-//! What the first matching rule says to one way of reaching or asking for a daemon.
+//! What the first matching rule does with one way of reaching or asking for a daemon.
+//!
+//! `explain` shows a Pod's author every way with its rule, also those that did not decide.
 
 use crate::model::place::Place;
 
@@ -6,51 +8,38 @@ use super::matcher::Detection;
 use super::named::{Entry, Named};
 use super::rule::Rule;
 
-/// What a rule says to one way of reaching or asking for a daemon.
 #[derive(Clone, Copy, Debug)]
 pub struct RuleMatch<'p> {
-    /// What was judged.
     pub part: MatchedPart,
-    /// How it reaches or asks.
     pub detection: Detection,
-    /// The rule that judged it.
     pub rule: &'p Rule,
-    /// What the rule says.
     pub effect: Effect,
 }
 
-/// What a judgment is about.
+/// The part of a Pod that was evaluated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MatchedPart {
     /// The finding with this index.
     Mount(usize),
-    /// A container's variable.
     Variable {
-        /// The container.
         place: Place,
-        /// The variable's index in `env`.
+        /// Index in the container's `env`.
         index: usize,
     },
-    /// The Pod's annotations.
     Annotations,
 }
 
-/// What a rule says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// A daemon of its own.
+    /// The Pod gets its own daemon.
     Swap,
-    /// The Pod is refused.
     Deny,
-    /// Left, with a warning.
     Warn,
-    /// Left.
     Allow,
     /// Left, since the Pod opts out.
     OptedOut,
-    /// An annotation that counts.
     Honor,
-    /// An annotation that does not.
+    /// An annotation that does not count.
     Ignore,
 }
 

@@ -1,4 +1,7 @@
-//! Matching a rule costs a look at labels, users and groups: once a rule, and not once a mount.
+//! The rules that match one Pod.
+//!
+//! To match a rule is to compare labels, users and groups. A Pod with many mounts asks for a rule once per
+//! mount, so this compares once per rule.
 
 use crate::budget::{Budget, Excess};
 use crate::model::subject::Subject;
@@ -7,15 +10,13 @@ use super::Policy;
 use super::matcher::Detection;
 use super::rule::Rule;
 
-/// The rules of a policy that match a Pod, as far as they were asked for. A Pod's labels, user and groups
-/// are matched once a rule, and not once a mount.
+/// The rules that match, as far as they were needed.
 #[derive(Debug, Default)]
 pub(super) struct Rules<'p> {
-    /// Those that match but for their detections, in order.
+    /// Those that match apart from their detections, in order.
     matching: Vec<&'p Rule>,
-    /// How many were looked at.
+    /// How many rules were compared.
     seen: usize,
-    /// The answers.
     known: Vec<(Detection, &'p Rule)>,
 }
 
@@ -43,7 +44,7 @@ impl<'p> Rules<'p> {
         Ok(rule)
     }
 
-    /// The first of the rules that were not looked at yet.
+    /// The first match among the rules that were not compared yet.
     fn next(
         &mut self,
         policy: &'p Policy,

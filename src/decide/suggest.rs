@@ -1,10 +1,11 @@
-//! The name that somebody most likely meant.
+//! "Did you mean …?" for a misspelled name.
 
 use strsim::osa_distance;
 
-/// The nearest of `known` to `written`, if one is near enough to be meant.
+/// The nearest of `known` to `written`, if it is near enough.
 ///
-/// Case, `-` and `_` do not count; else one letter in three may be missing, added, changed or swapped with its neighbor.
+/// Case, `-` and `_` do not count; otherwise one letter in three may be missing, added, changed or swapped
+/// with its neighbor.
 pub(crate) fn nearest<'k>(
     written: &str,
     known: impl IntoIterator<Item = &'k str>,
@@ -19,7 +20,7 @@ pub(crate) fn nearest<'k>(
         .map(|(_, name)| name)
 }
 
-/// At most as many letters as any field name has, so that a hostile one costs little.
+/// No longer than a field's name, so that a hostile name costs little.
 fn folded(name: &str) -> String {
     name.chars()
         .filter(|c| !matches!(c, '-' | '_'))

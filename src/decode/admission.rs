@@ -1,7 +1,7 @@
-//! An AdmissionReview as the API server sends it, decoded into a borrowed view.
+//! An AdmissionReview from the API server, decoded into a borrowed view.
 //!
-//! What is no review of a Pod's creation is told apart from what is no review at all; both
-//! are errors of the caller with a text that says what to change, and never a denial.
+//! A body that is not a review, or not one of a Pod, comes from a wrong webhook configuration. Both are
+//! errors of the caller whose text says what to change there, and never a denial.
 //! Source of the shape: `k8s.io/api/admission/v1/types.go`.
 
 use std::fmt;
@@ -15,49 +15,43 @@ use crate::json;
 use crate::json::{Text, object, or_default};
 use crate::model::scope::Scope;
 use crate::model::view::{Metadata, NO_METADATA, Pod};
+use crate::text::beginning;
 
-/// The longest uid that is taken, in bytes.
+/// In bytes. Kubernetes' uids have 36.
 const LONGEST_UID: usize = 128;
 
-/// The API version that is read and written.
 pub const API_VERSION: &str = "admission.k8s.io/v1";
-/// The kind that is read and written.
 pub const KIND: &str = "AdmissionReview";
 
-/// A review of a Pod.
 #[derive(Debug)]
 pub struct PodReview<'a> {
-    /// What the answer must repeat.
+    /// The answer must repeat it.
     pub uid: Text<'a>,
-    /// The namespace of the request.
     pub namespace: Text<'a>,
-    /// The Pod's name; empty where the API server is still to make one.
+    /// Empty if the API server still has to create one.
     pub name: Text<'a>,
     /// The user that makes the request.
     pub user: Text<'a>,
-    /// That user's groups.
     pub groups: Vec<Text<'a>>,
     /// Whether nothing will be stored.
     pub dry_run: bool,
-    /// What of the Pod the request is about; none where it is not a creation.
+    /// The part of the Pod that the request can change; `None` if it changes none that matters.
     pub scope: Option<Scope>,
-    /// The Pod.
     pub pod: Object<'a>,
 }
 
 /// The Pod of a review, as far as it was read.
 #[derive(Debug)]
 pub enum Object<'a> {
-    /// All of it.
     Pod(Box<Pod<'a>>),
-    /// The review has no word of what this program looks for.
+    /// None of the words that this program looks for is in the review.
     NoConcern(Box<Unread<'a>>),
-    /// There is too much of it.
+    /// It is too large to be read.
     TooMuch(Excess),
 }
 
 impl<'a> Object<'a> {
-    /// The Pod's `metadata`, empty where it has none.
+    /// Empty if it has none.
     pub fn metadata(&self) -> &Metadata<'a> {
         match self {
             Self::Pod(pod) => pod.metadata(),
@@ -67,7 +61,7 @@ impl<'a> Object<'a> {
     }
 }
 
-/// A Pod whose `spec` nobody has read.
+/// A Pod whose `spec` was not read.
 #[derive(Debug, Default, Deserialize)]
 #[serde(remote = "Self", default, bound(deserialize = "'de: 'a"))]
 pub struct Unread<'a> {
@@ -75,57 +69,47 @@ pub struct Unread<'a> {
     metadata: Metadata<'a>,
 }
 
-/// Why a body is not a review that this webhook answers.
+/// Why this webhook cannot answer a body.
 #[derive(Debug, thiserror::Error)]
 pub enum ReviewError {
-    /// Not JSON, or not of an AdmissionReview's shape.
+    /// Not JSON, or not in the shape of an AdmissionReview.
     #[error("the body is not an AdmissionReview: {0}")]
     Malformed(json::Error),
-    /// JSON of another kind.
     #[error(
         "the body is {kind:?} of {api_version:?}, not AdmissionReview of admission.k8s.io/v1: set \
          admissionReviewVersions: [v1] in the webhook configuration"
     )]
-    NotAReview {
-        /// Its `apiVersion`.
-        api_version: String,
-        /// Its `kind`.
-        kind: String,
-    },
-    /// A review without a request, or without the request's uid.
+    NotAReview { api_version: String, kind: String },
+    /// No request, or no uid in it.
     #[error("the AdmissionReview has no request with a uid")]
     NoRequest,
-    /// A uid that no API server makes. It would be said back, in answer and log.
+    /// A uid that no API server makes. It would be repeated in answer and log.
     #[error("the uid of the AdmissionReview has {0} bytes: Kubernetes' have 36")]
     LongUid(usize),
-    /// A review of another kind of object.
     #[error(
         "this path reviews Pods, not {0}: set resources: [pods] in the rules of the webhook \
          configuration"
     )]
     WrongKind(String),
-    /// A review of something that makes no Pods.
+    /// A review of an object that creates no Pods.
     #[error(
         "this path reviews Deployments, StatefulSets, DaemonSets, ReplicaSets, Jobs and CronJobs, \
          not {0}: change the rules of the webhook configuration"
     )]
     NotAWorkload(String),
-    /// A deletion or connection.
     #[error(
         "this path reviews the creation of Pods, not {0}: set operations: [CREATE] in the rules of \
          the webhook configuration"
     )]
     WrongOperation(String),
-    /// A review of a Pod that has none.
     #[error("the AdmissionReview of a Pod has no object")]
     NoObject,
-    /// The object is no Pod as the API server would write it.
     #[error("the object of the AdmissionReview is not a Pod: {0}")]
     MalformedPod(json::Error),
 }
 
 impl ReviewError {
-    /// Whether the body was a review, though not one for this webhook.
+    /// Whether the body was a review, although not one for this webhook.
     pub fn is_wrong_review(&self) -> bool {
         match self {
             Self::Malformed(_) | Self::NotAReview { .. } | Self::NoRequest | Self::LongUid(_) => {
@@ -173,7 +157,7 @@ pub(crate) struct Request<'a, O, P = IgnoredAny> {
     #[serde(deserialize_with = "or_default")]
     pub(crate) dry_run: bool,
     pub(crate) object: Option<O>,
-    /// What is replaced; read only where it is asked for.
+    /// The object before an update. Read only if the caller asks for it.
     pub(crate) old_object: Option<P>,
 }
 
@@ -201,10 +185,10 @@ object!(
     Unread<'a>,
 );
 
-/// Decodes a body. Of one with too many values, only what is around the Pod is read.
+/// Decodes a body. If it has too many values, everything but the Pod is read.
 ///
 /// # Errors
-/// Where it is no review of a Pod; see [`ReviewError`].
+/// If it is not a review of a Pod.
 pub fn decode(body: &[u8]) -> Result<PodReview<'_>, ReviewError> {
     match Extent::of(body) {
         Extent::Around => around(body),
@@ -213,7 +197,7 @@ pub fn decode(body: &[u8]) -> Result<PodReview<'_>, ReviewError> {
     }
 }
 
-/// Decodes a body, and the Pod as it was where there was one and it is read.
+/// Decodes a body, and the Pod before an update if there was one.
 ///
 /// # Errors
 /// As [`decode`].
@@ -226,11 +210,10 @@ pub fn decode_both(body: &[u8]) -> Result<(PodReview<'_>, Option<Box<Pod<'_>>>),
 
 /// How much of a Pod is read.
 enum Extent {
-    /// Nothing: there is too much of it.
+    /// Nothing: it has too many values.
     Around,
-    /// Its metadata: it is no concern of this program.
+    /// Only `metadata`: nothing in it concerns this program.
     Metadata,
-    /// All that decides.
     Whole,
 }
 
@@ -266,7 +249,7 @@ where
             let old = request.old_object.take();
             Ok((reviewed(request, pod(object)), old))
         }
-        // The object may be of another kind, and then that is what is wrong.
+        // If the object is of another kind, report that instead.
         Err(error) => match json::from_slice::<Review<'_, IgnoredAny>>(body) {
             Ok(review) => {
                 checked(review)?;
@@ -303,18 +286,17 @@ fn checked<O, P>(review: Review<'_, O, P>) -> Result<Request<'_, O, P>, ReviewEr
     }
     match &*request.operation {
         "CREATE" | "UPDATE" => Ok(request),
-        other => Err(ReviewError::WrongOperation(
-            other.chars().take(40).collect(),
-        )),
+        other => Err(ReviewError::WrongOperation(beginning(other, 40).to_owned())),
     }
 }
 
-/// The request of a review of anything.
+/// # Errors
+/// If it is not a review, or its uid is missing or too long.
 pub(crate) fn enveloped<O, P>(review: Review<'_, O, P>) -> Result<Request<'_, O, P>, ReviewError> {
     if &*review.api_version != API_VERSION || &*review.kind != KIND {
         return Err(ReviewError::NotAReview {
-            api_version: review.api_version.chars().take(80).collect(),
-            kind: review.kind.chars().take(80).collect(),
+            api_version: beginning(&review.api_version, 80).to_owned(),
+            kind: beginning(&review.kind, 80).to_owned(),
         });
     }
     let request = review.request.filter(|request| !request.uid.is_empty());
@@ -325,7 +307,7 @@ pub(crate) fn enveloped<O, P>(review: Review<'_, O, P>) -> Result<Request<'_, O,
     }
 }
 
-/// Short enough for an error.
+/// At most 120 bytes, for an error.
 impl fmt::Display for GroupVersionKind<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
@@ -334,7 +316,6 @@ impl fmt::Display for GroupVersionKind<'_> {
             kind,
         } = self;
         let named = format!("{group}/{version} {kind}");
-        let short: String = named.chars().take(120).collect();
-        f.write_str(&short)
+        f.write_str(beginning(&named, 120))
     }
 }

@@ -1,24 +1,22 @@
 //! The AdmissionReview that an API server sends for the creation of a Pod.
 //!
-//! For use without a cluster (the demonstration, tests, load): the same fields in the same
-//! order as `k8s.io/api/admission/v1/types.go` writes them.
+//! `demo`, tests and load generators have no API server. They get the same fields in the same order as
+//! `k8s.io/api/admission/v1/types.go`.
 
 use serde_json::{Map, Value, json};
 
 use crate::decode::admission::{API_VERSION, KIND};
 
-/// Who sends a review, and where.
+/// The metadata of a review that the Pod does not contain.
 #[derive(Clone, Copy, Debug)]
 pub struct From<'a> {
-    /// The review's uid.
     pub uid: &'a str,
-    /// The namespace.
     pub namespace: &'a str,
-    /// The kind and name of what makes the Pod; none for a Pod made by hand.
+    /// The kind and name of the Pod's owner; `None` for a Pod without one.
     pub owner: Option<(&'a str, &'a str)>,
 }
 
-/// The review of the creation of `pod`, which has `metadata` and `spec`.
+/// `pod` has `metadata` and `spec`.
 pub fn creation(pod: &Map<String, Value>, from: From<'_>) -> Value {
     let mut object = json!({"kind": "Pod", "apiVersion": "v1"});
     let mut metadata = pod.get("metadata").cloned().unwrap_or_default();

@@ -1,6 +1,6 @@
 //! AdmissionReview bytes in, a borrowed view of the Pod out.
 //!
-//! What is not a review of a Pod is an error of the caller, with a text that says what to change.
+//! A body that is not a review of a Pod is an error of the caller, with a text that says what to change.
 
 pub mod admission;
 pub mod creation;

@@ -1,7 +1,7 @@
-//! Whether a review can be of any concern to this program, told by its words.
+//! Whether a review can concern this program at all, by a search for a few words.
 //!
-//! Most Pods have nothing to do with Docker. A review without any of a few words is read no further
-//! than its answer needs: a pass over its Pod would find nothing, and leave the Pod as it is.
+//! Most Pods have nothing to do with Docker, and still wait for every review. If a review contains none of
+//! the words, a pass over its Pod would find nothing, so only what the answer needs is parsed.
 
 use std::sync::LazyLock;
 
@@ -9,9 +9,9 @@ use memchr::memmem::{self, Finder};
 
 use crate::names;
 
-/// A mount of the node's, by far the most frequent; a Pod for Windows; the variable that leads to a
-/// daemon; what every name and annotation of ours has, and the sidecar's command; the other
-/// annotations that are read. JSON writes each as it is, or by its characters' numbers.
+/// In order: a hostPath volume, by far the most frequent; a Pod for Windows; the variable that names a
+/// daemon; part of every name and annotation of ours and of the sidecar's command; the two other annotations
+/// that are read. In JSON, each appears as it is or with escaped characters.
 const WORDS: [&str; 6] = [
     "hostPath",
     "windows",
@@ -21,17 +21,16 @@ const WORDS: [&str; 6] = [
     "config.mirror",
 ];
 
-/// Whether a pass over a Pod in `json` can come to anything but that there is nothing to do. It may
-/// be "perhaps" where there is nothing, and is never "no" where there is something, however it was
-/// written.
+/// Whether a pass over the Pod in `json` may find something to do. It may be wrong only in one direction:
+/// `true` for a Pod with nothing to do, never `false` for one with something.
 pub fn may_concern(json: &[u8]) -> bool {
     static FINDERS: LazyLock<[Finder<'static>; WORDS.len()]> =
         LazyLock::new(|| WORDS.map(Finder::new));
     FINDERS.iter().any(|word| word.find(json).is_some()) || may_hide_a_letter(json)
 }
 
-/// Whether a character that could be one of a word is written by its number. Go writes `<`, `>`, `&`
-/// so, and line separators: shell commands are full of them.
+/// Whether a character that may be part of a word is escaped by its number. Go escapes `<`, `>`, `&` and line
+/// separators like that, and shell commands are full of them.
 fn may_hide_a_letter(json: &[u8]) -> bool {
     memmem::find_iter(json, b"\\u").any(|at| {
         let number = json.get(at + 2..at + 6).unwrap_or_default();

@@ -1,9 +1,9 @@
 //! Where a container's `DOCKER_HOST` leads.
 //!
-//! A socket is not the only way to the node's daemon: `DOCKER_HOST=tcp://$(NODE_IP):2375`
-//! with the node's address from the downward API is Docker-outside-of-Docker over TCP, and so is
-//! `localhost` of a Pod in the node's network. What only the kubelet can know is told apart from
-//! what is known to be harmless.
+//! A socket is not the only way to the node's daemon: `DOCKER_HOST=tcp://$(NODE_IP):2375` with the node's
+//! address from the downward API is Docker-outside-of-Docker over TCP, and so is `localhost` in a Pod on the
+//! node's network. An address that only the kubelet knows is reported as unknown, and never taken for a
+//! harmless one.
 //!
 //! The forms are those of docker/cli, `opts/hosts.go`, and of docker-py, `utils.parse_host`.
 
@@ -19,20 +19,19 @@ use crate::names;
 use crate::model::expand::{Environment, Expanded, Piece};
 use crate::model::view::{Container, EnvVar, Pod};
 
-/// What `DOCKER_HOST` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DockerHost {
-    /// The variable is not set in `env`.
+    /// The variable is not in `env`.
     Unset,
-    /// A socket of the Pod, or an address that is not known to be the node's.
+    /// A socket in the Pod, or an address that is not known to be the node's.
     Elsewhere,
-    /// The node's daemon over TCP; the variable's index in `env`.
+    /// The node's daemon over TCP, with the variable's index in `env`.
     Node(usize),
-    /// An address that only the kubelet can know, from a Secret say; the variable's index.
+    /// An address that only the kubelet knows, such as a Secret's, with the variable's index in `env`.
     Unknown(usize),
 }
 
-/// Where the `DOCKER_HOST` of `container`, which is one of `pod`'s, leads.
+/// `container` must be one of `pod`.
 pub fn docker_host(pod: &Pod<'_>, container: &Container<'_>) -> DockerHost {
     let named = |(_, var): &(usize, &EnvVar<'_>)| &*var.name == names::DOCKER_HOST;
     let Some((index, var)) = container.env.iter().enumerate().rev().find(named) else {
@@ -48,15 +47,15 @@ pub fn docker_host(pod: &Pod<'_>, container: &Container<'_>) -> DockerHost {
     }
 }
 
-/// Stands in a text for the node's address. No variable has such characters.
+/// Replaces the node's address in a text. No variable contains this character.
 const NODE: char = '\u{1}';
-/// Stands for what only the kubelet knows.
+/// Replaces a value that only the kubelet knows.
 const UNKNOWN: char = '\u{2}';
-/// Stands for what is no address of the node, whatever it is.
+/// Replaces a value that cannot be an address of the node.
 const OTHER: char = '\u{3}';
 
-/// The variable's value, with a character in place of each part that is not known here; none
-/// where it grows too long.
+/// The variable's value, with [`NODE`], [`UNKNOWN`] or [`OTHER`] for each part that is not known here; `None`
+/// if it would grow too long.
 fn text_of(pod: &Pod<'_>, container: &Container<'_>, var: &EnvVar<'_>) -> Option<String> {
     if let Some(source) = var.value_from {
         return Some(stand_in(pod, source).to_string());
@@ -73,9 +72,9 @@ fn text_of(pod: &Pod<'_>, container: &Container<'_>, var: &EnvVar<'_>) -> Option
         match piece {
             Piece::Known(part) => text.push_str(&known(&part)),
             Piece::From(source) => text.push(stand_in(pod, source)),
-            // A ConfigMap's or a Secret's, as a whole: its names are not known here.
+            // It may come from a ConfigMap or Secret of `envFrom`, whose keys are not known here.
             Piece::Unset(_) if container.env_from.is_some() => text.push(UNKNOWN),
-            // A Service's address, or nothing that is one.
+            // A Service's address, or not set at all.
             Piece::Unset(_) => text.push(OTHER),
         }
     }
@@ -96,7 +95,7 @@ fn leads(pod: &Pod<'_>, text: &str) -> Leads {
     let (scheme, rest) = match text.split_once("://") {
         Some((scheme, rest)) => (scheme.to_ascii_lowercase(), rest),
         None => match text.split_once(':') {
-            // "unix:/path" is nothing that Docker takes, and no host either.
+            // Docker does not accept "unix:/path", and it is not a host either.
             Some((scheme, _)) if is_local(&scheme.to_ascii_lowercase()) => return Leads::Elsewhere,
             // Docker takes an address without a scheme for TCP.
             _ => (String::new(), text),
@@ -120,12 +119,12 @@ fn leads(pod: &Pod<'_>, text: &str) -> Leads {
     }
 }
 
-/// Schemes that name something inside of the Pod.
+/// Schemes of addresses inside the Pod.
 fn is_local(scheme: &str) -> bool {
     matches!(scheme, "unix" | "npipe" | "fd")
 }
 
-/// The host of `host:port`, `[::1]:port`, `::1`.
+/// The host of `host:port`, `[::1]:port` or `::1`.
 fn host_of(host_port: &str) -> &str {
     if let Some(rest) = host_port.strip_prefix('[') {
         return rest.split(']').next().unwrap_or_default();
@@ -137,7 +136,7 @@ fn host_of(host_port: &str) -> &str {
     }
 }
 
-/// Names by which a Pod finds the machine on which its node runs.
+/// Names under which a Pod reaches the machine that runs its node.
 const MACHINE: [&str; 12] = [
     "host.docker.internal",
     "gateway.docker.internal",
@@ -163,11 +162,11 @@ fn is_node(pod: &Pod<'_>, host: &str) -> bool {
     let is_named = |name: &str| !name.is_empty() && name.eq_ignore_ascii_case(&host);
     MACHINE.contains(&&*host)
         || node.into_iter().flatten().any(is_named)
-        // Otherwise the loopback is the Pod's own.
+        // Otherwise, the loopback address is the Pod's own.
         || spec.host_network && is_loopback(&host)
 }
 
-/// Whether it is the address of whoever asks: none at all, `localhost`, 127.0.0.0/8, 0.0.0.0, ::1.
+/// Whether it is a loopback or unspecified address: empty, `localhost`, 127.0.0.0/8, 0.0.0.0, ::1.
 fn is_loopback(host: &str) -> bool {
     let is_named = matches!(
         host,
@@ -175,7 +174,7 @@ fn is_loopback(host: &str) -> bool {
     ) || host.ends_with(".localhost");
     let of_v4 = |ip: Ipv4Addr| ip.is_loopback() || ip.octets()[0] == 0;
     let of_v6 = |ip: Ipv6Addr| match ip.to_ipv4() {
-        // Also ::1 and ::, which are 0.0.0.1 and 0.0.0.0 here.
+        // This includes ::1 and ::, which convert to 0.0.0.1 and 0.0.0.0.
         Some(ip) => of_v4(ip),
         None => false,
     };
@@ -187,8 +186,8 @@ fn is_loopback(host: &str) -> bool {
         }
 }
 
-/// An address in any form that `getaddrinfo` takes: 127.1, 0x7f000001, 2130706433, ::1%lo,
-/// ::1:2375 without brackets.
+/// An address in any form that `getaddrinfo` accepts: 127.1, 0x7f000001, 2130706433, ::1%lo, and ::1:2375
+/// without brackets.
 fn address(host: &str) -> Option<IpAddr> {
     if host.contains(':') {
         let host = host.split('%').next().unwrap_or_default();
@@ -244,7 +243,7 @@ struct FieldRef<'a> {
 
 object!(Source<'a>, FieldRef<'a>);
 
-/// Whether a `valueFrom` is the node's address, or its name.
+/// Whether a `valueFrom` gives the node's address or name.
 pub(super) fn is_node_address(source: &RawValue) -> bool {
     let source: Result<Source<'_>, _> = from_str(source.get());
     let field = source.ok().and_then(|source| source.field_ref);
@@ -256,13 +255,13 @@ pub(super) fn is_node_address(source: &RawValue) -> bool {
     })
 }
 
-/// What stands for the value of a `valueFrom`.
+/// The character that replaces the value of a `valueFrom`.
 fn stand_in(pod: &Pod<'_>, source: &RawValue) -> char {
     let Ok(source) = from_str::<Source<'_>>(source.get()) else {
         return UNKNOWN;
     };
     let Some(field) = &source.field_ref else {
-        // A number, or a key of a ConfigMap or Secret.
+        // A number; or else a key of a ConfigMap or Secret.
         return if source.resource_field_ref.is_some() {
             OTHER
         } else {
@@ -278,7 +277,7 @@ fn stand_in(pod: &Pod<'_>, source: &RawValue) -> char {
         | "metadata.namespace"
         | "metadata.uid"
         | "spec.serviceAccountName" => OTHER,
-        // A label or an annotation, whose value may be anything.
+        // The value of a label or annotation can be anything.
         _ => UNKNOWN,
     }
 }

@@ -1,55 +1,51 @@
-//! This project's sidecar, as it stands in a Pod already.
+//! Our own sidecar, in a Pod that an earlier pass has changed.
 //!
-//! It is known by its exact start command and by the volume of its socket, so a Pod's
-//! author gains nothing by forging a name, a label or an annotation: whoever writes the
-//! same container gets what it runs, and no more.
+//! A webhook may see a Pod twice, and must not inject twice. The sidecar is recognized by its exact start
+//! command and the volume of its socket, never by a name, label or annotation: an author who forges it gets a
+//! container that runs this command, and nothing more.
 
 use crate::budget::{Budget, Excess};
 use crate::model::path::CleanPath;
 use crate::model::place::{List, Place};
-use crate::model::view::{Container, VolumeMount};
+use crate::model::view::{Container, Pod, VolumeMount};
 use crate::model::written::Verbatim;
 use crate::names;
 
-use crate::detect::candidates::Candidates;
 use crate::model::start::start_command;
 
-/// The sidecar that an earlier pass put into the Pod.
+/// The sidecar of an earlier pass.
 #[derive(Clone, Debug)]
 pub struct Installed<'p, 'a> {
-    /// Where it stands.
     pub place: Place,
-    /// The container itself.
     pub container: &'p Container<'a>,
-    /// The volume that holds its socket.
+    /// The volume with its socket.
     pub socket_volume: &'p str,
     /// Where that volume is mounted, in the sidecar and in the Pod's containers.
     pub shared_dir: CleanPath<'p>,
 }
 
 impl Installed<'_, '_> {
-    /// Whether another webhook has dropped the sidecar's `restartPolicy`, as old typed
-    /// clients do (amazon-eks-pod-identity-webhook#208): it would block the Pod for ever.
+    /// Whether another webhook has dropped the sidecar's `restartPolicy`, as clients with old types do
+    /// (amazon-eks-pod-identity-webhook#208). The Pod would then never start.
     pub fn lost_restart_policy(&self) -> bool {
         self.place.list == List::Init && &*self.container.restart_policy != "Always"
     }
 }
 
-/// The Pod's sidecar, known by its command, its socket and its volume.
+/// The Pod's sidecar, if it has one.
 ///
 /// # Errors
-/// Where many containers pretend to be it, among many volumes.
+/// If so many containers imitate it that the search takes too many steps.
 pub fn installed<'p, 'a>(
-    candidates: &Candidates<'p, 'a>,
+    pod: &'p Pod<'a>,
     budget: &Budget,
 ) -> Result<Option<Installed<'p, 'a>>, Excess> {
-    let sidecars = candidates
-        .containers
-        .iter()
+    let sidecars = pod
+        .containers()
         .filter(|(place, container)| place.list != List::Ephemeral && has_start_command(container));
-    for &(place, container) in sidecars {
-        budget.spend(candidates.pod.spec.volumes.len())?;
-        let installed = installed_at(candidates, place, container);
+    for (place, container) in sidecars {
+        budget.spend(pod.spec.volumes.len())?;
+        let installed = installed_at(pod, place, container);
         if installed.is_some() {
             return Ok(installed);
         }
@@ -58,7 +54,7 @@ pub fn installed<'p, 'a>(
 }
 
 fn installed_at<'p, 'a>(
-    candidates: &Candidates<'p, 'a>,
+    pod: &'p Pod<'a>,
     place: Place,
     container: &'p Container<'a>,
 ) -> Option<Installed<'p, 'a>> {
@@ -69,7 +65,7 @@ fn installed_at<'p, 'a>(
         mount.sub_path.is_empty() && CleanPath::new(&mount.mount_path) == shared
     };
     let mount = container.volume_mounts.iter().find(whole)?;
-    let mut volumes = candidates.pod.spec.volumes.iter();
+    let mut volumes = pod.spec.volumes.iter();
     volumes.find(|v| v.name == mount.name && v.empty_dir.is_some())?;
     Some(Installed {
         place,

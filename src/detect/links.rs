@@ -1,13 +1,13 @@
 //! Which `hostPath` volumes may be links that the Pod makes itself.
 //!
-//! A Pod that writes in a directory of the node can put a link there, to `/run` say, and mount
-//! the link as another `hostPath`: the kubelet follows it, and checks nothing where the volume's
-//! `type` is unset. So a volume below what another volume lets the Pod write leads
-//! anywhere. At the same path it does not: a directory is not replaced from inside. Nor is
-//! `subPath` such a way: the kubelet follows none out of its volume.
+//! A Pod that can write to a directory of the node can create a link there, to `/run` for example, and mount
+//! the link as another `hostPath`: the kubelet follows it, and checks nothing if the volume's `type` is
+//! unset. So a volume below a path that another volume makes writable may lead anywhere. A volume at the same
+//! path does not: a directory cannot be replaced from inside. Nor does a `subPath`: the kubelet follows no
+//! link out of a volume.
 //!
-//! The paths are put into a tree of their components once; each writable mount goes down it by
-//! its `subPath`. The cost is that of the Pod's own length.
+//! The paths are put into a tree of components once, and each writable mount walks down it by its `subPath`,
+//! so the cost is the length of the Pod.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,7 @@ use crate::model::path::CleanPath;
 use crate::model::sockets::{Leads, Sockets};
 use crate::model::view::Pod;
 
-/// Marks the volumes that lie below what the Pod may write through another one.
+/// Marks the volumes below a path that the Pod can write to through another volume.
 pub(super) fn mark_linked(
     pod: &Pod<'_>,
     sockets: &Sockets,
@@ -49,7 +49,7 @@ pub(super) fn mark_linked(
                 Shown::Part(path) if gives_more(sockets.leads(&path)) => None,
                 Shown::Part(path) => tree.find(0, path.as_str()),
                 Shown::Whole | Shown::Unknown if gives_more(volume.leads) => None,
-                // Where the path is too long for any link that is known to lie below it.
+                // The path is too long for any known path to be below it.
                 Shown::Whole => tree.find(*end, &mount.sub_path),
                 Shown::Unknown => Some(*end),
             };
@@ -65,8 +65,8 @@ pub(super) fn mark_linked(
     Ok(())
 }
 
-/// Whether it gives more than any link: whoever writes in `/run` needs none, and what is swapped
-/// is written no more.
+/// Whether the volume gives more than any link could: a Pod that can write to `/run` needs no link, and a
+/// volume that is swapped can no longer be written to.
 fn gives_more(leads: Option<Leads>) -> bool {
     match leads {
         Some(Leads::Socket | Leads::Directory | Leads::Ancestor | Leads::Pipe(_)) => true,
@@ -78,15 +78,15 @@ fn is_pipe(volume: &HostVolume<'_>) -> bool {
     matches!(volume.leads, Some(Leads::Pipe(_)))
 }
 
-/// The names of the volumes above another one.
+/// The names of the volumes whose path is above another volume's.
 fn holding<'p>(volumes: &BTreeMap<&'p str, HostVolume<'p>>) -> Vec<&'p str> {
     let volumes = volumes.values().filter(|volume| !is_pipe(volume));
     let mut sorted: Vec<(&CleanPath<'_>, &'p str)> =
         volumes.map(|volume| (&*volume.path, volume.name)).collect();
-    // Behind a directory comes what is in it, before its neighbor whose name is longer.
+    // Sorts a directory's content right after it, before siblings with a longer name.
     sorted.sort_by(|(a, _), (b, _)| components(a.as_str()).cmp(components(b.as_str())));
     let pairs = sorted.iter().zip(sorted.iter().skip(1));
-    // Of those with one path, all are above what follows them.
+    // Of volumes with the same path, all are above what follows them.
     let mut holding = Vec::new();
     let mut same = Vec::new();
     for ((above, name), (below, _)) in pairs {
@@ -105,10 +105,10 @@ fn components(path: &str) -> impl Iterator<Item = &str> {
     path.split('/').filter(|part| !matches!(*part, "" | "."))
 }
 
-/// What a node takes, in bytes at least. A component may have two.
+/// Bytes that a node takes, at least. A component may make two nodes.
 const NODE: usize = 300;
 
-/// The volumes' paths as a tree of their components; the first node is `/`.
+/// The volumes' paths as a tree of components. The first node is `/`.
 struct Tree<'p> {
     nodes: Vec<Node<'p>>,
 }
@@ -116,9 +116,9 @@ struct Tree<'p> {
 #[derive(Default)]
 struct Node<'p> {
     children: BTreeMap<&'p str, usize>,
-    /// The volumes of this path.
+    /// The volumes of exactly this path.
     volumes: Vec<usize>,
-    /// Whether the Pod writes here.
+    /// Whether the Pod can write here.
     is_written: bool,
 }
 
@@ -148,7 +148,7 @@ impl<'p> Tree<'p> {
         Ok(at)
     }
 
-    /// The node of `path` below the node `from`, where something is at or below it.
+    /// The node of `path` below the node `from`, if any volume is there or below.
     fn find(&self, from: usize, path: &str) -> Option<usize> {
         let mut at = from;
         for part in components(path) {
@@ -157,7 +157,7 @@ impl<'p> Tree<'p> {
         Some(at)
     }
 
-    /// The volumes below a node that is written.
+    /// The volumes below a writable node.
     fn linked(&self) -> BTreeSet<usize> {
         let mut linked = BTreeSet::new();
         let mut open = vec![(0, false)];

@@ -1,4 +1,8 @@
-//! Mounts of ephemeral containers that were written for a socket, in a Pod that was swapped.
+//! Socket mounts that an injected Pod no longer supports.
+//!
+//! `kubectl debug` and the like add an ephemeral container that was written for the Pod before its injection.
+//! Its volume may be gone, or it mounts a single file of ours, which the API server refuses for ephemeral
+//! containers.
 
 use crate::model::path::CleanPath;
 use crate::model::place::{List, Place};
@@ -7,7 +11,7 @@ use crate::model::view::Pod;
 
 use super::installed::Installed;
 
-/// Those that lead to no socket as they are, with their places and indexes: of a volume that the Pod had before it was swapped, or of a file of ours, which the API server refuses.
+/// Place and index of each mount of an ephemeral container that expects a socket and would not get one.
 pub fn lost_sockets(
     pod: &Pod<'_>,
     installed: &Installed<'_, '_>,

@@ -1,8 +1,7 @@
 //! Which mounts, variables and containers of a Pod reach a container runtime of the node.
 //!
-//! A path that cannot be resolved is a finding of its own, never a miss.
+//! A path that cannot be resolved is reported as a finding of its own kind, and never missed.
 
-pub mod candidates;
 pub mod docker_host;
 pub mod installed;
 mod links;

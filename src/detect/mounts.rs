@@ -1,10 +1,8 @@
 //! Which mounts of a Pod reach a container runtime of the node, and how.
 //!
-//! Judged per mount, not per volume: a `hostPath` and the mount's `subPath` are
-//! joined first. A Pod without a suspicious `hostPath` costs one look at each volume and mount.
-//! What cannot be known is a finding of its own,
-//! never a miss. What is of a volume is computed once a volume, so that the cost is that of
-//! the Pod's own length.
+//! A `hostPath` alone does not decide: each mount's `subPath` is joined to it first. A path that cannot be
+//! known is reported as a finding of its own kind, and never missed. Everything that depends only on the
+//! volume is computed once per volume, so the cost is the length of the Pod.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,64 +20,58 @@ use crate::model::view::{Container, Pod, VolumeMount};
 /// How a mount reaches the node's runtime.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// The Docker socket itself, with this file name.
+    /// A Docker socket, with its file name.
     Socket(String),
-    /// The directory that holds the Docker socket, mounted whole.
+    /// A directory with a Docker socket, mounted whole.
     Directory,
-    /// A directory further up (`/`, `/var`), which serves other things too, or a process of the
-    /// node, whose links lead anywhere.
+    /// A directory further up (`/`, `/var`) that has other uses too, or a process of the node, whose links
+    /// may lead anywhere.
     Ancestor,
     /// The node's `docker` client.
     Client,
     /// Another runtime's socket, or a directory that leads to one.
     Runtime(Runtime),
-    /// A runtime's data, which may be written.
+    /// A writable mount of a runtime's data.
     Data(Runtime),
     /// The folder in which daemons of other Pods leave their images.
     Storage,
-    /// A `subPathExpr` below such a directory, of which the end is known only on the node.
+    /// A `subPathExpr` below such a directory, whose value only the kubelet knows.
     Unresolved,
-    /// It lies in a directory of the node that this Pod may write, which may have put a link
-    /// there that leads anywhere.
+    /// A path in a directory that this Pod can write to, so that it may be a link to anywhere.
     Link,
-    /// Nothing that is known, but called as Docker's socket is, or mounted where it belongs.
+    /// An unknown path that is named like Docker's socket, or mounted where that belongs.
     UnknownSocket,
     /// Any other path of the node.
     HostPath,
-    /// A Windows named pipe of a runtime.
     Pipe(Runtime),
 }
 
-/// Which mounts are looked for.
+/// Which mounts are reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Watch {
     /// Those that reach a runtime.
     Runtimes,
-    /// Every mount of a path of the node: the policy has a word on them all.
+    /// Every mount of a path of the node, because a rule restricts them.
     EveryHostPath,
 }
 
-/// One mount that reaches the node's runtime.
 #[derive(Clone, Debug)]
 pub struct Finding {
-    /// The container.
     pub place: Place,
-    /// The mount's index in `volumeMounts`.
+    /// Index in the container's `volumeMounts`.
     pub mount: usize,
-    /// The volume's index in `spec.volumes`.
+    /// Index in `spec.volumes`.
     pub volume: usize,
-    /// The path of the node that is mounted, `subPath` included; the volume's alone where that
-    /// is too long to lead to anything by what follows.
+    /// The mounted path of the node, with `subPath`. If the volume's path is too long to lead to a runtime,
+    /// it is that path alone.
     pub node_path: Arc<CleanPath<'static>>,
-    /// How it reaches the runtime.
     pub reach: Reach,
-    /// The file names of the Docker sockets that it is, or that it directly holds.
+    /// The file names of the Docker sockets that it is, or directly contains.
     pub sockets: Vec<String>,
 }
 
 impl Finding {
-    /// Whether whoever talks to what is mounted commands a runtime. Other paths of the node are
-    /// the policy's concern only.
+    /// Whether the mount allows commands to a runtime. Other paths of the node only matter to the policy.
     pub fn is_way_to_a_runtime(&self) -> bool {
         match self.reach {
             Reach::Socket(_)
@@ -98,7 +90,7 @@ impl Finding {
     }
 }
 
-/// Why a Pod counts as a node agent, which wants the node's own sockets.
+/// Why a Pod counts as a node agent, which needs the node's own sockets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Agent {
     /// Made by a DaemonSet.
@@ -112,7 +104,7 @@ pub enum Agent {
 }
 
 impl Agent {
-    /// How a message names the reason.
+    /// The reason in messages.
     pub fn name(self) -> &'static str {
         match self {
             Self::DaemonSet => "a DaemonSet's Pod",
@@ -123,7 +115,7 @@ impl Agent {
     }
 }
 
-/// Why `pod` is a node agent, if it is one. `owner` is the kind that made it.
+/// `owner` is the kind that created `pod`.
 pub fn agent(pod: &Pod<'_>, owner: Option<&str>) -> Option<Agent> {
     let spec = &pod.spec;
     [
@@ -139,7 +131,7 @@ pub fn agent(pod: &Pod<'_>, owner: Option<&str>) -> Option<Agent> {
 /// Every mount of `pod` that reaches the node's runtime, in the order of its containers.
 ///
 /// # Errors
-/// Where there are too many, or to look for them is too much work.
+/// If there are too many, or the search takes too many steps.
 pub fn detect(
     pod: &Pod<'_>,
     sockets: &Sockets,
@@ -189,27 +181,23 @@ pub fn detect(
     Ok(findings)
 }
 
-/// A watched path is shorter: below a longer one, `subPath` makes no difference.
+/// Bytes. Every known path is shorter, so below a longer path `subPath` makes no difference.
 pub(super) const LONGEST_WATCHED: usize = 256;
 
-/// A `hostPath` volume, with what all its mounts share.
+/// A `hostPath` volume, with everything that its mounts share.
 pub(super) struct HostVolume<'p> {
-    /// Its name.
     pub name: &'p str,
-    /// Its index in `spec.volumes`.
     pub index: usize,
-    /// The path of the node.
     pub path: Arc<CleanPath<'static>>,
-    /// What it leads to as a whole.
     pub leads: Option<Leads>,
-    /// Whether it lies in a directory that this Pod may write.
+    /// Whether it is in a directory that this Pod can write to.
     pub is_linked: bool,
     watch: Watch,
-    /// Whether a mount of it may be a finding wherever it is mounted.
+    /// Whether a mount of it can be a finding wherever it is mounted.
     is_suspicious: bool,
 }
 
-/// The `hostPath` volumes by their names.
+/// The `hostPath` volumes by name.
 fn host_volumes<'p>(
     pod: &'p Pod<'_>,
     sockets: &Sockets,
@@ -235,7 +223,7 @@ fn host_volumes<'p>(
         };
         let is_called_so = path.file_name() == names::SOCKET_FILE;
         let every = watch == Watch::EveryHostPath;
-        // The API server refuses two volumes of one name; the first one counts.
+        // The API server refuses two volumes with one name; the first one counts.
         found.entry(&*volume.name).or_insert_with(|| HostVolume {
             name: &volume.name,
             index,
@@ -256,7 +244,7 @@ fn host_volumes<'p>(
 }
 
 impl HostVolume<'_> {
-    /// The node's path that a mount shows, where that can be told and matters.
+    /// The part of the volume that a mount shows.
     pub fn shown<'c, 'a>(
         &self,
         mount: &VolumeMount<'a>,
@@ -275,7 +263,7 @@ impl HostVolume<'_> {
         })
     }
 
-    /// How a mount of it reaches the node's runtime, if it does.
+    /// `None` if the mount does not reach the node's runtime.
     fn mounted<'c, 'a>(
         &self,
         sockets: &Sockets,
@@ -331,17 +319,16 @@ impl HostVolume<'_> {
     }
 }
 
-/// What a mount shows of its volume.
+/// The part of a volume that a mount shows.
 pub(super) enum Shown {
-    /// All of it, or a part that is no different.
+    /// All of it, or a part that makes no difference.
     Whole,
-    /// What is at this path.
     Part(CleanPath<'static>),
-    /// A part that only the kubelet can know.
+    /// A part that only the kubelet knows.
     Unknown,
 }
 
-/// The node's path that a mount shows; none where only the kubelet can know it.
+/// The node's path that a mount shows; `None` if only the kubelet knows it.
 fn mounted_path<'c, 'a>(
     volume: &CleanPath<'_>,
     mount: &VolumeMount<'a>,

@@ -1,7 +1,7 @@
-//! Whether a container runs a Docker daemon, judged by what it runs.
+//! Whether a container already runs a Docker daemon.
 //!
-//! The image's name alone says little: `docker:dind` with `command: [cat]` is a mere
-//! client, and any image can start `dockerd`.
+//! The image's name says little: `docker:dind` with `command: [cat]` is a client, and any image can start
+//! `dockerd`. So the command decides.
 
 use memchr::memmem;
 
@@ -17,9 +17,9 @@ const DAEMONS: [&str; 6] = [
     "docker-daemon",
     "dind",
 ];
-/// What every daemon's name begins with, but for `dind`, which scripts have as the name of other things too.
+/// How every daemon's name starts, except `dind`, which scripts use as a name for other things too.
 const STEM: &[u8] = b"docker";
-/// Programs of which the arguments say what is really run.
+/// Programs that run the program in their arguments.
 const WRAPPERS: [&str; 12] = [
     "sh",
     "bash",
@@ -35,13 +35,12 @@ const WRAPPERS: [&str; 12] = [
     "rootlesskit",
 ];
 
-/// The first container of `pod` that runs a Docker daemon of its own.
+/// The first container of `pod` that runs a Docker daemon.
 pub fn own_daemon<'p, 'a>(pod: &'p Pod<'a>) -> Option<(Place, &'p Container<'a>)> {
     pod.containers()
         .find(|(_, container)| runs_daemon(container))
 }
 
-/// Whether `container` runs a Docker daemon.
 pub fn runs_daemon(container: &Container<'_>) -> bool {
     let command = container.command.iter().map(|word| &**word);
     let args = container.args.iter().map(|word| &**word);
@@ -69,7 +68,7 @@ fn starts_daemon<'w>(words: impl Iterator<Item = &'w str>) -> bool {
         if WRAPPERS.contains(&program) {
             wrapped = true;
         } else if word.contains(char::is_whitespace) {
-            // The text of `sh -c`: a daemon anywhere in it.
+            // The script of `sh -c`: it may start a daemon anywhere.
             return wrapped && mentions_daemon(word);
         } else if !wrapped || !(word.starts_with('-') || word.contains('=')) {
             return false;
@@ -78,7 +77,7 @@ fn starts_daemon<'w>(words: impl Iterator<Item = &'w str>) -> bool {
     false
 }
 
-/// Looks only where a daemon's name may be: a script may have megabytes.
+/// Searches only where a daemon's name can be: a script may have megabytes.
 fn mentions_daemon(script: &str) -> bool {
     let is_end = |c: char| c.is_whitespace() || ";&|()\"'`".contains(c);
     let mut found = memmem::find_iter(script.as_bytes(), STEM);

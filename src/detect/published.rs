@@ -1,7 +1,7 @@
-//! Variables that say where published ports are reached, and say the node.
+//! Variables that give the node as the address of published ports.
 //!
-//! With the node's daemon, `docker run -p` opens a port of the node, and `status.hostIP` reaches it. With a
-//! daemon of the Pod's own the port is in the Pod: `localhost`, for each of its containers.
+//! With the node's daemon, `docker run -p` opens a port of the node, which is reached at `status.hostIP`.
+//! With the Pod's own daemon, the port is in the Pod: at `localhost`, for each of its containers.
 
 use crate::model::expand::{Environment, Expanded, Piece, literal};
 use crate::model::view::{Container, EnvVar};
@@ -9,33 +9,32 @@ use crate::names;
 
 use super::docker_host::is_node_address;
 
-/// Variables with no other meaning. Others with `DOCKER` in their name may have one.
+/// Variables that mean nothing else. Others with `DOCKER` in their name may.
 pub const NAMES: [&str; 6] = [
     // Testcontainers for Java, Node.js, Python, .NET, Go (docs: "Custom configuration").
     "TESTCONTAINERS_HOST_OVERRIDE",
-    // The same for Go before 0.32 (testcontainers-go#2536), and for Python.
+    // Testcontainers for Go before 0.32 (testcontainers-go#2536), and for Python.
     "TC_HOST",
     // Eventuate and the Microservices Patterns examples (ftgo-application, set-env.sh).
     "DOCKER_HOST_IP",
-    // LocalStack (docs: "Configuration"), by its names of now and before.
+    // LocalStack (docs: "Configuration"), by its present and former names.
     "LOCALSTACK_HOST",
     "LOCALSTACK_HOSTNAME",
     "HOSTNAME_EXTERNAL",
 ];
 
-/// Where published ports are reached in a Pod with a daemon of its own.
+/// The address of published ports in a Pod with its own daemon.
 const IN_THE_POD: &str = "localhost";
 
-/// A variable that says the node.
+/// A variable whose value contains the node's address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Published {
-    /// Its index in `env`.
     pub index: usize,
-    /// Its value with the Pod in the node's place, where it can be said and means that for sure.
+    /// The value with the Pod's address instead, if it can be written and the variable means nothing else.
     pub in_the_pod: Option<String>,
 }
 
-/// The variables of `container` that say where published ports are, and say the node.
+/// The variables of `container` that give the node as the address of published ports.
 pub fn on_the_node(container: &Container<'_>) -> Vec<Published> {
     let mut environment = None;
     let mut found = Vec::new();
@@ -56,7 +55,8 @@ pub fn on_the_node(container: &Container<'_>) -> Vec<Published> {
     found
 }
 
-/// A value that says the node, with the Pod in its place where that can be said.
+/// `None` if the value does not contain the node's address; `Some(None)` if its replacement cannot be
+/// written.
 #[expect(
     clippy::option_option,
     reason = "no such value, and one that cannot be said, are two things"

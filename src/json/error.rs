@@ -1,21 +1,21 @@
-//! What was wrong with a text, and where: the field as Kubernetes names it, and the place.
+//! What is wrong with a JSON text, and where: the field as Kubernetes names it, the line and the column.
 //!
-//! serde_json knows the place alone. The field is found by reading once more, so that what can be
-//! read costs nothing for it.
+//! serde_json only knows line and column. The field is found by parsing once more, so that valid text costs
+//! nothing for it.
 
 use std::fmt;
 
 use serde::Deserialize;
 use serde_json::error::Category;
 
-/// The longest field, in characters, and the longest text of what was wrong: a label's key may be of
-/// any length.
+use crate::text::shortened;
+
+/// The longest field name and the longest message, in characters: a label's key may have any length.
 const LONGEST: usize = 400;
 
-/// Why a text was not read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
-    /// The field, such as `spec.containers[0].name`; empty where it is the text as a whole.
+    /// The field, such as `spec.containers[0].name`; empty if it is the text as a whole.
     field: String,
     what: String,
     line: usize,
@@ -23,13 +23,12 @@ pub struct Error {
 }
 
 impl Error {
-    /// Why `text` could not be read as a `T`.
     #[cold]
     pub(super) fn find<'a, T: Deserialize<'a>>(text: &'a str, error: &serde_json::Error) -> Self {
         let mut reader = serde_json::Deserializer::from_str(text);
         let mut field = match serde_path_to_error::deserialize::<_, T>(&mut reader) {
             Err(error) if error.inner().classify() == Category::Data => error.path().to_string(),
-            // It is no JSON, whichever field that is in.
+            // It is not JSON, whatever the field.
             Ok(_) | Err(_) => String::new(),
         };
         if field == "." {
@@ -50,8 +49,8 @@ impl Error {
         }
         field.push_str(below);
         Self {
-            field: short(&field),
-            what: short(&what),
+            field: shortened(&field, LONGEST).into_owned(),
+            what: shortened(&what, LONGEST).into_owned(),
             line: error.line(),
             column: error.column(),
         }
@@ -68,23 +67,23 @@ impl Error {
         }
     }
 
-    /// The field and what is wrong with it, for a text that nobody sees.
+    /// The field and what is wrong with it, for a text that the reader has not seen.
     pub fn without_place(&self) -> impl fmt::Display {
         WithoutPlace(self)
     }
 
-    /// As an error of serde's, for the reader of a text that this one's is a part of.
+    /// As a serde error for the reader of a text that contains this one.
     pub(crate) fn in_part(&self) -> impl fmt::Display {
         let Self { field, what, .. } = self;
         format!("{IN_PART}{field}{IN_PART}{what}")
     }
 }
 
-/// Before and behind the field in an error of a part; serde escapes it in what it says back.
+/// Encloses the field in the error of a part. serde escapes this character in values that it quotes.
 const IN_PART: char = '\0';
 
-/// The field below, and what is wrong, in place of what serde says, which repeats the value: a Pod's
-/// variables may be secret, and errors are logged.
+/// The field below, and a message in place of serde's, which repeats the value: variables of a Pod may be
+/// secret, and errors are logged.
 fn worded(said: &str) -> (&str, String) {
     if let Some(field) = said.strip_prefix("duplicate field `") {
         return (
@@ -109,7 +108,6 @@ fn worded(said: &str) -> (&str, String) {
 
 impl std::error::Error for Error {}
 
-/// With its place.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { line, column, .. } = self;
@@ -121,7 +119,7 @@ impl fmt::Display for Error {
     }
 }
 
-/// An error of a text that its reader has not seen.
+/// An error without line and column.
 struct WithoutPlace<'e>(&'e Error);
 
 impl fmt::Display for WithoutPlace<'_> {
@@ -129,12 +127,5 @@ impl fmt::Display for WithoutPlace<'_> {
         let Error { field, what, .. } = self.0;
         let colon = if field.is_empty() { "" } else { ": " };
         write!(f, "{field}{colon}{what}")
-    }
-}
-
-fn short(text: &str) -> String {
-    match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
     }
 }

@@ -1,13 +1,12 @@
-//! How a struct is read: from an object and nothing else.
+//! Reads a struct from a JSON object and nothing else.
 //!
-//! serde's derived code also takes a list for a struct, item by item in the order of the fields:
-//! `"spec": []` would be a Pod with nothing in it. Go refuses that, and so must whoever judges the
-//! same text.
+//! serde's derived code also takes a list for a struct, item by item in the order of the fields: `"spec": []`
+//! would be a Pod with nothing in it. Go refuses that, and so must this program.
 
 use serde::{Deserialize, Deserializer};
 
-/// Implements [`Deserialize`] for structs with `#[serde(remote = "Self")]`, of which serde then
-/// derives a function of that name alone: from an object only.
+/// Implements [`Deserialize`] for structs with `#[serde(remote = "Self")]`, for which serde only derives a
+/// function `deserialize`.
 macro_rules! object {
     ($($type:ident $(<$of:lifetime $(, $held:ident)*>)?),+ $(,)?) => {
         $(impl<'de $(: $of, $of $(, $held: Default + serde::Deserialize<'de>)*)?> serde::Deserialize<'de>

@@ -1,4 +1,4 @@
-//! A string that is borrowed from the text where it can be.
+//! A string that is borrowed from the JSON text.
 //!
 //! Only a string with escapes is copied.
 
@@ -9,12 +9,11 @@ use std::ops::Deref;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use serde::ser::{Serialize, Serializer};
 
-/// A string, borrowed from the text unless it was escaped there. As a field, `null` is none.
+/// Borrowed unless it has escapes. `null` reads as an empty string.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Text<'a>(pub Cow<'a, str>);
 
 impl Text<'_> {
-    /// No text.
     pub const EMPTY: Self = Self(Cow::Borrowed(""));
 }
 

@@ -71,7 +71,19 @@ impl Positions {
         self.by_pointer.is_empty()
     }
 
-    pub(super) fn insert(&mut self, pointer: &str, position: Position) {
+    /// The positions of the nodes below `pointer`, as those of a document of its own.
+    pub(crate) fn below(self, pointer: &str) -> Self {
+        let nodes = self.by_pointer.into_iter();
+        let inner = nodes.filter_map(|(at, position)| {
+            let rest = at.strip_prefix(pointer)?;
+            (rest.is_empty() || rest.starts_with('/')).then(|| (rest.to_owned(), position))
+        });
+        Self {
+            by_pointer: inner.collect(),
+        }
+    }
+
+    pub(crate) fn insert(&mut self, pointer: &str, position: Position) {
         self.by_pointer.insert(pointer.to_owned(), position);
     }
 }

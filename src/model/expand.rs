@@ -1,8 +1,8 @@
-//! `$(NAME)` in a `subPathExpr`, expanded as the kubelet does it.
+//! `$(NAME)` in a `subPathExpr`, expanded as the kubelet does.
 //!
-//! The text may come from a hostile author: `A=$(B)$(B)`, `B=$(C)$(C)`, … doubles at
-//! each step, so nothing grows beyond `LONGEST`. What cannot be known at admission
-//! (a Secret's key, `envFrom`, a Service's variables) is never guessed.
+//! The text may come from a hostile author: `A=$(B)$(B)`, `B=$(C)$(C)`, … doubles at each step, so nothing
+//! grows beyond `LONGEST`. Values that are unknown at admission (a Secret's key, `envFrom`, a Service's
+//! variables) are never guessed.
 //! Source: `k8s.io/kubernetes/third_party/forked/golang/expansion/expand.go` and
 //! `pkg/kubelet/kubelet_pods.go`, `makeEnvironmentVariables`.
 
@@ -11,28 +11,26 @@ use std::collections::BTreeMap;
 use crate::model::view::Container;
 use serde_json::value::RawValue;
 
-/// No path on Linux is longer than `PATH_MAX`.
+/// Bytes: `PATH_MAX` of Linux.
 const LONGEST: usize = 4096;
-/// All values of one container together; beyond it, a value is not kept. A variable of 4 KB
-/// that a hundred thousand others name must not fill the memory.
+/// Bytes of all values of one container together. Beyond it a value is not kept, so that a variable of 4 KB
+/// that a hundred thousand others name cannot fill the memory.
 const MOST_KEPT: usize = 256 << 10;
-/// More parts than this are no path that a person wrote.
+/// No path that a person wrote has more parts.
 const MOST_PIECES: usize = 64;
 
-/// One part of an expanded text.
 #[derive(Clone, Debug)]
 pub enum Piece<'a> {
-    /// Text known now.
     Known(String),
     /// The value of a variable with this `valueFrom`, known to the kubelet.
     From(&'a RawValue),
-    /// A variable that is not in the container's `env`. It may be a Service's, or come from
-    /// `envFrom`; the kubelet leaves `$(NAME)` where it is neither.
+    /// A variable that is not in the container's `env`. It may be a Service's, or come from `envFrom`; the
+    /// kubelet keeps `$(NAME)` as text if it is neither.
     Unset(String),
 }
 
 impl Piece<'_> {
-    /// What it costs to keep it, and to read it, in bytes.
+    /// The cost of keeping and reading it, in bytes.
     fn size(&self) -> usize {
         match self {
             Self::Known(text) | Self::Unset(text) => text.len() + size_of::<Self>(),
@@ -41,26 +39,25 @@ impl Piece<'_> {
     }
 }
 
-/// An expanded text: known, known but for some variables, or not to be known.
+/// An expanded text. Variables in it may be unknown.
 #[derive(Clone, Debug)]
 pub enum Expanded<'a> {
     /// The parts, in order, with no two [`Piece::Known`] side by side.
     Pieces(Vec<Piece<'a>>),
-    /// It grows too long.
+    /// It would grow beyond `LONGEST`.
     Unknown,
 }
 
 impl Expanded<'_> {
-    /// What it took to make it, in bytes.
+    /// The cost of making it, in bytes.
     pub fn length(&self) -> usize {
         match self {
             Self::Pieces(pieces) => pieces.iter().map(Piece::size).sum(),
-            // It grew to its end.
             Self::Unknown => LONGEST,
         }
     }
 
-    /// The whole text, where all of it is known.
+    /// The whole text, if all of it is known.
     pub fn known(&self) -> Option<&str> {
         match self {
             Self::Pieces(pieces) => match pieces.as_slice() {
@@ -73,7 +70,7 @@ impl Expanded<'_> {
     }
 }
 
-/// `text` as a kubelet must read it to see just that: no variable of the reader's is put in.
+/// `text` escaped so that a kubelet reads exactly this text and expands nothing in it.
 pub fn literal(text: &str) -> String {
     text.replace('$', "$$")
 }
@@ -84,7 +81,7 @@ pub struct Environment<'c, 'a> {
 }
 
 impl<'c, 'a> Environment<'c, 'a> {
-    /// Evaluates `env` in order: a variable sees those before it.
+    /// Evaluates `env` in order: a variable sees only those before it.
     pub fn of(container: &'c Container<'a>) -> Self {
         let mut environment = Self {
             values: BTreeMap::new(),
@@ -92,9 +89,9 @@ impl<'c, 'a> Environment<'c, 'a> {
         let mut kept = 0;
         for var in container.env.iter() {
             let value = match var.value_from {
-                // Nothing is expanded any more that would not be kept.
+                // Do not expand what would not be kept.
                 _ if kept > MOST_KEPT => Expanded::Unknown,
-                // Who names it reads it each time.
+                // It would be read again by each variable that names it.
                 Some(source) if source.get().len() > LONGEST => Expanded::Unknown,
                 Some(source) => Expanded::Pieces(vec![Piece::From(source)]),
                 None => environment.expand(&var.value),
@@ -105,8 +102,9 @@ impl<'c, 'a> Environment<'c, 'a> {
         environment
     }
 
-    /// The value of a variable, for another container of the Pod: what only this one has is
-    /// put in, what every container has stays a reference. None where it cannot be told.
+    /// The value of a variable, written for another container of the Pod: variables of this container are
+    /// replaced by their values, variables that every container has stay references. `None` if the value is
+    /// unknown.
     pub fn value_elsewhere(&self, name: &str) -> Option<String> {
         let Expanded::Pieces(pieces) = self.values.get(name)? else {
             return None;
@@ -119,11 +117,10 @@ impl<'c, 'a> Environment<'c, 'a> {
         texts.collect()
     }
 
-    /// Expands `text` with these variables.
     pub fn expand(&self, text: &str) -> Expanded<'a> {
         let mut out = Builder::default();
         let mut rest = text;
-        // Looked for once where there is none: each `$(` of megabytes would look to the end.
+        // Set once no `)` follows: otherwise each `$(` in megabytes of text would search to the end.
         let mut is_closed = true;
         while let Some(dollar) = rest.find('$') {
             out.push(&rest[..dollar]);

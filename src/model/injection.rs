@@ -1,4 +1,4 @@
-//! What the policy decided to have done to a Pod: the order of the stage `decide` to the stage `plan`.
+//! What the policy decided to do to a Pod: the result of `decide`, and the input of `plan`.
 
 use std::borrow::Cow;
 
@@ -7,29 +7,26 @@ use super::profile::{Profile, Resources, Storage};
 use super::scope::Scope;
 use super::sidecar_mode::SidecarMode;
 
-/// What the policy decided to have done to a Pod.
 #[derive(Clone, Debug)]
 pub struct Injection<'o> {
-    /// What the sidecar looks like.
     pub profile: &'o Profile,
-    /// Its resources, the Pod's own wishes included.
+    /// The profile's, with the sizes that the Pod's annotations ask for.
     pub resources: Cow<'o, Resources>,
-    /// Its storage, the Pod's own wishes included.
+    /// The profile's, with the size that the Pod's annotation asks for.
     pub storage: Cow<'o, Storage>,
     /// The folder of the node with the slots of this Pod's key; none where its storage is the Pod's alone.
     pub slots: Option<String>,
-    /// The findings to swap, by index.
+    /// Indexes of the findings to swap.
     pub swap: Vec<usize>,
     /// Containers that get a socket because the annotation asks for it.
     pub targets: Vec<Place>,
-    /// `DOCKER_HOST` variables that lead to the node over TCP, to be replaced.
+    /// `DOCKER_HOST` variables to replace, because they lead to the node over TCP.
     pub replace_docker_host: Vec<(Place, usize)>,
-    /// Whether variables that say the node as the place of published ports are to say the Pod.
+    /// Whether to replace variables that name the node as the address of published ports.
     pub replace_published: bool,
-    /// Mounts of ephemeral containers that were written for a socket and lead to none.
+    /// Mounts of ephemeral containers that expect a socket where there is none.
     pub lost: Vec<(Place, usize)>,
-    /// The part of the Pod that can be changed.
+    /// The part of the Pod that can still be changed.
     pub scope: Scope,
-    /// How the cluster runs sidecars.
     pub mode: SidecarMode,
 }

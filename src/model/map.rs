@@ -1,6 +1,7 @@
-//! The maps of a Pod: labels, annotations, amounts of resources.
+//! The maps of a Pod: labels, annotations, resource amounts.
 //!
-//! Kept in the order in which they were written; what nobody here reads is not kept.
+//! A Pod may have large maps of which this program needs two keys. Entries keep their order, since the last
+//! of two equal keys counts, and unused entries are not kept.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,15 +14,15 @@ use crate::json::{Text, object};
 use crate::model::written::{Given, written};
 use crate::names;
 
-/// More entries than most maps have: beyond it, no key is looked for from entry to entry.
+/// Up to this many entries, a linear search is faster than an index.
 const FEW: usize = 16;
 
-/// A map of strings, kept in order.
+/// A map of strings in the order in which they were written.
 #[derive(Debug)]
 pub struct Labels<'a> {
     entries: Vec<(Text<'a>, Text<'a>)>,
     given: Given,
-    /// The entries' indexes in the order of their keys, where there are many.
+    /// Indexes of the entries, sorted by key. Empty for maps of up to [`FEW`] entries.
     by_key: Vec<usize>,
 }
 
@@ -32,29 +33,27 @@ impl Default for Labels<'_> {
 }
 
 impl Labels<'_> {
-    /// Of no entries, and not written.
+    /// The map is not in the JSON.
     pub const ABSENT: Self = Self {
         entries: Vec::new(),
         given: Given::Absent,
         by_key: Vec::new(),
     };
 
-    /// Whether the map is there at all, be it empty.
+    /// Whether the map is in the JSON, even if it is empty.
     pub fn is_present(&self) -> bool {
         self.given == Given::Value
     }
 
-    /// How it was written.
     pub fn given(&self) -> Given {
         self.given
     }
 
-    /// Every key with its value.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.entries.iter().map(|(key, value)| (&**key, &**value))
     }
 
-    /// The value of `key`; the last one where a key is there twice, as in JSON.
+    /// The value of `key`. The last one counts where a key appears twice, as in Go.
     pub fn get(&self, key: &str) -> Option<&str> {
         if self.entries.len() <= FEW {
             let found = self.entries.iter().rev().find(|(k, _)| &**k == key);
@@ -89,7 +88,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Labels<'a> {
     }
 }
 
-/// Reads the entries whose key is one of those.
+/// Keeps the entries whose key passes this test.
 struct Those(fn(&str) -> bool);
 
 impl<'de> Visitor<'de> for Those {
@@ -128,31 +127,29 @@ impl<'de> Visitor<'de> for Those {
     }
 }
 
-/// Annotations, of which only those that this project reads are kept: others can
-/// be large (`kubectl.kubernetes.io/last-applied-configuration`).
+/// Only those annotations that this project reads: others can be large
+/// (`kubectl.kubernetes.io/last-applied-configuration`).
 #[derive(Debug, Default)]
 pub struct Annotations<'a>(Labels<'a>);
 
 impl Annotations<'_> {
-    /// None, and not written.
+    /// Annotations that are not in the JSON.
     pub const ABSENT: Self = Self(Labels::ABSENT);
 
-    /// The value of an annotation that this project reads.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.0.get(key)
     }
 
-    /// Whether there are none that this project reads.
+    /// Whether the Pod has none that this project reads.
     pub fn is_empty(&self) -> bool {
         self.0.entries.is_empty()
     }
 
-    /// Whether the Pod has annotations at all.
+    /// Whether the Pod has a map of annotations, even an empty one.
     pub fn is_present(&self) -> bool {
         self.0.is_present()
     }
 
-    /// How they were written.
     pub fn given(&self) -> Given {
         self.0.given
     }
@@ -173,8 +170,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
     }
 }
 
-/// CPU and memory of a map of amounts, in whatever type they are written: an author may write an
-/// amount as a number.
+/// CPU and memory of a resource list. An author may write an amount as a number or as a string.
 #[derive(Debug, Default, Deserialize)]
 #[serde(remote = "Self", default, bound(deserialize = "'de: 'a"))]
 pub struct Amounts<'a> {
@@ -186,12 +182,9 @@ pub struct Amounts<'a> {
 
 object!(Amounts<'a>);
 
-/// What an amount is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resource {
-    /// `cpu`.
     Cpu,
-    /// `memory`.
     Memory,
 }
 
@@ -203,13 +196,11 @@ impl Amounts<'_> {
         }
     }
 
-    /// Whether the map has an amount of it.
     pub fn has(&self, resource: Resource) -> bool {
         self.of(resource).is_some()
     }
 
-    /// The amount as text; none where there is none, or what is there is neither a string nor a
-    /// number.
+    /// The amount as text. `None` if it is missing, or neither a string nor a number.
     pub fn get(&self, resource: Resource) -> Option<Cow<'_, str>> {
         let written = self.of(resource)?.get().trim();
         match written.bytes().next()? {

@@ -1,8 +1,9 @@
-//! What a Pod is to this program, and the words that every stage shares.
+//! What a Pod is to this program, and the types that every stage shares.
 //!
-//! A review is read once into these types; the stages after that pass them on and never read JSON
-//! again. Nothing here decides or changes anything.
+//! A review is parsed once into these types. Later stages pass them on and never read JSON again. Nothing
+//! here decides or changes anything.
 
+pub mod docs_url;
 pub mod expand;
 pub mod injection;
 pub mod map;

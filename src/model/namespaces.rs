@@ -1,12 +1,11 @@
-//! Where the labels of namespaces come from: a watch, or nothing at all.
+//! The labels of namespaces, which decide in a cluster and are unknown offline.
 
 use std::sync::Arc;
 
 use super::subject::NamespaceLabels;
 
-/// Where the labels of namespaces are known from.
 pub trait Namespaces {
-    /// The labels of the namespace of that name; none where they are not known.
+    /// `None` if they are unknown.
     fn labels(&self, name: &str) -> Option<Arc<NamespaceLabels>>;
 }
 

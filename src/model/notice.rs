@@ -1,8 +1,9 @@
-//! What the Pod's author is told: admission warnings, in the user's terms.
+//! Admission warnings: what the Pod's author reads in `kubectl`.
 //!
-//! The API server cuts a warning at 256 characters and asks for less than 120
-//! (`k8s.io/api/admission/v1/types.go`); a long name or path is shortened, never
-//! what happened.
+//! The API server cuts a warning at 256 characters and asks for fewer than 120
+//! (`k8s.io/api/admission/v1/types.go`). A text keeps the lower limit; with the program's name and a link, which
+//! `respond::message` adds, it keeps the higher. So long names and paths are shortened, and the rest of the
+//! sentence never is.
 
 use crate::text::shortened;
 use std::borrow::Cow;
@@ -11,10 +12,16 @@ use std::fmt;
 /// The longest warning, in characters.
 pub const LONGEST: usize = 119;
 
-/// How many notices an author is told; those behind them are counted.
+/// The longest anchor of a paragraph in `docs/messages.md`, in characters.
+pub const LONGEST_TOPIC: usize = 22;
+
+/// The paragraph about messages that are counted and not told.
+const MORE: &str = "more-messages";
+
+/// How many warnings an author gets. The others are only counted.
 pub const MOST: usize = 32;
 
-/// What the author should know, in order: the first [`MOST`], and how many more there are.
+/// The first [`MOST`] notices in order, and the number of the others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Notices {
     kept: Vec<Notice>,
@@ -22,7 +29,7 @@ pub struct Notices {
 }
 
 impl Notices {
-    /// Adds one; one too many is only counted.
+    /// Adds a notice, or counts it if there are [`MOST`] already.
     pub fn push(&mut self, notice: Notice) {
         if self.kept.len() < MOST {
             self.kept.push(notice);
@@ -31,7 +38,6 @@ impl Notices {
         }
     }
 
-    /// These, and then `others`.
     #[must_use]
     pub fn then(mut self, others: Self) -> Self {
         self.extend(others.kept);
@@ -39,21 +45,30 @@ impl Notices {
         self
     }
 
-    /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.kept.is_empty()
     }
 
-    /// Those that are kept.
     pub fn iter(&self) -> impl Iterator<Item = &Notice> {
         self.kept.iter()
     }
 
-    /// What the author is told, each in at most [`LONGEST`] characters.
+    /// The warnings, each of at most [`LONGEST`] characters.
     pub fn texts(&self) -> Vec<String> {
-        let more =
-            (self.more > 0).then(|| format!("and {} more, of which none is told", self.more));
-        self.kept.iter().map(Notice::text).chain(more).collect()
+        self.with_topics().map(|(text, _)| text).collect()
+    }
+
+    /// The same, each with the paragraph of `docs/messages.md` that explains it.
+    pub fn with_topics(&self) -> impl Iterator<Item = (String, &'static str)> {
+        let more = (self.more > 0).then(|| {
+            let text = format!("and {} more, of which none is told", self.more);
+            (text, MORE)
+        });
+        let kept = self
+            .kept
+            .iter()
+            .map(|notice| (notice.text(), notice.topic()));
+        kept.chain(more)
     }
 }
 
@@ -63,89 +78,85 @@ impl Extend<Notice> for Notices {
     }
 }
 
-/// One thing that the author should know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
-    /// These containers' mounts now lead to a daemon of the Pod's own.
-    Swapped {
-        /// The containers' names.
-        containers: Vec<String>,
-    },
+    /// These containers' mounts now lead to the Pod's own daemon.
+    Swapped { containers: Vec<String> },
     /// These containers got a daemon because the annotation asks for it.
-    Added {
-        /// The containers' names.
-        containers: Vec<String>,
-    },
+    Added { containers: Vec<String> },
     /// The sidecar's `restartPolicy` was put back.
     Repaired,
-    /// A volume is not where the daemon sees it.
+    /// The daemon cannot see a volume that a container mounts.
     NotMirrored {
-        /// The container.
         container: String,
-        /// The mount's path.
         path: String,
-        /// The reason.
         why: Why,
     },
-    /// An init container that uses Docker starts before a sidecar that is no native one.
-    InitBeforeDaemon {
-        /// The container.
-        container: String,
-    },
-    /// A Job with a sidecar that is no native one never completes by itself.
+    /// An init container uses Docker and starts before the sidecar, which is not a native one.
+    InitBeforeDaemon { container: String },
+    /// A Job whose sidecar is not a native one never completes by itself.
     JobWillNotComplete,
     /// `DOCKER_HOST` of a container does not lead to the Pod's daemon.
-    DockerHostElsewhere {
-        /// The container.
-        container: String,
-        /// The value.
-        value: String,
-    },
+    DockerHostElsewhere { container: String, value: String },
     /// `DOCKER_HOST` of a container leads to the node's daemon, and was left alone.
     DockerHostNode {
-        /// The container.
         container: String,
-        /// The value.
         value: String,
         /// Whether that is known before the Pod runs.
         is_known: bool,
     },
     /// `DOCKER_HOST` of these containers led to the node.
-    DockerHostReplaced {
-        /// The containers' names.
-        containers: Vec<String>,
-    },
-    /// A variable said that published ports are at the node, where they are not any more.
+    DockerHostReplaced { containers: Vec<String> },
+    /// A variable named the node as the address of published ports, which are now in the Pod.
     Published {
-        /// The container.
         container: String,
-        /// The variable.
         variable: String,
-        /// Whether it says the Pod now.
+        /// Whether it names the Pod now.
         replaced: bool,
     },
-    /// An ephemeral container has the Pod's daemon by its directory.
-    SocketByDirectory {
-        /// The container.
-        container: String,
-        /// Its `DOCKER_HOST`.
-        host: String,
+    /// An ephemeral container reaches the Pod's daemon through the directory of its socket.
+    SocketByDirectory { container: String, host: String },
+    /// An annotation that the rule does not honor.
+    AnnotationIgnored {
+        /// With its value where that matters.
+        annotation: &'static str,
+        rule: String,
+        /// Key and value of a namespace label that would have it honored, where there is one.
+        label: Option<(String, String)>,
     },
     /// Any other message of the policy.
     Policy(String),
 }
 
 impl Notice {
-    /// What the author is told, in at most [`LONGEST`] characters.
+    /// The anchor of the paragraph in `docs/messages.md` that says what to do.
+    pub fn topic(&self) -> &'static str {
+        match self {
+            Self::Swapped { .. } => "swapped",
+            Self::Added { .. } => "added",
+            Self::Repaired => "repaired",
+            Self::NotMirrored { .. } => "not-mirrored",
+            Self::InitBeforeDaemon { .. } | Self::JobWillNotComplete => "older-clusters",
+            Self::DockerHostElsewhere { .. }
+            | Self::DockerHostNode { .. }
+            | Self::DockerHostReplaced { .. } => "docker-host",
+            Self::Published { .. } => "published-ports",
+            Self::SocketByDirectory { .. } => "debugging",
+            Self::AnnotationIgnored { .. } => "annotation-ignored",
+            Self::Policy(_) => "left-alone",
+        }
+    }
+
+    /// At most [`LONGEST`] characters.
     pub fn text(&self) -> String {
         let text = match self {
-            Self::Swapped { containers } => format!(
-                "the node's Docker socket was swapped for a daemon of this Pod's own in: {}",
-                containers.join(", ")
+            Self::Swapped { containers } => of_containers(
+                containers,
+                "docker.sock now leads to this Pod's own Docker daemon",
             ),
-            Self::Added { containers } => format!(
-                "a Docker daemon of this Pod's own was added for: {}",
-                containers.join(", ")
+            Self::Added { containers } => of_containers(
+                containers,
+                "this Pod got its own Docker daemon, as annotated",
             ),
             Self::Repaired => {
                 "restartPolicy: Always was put back on the dind sidecar; another webhook drops it"
@@ -196,9 +207,9 @@ impl Notice {
                 shortened(value, 26),
                 if *is_known { "leads" } else { "may lead" }
             ),
-            Self::DockerHostReplaced { containers } => format!(
-                "DOCKER_HOST led to the node and leads to a daemon of this Pod's own now in: {}",
-                containers.join(", ")
+            Self::DockerHostReplaced { containers } => of_containers(
+                containers,
+                "DOCKER_HOST, which led to the node, now leads to this Pod's own daemon",
             ),
             Self::Published {
                 container,
@@ -221,6 +232,23 @@ impl Notice {
                 shortened(container, 20),
                 shortened(host, 34)
             ),
+            Self::AnnotationIgnored {
+                annotation,
+                rule,
+                label,
+            } => {
+                let label = match label {
+                    Some((key, value)) => {
+                        let label = format!("{}={}", shortened(key, 40), shortened(value, 12));
+                        format!("; namespace label {label} honors it")
+                    }
+                    None => "; ask for a rule that honors it".to_owned(),
+                };
+                let what = format!("{annotation} is ignored here (rule )");
+                let room = LONGEST.saturating_sub(what.chars().count() + label.chars().count());
+                let rule = shortened(rule, room);
+                format!("{annotation} is ignored here (rule {rule}){label}")
+            }
             Self::Policy(text) => text.clone(),
         };
         match shortened(&text, LONGEST) {
@@ -236,42 +264,54 @@ impl fmt::Display for Notice {
     }
 }
 
-/// A name as a message has it: Kubernetes' own are no longer, one of megabytes is cut.
+/// `what` of the containers, whose names are cut where they are many.
+fn of_containers(containers: &[String], what: &str) -> String {
+    let noun = if containers.len() == 1 {
+        "container"
+    } else {
+        "containers"
+    };
+    let names = containers.join(", ");
+    let room = LONGEST.saturating_sub(noun.len() + " : ".len() + what.len());
+    [noun, " ", &shortened(&names, room), ": ", what].concat()
+}
+
+/// A name for a message. Kubernetes' own names have at most 63 characters; others are cut there.
 pub fn told_name(name: &str) -> String {
     shortened(name, 63).into_owned()
 }
 
-/// As many names as fit into a message.
+/// As many names as fit into one message.
 pub fn told_names<'n>(names: impl Iterator<Item = &'n str>) -> Vec<String> {
-    // Each takes a letter, a comma and a space.
+    // Each takes at least a letter, a comma and a space.
     names.take(LONGEST / 3 + 1).map(told_name).collect()
 }
 
-/// A path as a message has it.
+/// A path for a message, of at most 512 characters.
 pub fn told_path(path: &str) -> Cow<'_, str> {
     shortened(path, 512)
 }
 
-/// Why a mount is not mirrored.
+/// Why the daemon cannot see a volume at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Why {
-    /// Another volume is there already.
+    /// Another volume is mounted there.
     Taken,
-    /// The daemon itself stands there.
+    /// The daemon's own files are there.
     DaemonPath,
     /// It leads to the node's own runtime.
     LeadsToNode,
-    /// The daemon's settings are its profile's.
+    /// Only the profile sets the daemon's settings.
     DaemonSettings,
-    /// It is among what the daemon trusts, elsewhere.
+    /// The daemon trusts it, but has it at another path.
     Trusted,
-    /// A container that starts after the daemon may still have to make it.
+    /// A container that starts after the daemon may still have to create it.
     MadeLater,
-    /// Its `subPathExpr` names what is not in the container's `env`.
+    /// Its `subPathExpr` uses a variable that is not in the container's `env`.
     UnknownSubPath,
-    /// Its `subPathExpr` comes to an absolute path, which the kubelet refuses.
+    /// Its `subPathExpr` expands to an absolute path, which the kubelet refuses.
     AbsoluteSubPath,
-    /// Its `subPathExpr` comes to a path with `..`, which the kubelet refuses.
+    /// Its `subPathExpr` expands to a path with `..`, which the kubelet refuses.
     SubPathUpwards,
 }
 

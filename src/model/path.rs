@@ -1,8 +1,8 @@
 //! Absolute paths in one spelling, so that paths can be compared as text.
 //!
-//! A [`CleanPath`] starts with `/` and has no empty, `.` or `..` component and
-//! no trailing slash: `//var//run/./docker.sock/` and `/var/run/docker.sock`
-//! are one value. Cleaning is lexical; it never looks at a file system.
+//! A [`CleanPath`] starts with `/` and has no empty, `.` or `..` component and no trailing slash:
+//! `//var//run/./docker.sock/` and `/var/run/docker.sock` are one value. Cleaning is lexical and never looks
+//! at a file system.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,12 +13,11 @@ use std::iter;
 pub struct CleanPath<'a>(Cow<'a, str>);
 
 impl CleanPath<'static> {
-    /// A path that is written clean in this program; [`Self::new`] holds it to that in tests.
+    /// A path that is already clean. Tests hold each use to that.
     pub const fn literal(path: &'static str) -> Self {
         Self(Cow::Borrowed(path))
     }
 
-    /// Whether cleaning would change it.
     #[cfg(test)]
     pub fn is_clean(&self) -> bool {
         is_clean(&self.0)
@@ -26,8 +25,8 @@ impl CleanPath<'static> {
 }
 
 impl<'a> CleanPath<'a> {
-    /// Cleans `path`. A relative path is taken from `/`, as the kubelet does with a
-    /// `mountPath` (`kubernetes/pkg/kubelet/kubelet_pods.go`, `makeMounts`).
+    /// Cleans `path`. A relative path starts at `/`, as the kubelet takes a `mountPath`
+    /// (`kubernetes/pkg/kubelet/kubelet_pods.go`, `makeMounts`).
     pub fn new(path: &'a str) -> Self {
         if is_clean(path) {
             return Self(Cow::Borrowed(path));
@@ -35,15 +34,15 @@ impl<'a> CleanPath<'a> {
         Self(Cow::Owned(cleaned(path, |_, _| {})))
     }
 
-    /// The path as a node resolves it: each link that every node has is followed where it stands,
-    /// before a `..` behind it. `/var/run` leads to `/run`, `/proc/1/root` and its like to `/`.
-    /// What lies below another process is not followed: its links are whoever's it is.
+    /// The path as a node resolves it: a link that every node has is followed before a `..` after it.
+    /// `/var/run` leads to `/run`, `/proc/1/root` to `/`. Links of other processes are not followed: they may
+    /// lead anywhere.
     pub fn on_node(path: &'a str) -> Self {
         if is_clean(path) {
             if !may_have_link(path) {
                 return Self(Cow::Borrowed(path));
             }
-            // "/var/run/x" holds "/run/x", behind which there is no other link.
+            // "/var/run/x" contains "/run/x", after which there is no other link.
             let below = path.strip_prefix("/var/run");
             if below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
                 return Self(Cow::Borrowed(&path["/var".len()..]));
@@ -52,8 +51,7 @@ impl<'a> CleanPath<'a> {
         Self(Cow::Owned(cleaned(path, follow)))
     }
 
-    /// Whether it is a process of the node, or lies in one: `/proc/1/fd`. Its links lead
-    /// anywhere.
+    /// Whether it is, or is below, a process of the node: `/proc/1/fd`. Links there may lead anywhere.
     pub fn is_of_a_process(&self) -> bool {
         let Some(below) = self.0.strip_prefix("/proc") else {
             return false;
@@ -69,7 +67,7 @@ impl<'a> CleanPath<'a> {
     pub fn unlinked(self) -> Self {
         match self.0.strip_prefix("/var/run") {
             Some(rest) if rest.is_empty() || rest.starts_with('/') => {
-                // "/var/run/x" holds "/run/x": a borrowed path stays borrowed.
+                // "/var/run/x" contains "/run/x": a borrowed path stays borrowed.
                 match self.0 {
                     Cow::Borrowed(path) => Self(Cow::Borrowed(&path["/var".len()..])),
                     Cow::Owned(path) => Self(Cow::Owned(path["/var".len()..].to_owned())),
@@ -79,22 +77,20 @@ impl<'a> CleanPath<'a> {
         }
     }
 
-    /// The path as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The path with the lifetime of its input let go.
     pub fn into_owned(self) -> CleanPath<'static> {
         CleanPath(Cow::Owned(self.0.into_owned()))
     }
 
-    /// `self/sub`, cleaned; an empty `sub` is `self`.
+    /// `self/sub`, cleaned; an empty `sub` gives `self`.
     pub fn join(&self, sub: &str) -> CleanPath<'static> {
         CleanPath::new(&format!("{}/{sub}", self.0)).into_owned()
     }
 
-    /// Whether `other` is this path or lies below it.
+    /// Whether `other` is this path or is below it.
     pub fn holds(&self, other: &CleanPath<'_>) -> bool {
         match other.0.strip_prefix(self.0.as_ref()) {
             Some(rest) => rest.is_empty() || rest.starts_with('/') || self.0 == "/",
@@ -102,7 +98,7 @@ impl<'a> CleanPath<'a> {
         }
     }
 
-    /// Whether one of the two is, or lies below, the other.
+    /// Whether one of the two is the other, or is below it.
     pub fn is_on_the_way(&self, other: &CleanPath<'_>) -> bool {
         match self.0.len() <= other.0.len() {
             true => self.holds(other),
@@ -110,12 +106,12 @@ impl<'a> CleanPath<'a> {
         }
     }
 
-    /// The directory that holds this path; none for `/`.
+    /// The parent directory; `None` for `/`.
     pub fn parent(&self) -> Option<CleanPath<'_>> {
         above(&self.0).map(|path| CleanPath(Cow::Borrowed(path)))
     }
 
-    /// This path, then each directory that holds it, up to `/`.
+    /// This path, then each directory above it, up to `/`.
     pub fn ancestors(&self) -> impl Iterator<Item = CleanPath<'_>> {
         iter::successors(Some(&*self.0), |path| above(path))
             .map(|path| CleanPath(Cow::Borrowed(path)))
@@ -143,7 +139,7 @@ impl fmt::Display for CleanPath<'_> {
     }
 }
 
-/// Looks at bytes and not at components: nearly every path of a review is clean.
+/// Compares bytes and not components: nearly every path of a review is clean.
 fn is_clean(path: &str) -> bool {
     let Some(components) = path.strip_prefix('/') else {
         return false;
@@ -162,7 +158,7 @@ fn is_clean(path: &str) -> bool {
     }
 }
 
-/// The directory that holds a clean path; none for `/`.
+/// The parent directory of a clean path; `None` for `/`.
 fn above(path: &str) -> Option<&str> {
     match path.rfind('/')? {
         0 if path.len() == 1 => None,
@@ -171,10 +167,11 @@ fn above(path: &str) -> Option<&str> {
     }
 }
 
-/// `path` without empty, `.` and `..` components; `reached` may change what leads to each component, which it is
-/// given with that component.
+/// `path` without empty, `.` and `..` components. `reached` is called with each component and may change the
+/// path so far.
 ///
-/// One buffer of the path's length and no list of components: a component of one byte would cost sixteen.
+/// Uses one buffer of the path's length and no list of components: for a component of one byte, that would
+/// take sixteen.
 fn cleaned(path: &str, reached: impl Fn(&mut String, &str)) -> String {
     let mut clean = String::with_capacity(path.len() + 1);
     for component in path.split('/') {
@@ -201,7 +198,7 @@ fn may_have_link(path: &str) -> bool {
         .any(|start| path.starts_with(start))
 }
 
-/// Follows the link that `path` is, where every node has it; `last` is its last component.
+/// Follows the link that `path` is, if every node has it; `last` is its last component.
 /// Sources: file-hierarchy(7), proc(5), `udev` for `/dev/fd`.
 fn follow(path: &mut String, last: &str) {
     let target = match (path.as_str(), last) {
@@ -216,7 +213,7 @@ fn follow(path: &mut String, last: &str) {
     path.push_str(target);
 }
 
-/// Whether `link`, which ends in `root` or `cwd`, is that of a process whose root is the node's.
+/// Whether `link`, which ends in `root` or `cwd`, belongs to a process whose root is the node's.
 fn leads_to_root(link: &str) -> bool {
     let mut components = link.split('/').skip(1);
     if components.next() != Some("proc")

@@ -1,8 +1,7 @@
-//! The place of a container in its Pod.
+//! Where a container is in its Pod.
 
 use std::fmt;
 
-/// Which of a Pod's three container lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum List {
     /// `spec.initContainers`, which start first.
@@ -17,7 +16,6 @@ impl List {
     /// In the order in which a Pod starts them.
     pub const ALL: [Self; 3] = [Self::Init, Self::Main, Self::Ephemeral];
 
-    /// The field's name in `spec`.
     pub fn field(self) -> &'static str {
         match self {
             Self::Init => "initContainers",
@@ -27,12 +25,9 @@ impl List {
     }
 }
 
-/// The place of a container in its Pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
-    /// The list it stands in.
     pub list: List,
-    /// Its index there.
     pub index: usize,
 }
 

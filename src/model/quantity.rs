@@ -1,5 +1,7 @@
-//! Kubernetes quantities: `500m`, `2`, `4Gi`, `1e3`, compared by value, written as given.
+//! Kubernetes quantities: `500m`, `2`, `4Gi`, `1e3`.
 //!
+//! Two texts can mean one amount, and a Pod's author should see the text that was written. So quantities are
+//! compared by value, and written as they were given.
 //! Source of the grammar: `k8s.io/apimachinery/pkg/api/resource/quantity.go`.
 
 use std::cmp::Ordering;
@@ -10,20 +12,17 @@ use std::str::FromStr;
 #[derive(Clone, Debug)]
 pub struct Quantity {
     text: String,
-    /// The value in units of 10⁻⁹, the finest that Kubernetes keeps.
+    /// In units of 10⁻⁹, the finest that Kubernetes keeps.
     nanos: u128,
 }
 
-/// Why a text is no quantity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum QuantityError {
-    /// Not of the grammar.
     #[error("not a Kubernetes quantity such as 500m, 2 or 4Gi")]
     Malformed,
-    /// Below zero.
     #[error("below zero")]
     Negative,
-    /// Beyond what Kubernetes can count.
+    /// Above 2⁶³-1 units.
     #[error("too large")]
     TooLarge,
 }
@@ -31,7 +30,7 @@ pub enum QuantityError {
 const NANO: u128 = 1_000_000_000;
 /// Kubernetes caps a quantity at 2⁶³-1 units.
 const LARGEST: u128 = (i64::MAX as u128) * NANO;
-/// More digits than any amount needs; keeps the arithmetic below within 128 bits.
+/// More digits than any amount needs. Keeps the arithmetic below within 128 bits.
 const MOST_DIGITS: usize = 18;
 
 impl FromStr for Quantity {
@@ -103,7 +102,7 @@ impl Scale {
         })
     }
 
-    /// `digits · 10^-places · scale` in nanos, rounded up as Kubernetes does.
+    /// `digits · 10^-places · scale` in units of 10⁻⁹, rounded up as Kubernetes does.
     fn apply(&self, digits: u128, places: i32) -> Option<u128> {
         let (factor, ten) = match self {
             Self::Ten(exponent) => (1, *exponent),
@@ -131,7 +130,6 @@ impl fmt::Display for Quantity {
 }
 
 impl Quantity {
-    /// Nothing at all.
     pub fn zero() -> Self {
         Self {
             text: "0".to_owned(),
@@ -149,7 +147,7 @@ impl Quantity {
         &self.text
     }
 
-    /// Whether it is nothing at all, which Kubernetes takes for no limit.
+    /// Kubernetes takes a limit of zero for no limit.
     pub fn is_zero(&self) -> bool {
         self.nanos == 0
     }

@@ -1,9 +1,9 @@
-//! How the cluster runs sidecars: which of two places the daemon's container has in a Pod.
+//! How the sidecar is started: before Kubernetes 1.29 there are no native sidecars.
 
-/// Whether the sidecar is one that the kubelet starts before all others and stops after.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SidecarMode {
-    /// An init container with `restartPolicy: Always` (Kubernetes 1.29 and newer).
+    /// An init container with `restartPolicy: Always` (Kubernetes 1.29 and newer): the kubelet starts it
+    /// before all others, and stops it after them.
     #[default]
     Native,
     /// The first of `containers`, with a `postStart` hook that waits for the daemon.

@@ -1,9 +1,9 @@
 //! Which paths of a node lead to a container runtime.
 //!
-//! Paths are compared as the node resolves them ([`CleanPath::on_node`]), so
-//! `/run` and `/var/run` are one directory here. What is known is [`TABLE`] and the Docker
-//! sockets that an admin adds; a path is looked up once through a tree of their components, at
-//! a cost of its own length, however long the table is.
+//! A Pod can write one path in many ways. Paths are compared as the node resolves them
+//! ([`CleanPath::on_node`]), so `/run` and `/var/run` are one directory here. Known paths are those of
+//! [`TABLE`] and the Docker sockets that an admin adds. A lookup walks a tree of path components once: it
+//! costs the length of the path, however long the table is.
 
 use std::sync::LazyLock;
 
@@ -12,35 +12,35 @@ use crate::model::sockets_table::{Above, Entry, Kind, TABLE, pipes};
 
 pub use crate::model::sockets_table::Runtime;
 
-/// The Docker socket of every node.
+/// Every node's Docker socket.
 pub const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
 
-/// What a path of the node gives to whoever mounts it.
+/// What a container gets if it mounts a path of the node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leads {
-    /// It is a Docker socket.
+    /// A Docker socket.
     Socket,
-    /// It is the runtime directory that holds a Docker socket, and may be swapped whole.
+    /// The runtime directory that holds a Docker socket, and can be swapped whole.
     Directory,
-    /// A Docker socket is reached through it, and much else: `/`, `/var`, `/proc/1`.
+    /// A directory above a Docker socket and much else: `/`, `/var`, `/proc/1`.
     Ancestor,
-    /// It is the node's `docker` client.
+    /// The node's `docker` client.
     Client,
-    /// It is, holds or lies in a directory of another runtime's sockets.
+    /// Another runtime's socket, or a path that contains one or is next to one.
     Runtime(Runtime),
-    /// It is, holds or lies in a runtime's data: who writes there owns every container.
+    /// A runtime's data directory, or a path in it or above it. Write access there is control of every
+    /// container.
     Data(Runtime),
-    /// It is, or lies in, the folder in which daemons of Pods leave their images (`storage.node`).
+    /// The folder in which daemons of Pods leave their images (`storage.node`), or a path in it.
     Storage,
-    /// It is a Windows named pipe of a runtime.
+    /// A Windows named pipe of a runtime.
     Pipe(Runtime),
 }
 
-/// The watched paths: the Docker sockets of the nodes, the storage of profiles on the nodes, and all that is
-/// in [`TABLE`].
+/// The Docker sockets of the nodes, the storage of profiles on the nodes, and every path of [`TABLE`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sockets {
-    /// Those whose directories are for sockets, so that they may be swapped whole.
+    /// Sockets whose directories hold only sockets and the like, so that they can be swapped whole.
     docker: Vec<CleanPath<'static>>,
     /// The folders of profiles' `storage.node`.
     storage: Vec<CleanPath<'static>>,
@@ -53,7 +53,7 @@ impl Default for Sockets {
 }
 
 impl Sockets {
-    /// `/var/run/docker.sock` and `more` paths where nodes have a Docker socket.
+    /// `/var/run/docker.sock` and the paths in `more`.
     pub fn new(more: &[String]) -> Self {
         let mut docker = vec![CleanPath::on_node(DEFAULT_SOCKET)];
         for path in more {
@@ -80,12 +80,12 @@ impl Sockets {
         self
     }
 
-    /// The Docker sockets that every node or this policy has, as the node resolves them.
+    /// The default Docker socket and those of the policy, as the node resolves them.
     pub fn docker(&self) -> &[CleanPath<'static>] {
         &self.docker
     }
 
-    /// What `path`, as the node resolves it, leads to.
+    /// `path` must be resolved as by [`CleanPath::on_node`].
     pub fn leads(&self, path: &CleanPath<'_>) -> Option<Leads> {
         if self.docker.iter().any(|socket| socket == path) {
             return Some(Leads::Socket);
@@ -112,7 +112,7 @@ impl Sockets {
             Some((Kind::Client, true)) => return Some(Leads::Client),
             Some((Kind::Runtime(runtime), _)) => return Some(Leads::Runtime(runtime)),
             Some((Kind::Data(runtime), _)) => return Some(Leads::Data(runtime)),
-            // Below a file there is nothing, and a pipe is no path.
+            // Nothing is below a file, and a pipe has no path.
             Some((Kind::DockerSocket | Kind::Client | Kind::Pipe(_), _)) | None => {}
         }
         let below = known.below;
@@ -124,8 +124,7 @@ impl Sockets {
         })
     }
 
-    /// The file names of the Docker sockets at `path`, or directly below it where it may be
-    /// swapped whole.
+    /// The file names of the Docker sockets at `path`, or directly below it if it can be swapped whole.
     pub fn names_at(&self, path: &CleanPath<'_>) -> Vec<String> {
         let here = self.docker.iter().filter(|socket| {
             *socket == path || socket.parent().as_ref() == Some(path) && path.as_str() != "/"
@@ -137,7 +136,7 @@ impl Sockets {
         names
     }
 
-    /// Whether something that is watched may lie below `path`: a `subPath` decides.
+    /// Whether a known path may be below `path`, so that a `subPath` decides.
     pub fn may_lie_below(&self, path: &CleanPath<'_>) -> bool {
         self.docker.iter().any(|socket| path.holds(socket))
             || self.storage.iter().any(|folder| path.holds(folder))
@@ -146,7 +145,7 @@ impl Sockets {
             || is_proc(path)
     }
 
-    /// Whether a socket may lie below `path`; `/proc/<pid>/root` leads anywhere.
+    /// Whether a socket may be below `path`. `/proc/<pid>/root` may lead to any.
     pub fn socket_may_lie_below(&self, path: &CleanPath<'_>) -> bool {
         let below = look_up(path).below;
         self.docker.iter().any(|socket| path.holds(socket))
@@ -157,10 +156,10 @@ impl Sockets {
     }
 }
 
-/// The runtime whose named pipe `path` is, as it was written: `\\.\pipe\docker_engine`. Windows
-/// takes either slash, and knows no case.
+/// The runtime whose named pipe `path` is: `\\.\pipe\docker_engine`. Windows accepts both slashes and ignores
+/// case.
 pub fn named_pipe(path: &str) -> Option<Runtime> {
-    /// No pipe has a longer path.
+    /// Bytes. No pipe has a longer path.
     const LONGEST: usize = 256;
     if path.len() > LONGEST || !path.starts_with(['\\', '/', 'n', 'N']) {
         return None;
@@ -175,28 +174,27 @@ pub fn named_pipe(path: &str) -> Option<Runtime> {
     pipes.find_map(|(pipe, runtime)| (pipe == name).then_some(runtime))
 }
 
-/// Whether a directory is there for sockets: `/run`, or one deep enough to be
-/// somebody's own. `/`, `/var` and their like serve other things.
+/// Whether a directory is for sockets: `/run`, or one deep enough to belong to one program. `/`, `/var` and
+/// the like serve other purposes too.
 fn is_runtime_directory(path: &CleanPath<'_>) -> bool {
     path.as_str() == "/run" || path.as_str().matches('/').count() >= 2
 }
 
-/// `/var` holds the link `/var/run`, through which `/run` is reached.
+/// `/var` contains the link `/var/run`, through which `/run` is reached.
 fn holds_by_link(path: &CleanPath<'_>) -> bool {
     path.as_str() == "/var"
 }
 
-/// Whether the processes of the node are at, below or around `path`.
+/// Whether the node's processes are at, below or above `path`.
 fn is_proc(path: &CleanPath<'_>) -> bool {
     path.as_str() == "/" || path.as_str() == "/proc" || path.is_of_a_process()
 }
 
-/// What [`TABLE`] has at a path, and around it.
+/// What [`TABLE`] says about a path and its surroundings.
 #[derive(Clone, Copy, Default)]
 struct Known {
-    /// The deepest entry that is the path, or that holds it.
+    /// The deepest entry that is the path or a directory above it.
     deepest: Option<Found>,
-    /// What lies further down.
     below: Below,
 }
 
@@ -207,13 +205,12 @@ struct Found {
     depth: usize,
 }
 
-/// What lies below a directory, of the entries for which a directory above counts.
+/// What is below a directory, without entries of [`Above::IsLeft`].
 #[derive(Clone, Copy, Default)]
 struct Below {
     docker: bool,
     runtime: Option<Runtime>,
     data: Option<Runtime>,
-    /// Any entry at all.
     anything: bool,
 }
 
@@ -228,7 +225,7 @@ impl Known {
 #[derive(Default)]
 struct Node {
     children: Vec<(&'static str, Self)>,
-    /// The child for any component.
+    /// The child for `*`.
     any: Option<Box<Self>>,
     kind: Option<Kind>,
     below: Below,
@@ -267,7 +264,7 @@ impl Node {
         }
     }
 
-    /// Goes down by `rest`; the table's few `*` make at most a handful of ways.
+    /// Walks down `rest`. The few `*` of the table allow only a handful of branches.
     fn walk(&self, rest: &str, depth: usize, known: &mut Known) {
         let is_at = rest.is_empty();
         if let Some(kind) = self.kind

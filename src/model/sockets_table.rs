@@ -1,33 +1,27 @@
-//! Where container runtimes are on a node: their sockets, runtime directories, data
-//! directories and clients, by each project's own defaults.
+//! Where container runtimes are on a node: sockets, runtime directories, data directories and clients, by
+//! each project's own defaults.
 //!
-//! The only list of them. Detection reads it, the backstop's CEL, the table in
-//! docs/policy.md and the words that `scan` looks for are held to it by tests.
+//! A path that is missing here is a way around the policy, so this is the only list. Detection reads it;
+//! tests compare it with the backstop's CEL, the table in docs/policy.md and the words that `scan` looks for.
 //!
-//! Paths are written as a node resolves them (`/run`, not `/var/run`); `*` stands for one whole
-//! component. Nothing is looked up on a node.
+//! Paths are written as a node resolves them (`/run`, not `/var/run`); `*` matches one whole component.
 
-/// A container runtime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Runtime {
-    /// Docker, and engines that speak its API.
+    /// Docker, and engines with its API.
     Docker,
-    /// containerd, and Docker's own containerd.
+    /// containerd, including Docker's own.
     Containerd,
-    /// CRI-O.
     CriO,
-    /// Podman's Docker-like service.
     Podman,
-    /// cri-dockerd, and the dockershim of old.
+    /// cri-dockerd, and the former dockershim.
     CriDockerd,
     /// BuildKit, whose builds run as root.
     BuildKit,
-    /// iSulad.
     Isulad,
 }
 
 impl Runtime {
-    /// Every runtime.
     pub const ALL: [Self; 7] = [
         Self::Docker,
         Self::Containerd,
@@ -38,7 +32,7 @@ impl Runtime {
         Self::Isulad,
     ];
 
-    /// The runtime's name in messages.
+    /// The name in messages.
     pub fn name(self) -> &'static str {
         match self {
             Self::Docker => "Docker",
@@ -52,24 +46,22 @@ impl Runtime {
     }
 }
 
-/// What is at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A socket that speaks Docker's API.
     DockerSocket,
-    /// Another runtime's socket, or a directory in which a runtime keeps sockets and the state
-    /// of containers that run: what lies below it leads to the runtime too.
+    /// Another runtime's socket, or a directory with a runtime's sockets and the state of running containers.
+    /// A path below it leads to the runtime too.
     Runtime(Runtime),
-    /// A directory of images and containers: who writes there owns every container.
+    /// A directory of images and containers. Write access there is control of every container.
     Data(Runtime),
-    /// A `docker` client.
     Client,
-    /// A Windows named pipe, of which `path` is only the name.
+    /// A Windows named pipe; `path` is only its name.
     Pipe(Runtime),
 }
 
 impl Kind {
-    /// How the table in the docs names it.
+    /// The name in the table of docs/policy.md.
     pub fn name(self) -> &'static str {
         match self {
             Self::DockerSocket => "Docker socket",
@@ -80,7 +72,6 @@ impl Kind {
         }
     }
 
-    /// The runtime that it leads to.
     pub fn runtime(self) -> Runtime {
         match self {
             Self::DockerSocket | Self::Client => Runtime::Docker,
@@ -89,26 +80,21 @@ impl Kind {
     }
 }
 
-/// Whether a mount of a directory above counts.
+/// Whether a mount of a directory above the path counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Above {
-    /// It does.
     Counts,
-    /// It does not: `/home` and `/mnt` are mounted for other reasons nearly everywhere, and such
-    /// a path is there on a developer's machine only.
+    /// It does not: nearly every node has other uses of `/home` and `/mnt`, and such a path exists only on a
+    /// developer's machine.
     IsLeft,
 }
 
-/// One path of the table.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {
-    /// The path, clean, in which `*` stands for one component.
+    /// A clean path; `*` matches one component.
     pub path: &'static str,
-    /// What is there.
     pub kind: Kind,
-    /// Whether a mount of a directory above counts.
     pub above: Above,
-    /// Where that is written.
     pub source: &'static str,
 }
 
@@ -141,10 +127,10 @@ const PODMAN: Kind = Kind::Runtime(Runtime::Podman);
 const CRI_DOCKERD: Kind = Kind::Runtime(Runtime::CriDockerd);
 const BUILDKIT: Kind = Kind::Runtime(Runtime::BuildKit);
 
-/// Every path, those of one kind together.
+/// Entries of one kind are together.
 #[rustfmt::skip]
 pub static TABLE: &[Entry] = &[
-    // Sockets that speak Docker's API.
+    // Sockets with Docker's API.
     at("/run/docker.sock", DockerSocket, "docs.docker.com/reference/cli/dockerd, --host"),
     at("/run/user/*/docker.sock", DockerSocket, "docs.docker.com/engine/security/rootless/tips"),
     at("/var/snap/microk8s/current/docker.sock", DockerSocket, "microk8s.io/docs, Working with Docker (to 1.13)"),
@@ -168,7 +154,7 @@ pub static TABLE: &[Entry] = &[
     only_at("/home/*/.colima/*/docker.sock", DockerSocket, "abiosoft/colima, docs/FAQ.md"),
     only_at("/Users/*/.colima/*/docker.sock", DockerSocket, "abiosoft/colima, docs/FAQ.md"),
 
-    // Other runtimes' sockets, and the directories in which a runtime keeps them.
+    // Other runtimes' sockets, and directories with a runtime's sockets.
     at("/run/docker", CONTAINERD, "moby/moby, daemon/config: exec-root, with containerd/containerd.sock"),
     at("/run/snap.docker", CONTAINERD, "canonical/docker-snap, bin/dockerd-wrapper: exec-root"),
     at("/run/containerd", CONTAINERD, "containerd/containerd, defaults/defaults_unix.go: state, shims' sockets, tasks"),
@@ -239,7 +225,7 @@ pub static TABLE: &[Entry] = &[
     at("/usr/local/bin/docker", Client, "docs.docker.com/engine/install/binaries"),
     at("/snap/bin/docker", Client, "canonical/docker-snap"),
 
-    // Windows named pipes, whose names know no case.
+    // Windows named pipes, whose names ignore case.
     at("docker_engine", Pipe(Runtime::Docker), "docs.docker.com/reference/cli/dockerd, npipe"),
     at("docker_engine_windows", Pipe(Runtime::Docker), "Docker Desktop, Windows containers"),
     at("docker_engine_linux", Pipe(Runtime::Docker), "Docker Desktop, Linux containers"),
@@ -252,9 +238,9 @@ pub static TABLE: &[Entry] = &[
     at("docker-containerd", Pipe(Runtime::Containerd), "moby/moby, daemon's own containerd on Windows"),
 ];
 
-/// Names that other programs' sockets have too.
+/// Socket names that other programs use too.
 const COMMON_NAMES: [&str; 1] = ["backend.sock"];
-/// Sockets in the runtime directories, of which the table has only the directories.
+/// Sockets in runtime directories. The table has only the directories.
 const INSIDE: [&str; 5] = [
     "containerd.sock",
     "crio.sock",
@@ -263,7 +249,7 @@ const INSIDE: [&str; 5] = [
     "buildkitd.sock",
 ];
 
-/// File names of runtimes' sockets, for a text that names one and cannot be read as what it is.
+/// File names of runtimes' sockets, for `scan` to find in text that it cannot parse.
 pub fn words() -> impl Iterator<Item = &'static str> {
     let sockets = TABLE.iter().filter_map(|entry| match entry.kind {
         Kind::DockerSocket | Kind::Runtime(_) => entry.path.rsplit('/').next(),

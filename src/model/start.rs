@@ -1,7 +1,7 @@
-//! The sidecar's start command: how a container of ours is known, and what it runs.
+//! The sidecar's start command, by which this program also recognizes its own sidecar.
 //!
-//! The same in every Pod. Whoever writes the same command gets what it does, and no more, so nothing
-//! is gained by forging it.
+//! It is the same in every Pod. An author who copies it gets a container that runs it, and nothing more, so
+//! forging it gains nothing.
 
 use std::sync::OnceLock;
 
@@ -10,15 +10,14 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use crate::names;
 
-/// The script that starts the daemon, the same in every Pod.
 pub const START_SCRIPT: &str = include_str!("../plan/start.sh");
 
-/// The sidecar's `command`: the script, and nothing that differs from Pod to Pod.
+/// The sidecar's `command`: nothing in it differs from Pod to Pod.
 pub fn start_command() -> [&'static str; 4] {
     ["/bin/sh", "-c", START_SCRIPT, names::SCRIPT_NAME]
 }
 
-/// [`start_command`] in a patch. It is by far the largest part of one, so its escapes are made once.
+/// [`start_command`] in a patch. It is the largest part of a patch, so it is escaped only once.
 #[derive(Clone, Copy, Debug)]
 pub struct StartCommand;
 

@@ -1,4 +1,4 @@
-//! What a rule may look at beside the Pod itself.
+//! What a rule can match besides the Pod itself: the namespace, the requesting user, the owner.
 
 use std::collections::BTreeMap;
 
@@ -6,39 +6,31 @@ use crate::json::Text;
 use crate::model::map::Labels;
 use crate::model::view::Pod;
 
-/// The labels of a namespace.
 pub type NamespaceLabels = BTreeMap<String, String>;
 
-/// Who asks for which Pod, and where.
 #[derive(Debug)]
 pub struct Subject<'a> {
-    /// The namespace's name.
     pub namespace: &'a str,
-    /// Its labels; none where they are not known.
+    /// `None` if they are unknown.
     pub namespace_labels: Option<&'a NamespaceLabels>,
-    /// The Pod's labels.
     pub pod_labels: &'a Labels<'a>,
-    /// The Pod's service account.
     pub service_account: &'a str,
     /// The user that makes the request.
     pub user: &'a str,
-    /// That user's groups.
     pub groups: &'a [Text<'a>],
-    /// The kind that made the Pod; `Pod` where nothing made it.
+    /// The kind that created the Pod, or `Pod` if nothing did.
     pub owner: &'a str,
 }
 
-/// Who asks, as the API server says.
+/// The requesting user, as the API server gives it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Requester<'a> {
-    /// The user's name.
     pub user: &'a str,
-    /// The user's groups.
     pub groups: &'a [Text<'a>],
 }
 
-/// The user by which the controller manager makes the Pods of this kind of owner; none for
-/// kinds that other programs look after.
+/// The user with which the controller manager creates the Pods of this kind of owner; `None` for kinds of
+/// other controllers.
 /// Source: `kubernetes/plugin/pkg/auth/authorizer/rbac/bootstrappolicy/controller_policy.go`.
 pub fn controller_of(owner: &str) -> Option<&'static str> {
     Some(match owner {
@@ -51,7 +43,7 @@ pub fn controller_of(owner: &str) -> Option<&'static str> {
     })
 }
 
-/// The groups of such a user.
+/// The groups of these users.
 pub const CONTROLLER_GROUPS: [&str; 3] = [
     "system:serviceaccounts",
     "system:serviceaccounts:kube-system",
@@ -59,8 +51,7 @@ pub const CONTROLLER_GROUPS: [&str; 3] = [
 ];
 
 impl<'a> Subject<'a> {
-    /// The subject of a request for `pod`. `owner` names the kind that made it where that
-    /// is known better than from the Pod itself (a template of a DaemonSet).
+    /// `owner` is the kind that created `pod`, if it is known from elsewhere (a DaemonSet's template).
     pub fn new(
         pod: &'a Pod<'_>,
         namespace: &'a str,

@@ -1,8 +1,8 @@
-//! How a part of a Pod was written, beside what it says.
+//! How a part of a Pod was written, besides what it says.
 //!
-//! What a patch takes away must be given back as it was: `env: []`, `env: null` and no
-//! `env` are the same to Kubernetes and three things to the author. Kept by reference into
-//! the review's bytes, so that it costs no copy.
+//! What a patch removes must be restored as it was: `env: []`, `env: null` and no `env` are the same to
+//! Kubernetes, but not to the author. The JSON is borrowed from the review, so that keeping it copies
+//! nothing.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -13,22 +13,20 @@ use serde_json::value::RawValue;
 
 use crate::json::from_str;
 
-/// How a list or a mapping was written.
+/// How a list or a map was written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Given {
-    /// Not at all.
     #[default]
     Absent,
-    /// As `null`, which Go reads as an empty one.
+    /// As `null`, which Go reads as empty.
     Null,
-    /// As what it is, be it empty.
+    /// As a list or map, even an empty one.
     Value,
 }
 
-/// A value, and the JSON that it was read from.
+/// A value, and the JSON from which it was read.
 #[derive(Debug)]
 pub struct Verbatim<'a, T> {
-    /// The JSON, as it was written.
     pub json: &'a RawValue,
     value: T,
 }
@@ -48,7 +46,7 @@ impl<'de: 'a, 'a, T: Deserialize<'de>> Deserialize<'de> for Verbatim<'a, T> {
     }
 }
 
-/// Reads a field that was written, be it as `null`.
+/// Reads a field that is in the JSON, even as `null`.
 pub(crate) fn written<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -57,7 +55,7 @@ where
     T::deserialize(deserializer).map(Some)
 }
 
-/// A list, and how it was written. Of one with more than `MOST` items the others are read over.
+/// A list, and how it was written. Items beyond `MOST` are parsed and dropped.
 #[derive(Debug)]
 pub struct Listed<T, const MOST: usize = { usize::MAX }> {
     items: Vec<T>,
@@ -65,13 +63,12 @@ pub struct Listed<T, const MOST: usize = { usize::MAX }> {
 }
 
 impl<T, const MOST: usize> Listed<T, MOST> {
-    /// Of no items, and not written.
+    /// The list is not in the JSON.
     pub const ABSENT: Self = Self {
         items: Vec::new(),
         given: Given::Absent,
     };
 
-    /// How it was written.
     pub fn given(&self) -> Given {
         self.given
     }

@@ -1,8 +1,9 @@
 //! A plan as an RFC 6902 JSON Patch, written straight to bytes.
 //!
-//! Operations come from the plan and never from a comparison of two documents; each touches
-//! only what must change, and none replaces a list. Places that later operations name are
-//! never moved by earlier ones: edits first, then volumes, the sidecar last.
+//! A patch that replaces a whole list undoes other webhooks' work, and one that does not apply fails the Pod
+//! even under `failurePolicy: Ignore`. So operations come from the plan, never from a comparison of two
+//! documents; each touches only what must change. An operation never moves a path that a later one uses:
+//! edits come first, then volumes, the sidecar last.
 
 use crate::model::pointer::token;
 use std::fmt::{self, Display};
@@ -18,27 +19,23 @@ use crate::model::sidecar_mode::SidecarMode;
 use crate::plan::pod::{ContainerEdit, Plan, PlanError};
 use crate::plan::volume::Volume;
 
-/// A JSON Patch as JSON text.
+/// JSON text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Patch(Vec<u8>);
 
 impl Patch {
-    /// Nothing to change.
     pub fn is_empty(&self) -> bool {
         self.as_json() == b"[]"
     }
 
-    /// The JSON text.
     pub fn as_json(&self) -> &[u8] {
         let Self(json) = self;
         json
     }
 }
 
-/// Writes `plan` for `pod`.
-///
 /// # Errors
-/// Where it has more than [`LARGEST_PATCH`] bytes; see [`PlanError`].
+/// If the patch has more than [`LARGEST_PATCH`] bytes; see [`PlanError`].
 pub fn patch(pod: &Pod<'_>, plan: &Plan<'_>) -> Result<Patch, PlanError> {
     let mut writer = Writer::new();
     for edit in &plan.edits {
@@ -71,7 +68,7 @@ fn write_edit(
     for swap in &edit.swaps {
         let before = &container.volume_mounts[swap.mount];
         let mount = AtMount(at, swap.mount);
-        // "add" also replaces, and a mount without a name must not make the patch fail.
+        // "add" also replaces. A mount without a name must not make the patch fail.
         writer.add(format_args!("{mount}/name"), &swap.volume)?;
         if let Some(path) = &swap.mount_path {
             writer.add(format_args!("{mount}/mountPath"), path)?;
@@ -157,7 +154,7 @@ fn write_pod_fields(writer: &mut Writer, pod: &Pod<'_>, plan: &Plan<'_>) -> Resu
     Ok(())
 }
 
-/// The path of one of a container's mounts.
+/// The path of a container's mount.
 #[derive(Clone, Copy)]
 struct AtMount(Place, usize);
 
@@ -168,11 +165,11 @@ impl Display for AtMount {
     }
 }
 
-/// The bytes that most patches with a sidecar take; six of the KiB are the start command.
+/// Bytes of most patches with a sidecar. The start command takes 6 KiB of them.
 const ROOM: usize = 12 * 1024;
 
-/// Writes operations one after the other. Paths are made of indexes, field names and
-/// escaped keys, and are still written as JSON strings.
+/// Writes operations. Paths consist of indexes, field names and escaped keys, and are still written as JSON
+/// strings.
 struct Writer {
     out: Vec<u8>,
 }
@@ -196,7 +193,7 @@ impl Writer {
         self.operation::<()>("remove", path, None)
     }
 
-    /// Adds `values` to the end of the list at `path`, or the whole list where there is none.
+    /// Adds `values` to the end of the list at `path`, or the whole list if there is none.
     fn append<V: Serialize>(
         &mut self,
         path: impl Display + Copy,
@@ -245,7 +242,7 @@ impl Writer {
     }
 }
 
-/// A path that is written as a JSON string without a copy of its own.
+/// A path that is written as a JSON string without an intermediate copy.
 struct Collected<D>(D);
 
 impl<D: Display> Serialize for Collected<D> {

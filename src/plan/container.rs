@@ -1,7 +1,7 @@
 //! The sidecar as a container of the Pod, written straight into the patch.
 //!
-//! The fields are those of `k8s.io/api/core/v1/types.go` that a sidecar needs, in the
-//! order in which people write them.
+//! The fields are those of `k8s.io/api/core/v1/types.go` that a sidecar needs, in the usual order of a
+//! manifest.
 
 use std::borrow::Cow;
 
@@ -18,60 +18,47 @@ use crate::model::quantity::Quantity;
 use crate::model::start::StartCommand;
 use crate::names;
 
-/// The sidecar.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Sidecar<'a> {
-    /// Its name.
     pub name: Cow<'a, str>,
-    /// The profile's image.
     pub image: &'a str,
-    /// The profile's choice.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image_pull_policy: Option<&'static str>,
     /// `Always` for a native sidecar.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restart_policy: Option<&'static str>,
-    /// [`start_command`](crate::model::start::start_command).
     pub command: StartCommand,
-    /// More flags of dockerd.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<Cow<'a, str>>,
-    /// What the script reads.
     pub env: Vec<EnvEntry<'a>>,
-    /// Holds back what comes after, until the daemon answers.
+    /// Delays later containers until the daemon answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub startup_probe: Option<Probe>,
-    /// Waits likewise where the sidecar is no native one, and tells the slot where the Pod ends.
+    /// Does the same if the sidecar is not a native one, and tells the slot of its storage when the Pod ends.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lifecycle: Option<Lifecycle>,
-    /// Requests and limits.
     #[serde(skip_serializing_if = "ResourceRequirements::is_empty")]
     pub resources: ResourceRequirements<'a>,
-    /// What it may do.
     pub security_context: SidecarSecurity<'a>,
-    /// `kubectl describe` shows the start script's last words where it fails.
+    /// If the start script fails, `kubectl describe` shows its last lines.
     pub termination_message_policy: &'static str,
     /// The daemon's own volumes, then the mirrored ones.
     pub volume_mounts: Vec<Mount<'a>>,
 }
 
-/// One variable.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EnvEntry<'a> {
-    /// Its name.
     pub name: Cow<'a, str>,
-    /// Its value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<Cow<'a, str>>,
-    /// Where its value is from, as a container of the Pod has it.
+    /// The source of the value, as a container of the Pod has it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value_from: Option<&'a RawValue>,
 }
 
 impl<'a> EnvEntry<'a> {
-    /// A variable with a value.
     pub fn new(name: impl Into<Cow<'a, str>>, value: impl Into<Cow<'a, str>>) -> Self {
         Self {
             name: name.into(),
@@ -80,7 +67,6 @@ impl<'a> EnvEntry<'a> {
         }
     }
 
-    /// A variable with a source.
     pub fn from_source(name: String, source: &'a RawValue) -> Self {
         Self {
             name: Cow::Owned(name),
@@ -90,24 +76,18 @@ impl<'a> EnvEntry<'a> {
     }
 }
 
-/// One mount.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Mount<'a> {
-    /// The volume.
     pub name: Cow<'a, str>,
-    /// Where it is seen.
     pub mount_path: Cow<'a, str>,
-    /// The part of the volume.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sub_path: Option<Cow<'a, str>>,
-    /// The same with variables.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sub_path_expr: Option<String>,
-    /// Whether writing is refused.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub read_only: bool,
-    /// `Enabled` or `IfPossible`: the same for what is mounted below.
+    /// `Enabled` or `IfPossible`: mounts below are read-only too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recursive_read_only: Option<&'a str>,
     /// `HostToContainer`, or nothing.
@@ -116,7 +96,6 @@ pub struct Mount<'a> {
 }
 
 impl<'a> Mount<'a> {
-    /// The whole of a volume.
     pub fn whole(name: impl Into<Cow<'a, str>>, mount_path: impl Into<Cow<'a, str>>) -> Self {
         Self {
             name: name.into(),
@@ -130,7 +109,6 @@ impl<'a> Mount<'a> {
     }
 }
 
-/// A probe that runs a command.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Probe {
@@ -161,8 +139,8 @@ struct Exec {
     command: Vec<Cow<'static, str>>,
 }
 
-/// How long the daemon may take to answer. A first start writes its storage anew, and a
-/// slow disk may need a minute for it.
+/// Seconds that the daemon may take to answer. A first start creates its storage, which may take a minute on
+/// a slow disk.
 const START_SECONDS: u32 = 120;
 
 /// When a daemon is ready for clients.
@@ -241,7 +219,6 @@ impl Hook {
     }
 }
 
-/// Requests and limits.
 #[derive(Debug, Default, Serialize)]
 pub struct ResourceRequirements<'a> {
     #[serde(skip_serializing_if = "Amounts::is_empty")]
@@ -267,13 +244,12 @@ impl Amounts<'_> {
 }
 
 impl<'a> ResourceRequirements<'a> {
-    /// `resources`, made to fit into what the Pod as a whole is given.
+    /// `resources`, adjusted to the resources of the Pod as a whole.
     ///
-    /// A container's own limit holds whatever the Pod's is, so the sidecar always has the
-    /// profile's. The Pod's author can only lower it: no container may have a limit above the
-    /// Pod's, and all of them together may request what the Pod does. What the Pod requests was
-    /// counted without the sidecar, which therefore requests nothing of it, and says so, since a
-    /// request that is missing is the limit.
+    /// A container's own limit holds whatever the Pod's is, so the sidecar always has the profile's, unless
+    /// the Pod's is lower: no container may have a limit above the Pod's. The requests of all containers must
+    /// fit into the Pod's, which was set without the sidecar. So the sidecar then requests 0, explicitly,
+    /// since a missing request defaults to the limit.
     /// Source: `kubernetes/pkg/apis/core/validation/validation.go`, `validatePodResourceConsistency`;
     /// `kubernetes/pkg/apis/core/v1/defaults.go`, `SetDefaults_Pod`.
     pub fn new(resources: &'a Resources, pod: &Pod<'_>) -> Self {
@@ -300,7 +276,7 @@ impl<'a> ResourceRequirements<'a> {
     }
 }
 
-/// The request and the limit of a container in a Pod with `whole`.
+/// The request and limit of a container in a Pod whose own are `whole`.
 fn fitting<'a>(
     bounds: &'a Bounds,
     whole: &PodResources<'_>,
@@ -309,7 +285,7 @@ fn fitting<'a>(
     let most = whole.limits.get(resource);
     let most = most.and_then(|most| most.parse::<Quantity>().ok());
     let limit = match (bounds.limit(), most) {
-        // To the kubelet, 0 is no limit at all.
+        // The kubelet takes 0 for no limit.
         (Some(own), Some(most)) if most < *own && !most.is_zero() => Some(Cow::Owned(most)),
         (own, _) => own.map(Cow::Borrowed),
     };
@@ -320,17 +296,15 @@ fn fitting<'a>(
     (request, limit)
 }
 
-/// The sidecar's `securityContext`.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum SidecarSecurity<'a> {
-    /// As the profile says.
     Profile(&'a Value),
-    /// Root and privileged, whatever the Pod says for its other containers.
+    /// Root and privileged, whatever the Pod sets for its other containers.
     Privileged(Privileged<'a>),
 }
 
-/// What a privileged daemon needs said where the Pod may say otherwise.
+/// Fields that a privileged daemon must set because the Pod may set them otherwise.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Privileged<'a> {
@@ -363,7 +337,7 @@ struct SeLinux<'a> {
 const ROOTLESS_UID: i64 = 1000;
 
 impl<'a> SidecarSecurity<'a> {
-    /// What `profile` says, or else a context that holds whatever the Pod's says.
+    /// The profile's, or else a context that works whatever the Pod's is.
     pub fn new(profile: &'a Profile, pod: &'a Pod<'_>) -> Self {
         if let Some(context) = &profile.security_context {
             return Self::Profile(context);
@@ -381,7 +355,7 @@ impl<'a> SidecarSecurity<'a> {
             run_as_non_root: profile.rootless,
             read_only_root_filesystem: false,
             seccomp_profile: unconfined(),
-            // Older API servers do not know the field: only against a Pod that uses it.
+            // Older API servers do not know the field, so it is set only if the Pod uses it.
             app_armor_profile: whole.app_armor_profile.map(|_| unconfined()),
             se_linux_options: whole.se_linux_options.as_ref().map(|options| SeLinux {
                 r#type: "spc_t",

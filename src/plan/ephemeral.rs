@@ -1,8 +1,8 @@
 //! The Pod's own daemon for an ephemeral container that mounts a Docker socket.
 //!
-//! `kubectl debug` adds a container to a Pod that runs: nothing else of the Pod can be changed any
-//! more, and an ephemeral container may have no `subPath`. So it gets the directory of the socket,
-//! whole, and `DOCKER_HOST` leads there.
+//! `kubectl debug` adds a container to a running Pod: nothing else in the Pod can be changed, and an
+//! ephemeral container may not use `subPath`. So it gets the whole directory of the socket, and `DOCKER_HOST`
+//! leads there.
 
 use std::borrow::Cow;
 
@@ -18,7 +18,7 @@ use crate::names;
 use super::container::EnvEntry;
 use super::pod::{ContainerEdit, MountSwap, Plan};
 
-/// What `order` says for the ephemeral containers of a Pod with this daemon.
+/// The plan for the ephemeral containers of a Pod with this daemon.
 pub fn plan<'p>(
     pod: &'p Pod<'_>,
     findings: &'p [Finding],
@@ -33,7 +33,7 @@ pub fn plan<'p>(
             let is_directory = match finding.reach {
                 Reach::Socket(_) => false,
                 Reach::Directory => true,
-                // A client is a file, too; the container's own has to do.
+                // A client is a file too, so the container has to use its own.
                 Reach::Client
                 | Reach::Ancestor
                 | Reach::Runtime(_)
@@ -90,7 +90,7 @@ pub fn plan<'p>(
             Some(index) if container.env[index].value.starts_with("unix://") => {
                 edit.set_env.push((index, host.clone()));
             }
-            // Another daemon, of the author's choice.
+            // The author chose another daemon.
             Some(_) => {}
             None => edit
                 .add_env

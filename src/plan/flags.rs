@@ -1,7 +1,7 @@
-//! From a profile to dockerd's flags and the start script's environment.
+//! A profile as dockerd's flags and the start script's environment.
 //!
-//! Everything here comes from the admin's profile; of what the Pod's author wrote, only
-//! proxy variables are taken over, and only where the profile says so.
+//! A flag or variable can turn the daemon into root on the node, so everything here comes from the admin's
+//! profile. The only values of the Pod's author are proxy variables, if the profile allows them.
 
 use std::borrow::Cow;
 
@@ -17,15 +17,15 @@ use crate::plan::trust::with_directories;
 
 /// Where a profile's CA bundle is mounted in the sidecar.
 pub const CA_DIR: &str = "/dind-ca";
-/// Where the storage volume of a rootless daemon is mounted. A volume's own directory is
-/// root's, and dockerd insists on setting the mode of its own: so that is one below.
+/// Where the storage volume of a rootless daemon is mounted. The volume's own directory belongs to root, and
+/// dockerd must be able to change the mode of its data root, which is therefore a directory below.
 pub const ROOTLESS_STORAGE_DIR: &str = "/dind-storage";
-/// What dockerd of the rootless image is told. Its root's group is the image user's outside; the
-/// group that it would take by itself, the image's `docker`, is nobody's there.
+/// Flags for dockerd of the rootless image. Its group 0 is the image user's group outside; dockerd's default,
+/// the image's group `docker`, is mapped to nothing there.
 const ROOTLESS_FLAGS: [&str; 2] = ["--data-root=/dind-storage/docker", "--group=0"];
 
-/// The lowest API version that the daemon accepts. Engine 29 refuses clients below 1.44
-/// otherwise, and scripts in old images have such clients.
+/// The lowest API version that the daemon accepts. By default, Engine 29 refuses clients below 1.44, which
+/// old images have.
 const MIN_API_VERSION: &str = "1.24";
 
 const PROXY_VARIABLES: [&str; 6] = [
@@ -37,7 +37,6 @@ const PROXY_VARIABLES: [&str; 6] = [
     "no_proxy",
 ];
 
-/// Where the daemon's storage volume is mounted.
 pub fn storage_dir(profile: &Profile) -> &'static str {
     if profile.rootless {
         ROOTLESS_STORAGE_DIR
@@ -76,7 +75,7 @@ pub fn arguments(profile: &Profile) -> Vec<Cow<'_, str>> {
         .collect()
 }
 
-/// The sidecar's environment, but for what depends on the Pod's mounts.
+/// The sidecar's environment, apart from variables that depend on the Pod's mounts.
 pub fn environment<'p>(
     profile: &'p Profile,
     pod: &'p Pod<'_>,
@@ -96,7 +95,7 @@ pub fn environment<'p>(
         entries.push(EnvEntry::new(env::MTU, mtu.to_string()));
     }
     if profile.ca_config_map.is_some() {
-        // Read by Go's crypto/x509; the image's own certificates stay trusted.
+        // Go's crypto/x509 reads it. The image's own certificates stay trusted.
         let dirs = with_directories(None, &[CA_DIR.to_owned()]);
         entries.push(EnvEntry::new(env::CERT_DIR, dirs));
     }
@@ -110,8 +109,8 @@ pub fn environment<'p>(
     entries
 }
 
-/// The proxy variables of the first container that uses Docker and has any. One whose value
-/// is known only on the node is left out.
+/// The proxy variables of the first container that uses Docker and has any. A variable whose value only the
+/// kubelet knows is left out.
 fn inherited_proxy<'p>(pod: &Pod<'_>, users: &[Place]) -> Vec<EnvEntry<'p>> {
     let mut users = users.iter().map(|place| pod.container(*place));
     let found = users.find_map(|container| {

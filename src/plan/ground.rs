@@ -1,12 +1,12 @@
-//! What of the sidecar's file system a container's volume may take.
+//! At which paths of the sidecar a container's volume may be mounted.
 //!
-//! A mount can change the daemon: bring it a configuration, a plugin, a device or a kernel module,
-//! put another program in the place of one that it runs, or hide what it needs. No list of such
-//! places is ever complete, so below directories of a system only what is listed here is a
-//! container's to mount; elsewhere (`/workspace`, `/home`, `/mnt`) all is.
+//! A mount can change the daemon: it can bring a configuration, a plugin, a device or a kernel module,
+//! replace a program that the daemon runs, or hide a file that it needs. A list of such places is never
+//! complete. So below system directories only the paths listed here are allowed; elsewhere (`/workspace`,
+//! `/home`, `/mnt`) every path is.
 //!
-//! Paths are compared with `/var/run` as `/run`. `/bin`, `/lib` and `/sbin` are links in newer images,
-//! which changes nothing: where they lead is closed as they are.
+//! `/var/run` is compared as `/run`. `/bin`, `/lib` and `/sbin` are links in newer images, and the
+//! directories they lead to are closed as well.
 
 use crate::model::path::CleanPath;
 
@@ -14,9 +14,9 @@ const fn at(path: &'static str) -> CleanPath<'static> {
     CleanPath::literal(path)
 }
 
-/// Directories and files of a system: nothing is mounted at one, above one or below one.
+/// System directories and files: nothing is mounted at, above or below one.
 static SYSTEM: [CleanPath<'static>; 28] = [
-    // Programs and libraries, and what the loader looks through.
+    // Programs, libraries, and the paths that the loader searches.
     at("/bin"),
     at("/sbin"),
     at("/lib"),
@@ -24,8 +24,8 @@ static SYSTEM: [CleanPath<'static>; 28] = [
     at("/lib64"),
     at("/libx32"),
     at("/usr"),
-    // Docker's and containerd's configuration, CDI and NRI, /etc/ld-musl-*.path, modprobe.d, users,
-    // what iptables, git and ssh read.
+    // Docker's and containerd's configuration, CDI and NRI, /etc/ld-musl-*.path, modprobe.d, users, and the
+    // configuration of iptables, git and ssh.
     at("/etc"),
     // ~/.docker, ~/.gitconfig, ~/.ssh: see HOMES.
     at("/root"),
@@ -34,27 +34,27 @@ static SYSTEM: [CleanPath<'static>; 28] = [
     at("/proc"),
     at("/sys"),
     at("/dev"),
-    // Docker's plugins, a containerd that dockerd would take over, CDI, systemd's traces.
+    // Docker's plugins, a containerd that dockerd would use, CDI, systemd's marker files.
     at("/run"),
     at("/var/lib"),
     at("/var/db"),
     at("/var/empty"),
     at("/var/lock"),
     at("/var/spool"),
-    // Where containerd looks for programs, libraries and plugins of others.
+    // Where containerd searches for other programs, libraries and plugins.
     // Source: containerd, `plugins/types.go` and `docs/managed-opt.md`; NRI, `pkg/adaptation`.
     at("/opt/cni"),
     at("/opt/containerd"),
     at("/opt/nri"),
     at("/opt/bin"),
-    // The image's own.
+    // The image's own files.
     at("/.dockerenv"),
     at("/certs/server"),
     at("/nix"),
     at("/snap"),
 ];
 
-/// What a container may have below those: caches, sources and data that no program of the image reads.
+/// Exceptions below those: caches, sources and data that no program of the image reads.
 static FREE: [CleanPath<'static>; 32] = [
     at("/dev/kvm"),
     at("/dev/shm"),
@@ -91,10 +91,10 @@ static FREE: [CleanPath<'static>; 32] = [
     at("/var/lib/registry"),
 ];
 
-/// The homes of the image's users. What has no dot in front of its name is read by nobody there.
+/// Home directories of the image's users. Programs of the image read only names there that start with a dot.
 static HOMES: [CleanPath<'static>; 2] = [at("/root"), at("/home/rootless")];
 
-/// What a container may have of a home's hidden names: caches of build tools.
+/// Exceptions among these names: caches of build tools.
 const FREE_HIDDEN: [&str; 22] = [
     ".android",
     ".bundle",
@@ -120,11 +120,10 @@ const FREE_HIDDEN: [&str; 22] = [
     ".yarn",
 ];
 
-/// The kernel's modules, which the daemon loads: a container may bring it the node's own and no other.
+/// Kernel modules, which the daemon loads: only the node's own may be mounted here.
 static MODULES: CleanPath<'static> = at("/lib/modules");
 
-/// Whether a volume of a container may be mounted at `path`. `node_path` is what it shows of the node,
-/// where it is a hostPath.
+/// Whether a container's volume may be mounted at `path`. `node_path` is the hostPath it shows, if it is one.
 pub fn is_free(path: &CleanPath<'_>, node_path: Option<&CleanPath<'_>>) -> bool {
     let path = &path.clone().unlinked();
     if MODULES.holds(path) {
@@ -140,17 +139,17 @@ pub fn is_free(path: &CleanPath<'_>, node_path: Option<&CleanPath<'_>>) -> bool 
     !SYSTEM.iter().any(|at| at.is_on_the_way(path))
 }
 
-/// The name of the entry of `directory` that `path` is, or lies below.
+/// The name of the entry of `directory` that `path` is, or is below.
 fn first_below<'p>(directory: &CleanPath<'_>, path: &'p CleanPath<'_>) -> Option<&'p str> {
     let below = path.as_str().strip_prefix(directory.as_str())?;
     below.strip_prefix('/')?.split('/').next()
 }
 
-/// The absolute paths that a flag or a variable of a profile names (`--data-root=/data`): the admin's
-/// daemon stands on these, too.
+/// The absolute paths in a flag or variable of a profile (`--data-root=/data`): the daemon depends on these
+/// too.
 pub fn named_paths(text: &str) -> impl Iterator<Item = CleanPath<'_>> {
     let words = text.split(['=', ':', ',', ' ']);
-    // Not what follows the scheme of an address.
+    // The rest of an address after its scheme is not a path.
     let is_path = |word: &&str| word.starts_with('/') && !word.starts_with("//");
     words.filter(is_path).map(CleanPath::new)
 }

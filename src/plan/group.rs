@@ -1,27 +1,25 @@
-//! Which group owns the daemon's socket, so that containers that are not root can use it.
+//! Which group owns the daemon's socket, so that non-root containers can use it.
 //!
-//! A group that the Pod has already is taken before a new one is given to it. An image
-//! may name a user that nobody sees at admission, so only `runAsUser: 0` counts as root.
+//! A group that the Pod already has is preferred to a new one. An image may set a user that is unknown at
+//! admission, so only `runAsUser: 0` counts as root.
 
 use crate::model::place::Place;
 use crate::model::view::Pod;
 
-/// The group that is added to a Pod that has none of use; it grants nothing else.
+/// The group that is added to a Pod without a usable one. It grants nothing else.
 pub const NEW_GROUP: i64 = 2375;
 
-/// The group of the socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SocketGroup {
     /// Every user of the socket is root.
     Root,
-    /// A group that every user of the socket has already.
+    /// A group that every user of the socket already has.
     Present(i64),
     /// A group that the patch adds to `supplementalGroups`.
     Added(i64),
 }
 
 impl SocketGroup {
-    /// The group's number, where there is one.
     pub fn gid(self) -> Option<i64> {
         match self {
             Self::Root => None,
@@ -30,11 +28,10 @@ impl SocketGroup {
     }
 }
 
-/// The group of a rootless daemon's socket: the image user's, since it has no other to give.
+/// The group of a rootless daemon's socket: that of the image's user, who can set no other.
 /// Source: docker-library/docker, `dind-rootless/Dockerfile`.
 pub const ROOTLESS_GROUP: i64 = 1000;
 
-/// The group for the containers at `users`.
 pub fn choose(pod: &Pod<'_>, users: &[Place], rootless: bool) -> SocketGroup {
     let whole = pod.security();
     let contexts = || {

@@ -1,9 +1,8 @@
 //! Which volumes the daemon must see, and where.
 //!
-//! `docker run -v SRC:DST` resolves `SRC` in the daemon's file system. So every volume
-//! that a container using Docker mounts is mounted in the sidecar at the same path, or
-//! `-v $PWD:/src` would silently mount an empty directory. Nothing ever covers what the
-//! daemon itself stands on.
+//! `docker run -v SRC:DST` resolves `SRC` in the daemon's file system. So every volume that a container using
+//! Docker mounts is mounted in the sidecar at the same path; otherwise `-v $PWD:/src` would silently mount an
+//! empty directory. No such mount ever covers a file that the daemon itself needs.
 
 use std::borrow::Cow;
 use std::cell::LazyCell;
@@ -25,32 +24,33 @@ use crate::plan::places::Places;
 use crate::plan::start_order::{Above, Asked, Source, StartOrder, Way, in_order};
 use crate::plan::sub_path::{Copies, SubPath};
 use crate::plan::trust::{self, Told};
+use crate::plan::wanted::{Wanted, mount_path};
 
-/// What the sidecar mounts and knows for the sake of the containers.
+/// What the sidecar gets because of the containers' volumes.
 #[derive(Debug, Default)]
 pub struct Mirror<'a> {
-    /// The mounts, in the order of the containers.
+    /// In the order of the containers.
     pub mounts: Vec<Mount<'a>>,
-    /// Variables that `subPathExpr`s name, and those that tell of links and later mounts.
+    /// Variables used by `subPathExpr`s, and those that tell the start script of links and later mounts.
     pub env: Vec<EnvEntry<'a>>,
     /// Paths at which the sidecar has a link into a volume.
     pub links: Vec<CleanPath<'a>>,
-    /// Directories with authorities that the daemon shall trust.
+    /// Directories with CA certificates for the daemon to trust.
     pub authorities: Vec<String>,
     /// What could not be mirrored.
     pub notices: Notices,
 }
 
-/// Builds a [`Mirror`]; paths that are taken already are told first.
+/// Builds a [`Mirror`]. Paths that are already taken must be given first.
 pub struct MirrorBuilder<'o, 'p, 'a> {
     pod: &'p Pod<'a>,
     rootless: bool,
     budget: &'o Budget,
     own: Vec<CleanPath<'o>>,
-    /// Volumes of which something leads to the node's runtime: their roots are not for the sidecar.
+    /// Volumes of which a part leads to the node's runtime: the sidecar must not mount their root.
     closed: BTreeSet<&'p str>,
     host_paths: BTreeMap<&'p str, &'p str>,
-    /// With `/var/run` as `/run`: in the sidecar too it is a link.
+    /// `/var/run` is replaced by `/run`: it is a link in the sidecar too.
     taken: BTreeMap<CleanPath<'p>, Taken<'p, 'a>>,
     wanted: Vec<Wanted<'p, 'a>>,
     copies: Copies<'p>,
@@ -62,22 +62,22 @@ pub struct MirrorBuilder<'o, 'p, 'a> {
     mirror: Mirror<'p>,
 }
 
-/// A volume, and the part of it as `subPath` or as `subPathExpr`.
+/// A volume, with the part of it as `subPath` or as `subPathExpr`.
 type Part<'p> = (&'p str, Option<Cow<'p, str>>, Option<String>);
 
-/// What is at a path of the sidecar.
+/// What the sidecar has at a path.
 enum Taken<'p, 'a> {
-    /// A volume of its own.
+    /// One of its own volumes.
     Own,
-    /// A mount that it has from an earlier pass.
+    /// A mount from an earlier pass.
     Earlier(&'p VolumeMount<'a>),
-    /// What it has by a link or later, from an earlier pass.
+    /// A link or later mount from an earlier pass.
     Later,
-    /// One of what is wanted now.
+    /// Index of a wanted mount.
     Wanted(usize),
 }
 
-/// The numbers that an earlier pass has left.
+/// The first numbers that an earlier pass has left free.
 #[derive(Default)]
 struct FirstNumbers {
     link: usize,
@@ -85,26 +85,8 @@ struct FirstNumbers {
     place: usize,
 }
 
-/// What the daemon shall see at a path.
-struct Wanted<'p, 'a> {
-    at: CleanPath<'p>,
-    /// As it would be mounted there.
-    mount: Mount<'p>,
-    place: Place,
-    source: &'p VolumeMount<'a>,
-    /// Whether its author is told where it cannot be had.
-    is_told: bool,
-}
-
-impl Wanted<'_, '_> {
-    fn is_whole(&self) -> bool {
-        self.mount.sub_path.is_none() && self.mount.sub_path_expr.is_none()
-    }
-}
-
 impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
-    /// `own` are the sidecar's own mounts, `closed` the volumes of which something leads to the node's
-    /// runtime.
+    /// `own` are the sidecar's own mounts; of the volumes `closed`, a part leads to the node's runtime.
     pub fn new(
         pod: &'p Pod<'a>,
         rootless: bool,
@@ -137,13 +119,12 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
         }
     }
 
-    /// Another mount of the sidecar's own; below it, containers' volumes may be mounted.
+    /// Adds one of the sidecar's own mounts. Containers' volumes may be mounted below it.
     pub fn take(&mut self, path: CleanPath<'p>) {
         self.taken.insert(path.unlinked(), Taken::Own);
     }
 
-    /// Leaves alone what the sidecar of an earlier pass, at `place`, has: its mounts, and the names of
-    /// its variables.
+    /// Keeps everything that the sidecar of an earlier pass, at `place`, has: its mounts and its variables.
     pub fn continue_from(&mut self, place: Place, sidecar: &'p Container<'a>) {
         self.sidecar = Some(place);
         for mount in &sidecar.volume_mounts {
@@ -168,10 +149,10 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
         };
     }
 
-    /// Mirrors the mounts of the container at `place`, each as `treat` says of its index.
+    /// Mirrors the mounts of the container at `place`; `treat` decides by their index.
     ///
     /// # Errors
-    /// Where they are too many, or too much work.
+    /// If there are too many, or they take too many steps.
     pub fn add(&mut self, place: Place, treat: impl Fn(usize) -> Treat) -> Result<(), Excess> {
         let pod = self.pod;
         let container = pod.container(place);
@@ -191,7 +172,7 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
                 let environment = environment.get_or_insert_with(|| Environment::of(container));
                 environment.expand(&mount.sub_path_expr)
             });
-            // Each variable that it names is read.
+            // Each variable in it is read.
             self.budget.spend(
                 expanded
                     .as_ref()
@@ -221,35 +202,17 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
         if self.added > MOST_MIRRORED {
             return Err(Excess::Mirrored);
         }
-        let wanted = |at: CleanPath<'p>, mount_path: Cow<'p, str>| Wanted {
-            at: at.unlinked(),
-            mount: Mount {
-                name: Cow::Borrowed(&mount.name),
-                mount_path,
-                sub_path: sub_path.literal(),
-                sub_path_expr: sub_path.expression(),
-                read_only: mount.read_only,
-                recursive_read_only: Some(&*mount.recursive_read_only)
-                    .filter(|text| !text.is_empty()),
-                mount_propagation: match &*mount.mount_propagation {
-                    "HostToContainer" | "Bidirectional" => Some("HostToContainer"),
-                    _ => None,
-                },
-            },
-            place,
-            source: mount,
-            is_told: true,
-        };
         if let Some(at) = &node_path
             && at.clone().unlinked() != path.clone().unlinked()
         {
-            let alias = wanted(at.clone(), Cow::Owned(at.as_str().to_owned()));
+            let mount_path = Cow::Owned(at.as_str().to_owned());
             self.aliases.push(Wanted {
                 is_told: false,
-                ..alias
+                ..Wanted::new(place, mount, sub_path, at.clone(), mount_path)
             });
         }
-        let wanted = wanted(path.clone(), spelled(&mount.mount_path, &path));
+        let mount_path = mount_path(&mount.mount_path, &path);
+        let wanted = Wanted::new(place, mount, sub_path, path.clone(), mount_path);
         match trust::told(&wanted.at, self.rootless) {
             Some(told) => self.trust(container, told, wanted),
             None if self.covers_daemon(&path, node_path.as_ref()) => {
@@ -260,7 +223,7 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
         Ok(())
     }
 
-    /// Has the daemon trust what a container is told to.
+    /// Makes the daemon trust the certificates that a container trusts.
     fn trust(&mut self, container: &Container<'a>, told: Told, wanted: Wanted<'p, 'a>) {
         let written = &wanted.source.mount_path;
         match told {
@@ -269,7 +232,7 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
                 if at != wanted.at {
                     self.refuse(container, written, Why::Trusted);
                 }
-                self.insert(container, read_only(at, wanted));
+                self.insert(container, wanted.read_only_at(at));
             }
             Told::Authorities => {
                 self.refuse(container, written, Why::Trusted);
@@ -289,14 +252,14 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
                     let at = trust::place(next);
                     let directories = trust::directories(&at, &wanted.at);
                     self.mirror.authorities.extend(directories);
-                    self.insert(container, read_only(at, wanted));
+                    self.insert(container, wanted.read_only_at(at));
                 }
             }
         }
     }
 
-    /// What has been gathered. The node's own paths come last and give way without a word:
-    /// what a container sees at a path is what it means by that path.
+    /// The result. Aliases at the node's own paths come last and are dropped silently if the path is taken:
+    /// what a container has at a path is what it means by it.
     pub fn finish(mut self) -> Mirror<'p> {
         for alias in std::mem::take(&mut self.aliases) {
             if !self.covers_daemon(&alias.at, Some(&alias.at))
@@ -307,15 +270,15 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
             }
         }
         let ways = self.ways();
-        // What the others name stands before them.
+        // Variables that others refer to must come first.
         self.mirror.env.append(&mut self.copies.env);
         self.carry_out(&ways)
     }
 
-    /// How the daemon gets at each of what is wanted.
+    /// How the daemon gets each wanted mount.
     fn ways(&self) -> Vec<Way> {
         let mut ways = vec![Way::Mount; self.wanted.len()];
-        // Most Pods mount whole volumes, and none in another: nobody asks who starts first.
+        // Most Pods mount whole volumes and none inside another, and then the start order does not matter.
         let injection = LazyCell::new(|| StartOrder::of(self.pod, self.sidecar, !self.rootless));
         let mut paths: Vec<_> = self.taken.iter().collect();
         paths.sort_by(|(one, _), (other, _)| in_order(one, other));
@@ -359,7 +322,7 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
         ways
     }
 
-    /// Makes the mounts, and tells the start script the rest, what lies further up first.
+    /// Adds the mounts, and variables for the start script for everything else, parent directories first.
     fn carry_out(mut self, ways: &[Way]) -> Mirror<'p> {
         let mut later = Vec::new();
         for (wanted, way) in self.wanted.into_iter().zip(ways) {
@@ -389,7 +352,7 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
             let to = places.reach(&mut self.mirror.mounts, wanted.mount, source);
             let name = format!("{prefix}{number}");
             *number += 1;
-            // What is bound must not lie behind a link, not even behind one of ours.
+            // A bind target must not be behind a link, not even behind one of ours.
             let at = match &link {
                 Some((above, to)) if above.holds(&wanted.at) => {
                     let below = &wanted.at.as_str()[above.as_str().len()..];
@@ -451,8 +414,8 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
         !ground::is_free(path, node_path) || self.own.iter().any(|at| at.is_on_the_way(&unlinked))
     }
 
-    /// The path of the node that a `hostPath` mount shows: scripts written for the node's
-    /// daemon name that one in `-v`.
+    /// The path of the node that a `hostPath` mount shows. Scripts written for the node's daemon use it in
+    /// `-v`.
     fn node_path(&self, mount: &VolumeMount<'_>, sub_path: &SubPath) -> Option<CleanPath<'static>> {
         let path = CleanPath::new(self.host_paths.get(&*mount.name)?);
         match sub_path {
@@ -470,31 +433,6 @@ pub enum Treat {
     Mirror,
     /// It is the sidecar's own, or was swapped.
     Skip,
-    /// It leads to the node's runtime, which the sidecar shall not reach; the author is told.
+    /// It leads to the node's runtime, which the sidecar must not reach. The author is warned.
     Refuse,
-}
-
-/// The same for the daemon's own use, at another path.
-fn read_only<'p, 'a>(at: CleanPath<'p>, wanted: Wanted<'p, 'a>) -> Wanted<'p, 'a> {
-    Wanted {
-        mount: Mount {
-            mount_path: match at == wanted.at {
-                true => wanted.mount.mount_path,
-                false => Cow::Owned(at.as_str().to_owned()),
-            },
-            read_only: true,
-            ..wanted.mount
-        },
-        at,
-        ..wanted
-    }
-}
-
-/// The path as its author wrote it; where that goes upwards, as it was judged, for a runtime may follow
-/// a link before it does.
-fn spelled<'p>(written: &'p str, path: &CleanPath<'_>) -> Cow<'p, str> {
-    match written.contains("..") {
-        true => Cow::Owned(path.as_str().to_owned()),
-        false => Cow::Borrowed(written),
-    }
 }

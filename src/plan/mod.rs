@@ -1,6 +1,6 @@
 //! What a Pod gets: the sidecar, its volumes, and the edits that lead containers to it.
 //!
-//! From the decision to a plan, without I/O, clock or cluster.
+//! The decision goes in, a plan comes out, without I/O, clock or cluster.
 
 pub mod container;
 pub mod ephemeral;
@@ -17,3 +17,4 @@ pub mod start_order;
 mod sub_path;
 pub mod trust;
 pub mod volume;
+mod wanted;

@@ -1,9 +1,8 @@
-//! What a patch takes away, kept in the sidecar itself, so that `uninject` can give it back.
+//! A record of what a patch removes, kept in the sidecar so that `uninject` can restore it.
 //!
-//! The record is one variable of the sidecar, and goes when the sidecar goes. It holds only
-//! what the result cannot tell: a Pod from which nothing was taken has none. No admission is
-//! decided by it, for whoever may write a Pod may write the record, too: `uninject` then
-//! gives back what the forger wrote. Its size is bounded.
+//! The record is a variable of the sidecar, and is removed with it. It contains only what cannot be told from
+//! the result: a Pod from which nothing was removed has none. It never decides an admission, since an author
+//! can forge it: `uninject` then restores what the forger wrote. Its size is bounded.
 
 use serde::Serialize;
 use serde_json::to_string;
@@ -20,29 +19,28 @@ use crate::plan::container::EnvEntry;
 use crate::plan::group::{NEW_GROUP, ROOTLESS_GROUP, SocketGroup};
 use crate::plan::pod::Plan;
 
-/// The longest record, in bytes. The kernel takes no longer argument than 128 KiB
-/// (`MAX_ARG_STRLEN`), and a Pod should not carry much that it does not run by.
+/// The longest record, in bytes. The kernel accepts arguments of at most 128 KiB (`MAX_ARG_STRLEN`), and a
+/// Pod should not carry much that it does not need to run.
 pub const LARGEST: usize = 8 * 1024;
 
-/// What one pass took away.
 #[derive(Debug, Default, Serialize)]
 struct Taken<'p> {
-    /// Removed volumes, with their index in the list as it was.
+    /// Removed volumes, with their former index.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     volumes: Vec<(usize, &'p RawValue)>,
-    /// Mounts that lead elsewhere now: the container, and the mount as it was.
+    /// Swapped mounts: the container, and the mount as it was.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     mounts: Vec<(&'p str, &'p RawValue)>,
-    /// Variables with another value now: the container, the index, the variable as it was.
+    /// Replaced variables: the container, the index, and the variable as it was.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     env: Vec<(&'p str, usize, Variable<'p>)>,
-    /// Lists of a container that were written and empty: container, field, list.
+    /// Lists of a container that were empty or `null`: container, field, list.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     lists: Vec<(&'p str, &'static str, Empty)>,
-    /// Fields of the Pod as they were, by JSON Pointer.
+    /// Former fields of the Pod, by JSON Pointer.
     #[serde(skip_serializing_if = "Fields::is_empty")]
     fields: Fields<'p>,
-    /// Fields of the Pod that were not there and that the result does not show to be ours.
+    /// Added fields of the Pod that cannot be recognized as ours in the result.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     added: Vec<String>,
     /// The rest would be longer than [`LARGEST`].
@@ -102,8 +100,8 @@ impl Empty {
     }
 }
 
-/// The sidecar's variable for what `plan` takes away from `pod`; none where nothing is.
-/// `earlier` is the sidecar of an earlier pass, whose records stay.
+/// The sidecar's variable with what `plan` removes from `pod`; `None` if it removes nothing. `earlier` is the
+/// sidecar of an earlier pass, whose records stay.
 ///
 /// # Errors
 /// Only for a fault of this program: a record that cannot be written as JSON.
@@ -117,7 +115,7 @@ pub fn record<'p>(
     if taken.is_empty() {
         return Ok(None);
     }
-    // One whose texts alone are too long is not even written: a name is there once a mount.
+    // If its texts alone are too long, it is not even written: a name appears once per mount.
     let mut text = match taken.is_too_long() {
         true => String::new(),
         false => to_string(&taken)?,
@@ -138,7 +136,6 @@ pub fn record<'p>(
     }))
 }
 
-/// Whether a variable of the sidecar is a record.
 pub fn is_record(name: &str) -> bool {
     let rest = name.strip_prefix(names::env::ORIGINAL);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
@@ -166,7 +163,7 @@ impl<'p> Taken<'p> {
             }
             for (index, _) in &edit.set_env {
                 let var = &container.env[*index];
-                // The sidecar's own goes with it.
+                // The sidecar's own variables are removed with it.
                 if ![names::env::SOCKETS, names::env::CERT_DIR].contains(&&*var.name) {
                     taken.env.push((name, *index, Variable::of(var)));
                 }
@@ -211,7 +208,7 @@ impl<'p> Taken<'p> {
             && !incomplete
     }
 
-    /// Whether what it holds of the Pod is more than [`LARGEST`], however it is written.
+    /// Whether the texts in it have more than [`LARGEST`] bytes, however they are escaped.
     fn is_too_long(&self) -> bool {
         let volumes = self.volumes.iter().map(|(_, json)| json.get().len());
         let mounts = self.mounts.iter();
@@ -241,8 +238,8 @@ impl<'p> Taken<'p> {
             .extend(empty.map(|was| (pointer.to_owned(), was)));
     }
 
-    /// Keeps the Pod's security context where taking our group out of it would not give it
-    /// back: it was empty, its list was, or it has a group that looks like ours.
+    /// Records the Pod's security context if removing our group would not restore it: it was empty, its list
+    /// was, or it has a group that looks like ours.
     fn security(&mut self, pod: &'p Pod<'_>, group: Option<SocketGroup>, rootless: bool) {
         let Some(written) = pod.written_security() else {
             return;
@@ -267,8 +264,8 @@ impl<'p> Taken<'p> {
         }
     }
 
-    /// What the profile sets, which nobody can tell from what the author set. Annotations of
-    /// others are not read at admission, so one that the profile overwrites is not kept.
+    /// Records the fields that the profile sets, which cannot be told from the author's. Annotations of
+    /// others are not read at admission, so one that the profile overwrites is not recorded.
     fn profile_fields(&mut self, pod: &'p Pod<'_>, plan: &Plan<'_>) {
         let metadata = pod.metadata();
         if plan.runtime_class_name.is_some() {
@@ -327,7 +324,7 @@ impl<'p> Variable<'p> {
     }
 }
 
-/// Whether a sidecar's group is one that a patch adds to a Pod; so `uninject` knows it.
+/// Whether a sidecar's group is one that a patch adds, for `uninject`.
 pub fn is_addable(gid: i64, rootless: bool) -> bool {
     gid == if rootless { ROOTLESS_GROUP } else { NEW_GROUP }
 }

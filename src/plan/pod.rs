@@ -1,8 +1,8 @@
-//! The plan: everything that a Pod needs to have a Docker daemon of its own.
+//! The plan: everything that a Pod needs to have its own Docker daemon.
 //!
-//! Pure: a Pod, what was found in it and what the policy ordered go in; the sidecar, the
-//! volumes and the edits of containers come out. Containers that need nothing are not in
-//! it. Where an earlier pass has put the sidecar into the Pod, only what is missing is.
+//! Pure: a Pod, its findings and the decision go in; the sidecar, volumes and edits of containers come out.
+//! Containers that need nothing are not in it. If an earlier pass has added the sidecar, only what is missing
+//! is planned.
 
 use std::borrow::Cow;
 
@@ -11,58 +11,49 @@ use crate::detect::mounts::Finding;
 use crate::model::injection::Injection;
 use crate::model::place::Place;
 
-use crate::detect::candidates::Candidates;
 use crate::detect::installed::Installed;
 use crate::model::notice::Notices;
 use crate::model::profile::Storage;
 use crate::model::scope::Scope;
 use crate::model::sidecar_mode::SidecarMode;
+use crate::model::view::Pod;
 use crate::plan::container::{EnvEntry, Mount, Sidecar};
 use crate::plan::ephemeral;
 use crate::plan::original;
 use crate::plan::planner::Planner;
 
-/// What is to be changed in a Pod.
 #[derive(Debug)]
 pub struct Plan<'p> {
-    /// Edits of the Pod's containers, in their order.
+    /// In the order of the Pod's containers.
     pub edits: Vec<ContainerEdit<'p>>,
-    /// The sidecar, where the Pod has none.
+    /// `None` if the Pod has it already.
     pub sidecar: Option<Sidecar<'p>>,
-    /// How the sidecar is placed.
     pub mode: SidecarMode,
-    /// Volumes that nothing uses any more, by index, ascending.
+    /// Volumes that nothing uses any more: indexes, ascending.
     pub remove_volumes: Vec<usize>,
-    /// New volumes.
     pub add_volumes: Vec<NewVolume<'p>>,
-    /// A group for `spec.securityContext.supplementalGroups`.
     pub add_group: Option<i64>,
-    /// Labels that the profile adds.
+    /// The profile's.
     pub labels: &'p [(String, String)],
-    /// Annotations that the profile adds.
+    /// The profile's.
     pub annotations: &'p [(String, String)],
-    /// The Pod's `runtimeClassName`.
     pub runtime_class_name: Option<&'p str>,
-    /// The Pod's `hostUsers`.
     pub host_users: Option<bool>,
-    /// What the author should know.
     pub notices: Notices,
 }
 
-/// The edits of one container.
 #[derive(Debug)]
 pub struct ContainerEdit<'p> {
-    /// The container.
     pub place: Place,
-    /// Mounts that lead elsewhere from now on.
+    /// Mounts that now lead elsewhere.
     pub swaps: Vec<MountSwap<'p>>,
-    /// Mounts at the end of the list.
+    /// Mounts to append.
     pub add_mounts: Vec<Mount<'p>>,
-    /// Variables at the end of the list.
+    /// Variables to append.
     pub add_env: Vec<EnvEntry<'p>>,
     /// New values of variables, by index.
     pub set_env: Vec<(usize, String)>,
-    /// Whether `restartPolicy: Always` is to be put back.
+    /// Whether to restore `restartPolicy: Always`.
     pub restore_restart_policy: bool,
 }
 
@@ -95,79 +86,61 @@ impl ContainerEdit<'_> {
     }
 }
 
-/// A mount that leads to the socket volume from now on.
+/// A mount that now leads to the socket volume.
 #[derive(Debug)]
 pub struct MountSwap<'p> {
-    /// Its index in `volumeMounts`.
     pub mount: usize,
-    /// The new volume.
     pub volume: Cow<'p, str>,
-    /// The file of the socket volume; none for the whole directory.
+    /// The file in the socket volume; `None` for the whole directory.
     pub sub_path: Option<Cow<'p, str>>,
-    /// Where it is seen from now on, where that is elsewhere.
+    /// The new path, if it changes.
     pub mount_path: Option<Cow<'p, str>>,
 }
 
-/// A new volume.
 #[derive(Debug)]
 pub struct NewVolume<'p> {
-    /// Its name.
     pub name: Cow<'p, str>,
-    /// What it is.
     pub source: VolumeSource<'p>,
 }
 
-/// What a new volume is.
 #[derive(Debug)]
 pub enum VolumeSource<'p> {
     /// An `emptyDir` without a limit.
     Shared,
-    /// The daemon's storage.
     Storage(&'p Storage),
     /// A folder of the node with the slots of the Pod's key.
     Slots(&'p str),
-    /// A ConfigMap.
     ConfigMap(&'p str),
 }
 
-/// Why there is no plan, or no patch of it.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
-    /// The Pod has too much of something.
     #[error(transparent)]
     Excess(#[from] Excess),
-    /// A fault of this program: what cannot be written as JSON.
+    /// A fault of this program: a plan that cannot be written as JSON.
     #[error(transparent)]
     Json(#[from] serde_json::Error),
 }
 
-/// Plans what `order` says for the Pod of `near`.
-///
 /// # Errors
-/// Where the plan would be too large; see [`PlanError`].
+/// If the plan would be too large; see [`PlanError`].
 pub fn plan<'p, 'a>(
-    candidates: &Candidates<'p, 'a>,
+    pod: &'p Pod<'a>,
     findings: &'p [Finding],
     injection: &'p Injection<'p>,
     installed: Option<&Installed<'p, 'a>>,
     budget: &Budget,
 ) -> Result<Plan<'p>, PlanError> {
     if let (Scope::EphemeralContainers, Some(installed)) = (injection.scope, installed) {
-        return Ok(ephemeral::plan(
-            candidates.pod,
-            findings,
-            injection,
-            installed,
-        ));
+        return Ok(ephemeral::plan(pod, findings, injection, installed));
     }
-    let (mut plan, group) =
-        Planner::new(candidates, findings, injection, installed, budget).plan()?;
+    let (mut plan, group) = Planner::new(pod, findings, injection, installed, budget).plan()?;
     let earlier = installed.map(|installed| installed.container);
-    if let Some(record) = original::record(candidates.pod, &plan, group, earlier)? {
+    if let Some(record) = original::record(pod, &plan, group, earlier)? {
         match (&mut plan.sidecar, installed) {
             (Some(sidecar), _) => sidecar.env.push(record),
             (None, Some(installed)) => plan.edit(installed.place).add_env.push(record),
-            // Nothing is changed where there is no sidecar.
+            // Without a sidecar, nothing is changed.
             (None, None) => {}
         }
     }
@@ -175,7 +148,7 @@ pub fn plan<'p, 'a>(
 }
 
 impl<'p> Plan<'p> {
-    /// The edit of the container at `place`, new at the end of the edits where it has none.
+    /// The edit of the container at `place`. If there is none, it is appended.
     fn edit(&mut self, place: Place) -> &mut ContainerEdit<'p> {
         let known = self.edits.iter().position(|edit| edit.place == place);
         let index = known.unwrap_or_else(|| {

@@ -1,12 +1,12 @@
-//! What the sidecar may ask the kubelet for, although it starts before all others.
+//! Which of the containers' volumes the sidecar can mount, although it starts first.
 //!
-//! To mount is to make: the kubelet makes a directory of a `subPath` that is not there, and the runtime
-//! makes a directory or a file where one volume is mounted in another, or on a hostPath that is missing.
-//! A container that starts later, and was to make it otherwise (a file, a checkout into an empty
-//! directory), then fails. So the sidecar's mounts make nothing in a volume that a container sees
-//! before it would be made without them. What cannot be had so is had later: by a link from the
-//! container's path into the volume's root, which is mounted elsewhere, or by a bind mount once the
-//! place is there. A hostPath that may be made in another one is not had at all. The root is mounted only where the Pod gives it to a container, too.
+//! Mounting creates: the kubelet creates a directory for a missing `subPath`, and the runtime creates a
+//! directory or file where one volume is mounted inside another, or for a missing hostPath. A container that
+//! starts later and wants to create the path itself (as a file, or a checkout into an empty directory) then
+//! fails. So the sidecar's mounts create nothing in a volume that a container sees before it would be created
+//! anyway. The sidecar gets such paths later: by a link from the container's path into the volume's root,
+//! which is mounted elsewhere, or by a bind mount once the path exists. It never gets a hostPath that may be
+//! created inside another one. It mounts a volume's root only if the Pod gives that root to a container too.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -15,89 +15,86 @@ use crate::model::path::CleanPath;
 use crate::model::place::{List, Place};
 use crate::model::view::{Pod, Volume, VolumeMount};
 
-/// How the daemon gets at what a container mounts at a path.
+/// How the daemon gets what a container mounts at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// It is mounted there from the start.
+    /// Mounted there from the start.
     Mount,
     /// A link leads from there into the volume's root.
     Link,
-    /// It is bound to the place in another volume before a container is made.
+    /// Bound there, inside another volume, before a container is created.
     Bind(Source),
-    /// It is not had at all.
+    /// The daemon does not get it.
     Never,
 }
 
-/// What the sidecar mounts to have it.
+/// What the sidecar mounts for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// What the container mounts.
     Part,
-    /// The whole volume, in which the part will be.
+    /// The whole volume, which will contain the part.
     Root,
 }
 
-/// What a way is chosen for.
+/// The mount that a way is chosen for.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked<'w, 'p, 'a> {
-    /// Where, with `/var/run` as `/run`.
+    /// With `/var/run` as `/run`.
     pub at: &'w CleanPath<'w>,
-    /// The container's mount.
     pub mount: &'p VolumeMount<'a>,
-    /// The container, where it is not the sidecar of an earlier pass.
+    /// The container; `None` for the sidecar of an earlier pass.
     pub place: Option<Place>,
-    /// Whether the sidecar shall only read it.
+    /// Whether the sidecar only reads it.
     pub is_read_only: bool,
 }
 
-/// A path of the sidecar with what is there already.
+/// What the sidecar has at a path above.
 #[derive(Clone, Copy, Debug)]
 pub enum Above<'w, 'p, 'a> {
-    /// A volume of the sidecar's own.
+    /// One of its own volumes.
     Own,
-    /// A volume of the containers', mounted from the start.
+    /// A volume of the containers, mounted from the start.
     Mounted(Asked<'w, 'p, 'a>),
-    /// What is not there from the start.
+    /// Not there from the start.
     Later,
 }
 
-/// How deep a mount below another volume is looked at; below that it is had later.
+/// How many directories deep mounts inside another volume are compared. Deeper ones are mounted later.
 const DEEPEST: usize = 32;
 
-/// What a volume is a part of: two volumes may show the same.
+/// What a volume shows: two volumes may show the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Storage<'p> {
-    /// The node's file system.
     Node,
-    /// A claim, by its name.
+    /// A claim, by name.
     Claim(&'p str),
-    /// Nothing that another volume shows, by the volume's name.
+    /// A volume that shares nothing with others, by name.
     Volume(&'p str),
 }
 
-/// A part of a storage: a path in it.
+/// A storage, and a path in it.
 type Part<'p> = (Storage<'p>, CleanPath<'static>);
 
 /// Which containers mount a part of a storage first, and what they mount where.
 pub struct StartOrder<'p, 'a> {
     volumes: BTreeMap<&'p str, &'p Volume<'a>>,
-    /// Who mounts a part first. One that only the kubelet knows counts as its whole volume.
+    /// The first container to mount a part. A part that only the kubelet knows counts as the whole volume.
     parts: BTreeMap<Part<'p>, Place>,
-    /// Who may write first in a path of the node.
+    /// The first container that can write to a path of the node.
     writers: BTreeMap<CleanPath<'static>, Place>,
-    /// Who mounts a volume first.
+    /// The first container to mount a volume.
     first: BTreeMap<&'p str, Place>,
-    /// Volumes that a container has the whole of, and whether one may write there.
+    /// Volumes whose root a container mounts, and whether one can write there.
     roots: BTreeMap<&'p str, bool>,
     mounts: BTreeMap<(Place, CleanPath<'p>), &'p VolumeMount<'a>>,
     can_link: bool,
 }
 
 impl<'p, 'a> StartOrder<'p, 'a> {
-    /// Looks through `pod`, but for its `sidecar`. `can_link`: whether the sidecar's user may make links
-    /// and mounts.
+    /// Looks through `pod` without its `sidecar`. `can_link`: whether the sidecar's user may create links and
+    /// mounts.
     pub fn of(pod: &'p Pod<'a>, sidecar: Option<Place>, can_link: bool) -> Self {
-        // The API server refuses two volumes of one name; the first one counts.
+        // The API server refuses two volumes with one name; the first one counts.
         let volumes = pod.spec.volumes.iter().rev();
         let mut injection = Self {
             volumes: volumes.map(|volume| (&*volume.name, &**volume)).collect(),
@@ -133,7 +130,7 @@ impl<'p, 'a> StartOrder<'p, 'a> {
         self.mounts.entry((place, at)).or_insert(mount);
     }
 
-    /// What `mount` shows; of one that only the kubelet knows, the whole volume.
+    /// The part that `mount` shows; if only the kubelet knows it, the whole volume.
     fn part<'m>(&self, mount: &'m VolumeMount<'_>) -> Part<'m>
     where
         'p: 'm,
@@ -149,8 +146,8 @@ impl<'p, 'a> StartOrder<'p, 'a> {
         (storage, root.join(&mount.sub_path))
     }
 
-    /// The first container that mounts what holds the part, or the part itself where it `counts`.
-    /// None where it lies too deep to tell.
+    /// The first container that mounts a directory above the part, or the part itself if it `counts`. `None`
+    /// if it is too deep to tell.
     #[expect(
         clippy::option_option,
         reason = "no such container, and none that can be told, are two things"
@@ -170,8 +167,8 @@ impl<'p, 'a> StartOrder<'p, 'a> {
         None
     }
 
-    /// How the daemon gets at what is asked for, below what is `above` it. `is_closed`: whether the
-    /// volume's root is not for the sidecar to see.
+    /// `above` is what the sidecar has at the next path above. `is_closed`: whether the sidecar must not see
+    /// the volume's root.
     pub fn way(
         &self,
         asked: Asked<'_, 'p, 'a>,
@@ -195,7 +192,7 @@ impl<'p, 'a> StartOrder<'p, 'a> {
         }
     }
 
-    /// What the sidecar may mount for it.
+    /// What the sidecar can mount for it.
     fn source(&self, asked: Asked<'_, 'p, 'a>, is_closed: bool) -> Option<Source> {
         let name = &*asked.mount.name;
         if self.is_missing_before(name) {
@@ -209,12 +206,12 @@ impl<'p, 'a> StartOrder<'p, 'a> {
         is_given.then_some(Source::Root)
     }
 
-    /// Whether a container that starts before the first one that mounts this part of the volume may make
-    /// it, in a part that holds it.
+    /// Whether another container may create this part of the volume before the first one that mounts it
+    /// starts.
     fn may_be_made_before(&self, asked: Asked<'_, 'p, 'a>) -> bool {
         let part = self.part(asked.mount);
         if !asked.mount.sub_path_expr.is_empty() {
-            // It may be anything in the volume: nobody else may have any of that before.
+            // The part may be anything in the volume, so no other container may have any of it before.
             let is_others = |place: Place| asked.place.is_none_or(|own| place < own);
             let over = self.first_at(&part, false);
             return over.is_none_or(|place| place.is_some_and(is_others))
@@ -230,8 +227,8 @@ impl<'p, 'a> StartOrder<'p, 'a> {
         over.is_none_or(|place| place.is_some_and(|place| place < *own))
     }
 
-    /// Whether the volume is a path of the node that may be missing until a container makes it, in a path
-    /// that holds it and that it writes in before anybody mounts this one.
+    /// Whether the volume is a path of the node that may be missing until a container creates it through
+    /// another volume.
     fn is_missing_before(&self, name: &str) -> bool {
         let volume = self.volumes.get(name);
         let source = volume.and_then(|volume| volume.host_path.as_ref());
@@ -256,7 +253,7 @@ impl<'p, 'a> StartOrder<'p, 'a> {
         true
     }
 
-    /// Whether a part in this one is mounted first by a container that `counts`; true where there are
+    /// Whether a container that `counts` is the first to mount a part inside this one; `true` if there are
     /// too many to tell.
     fn is_any_below(&self, part: &Part<'p>, counts: impl Fn(Place) -> bool) -> bool {
         let (storage, root) = part;
@@ -273,13 +270,13 @@ impl<'p, 'a> StartOrder<'p, 'a> {
         false
     }
 
-    /// Whether the kubelet writes the volume before any container starts, and no container does.
+    /// Whether the kubelet writes the volume before any container starts, and no container can.
     fn is_written_before(&self, volume: &str) -> bool {
         let volume = self.volumes.get(volume);
         volume.is_some_and(|volume| volume.is_written_by_kubelet())
     }
 
-    /// Whether the first container that sees the place in the volume at `base` makes it, too.
+    /// Whether the first container that sees the path in the volume at `base` creates it too.
     fn is_made_anyway(&self, asked: Asked<'_, '_, '_>, base: Asked<'_, 'p, 'a>) -> bool {
         let Some(below) = asked.at.as_str().strip_prefix(base.at.as_str()) else {
             return false;
@@ -299,7 +296,7 @@ impl<'p, 'a> StartOrder<'p, 'a> {
         if !at_base.is_some_and(|mount| same_part(mount)) || !is_mounted(asked.at) {
             return false;
         }
-        // In that container, nothing else may lie between the two.
+        // In that container, nothing else may be mounted between the two.
         let mut between = asked.at.ancestors().skip(1);
         for _ in 0..DEEPEST {
             match between.next() {
@@ -312,7 +309,7 @@ impl<'p, 'a> StartOrder<'p, 'a> {
     }
 }
 
-/// The order in which what lies below a path follows it.
+/// Sorts everything below a path right after it.
 pub fn in_order(one: &CleanPath<'_>, other: &CleanPath<'_>) -> Ordering {
     let key = |byte| if byte == b'/' { 0 } else { byte };
     let (one, other) = (one.as_str().bytes(), other.as_str().bytes());

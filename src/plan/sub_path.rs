@@ -1,7 +1,8 @@
-//! A `subPath` or `subPathExpr` of a container, in the words of the sidecar.
+//! A `subPath` or `subPathExpr` of a container, rewritten for the sidecar.
 //!
-//! What is known now is written out. What only the kubelet knows is read from a variable of the sidecar
-//! with the same source.
+//! The same expression means something else in another container, whose variables differ. Known values are
+//! written out; a value that only the kubelet knows is read from a variable of the sidecar with the same
+//! source.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -23,15 +24,14 @@ pub(super) struct Copies<'p> {
     /// The number of the first one.
     pub(super) first: usize,
     known: BTreeMap<&'p str, String>,
-    /// The variables.
     pub(super) env: Vec<EnvEntry<'p>>,
 }
 
 impl<'p> Copies<'p> {
-    /// The part of a volume that `mount` shows, in the sidecar's words. `expanded` is its `subPathExpr`.
+    /// The part of a volume that `mount` shows, for the sidecar. `expanded` is its `subPathExpr`.
     ///
     /// # Errors
-    /// Where it cannot be said, or no kubelet takes it.
+    /// If it cannot be written, or the kubelet would not accept it.
     pub(super) fn sub_path(
         &mut self,
         mount: &VolumeMount<'_>,
@@ -60,7 +60,7 @@ impl<'p> Copies<'p> {
                     expression.push_str(&self.copied_variable(source));
                     expression.push(')');
                 }
-                // One that is not the same elsewhere.
+                // A source that means something else in another container.
                 Piece::Unset(_) => return Err(Why::UnknownSubPath),
             }
         }
@@ -68,8 +68,8 @@ impl<'p> Copies<'p> {
         Ok(SubPath::Expression(expression))
     }
 
-    /// A variable of the sidecar with that source. Its name is ours: a name of the author's
-    /// choice (`PATH`, `DOCKER_DRIVER`) could change the daemon.
+    /// The sidecar's variable with that source. It gets a name of ours: one of the author's choice (`PATH`,
+    /// `DOCKER_DRIVER`) could change the daemon.
     fn copied_variable(&mut self, source: &'p RawValue) -> String {
         let next = self.first + self.known.len();
         match self.known.entry(source.get()) {
@@ -83,18 +83,14 @@ impl<'p> Copies<'p> {
     }
 }
 
-/// A part of a volume.
 pub(super) enum SubPath {
-    /// The whole of it.
     None,
-    /// As a `subPath`.
     Literal(String),
-    /// As a `subPathExpr` of the sidecar's own variables.
+    /// A `subPathExpr` with the sidecar's own variables.
     Expression(String),
 }
 
 impl SubPath {
-    /// The `subPath`.
     pub(super) fn literal<'a>(&self) -> Option<Cow<'a, str>> {
         match self {
             Self::Literal(text) => Some(Cow::Owned(text.clone())),
@@ -102,7 +98,6 @@ impl SubPath {
         }
     }
 
-    /// The `subPathExpr`.
     pub(super) fn expression(&self) -> Option<String> {
         match self {
             Self::Expression(text) => Some(text.clone()),
@@ -111,8 +106,8 @@ impl SubPath {
     }
 }
 
-/// Whether a piece means in the sidecar what it means in its container. An amount without a
-/// container's name is that of whoever reads it.
+/// Whether a piece means the same in the sidecar as in its container. A resource without a container's name
+/// means that of the container that reads it.
 /// Source: `k8s.io/api/core/v1/types.go`, `ResourceFieldSelector`.
 fn is_same_elsewhere(piece: &Piece<'_>) -> bool {
     #[derive(Default, Deserialize)]
@@ -139,7 +134,7 @@ fn is_same_elsewhere(piece: &Piece<'_>) -> bool {
     match piece {
         Piece::Known(_) => true,
         Piece::Unset(_) => false,
-        // What cannot be read is copied as it is, for the API server to refuse.
+        // A source that cannot be parsed is copied, and the API server refuses it.
         Piece::From(source) => from_str::<Source<'_>>(source.get())
             .ok()
             .and_then(|source| source.resource_field_ref)
@@ -147,8 +142,8 @@ fn is_same_elsewhere(piece: &Piece<'_>) -> bool {
     }
 }
 
-/// Why the kubelet would start no container with it: an author's expression can come to what
-/// the API server refuses where it is written out.
+/// Why the kubelet would not start a container with it: an expression can expand to a path that the API
+/// server would refuse as `subPath`.
 /// Source: `pkg/kubelet/kubelet_pods.go`, `makeMounts`.
 fn refused_by_kubelet(sub_path: &str) -> Result<(), Why> {
     if sub_path.starts_with('/') {

@@ -1,26 +1,24 @@
-//! What the node's daemon was told to trust, told to the Pod's own.
+//! Certificates that the node's daemon trusts, for the Pod's own daemon.
 //!
-//! A job that pushes to a registry with a certificate of its own brings the certificate along. It is
-//! added to what the daemon trusts, never put in its place; nothing else of a daemon's settings is
-//! taken from a Pod.
+//! A job that pushes to a registry with a private certificate mounts that certificate. It is added to what
+//! the daemon trusts, and replaces nothing. No other setting of the daemon is taken from a Pod.
 
 use std::borrow::Cow;
 
 use crate::model::path::CleanPath;
 use crate::names;
 
-/// What a mount in a container tells a daemon.
+/// What a container's mount says about the daemon.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Told {
-    /// The certificates of registries: at this path of the daemon's.
+    /// Certificates of registries, at this path of the daemon.
     Registries(CleanPath<'static>),
-    /// Authorities that it trusts.
     Authorities,
-    /// Its settings, which are the profile's to say.
+    /// Its settings, which only the profile sets.
     Settings,
 }
 
-/// Where dockerd looks for registries' certificates; a rootless one looks in its user's home.
+/// Where dockerd searches for registries' certificates. A rootless one searches in its user's home.
 /// Source: moby, `registry/config.go`, `CertsDir`.
 static REGISTRIES: CleanPath<'static> = CleanPath::literal("/etc/docker/certs.d");
 static ROOTLESS_REGISTRIES: CleanPath<'static> =
@@ -31,7 +29,7 @@ static SETTINGS: [CleanPath<'static>; 2] = [
     CleanPath::literal("/home/rootless/.config/docker/daemon.json"),
 ];
 
-/// Where images keep the authorities that they trust, and what they are made from.
+/// Where images keep trusted CA certificates and their sources.
 /// Sources: Go's `crypto/x509/root_linux.go`; `update-ca-certificates`; `update-ca-trust`.
 static AUTHORITIES: [CleanPath<'static>; 10] = [
     CleanPath::literal("/etc/ca-certificates"),
@@ -46,7 +44,7 @@ static AUTHORITIES: [CleanPath<'static>; 10] = [
     CleanPath::literal("/usr/share/pki"),
 ];
 
-/// Directories in those that hold authorities: Go looks into no directory of a directory.
+/// Subdirectories of those with CA certificates: Go does not descend into directories.
 static DEEPER: [CleanPath<'static>; 5] = [
     CleanPath::literal("/etc/ca-certificates/trust-source/anchors"),
     CleanPath::literal("/etc/pki/ca-trust/extracted/pem"),
@@ -55,10 +53,9 @@ static DEEPER: [CleanPath<'static>; 5] = [
     CleanPath::literal("/usr/share/pki/trust/anchors"),
 ];
 
-/// Where the image's own authorities are; Go reads every file there beside the bundle.
+/// The image's own CA certificates. Go reads every file here besides the bundle.
 pub const OWN_AUTHORITIES: &str = "/etc/ssl/certs";
 
-/// What a mount at `path` tells.
 pub fn told(path: &CleanPath<'_>, rootless: bool) -> Option<Told> {
     if REGISTRIES.holds(path) {
         let below = &path.as_str()[REGISTRIES.as_str().len()..];
@@ -76,13 +73,13 @@ pub fn told(path: &CleanPath<'_>, rootless: bool) -> Option<Told> {
     SETTINGS.contains(path).then_some(Told::Settings)
 }
 
-/// Where the daemon has the authorities with this number. Nobody knows whether they are one file or a
-/// directory of many.
+/// Where the daemon gets the CA certificates with this number. Whether they are one file or a directory is
+/// unknown.
 pub fn place(number: usize) -> CleanPath<'static> {
     CleanPath::new(&format!("{}/{number}/certs", names::TRUST_DIR)).into_owned()
 }
 
-/// The directories of which one holds those files, where a container has them at `at`.
+/// The directories of which one contains the certificates that a container has at `at`.
 pub fn directories(place: &CleanPath<'_>, at: &CleanPath<'_>) -> Vec<String> {
     let parent = place.parent().map(|parent| parent.to_string());
     let below = DEEPER.iter().filter_map(|deeper| {
@@ -96,7 +93,7 @@ pub fn directories(place: &CleanPath<'_>, at: &CleanPath<'_>) -> Vec<String> {
         .collect()
 }
 
-/// The value of `SSL_CERT_DIR` with `more` directories: a list that Go reads all of.
+/// The value of `SSL_CERT_DIR` with `more` directories. Go reads all of them.
 pub fn with_directories<'v>(value: Option<Cow<'v, str>>, more: &[String]) -> Cow<'v, str> {
     let value = value.unwrap_or(Cow::Borrowed(OWN_AUTHORITIES));
     let mut value = value.into_owned();

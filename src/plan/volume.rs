@@ -1,6 +1,6 @@
 //! A new volume, written straight into the patch.
 //!
-//! The fields are those of `k8s.io/api/core/v1/types.go`, in the order in which people write them.
+//! The fields are those of `k8s.io/api/core/v1/types.go`, in the usual order of a manifest.
 
 use serde::Serialize;
 
@@ -9,7 +9,6 @@ use crate::model::profile::Storage;
 use crate::model::quantity::Quantity;
 use crate::plan::pod::{NewVolume, VolumeSource};
 
-/// A volume of the Pod.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Volume<'v> {
@@ -71,7 +70,6 @@ struct ClaimRequests<'v> {
 }
 
 impl<'v> Volume<'v> {
-    /// What the plan says of a new volume.
     pub(crate) fn of(volume: &'v NewVolume<'_>) -> Self {
         let source = match &volume.source {
             VolumeSource::Shared => Source::EmptyDir(EmptyDir { size_limit: None }),

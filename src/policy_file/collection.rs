@@ -1,4 +1,4 @@
-//! What a field may hold that holds more: lists and mappings.
+//! Fields that contain other values: lists and mappings.
 
 use std::collections::HashMap;
 use std::marker::PhantomData;
@@ -11,7 +11,6 @@ use crate::policy_file::form::Form;
 use crate::policy_file::kind::{Kind, wrong_type};
 use crate::policy_file::node::{At, Node, Report, shown};
 
-/// A list of one kind.
 pub(crate) struct List<K> {
     item: K,
     may_be_empty: bool,
@@ -26,7 +25,7 @@ impl<K> List<K> {
         }
     }
 
-    /// A list in which no entries would mean something else than nobody wrote.
+    /// A list that must not be empty, because an empty one would look like a condition that nothing meets.
     pub const fn of_some(item: K) -> Self {
         Self {
             item,
@@ -107,13 +106,12 @@ impl<K: Kind> Kind for OneOrMore<K> {
     }
 }
 
-/// A mapping whose keys are of one form and whose values are of one kind.
+/// A mapping whose keys have one form and whose values are of one kind.
 pub(crate) struct Dictionary<K> {
     /// The form of the keys.
     pub key: &'static Form,
-    /// What each holds.
     pub value: K,
-    /// Whether no entries are a mapping too.
+    /// Whether the mapping may be empty.
     pub may_be_empty: bool,
 }
 
@@ -175,7 +173,7 @@ impl<K: Kind> Kind for Dictionary<K> {
     }
 }
 
-/// A mapping with fields of its own.
+/// A mapping with declared fields.
 pub(crate) struct Record<F>(pub F);
 
 impl<T, F> Kind for Record<F>
@@ -201,9 +199,8 @@ where
     }
 }
 
-/// A kind of which a default is shown in a form of its own.
+/// Shows defaults of a kind in its own way.
 pub(crate) struct Shown<K: Kind> {
-    /// How it is read.
     pub kind: K,
     /// A value as it would be written.
     pub show: fn(&K::Value) -> Value,
@@ -229,8 +226,7 @@ impl<K: Kind> Kind for Shown<K> {
     }
 }
 
-/// A list of mappings, each with a `name` of its own. What stands above an entry is given
-/// to the one that reads it.
+/// A list of mappings with unique `name`s. Each entry is read with the entries above it.
 pub(crate) struct NamedRecords<T, F> {
     what: &'static str,
     read: F,
@@ -241,7 +237,7 @@ impl<T, F> NamedRecords<T, F>
 where
     F: Fn(&mut Fields<'_, '_>, &[T]) -> T,
 {
-    /// `what` names an entry in messages; `read` reads one.
+    /// `what` is the word for an entry in messages; `read` reads one.
     pub const fn new(what: &'static str, read: F) -> Self {
         Self {
             what,

@@ -1,6 +1,7 @@
-//! The file as a whole.
+//! The whole file.
 //!
-//! Profiles are read first, then `default`, then the rules, in whatever order they stand.
+//! Rules refer to profiles and to `default`. So profiles are read first, then `default`, then the rules,
+//! whatever their order in the file.
 
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use serde_json::Value;
 use crate::decide::Policy;
 use crate::decide::builtin;
 use crate::decide::rule::Rule;
+use crate::model::docs_url::DocsUrl;
 use crate::model::profile::{DEFAULT_NAME, Profile};
 use crate::model::sidecar_mode::SidecarMode;
 use crate::model::sockets::{DEFAULT_SOCKET, Sockets};
@@ -24,13 +26,11 @@ use crate::policy_file::rule;
 use crate::policy_file::rule::Known;
 use crate::policy_file::{KIND, SidecarChoice, profile};
 
-/// What the file says.
 pub(crate) struct Document {
     pub policy: Policy,
     pub sidecar_mode: SidecarChoice,
 }
 
-/// Reads a policy.
 pub(crate) fn read(fields: &mut Fields<'_, '_>) -> Document {
     fields.required(
         "apiVersion",
@@ -88,6 +88,7 @@ pub(crate) fn read(fields: &mut Fields<'_, '_>) -> Document {
                 SidecarChoice::Auto => SidecarMode::default(),
                 SidecarChoice::Fixed(mode) => mode,
             },
+            docs: DocsUrl::default(),
         },
         sidecar_mode,
     }
@@ -98,7 +99,6 @@ pub(crate) fn schema() -> Value {
     describe_mapping(read)
 }
 
-/// The list of rules.
 struct Rules<'p> {
     base: &'p Rule,
     known: Known<'p>,
@@ -123,7 +123,7 @@ impl Kind for Rules<'_> {
 
     fn schema(&self) -> Value {
         let mut schema = self.records().schema();
-        // What a rule leaves out is as in `default`, whatever that says.
+        // A field that a rule omits is as in `default`, so it has no fixed default.
         forget_defaults(&mut schema);
         schema
     }
@@ -140,7 +140,7 @@ impl Kind for Rules<'_> {
 fn forget_defaults(schema: &mut Value) {
     match schema {
         Value::Object(fields) => {
-            // A field of that name has a schema, and no value.
+            // A field named `default` has a schema, and no value.
             if fields
                 .get("default")
                 .is_some_and(|value| !value.is_object())
@@ -154,7 +154,7 @@ fn forget_defaults(schema: &mut Value) {
     }
 }
 
-/// A socket's path, which no other entry has.
+/// The path of a socket, which must be unique in the list.
 struct Socket;
 
 impl Kind for Socket {

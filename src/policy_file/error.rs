@@ -1,5 +1,4 @@
-//! What is wrong with a policy file: every fault of it, in the order of its lines, each with
-//! the text to write instead.
+//! The faults of a policy file: all of them, in the order of its lines, each with the text to write instead.
 
 use std::fmt;
 
@@ -9,11 +8,11 @@ use crate::manifest;
 use crate::model::profile::BoundsError;
 use crate::model::quantity::QuantityError;
 
-/// Everything that is wrong with one file; never empty.
+/// Everything that is wrong with one file. Never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigErrors(Vec<ConfigError>);
 
-/// One fault. Displays as `line:column: field what to write`.
+/// Displays as `line:column: field what to write`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{line}:{column}: {field}{separator}{problem}", separator = if field.is_empty() { "" } else { " " })]
 pub struct ConfigError {
@@ -23,18 +22,15 @@ pub struct ConfigError {
     pub column: u32,
     /// The field, such as `rules[0].match.namespaces[1]`; empty for the whole file.
     pub field: String,
-    /// What is wrong with it.
     pub problem: Problem,
 }
 
-/// What is wrong with a field. Each text goes on from the field's name.
+/// What is wrong with a field. Each text continues a sentence that starts with the field's name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
-    /// The text is no YAML.
     #[error("{0}")]
     Text(manifest::Problem),
-    /// Not exactly one document.
     #[error(
         "this file holds {0} documents; a policy is exactly one, with apiVersion: {api} and kind: \
          {kind}",
@@ -42,47 +38,37 @@ pub enum Problem {
         kind = crate::policy_file::KIND
     )]
     Documents(usize),
-    /// A field that is none.
     #[error("is not a field{}", or_known(*near, known))]
     UnknownField {
-        /// What was meant, most likely.
+        /// The field that was probably meant.
         near: Option<&'static str>,
-        /// Every field that may stand there.
+        /// Every field that is allowed there.
         known: Vec<&'static str>,
     },
-    /// A field that must be there.
     #[error("has no {name}; add {name}: with {expected}")]
     Missing {
-        /// The field.
         name: &'static str,
-        /// What it may be.
         expected: String,
     },
-    /// A field without a value.
     #[error("has no value; write {0}, or remove the line")]
     Null(String),
-    /// A value of another type.
     #[error("is {found}; write {expected}")]
     Type {
-        /// What stands there.
         found: &'static str,
-        /// What must stand there.
         expected: String,
     },
-    /// A list or mapping without entries.
     #[error("is empty; write at least one entry, or remove the line")]
     Empty,
-    /// A value that is none of those that may be chosen.
+    /// A value that is not in the list.
     #[error("is {value:?}; it may be {allowed}{}", did_you_mean(near.as_deref()))]
     Choice {
         /// As written.
         value: String,
-        /// What was meant, most likely.
+        /// The value that was probably meant.
         near: Option<String>,
-        /// What may be chosen.
         allowed: String,
     },
-    /// A text of another form.
+    /// A text of the wrong form.
     #[error("is {value:?}; write {expected}")]
     Form {
         /// As written.
@@ -95,56 +81,47 @@ pub enum Problem {
     Refused {
         /// As written.
         value: String,
-        /// Why not, and what to write.
+        /// The reason, and what to write.
         why: &'static str,
     },
-    /// A number outside of its range.
     #[error("is {value}; write a whole number from {least} to {most}")]
     Range {
         /// As written.
         value: String,
-        /// The least.
         least: u64,
-        /// The most.
         most: u64,
     },
-    /// Not a quantity.
     #[error("is {value:?}, which is {error}")]
     Quantity {
         /// As written.
         value: String,
-        /// What is wrong with it.
         error: QuantityError,
     },
-    /// A limit of nothing.
+    /// A limit of zero.
     #[error("is {0:?}, which Kubernetes takes for no limit at all; write the amount that is meant")]
     Zero(String),
     /// A request above its limit.
     #[error("do not fit: {0}; lower the request or raise the limit")]
     Bounds(BoundsError),
-    /// A name for the second time.
     #[error(
         "is {name:?} for the second time, first in line {line}; every {what} needs its own name"
     )]
     Duplicate {
-        /// The name.
         name: String,
-        /// What has that name.
         what: &'static str,
-        /// The line of the first.
+        /// The line of the first one.
         line: u32,
     },
-    /// A profile that the file does not define.
     #[error("is {value:?}, which is no profile; there are: {known}{}", did_you_mean(near.as_deref()))]
     Profile {
         /// As written.
         value: String,
-        /// What was meant, most likely.
+        /// The profile that was probably meant.
         near: Option<String>,
-        /// The profiles that may be named there.
+        /// The profiles that are allowed there.
         known: String,
     },
-    /// Faults that are not told one by one.
+    /// Faults that are not listed.
     #[error("{0} more faults; mend those above first")]
     More(usize),
     /// Fields that contradict each other.
@@ -164,7 +141,7 @@ fn did_you_mean(near: Option<&str>) -> String {
 }
 
 impl ConfigErrors {
-    /// In the order of lines; none where there is nothing wrong.
+    /// In the order of lines; `None` if there are none.
     pub(crate) fn of(mut errors: Vec<ConfigError>) -> Option<Self> {
         errors.sort_by_key(|error| (error.line, error.column));
         (!errors.is_empty()).then_some(Self(errors))
@@ -180,7 +157,6 @@ impl ConfigErrors {
         }])
     }
 
-    /// Each fault.
     pub fn iter(&self) -> impl Iterator<Item = &ConfigError> {
         self.0.iter()
     }
@@ -217,7 +193,6 @@ impl From<manifest::ReadError> for ConfigErrors {
 
 impl std::error::Error for ConfigErrors {}
 
-/// One line each.
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, error) in self.0.iter().enumerate() {

@@ -1,9 +1,8 @@
-//! A mapping's fields, declared once by the code that reads them.
+//! The fields of a mapping, declared once by the code that reads them.
 //!
-//! The same function is run in two ways: over a mapping of the file, and over nothing, to
-//! note every field's name, form, default and meaning. The schema and the documentation
-//! come from the notes, the list of known names too, so none of them can differ from what is
-//! read.
+//! A schema that is written apart from its parser goes out of date. So the same function runs in two ways:
+//! over a mapping of the file, and over nothing, to note every field's name, form, default and meaning. The
+//! schema, the documentation and the list of known names come from these notes.
 
 use serde_json::{Map, Value, json};
 
@@ -11,7 +10,6 @@ use crate::policy_file::error::Problem;
 use crate::policy_file::kind::Kind;
 use crate::policy_file::node::{At, Node, Report};
 
-/// The fields of one mapping.
 pub(crate) struct Fields<'f, 'd> {
     mode: Mode<'f, 'd>,
     known: Vec<&'static str>,
@@ -26,14 +24,14 @@ enum Mode<'f, 'd> {
     Describe(Description),
 }
 
-/// What a mapping may hold, as parts of a JSON Schema.
+/// What a mapping may contain, as parts of a JSON Schema.
 #[derive(Default)]
 struct Description {
     properties: Map<String, Value>,
     required: Vec<&'static str>,
 }
 
-/// What a field is for, and what holds without it.
+/// The meaning of a field, and its default.
 #[derive(Clone, Copy)]
 struct Note<'n> {
     name: &'static str,
@@ -43,7 +41,7 @@ struct Note<'n> {
 }
 
 impl Note<'_> {
-    /// Of a field that may be left out.
+    /// An optional field.
     fn of(name: &'static str, about: &'static str) -> Self {
         Self {
             name,
@@ -54,7 +52,7 @@ impl Note<'_> {
     }
 }
 
-/// Reads a mapping: `read` takes each of its fields, then what is left over is a fault.
+/// Reads a mapping: `read` takes each of its fields, and any field that is left is a fault.
 pub(crate) fn read_mapping<'d, T>(
     node: &Node<'d>,
     report: &mut Report<'d>,
@@ -101,7 +99,7 @@ pub(crate) fn describe_mapping<T>(read: impl Fn(&mut Fields<'_, '_>) -> T) -> Va
 }
 
 impl<'d> Fields<'_, 'd> {
-    /// A field that may be left out.
+    /// An optional field.
     pub fn get<K: Kind>(
         &mut self,
         name: &'static str,
@@ -111,7 +109,6 @@ impl<'d> Fields<'_, 'd> {
         self.take(Note::of(name, about), kind)
     }
 
-    /// A field that must be there.
     pub fn required<K: Kind>(
         &mut self,
         name: &'static str,
@@ -125,7 +122,7 @@ impl<'d> Fields<'_, 'd> {
         self.take(note, kind)
     }
 
-    /// A field that has a value also where it is left out.
+    /// A field with a default.
     pub fn or<K: Kind>(
         &mut self,
         name: &'static str,
@@ -144,7 +141,7 @@ impl<'d> Fields<'_, 'd> {
         self.take(note, kind).unwrap_or_else(|| default.clone())
     }
 
-    /// As [`Fields::or`], where nothing is a value too.
+    /// As [`Fields::or`], but the default may be no value.
     pub fn or_none<K: Kind>(
         &mut self,
         name: &'static str,
@@ -163,8 +160,8 @@ impl<'d> Fields<'_, 'd> {
         self.take(note, kind).or_else(|| default.clone())
     }
 
-    /// Notes a fault of the field of that name; where it is not written but taken over from
-    /// elsewhere, it is named all the same, at the line of the mapping.
+    /// Adds a fault of the field with that name. If the field comes from a default, its name is reported at
+    /// the line of the mapping.
     pub fn fault(&mut self, name: &str, problem: Problem) {
         if let Mode::Read { node, map, report } = &mut self.mode {
             let value = map.get(name).unwrap_or(&Value::Null);
@@ -172,14 +169,14 @@ impl<'d> Fields<'_, 'd> {
         }
     }
 
-    /// Notes a fault of the mapping as a whole.
+    /// Adds a fault of the mapping as a whole.
     pub fn fault_of_all(&mut self, problem: Problem) {
         if let Mode::Read { node, report, .. } = &mut self.mode {
             report.note(node, At::Key, problem);
         }
     }
 
-    /// Whether the mapping of the file has a field of that name.
+    /// Whether the mapping of the file has a field with that name.
     pub fn has(&self, name: &str) -> bool {
         match &self.mode {
             Mode::Read { map, .. } => map.contains_key(name),

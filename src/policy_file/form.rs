@@ -1,17 +1,16 @@
 //! The forms of texts: one pattern each, for the parser and the schema alike.
 //!
-//! Patterns keep to what the regular expressions of Rust and of JSON Schema both have.
+//! A pattern only uses what the regular expressions of both Rust and JSON Schema have.
 
 use std::sync::OnceLock;
 
 use regex_lite::Regex;
 use serde_json::{Value, json};
 
-/// A form that a text must have.
 pub(crate) struct Form {
-    /// The pattern of the whole text.
+    /// Matches the whole text.
     pub pattern: &'static str,
-    /// The most characters; Kubernetes has its own bound for each kind of name.
+    /// In characters. Kubernetes has a bound for each kind of name.
     pub longest: usize,
     /// What to write, with an example.
     pub expected: &'static str,
@@ -28,9 +27,8 @@ impl Form {
         }
     }
 
-    /// Whether `text` has this form.
     pub fn fits(&self, text: &str) -> bool {
-        // A pattern that does not compile fits nothing; a test compiles them all.
+        // A pattern that does not compile matches nothing; a test compiles all of them.
         let compiled = self.compiled.get_or_init(|| Regex::new(self.pattern).ok());
         text.len() <= self.longest
             && compiled
@@ -38,55 +36,49 @@ impl Form {
                 .is_some_and(|pattern| pattern.is_match(text))
     }
 
-    /// Its JSON Schema.
     pub fn schema(&self) -> Value {
         json!({"type": "string", "pattern": self.pattern, "maxLength": self.longest})
     }
 }
 
-/// The pattern of a quantity, for editors; [`crate::model::quantity`] decides.
+/// For editors. [`crate::model::quantity`] decides.
 pub(crate) const QUANTITY: &str =
     r"^\+?([0-9]+\.?[0-9]*|\.[0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][-+]?[0-9]+)?$";
 
-/// A name of a rule or profile: it is used in metrics and annotations.
+/// The name of a rule or profile, which is used in metrics and annotations.
 pub(crate) static NAME: Form = Form::new(
     r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
     63,
     "a name of lower-case letters, digits and -, such as build-agents",
 );
 
-/// The name of an object.
 pub(crate) static OBJECT_NAME: Form = Form::new(
     r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$",
     253,
     "the name of an object: lower-case letters, digits, - and .",
 );
 
-/// A container image.
 pub(crate) static IMAGE: Form = Form::new(
     r"^[A-Za-z0-9][-A-Za-z0-9._/:@]*$",
     512,
     "an image, such as registry.example/docker:28.5.2-dind",
 );
 
-/// A flag of dockerd.
 pub(crate) static FLAG: Form = Form::new(
     r"^--[a-z0-9][-a-z0-9]*(=[^\n]*)?$",
     4096,
     "one flag of dockerd with its value, such as --log-level=warn",
 );
 
-/// The name of an environment variable.
 pub(crate) static VARIABLE: Form = Form::new(
     r"^[A-Za-z_][A-Za-z0-9_]*$",
     255,
     "the name of an environment variable, such as DOCKER_DRIVER",
 );
 
-/// Any text.
 pub(crate) static ANY: Form = Form::new(r"", 32768, "a string (a number or true needs quotes)");
 
-/// A socket's path. Sockets go into a space-separated environment variable.
+/// Sockets go into a variable that is separated by spaces.
 pub(crate) static SOCKET: Form = Form::new(
     r"^(/\.?[A-Za-z0-9_-][A-Za-z0-9._-]*)+$",
     107,
@@ -94,7 +86,6 @@ pub(crate) static SOCKET: Form = Form::new(
                /opt/ci/docker.sock",
 );
 
-/// A path of the node.
 pub(crate) static HOST_PATH: Form = Form::new(
     r"^/([^/\x00-\x1f]+(/[^/\x00-\x1f]+)*)?$",
     255,
@@ -116,56 +107,48 @@ pub(crate) static AGE: Form = Form::new(
     "a number of hours or days, such as 12h or 7d",
 );
 
-/// A network.
 pub(crate) static NETWORK: Form = Form::new(
     r"^[0-9a-fA-F.:]+/[0-9]{1,3}$",
     64,
     "a network as address/prefix, such as 10.200.0.0/16",
 );
 
-/// A mirror of a registry.
 pub(crate) static URL: Form = Form::new(
     r"^https?://[^\s/]+(/[^\s]*)?$",
     2048,
     "a URL, such as https://mirror.example",
 );
 
-/// A registry without TLS.
 pub(crate) static REGISTRY: Form = Form::new(
     r"^[A-Za-z0-9.:\[\]_-]+(/[0-9]{1,3})?$",
     255,
     "a host, host:port or network without https://, such as registry.example:5000",
 );
 
-/// The key of a label or annotation.
 pub(crate) static KEY: Form = Form::new(
     r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$",
     317,
     "a key, such as team or example.com/team",
 );
 
-/// The value of a label.
 pub(crate) static LABEL: Form = Form::new(
     r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$",
     63,
     "a label's value (a number or true needs quotes)",
 );
 
-/// The values of a label.
 pub(crate) static LABEL_GLOB: Form = Form::new(
     r"^[-A-Za-z0-9_.*?]*$",
     63,
     "a label's value, in which * stands for any text (a number or true needs quotes)",
 );
 
-/// The names of namespaces.
 pub(crate) static NAMESPACE_GLOB: Form = Form::new(
     r"^[-a-z0-9*?]+$",
     63,
     "a namespace's name in lower case, in which * stands for any text, such as ci-*",
 );
 
-/// The names of service accounts.
 pub(crate) static ACCOUNT_GLOB: Form = Form::new(
     r"^([-a-z0-9*?]+/)?[-.a-z0-9*?]+$",
     317,
@@ -173,7 +156,6 @@ pub(crate) static ACCOUNT_GLOB: Form = Form::new(
                as ci/builder",
 );
 
-/// The names of users or groups.
 pub(crate) static USER_GLOB: Form = Form::new(
     r"^[^\s].*$",
     1024,
@@ -181,7 +163,6 @@ pub(crate) static USER_GLOB: Form = Form::new(
                system:serviceaccount:ci:*",
 );
 
-/// A kind of object.
 pub(crate) static OBJECT_KIND: Form =
     Form::new(r"^[A-Z][A-Za-z0-9]*$", 63, "a kind, such as DaemonSet");
 

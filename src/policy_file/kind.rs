@@ -1,4 +1,4 @@
-//! What a field may hold: how it is read, how the schema says it, how a default is shown.
+//! Kinds of values: how one is read, how the schema describes it, how a default is shown.
 
 use std::marker::PhantomData;
 
@@ -12,25 +12,22 @@ use crate::policy_file::error::Problem;
 use crate::policy_file::form::Form;
 use crate::policy_file::node::{Node, Report, shown};
 
-/// What a field may hold.
 pub(crate) trait Kind {
-    /// What it is read into.
     type Value;
 
-    /// Reads it; nothing where a fault was noted that leaves no value.
+    /// `None` if it has a fault that leaves no value.
     fn read<'d>(&self, node: &Node<'d>, report: &mut Report<'d>) -> Option<Self::Value>;
 
-    /// Its JSON Schema.
     fn schema(&self) -> Value;
 
     /// What to write, in words.
     fn expected(&self) -> String;
 
-    /// A value as it would be written; nothing for one that its own fields show.
+    /// A value as it would be written; `None` if its own fields show it.
     fn show(&self, value: &Self::Value) -> Option<Value>;
 }
 
-/// Notes that something else stands there.
+/// Adds a fault for a value of the wrong type.
 pub(crate) fn wrong_type<T>(
     kind: &impl Kind,
     node: &Node<'_>,
@@ -42,7 +39,6 @@ pub(crate) fn wrong_type<T>(
     None
 }
 
-/// A text of one form.
 pub(crate) struct Text(pub &'static Form);
 
 impl Kind for Text {
@@ -76,9 +72,8 @@ impl Kind for Text {
 
 /// A text of one form that may still be wrong: `refuse` says why.
 pub(crate) struct Sound {
-    /// The form.
     pub form: &'static Form,
-    /// Why a text of that form may not stand there, and what to write.
+    /// Why a text of that form is refused, and what to write.
     pub refuse: fn(&str) -> Option<&'static str>,
 }
 
@@ -108,7 +103,7 @@ impl Kind for Sound {
     }
 }
 
-/// The one text that may stand there.
+/// The only allowed text.
 pub(crate) struct Fixed(pub &'static str);
 
 impl Kind for Fixed {
@@ -144,7 +139,7 @@ impl Kind for Fixed {
     }
 }
 
-/// One of the values that have names.
+/// One of the values of [`Named`].
 pub(crate) struct Choice<T>(PhantomData<T>);
 
 impl<T> Choice<T> {
@@ -178,7 +173,7 @@ impl<T: Named> Kind for Choice<T> {
     fn schema(&self) -> Value {
         let names: Vec<&str> = T::ALL.iter().map(|(_, name, _)| *name).collect();
         let meanings: Vec<&str> = T::ALL.iter().map(|(.., meaning)| *meaning).collect();
-        // `enumDescriptions` is what editors show beside each value.
+        // Editors show `enumDescriptions` beside each value.
         json!({"enum": names, "enumDescriptions": meanings})
     }
 
@@ -229,9 +224,7 @@ impl Kind for Flag {
 
 /// A whole number within a range.
 pub(crate) struct Whole {
-    /// The least.
     pub least: u64,
-    /// The most.
     pub most: u64,
 }
 
@@ -266,9 +259,9 @@ impl Kind for Whole {
     }
 }
 
-/// A Kubernetes quantity; a bare number is one too.
+/// A Kubernetes quantity. A bare number is one too.
 pub(crate) struct Amount {
-    /// Whether nothing at all is an amount. As a limit, Kubernetes takes it for none.
+    /// Whether zero is allowed. As a limit, Kubernetes takes it for no limit.
     pub may_be_zero: bool,
 }
 

@@ -1,7 +1,7 @@
-//! A value of the file with its place, and the list that its faults go to.
+//! A value of the file with its place, and the list of faults.
 //!
-//! Reading never stops at a fault: it is noted, and the rest is read, so that an admin sees
-//! all of them at once.
+//! An admin should see all faults at once. So reading never stops at a fault: it is added to the list, and
+//! the rest is read.
 
 use serde_json::Value;
 
@@ -10,17 +10,13 @@ use crate::text::shortened;
 
 use crate::policy_file::error::{ConfigError, Problem};
 
-/// A value, and where it stands.
 #[derive(Clone, Debug)]
 pub(crate) struct Node<'d> {
-    /// The value.
     pub value: &'d Value,
-    /// Its JSON pointer.
     pub pointer: String,
 }
 
 impl<'d> Node<'d> {
-    /// The whole document.
     pub fn root(value: &'d Value) -> Self {
         Self {
             value,
@@ -36,7 +32,6 @@ impl<'d> Node<'d> {
         }
     }
 
-    /// An item of a list.
     pub fn item(&self, index: usize, value: &'d Value) -> Self {
         Self {
             value,
@@ -44,7 +39,7 @@ impl<'d> Node<'d> {
         }
     }
 
-    /// What stands there, in words.
+    /// The type of the value, in words.
     pub fn found(&self) -> &'static str {
         match self.value {
             Value::Null => "empty",
@@ -57,7 +52,7 @@ impl<'d> Node<'d> {
     }
 }
 
-/// Nobody reads more faults of one file, and a hostile one may have millions.
+/// People do not read more faults of one file, and a hostile file may have millions.
 const MOST_ERRORS: usize = 256;
 
 /// The faults found so far.
@@ -71,12 +66,11 @@ pub(crate) struct Report<'d> {
     more: usize,
 }
 
-/// Which part of an entry a fault is in.
+/// Which part of an entry has a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum At {
-    /// Its key, or the item where it has none.
+    /// Its key, or the item if it has none.
     Key,
-    /// Its value.
     Value,
 }
 
@@ -94,12 +88,12 @@ impl<'d> Report<'d> {
         }
     }
 
-    /// Notes a fault of a value.
+    /// Adds a fault of a value.
     pub fn add(&mut self, node: &Node<'_>, problem: Problem) {
         self.note(node, At::Value, problem);
     }
 
-    /// Notes a fault at the key or the value of an entry.
+    /// Adds a fault at the key or the value of an entry.
     pub fn note(&mut self, node: &Node<'_>, at: At, problem: Problem) {
         if self.errors.len() >= MOST_ERRORS {
             self.more += 1;
@@ -119,7 +113,7 @@ impl<'d> Report<'d> {
         self.place(&node.pointer, At::Key).0
     }
 
-    /// Whether a value, or something in it, has a fault, as far as can be told.
+    /// Whether a value, or something in it, has a fault, as far as is known.
     pub fn is_faulty(&self, node: &Node<'_>) -> bool {
         if self.more > 0 {
             return true;
@@ -129,7 +123,6 @@ impl<'d> Report<'d> {
         errors.any(|error| error.field.starts_with(&field))
     }
 
-    /// The faults.
     pub fn into_errors(mut self) -> Vec<ConfigError> {
         if self.more > 0 {
             let (line, column) = (u32::try_from(self.lines.len()).unwrap_or(u32::MAX), 1);
@@ -144,7 +137,7 @@ impl<'d> Report<'d> {
     }
 
     fn place(&self, pointer: &str, at: At) -> (u32, u32) {
-        // What an alias brought stands where the alias does.
+        // A value that an alias refers to has the alias's place.
         let Some(position) = self.positions.nearest(pointer) else {
             return (1, 1);
         };
@@ -164,7 +157,7 @@ impl<'d> Report<'d> {
     }
 }
 
-/// A JSON pointer as people write a path: `rules[0].match.namespaces[1]`.
+/// A JSON pointer in the usual form: `rules[0].match.namespaces[1]`.
 fn spelled(pointer: &str) -> String {
     let mut path = String::new();
     for token in tokens(pointer) {
@@ -180,7 +173,7 @@ fn spelled(pointer: &str) -> String {
     path
 }
 
-/// The first characters of what somebody wrote: enough to find it again.
+/// At most 61 characters of a text in the file: enough to find it.
 pub(crate) fn shown(text: &str) -> String {
     shortened(text, 61).into_owned()
 }

@@ -9,7 +9,6 @@ use crate::policy_file::fields::Fields;
 use crate::policy_file::form;
 use crate::policy_file::kind::{Text, Whole};
 
-/// Reads an address pool.
 pub(crate) fn read(fields: &mut Fields<'_, '_>) -> AddressPool {
     let base = fields.required("base", "A network.", &Text(&form::NETWORK));
     let size = fields.required(
@@ -52,7 +51,7 @@ pub(crate) fn read(fields: &mut Fields<'_, '_>) -> AddressPool {
     pool
 }
 
-/// The prefix length of a network, and the longest that one of its family has.
+/// The prefix length of a network, and the longest of its address family.
 fn network(text: &str) -> Option<(u8, u8)> {
     let (address, prefix) = text.split_once('/')?;
     let most = match address.parse().ok()? {

@@ -1,4 +1,4 @@
-//! Profiles of the file: each is another profile with some of its fields changed.
+//! Profiles of the file: each is another profile with some fields changed.
 
 use serde_json::Value;
 
@@ -14,13 +14,11 @@ use crate::policy_file::kind::{Choice, Flag, Kind, Sound, Text, Whole};
 use crate::policy_file::node::{Node, Report, shown};
 use crate::policy_file::{form, pool, resources, security};
 
-/// The profiles that need no file.
 fn builtin() -> [Profile; 2] {
     [Profile::privileged(), Profile::rootless()]
 }
 
-/// Every profile that may be named: the file's, then the built-in ones that it does not
-/// define anew.
+/// Every profile that can be named: the file's, then the built-in ones that it does not redefine.
 pub(crate) fn all(defined: Vec<Profile>) -> Vec<Profile> {
     let mut all = defined;
     for profile in builtin() {
@@ -31,7 +29,7 @@ pub(crate) fn all(defined: Vec<Profile>) -> Vec<Profile> {
     all
 }
 
-/// The profile of that name among those above it, or the built-in one.
+/// The profile with that name among those above it, or the built-in one.
 fn base(name: &str, above: &[Profile]) -> Option<Profile> {
     let mut above = above.iter().filter(|profile| profile.name == name);
     let builtin = || builtin().into_iter().find(|profile| profile.name == name);
@@ -69,7 +67,6 @@ impl Kind for Extends<'_> {
     }
 }
 
-/// The fault of a profile's name that is none.
 pub(crate) fn unknown_profile<'p>(name: &str, all: impl Iterator<Item = &'p Profile>) -> Problem {
     let known: Vec<&str> = all.map(|profile| profile.name.as_str()).collect();
     Problem::Profile {
@@ -79,7 +76,7 @@ pub(crate) fn unknown_profile<'p>(name: &str, all: impl Iterator<Item = &'p Prof
     }
 }
 
-/// Reads one profile. What it leaves out is as in the profile that it extends.
+/// A field that the profile omits is as in the profile that it extends.
 pub(crate) fn read(fields: &mut Fields<'_, '_>, above: &[Profile]) -> Profile {
     let name = fields.required(
         "name",
@@ -102,7 +99,7 @@ pub(crate) fn read(fields: &mut Fields<'_, '_>, above: &[Profile]) -> Profile {
     profile
 }
 
-/// Every field but those that say which profile it is.
+/// Every field except those that identify the profile.
 fn read_over(fields: &mut Fields<'_, '_>, name: String, base: &Profile) -> Profile {
     Profile {
         name,
@@ -288,7 +285,7 @@ fn refuse_contradictions(fields: &mut Fields<'_, '_>, profile: &Profile) {
         ("labels", &profile.labels),
         ("annotations", &profile.annotations),
     ] {
-        // What is taken over is a fault of the profile that it comes from.
+        // An inherited field is a fault of the profile that it comes from.
         if fields.has(field) && added.iter().any(|(key, _)| key.starts_with(names::PREFIX)) {
             let prefix = names::PREFIX;
             fields.fault(

@@ -35,7 +35,6 @@ fn read_amounts(fields: &mut Fields<'_, '_>, may_be_zero: bool) -> Amounts {
     }
 }
 
-/// Reads requests and limits.
 pub(crate) fn read_resources(fields: &mut Fields<'_, '_>) -> Resources {
     let requests = fields.get(
         "requests",
@@ -135,7 +134,6 @@ fn default_keep() -> Keep {
     }
 }
 
-/// Reads where the daemon keeps its data.
 pub(crate) fn read_storage(fields: &mut Fields<'_, '_>) -> Storage {
     let size = Amount { may_be_zero: false };
     let empty_dir = fields.get(

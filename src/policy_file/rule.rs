@@ -1,5 +1,6 @@
-//! Rules of the file: what one leaves out is as in `default`, so that an exemption exempts
-//! from what it names and from nothing else.
+//! Rules of the file.
+//!
+//! A field that a rule omits is as in `default`, so that an exemption only exempts from what it names.
 
 use crate::model::profile::Storage;
 use std::sync::Arc;
@@ -23,15 +24,14 @@ use crate::policy_file::kind::{Amount, Choice, Flag, Kind, Sound, Text};
 use crate::policy_file::node::{At, Node, Report};
 use crate::policy_file::profile::unknown_profile;
 
-/// The name of the rule that decides where no other does.
+/// The name of the rule that decides if no other one does.
 pub(crate) const DEFAULT: &str = "default";
 
-/// The profiles that rules may name.
+/// The profiles that rules can name.
 #[derive(Clone, Copy)]
 pub(crate) struct Known<'p>(pub &'p [Arc<Profile>]);
 
 impl Known<'_> {
-    /// The profile of that name.
     pub fn get(self, name: &str) -> Option<Arc<Profile>> {
         self.0.iter().find(|profile| profile.name == name).cloned()
     }
@@ -100,7 +100,6 @@ impl Kind for Chosen<'_> {
     }
 }
 
-/// Reads one rule of the list.
 pub(crate) fn read(fields: &mut Fields<'_, '_>, base: &Rule, known: Known<'_>) -> Rule {
     let name = fields.required(
         "name",
@@ -124,7 +123,7 @@ pub(crate) fn read(fields: &mut Fields<'_, '_>, base: &Rule, known: Known<'_>) -
     read_actions(fields, name, matches.unwrap_or_default(), base, known)
 }
 
-/// Reads the rule that decides where no other does.
+/// Reads the rule that decides if no other one does.
 pub(crate) fn read_default(fields: &mut Fields<'_, '_>, base: &Rule, known: Known<'_>) -> Rule {
     let name = DEFAULT.to_owned();
     read_actions(fields, name, Matcher::default(), base, known)
@@ -387,7 +386,7 @@ fn read_match(fields: &mut Fields<'_, '_>) -> Matcher {
     }
 }
 
-/// Kinds that own no Pod, and misspellings of kinds that do.
+/// Kinds that own no Pods, and misspelled kinds.
 fn refuse_owner(kind: &str) -> Option<&'static str> {
     match kind {
         "Deployment" => Some("which owns ReplicaSets, and they own Pods; write ReplicaSet"),
@@ -409,12 +408,12 @@ fn refuse_owner(kind: &str) -> Option<&'static str> {
     }
 }
 
-/// Notes a rule for every Pod that stands above others.
+/// Reports a rule for every Pod with other rules below it.
 pub(crate) fn refuse_unreachable(rules: &[Rule], node: &Node<'_>, report: &mut Report<'_>) {
     let Value::Array(items) = node.value else {
         return;
     };
-    // An entry that is no mapping has made no rule.
+    // An entry that is not a mapping has made no rule.
     let items = items
         .iter()
         .enumerate()

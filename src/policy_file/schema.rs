@@ -1,4 +1,4 @@
-//! The file's form for editors and for the documentation.
+//! The file's form, for editors and for the documentation.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,6 @@ use serde_json::{Map, Value, json};
 
 use crate::policy_file::document;
 
-/// The JSON Schema of a policy file.
 pub fn schema() -> Value {
     let mut schema = json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
@@ -19,7 +18,7 @@ pub fn schema() -> Value {
     schema
 }
 
-/// Every field as a Markdown table, one for each mapping, in the order of the schema.
+/// Every field as Markdown tables, one for each mapping, in the order of the schema.
 pub fn tables() -> String {
     let mut schema = schema();
     let fields = |of: Option<&Value>| of?.get("properties")?.as_object().cloned();
@@ -94,7 +93,7 @@ fn plain(value: &Value) -> String {
     }
 }
 
-/// What a field holds, in a few words.
+/// The type of a field's values, in a few words.
 fn form(field: &Value) -> String {
     let text = |value: &Value| plain(value);
     if let Some(only) = field.get("const") {
@@ -131,7 +130,7 @@ fn form(field: &Value) -> String {
     }
 }
 
-/// What each value of a choice means.
+/// The meaning of each value of a choice.
 fn meanings(field: &Value) -> String {
     let list = |field: &Map<String, Value>, name: &str| -> Vec<String> {
         let values = field.get(name).and_then(Value::as_array);

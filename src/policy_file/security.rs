@@ -1,7 +1,7 @@
 //! A container's `securityContext`.
 //!
-//! A name that the API server does not know would be dropped there without a word, so the names
-//! are checked here. Source: `k8s.io/api/core/v1/types.go`, `SecurityContext`.
+//! The API server silently drops fields that it does not know, so the names are checked here. Source:
+//! `k8s.io/api/core/v1/types.go`, `SecurityContext`.
 
 use serde_json::{Map, Value, json};
 
@@ -83,7 +83,6 @@ impl Kind for AnyMapping {
     }
 }
 
-/// A container's `procMount`.
 struct ProcMount;
 
 impl ProcMount {

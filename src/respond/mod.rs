@@ -1,9 +1,10 @@
 //! The answer to a review, as the API server reads it.
 //!
-//! `patch` and `patchType` are both there or neither is, the uid is the request's, and a
-//! denial is always a deliberate one.
+//! A malformed answer goes to `failurePolicy`, so the shape is fixed here: `patch` and `patchType` are both
+//! there or both absent, the uid is the request's, and a denial is always deliberate.
 //! Source: `k8s.io/apiserver/pkg/admission/plugin/webhook/request/admissionreview.go`.
 
+pub mod message;
 pub mod record;
 
 use base64_simd::STANDARD;
@@ -13,18 +14,13 @@ use crate::patch::Patch;
 
 use crate::decode::admission::{API_VERSION, KIND};
 
-/// An answer that can be written.
 #[derive(Debug)]
 pub struct Response<'a> {
-    /// The request's uid.
     pub uid: &'a str,
-    /// A JSON Patch, where something changes.
     pub patch: Option<&'a Patch>,
-    /// Why the Pod is refused, where it is.
     pub denial: Option<&'a str>,
-    /// What the author is told.
     pub warnings: &'a [String],
-    /// For the API server's audit log, but for empty ones.
+    /// For the API server's audit log. Empty values are left out.
     pub audit: &'a [(&'static str, &'a str)],
 }
 
@@ -109,8 +105,7 @@ impl Response<'_> {
     }
 }
 
-/// Adds the patch to a written review. Base64 needs no escapes: it is encoded into its place, and
-/// neither copied nor looked at.
+/// Adds the patch to a written review. Base64 needs no JSON escapes, so it is encoded in place.
 fn append_patch(json: &mut Vec<u8>, patch: &Patch) {
     const END: &[u8] = b"}}";
     debug_assert!(json.ends_with(END));

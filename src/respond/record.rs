@@ -1,55 +1,45 @@
-//! What happened in one review, as logs, metrics and Events tell it.
+//! What happened in one review, for logs, metrics and Events.
 
 use std::borrow::Cow;
 use std::fmt;
 
-/// What happened in one review, for logs, metrics and events. It borrows from the request and the
-/// policy: most reviews are told once, and forgotten.
+/// Borrows from the request and the policy: most reviews are logged once and forgotten.
 #[derive(Debug)]
 pub struct Record<'r> {
-    /// The request's uid.
     pub uid: Cow<'r, str>,
-    /// The namespace.
     pub namespace: Cow<'r, str>,
-    /// The Pod's or workload's name, or the prefix that it will be made from.
+    /// The Pod's or workload's name, or the prefix for one.
     pub name: Cow<'r, str>,
-    /// The user that asked.
     pub user: Cow<'r, str>,
     /// Whether nothing will be stored.
     pub dry_run: bool,
-    /// `left`, `denied` or `changed`; of a workload `left` or `warned`.
+    /// `left`, `denied` or `changed`; for a workload `left` or `warned`.
     pub outcome: &'static str,
-    /// Why, as a fixed word.
+    /// A fixed word.
     pub reason: &'static str,
-    /// The rule that decided; empty where none did.
+    /// Empty if no rule decided.
     pub rule: Cow<'r, str>,
-    /// The sidecar's profile; empty where there is none.
+    /// Empty if there is no sidecar.
     pub profile: Cow<'r, str>,
-    /// The containers that were led to the Pod's own daemon.
+    /// The containers that use the Pod's own daemon now.
     pub containers: Vec<String>,
-    /// What the author is told.
+    /// What the author sees.
     pub warnings: Vec<String>,
-    /// Why the Pod is refused, where it is.
     pub denial: Option<String>,
-    /// What makes the Pod, where something does.
     pub owner: Option<Owner<'r>>,
 }
 
-/// What makes a Pod.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Owner<'r> {
-    /// Its API version.
     pub api_version: Cow<'r, str>,
-    /// Its kind.
     pub kind: Cow<'r, str>,
-    /// Its name, in the Pod's namespace.
+    /// In the Pod's namespace.
     pub name: Cow<'r, str>,
-    /// Its uid.
     pub uid: Cow<'r, str>,
 }
 
 impl Owner<'_> {
-    /// The same, for longer than the review.
+    /// An owned copy that outlives the review.
     pub fn kept(&self) -> Owner<'static> {
         let Self {
             api_version,

@@ -1,7 +1,7 @@
 //! One pass over one Pod: detect, decide, plan, patch.
 //!
-//! The webhook, the offline commands and the tests all enter here, so what is reported and
-//! what is done can never differ. Pure: no I/O, no clock, no cluster.
+//! The webhook, the offline commands and the tests all start here, so what is reported and what is done can
+//! never differ. Pure: no I/O, no clock, no cluster.
 
 pub mod offline;
 pub mod pod;
@@ -15,7 +15,6 @@ use crate::decide::decision::{Decision, Verdict, decide, not_ours};
 use crate::decide::denial::Denial;
 use crate::decide::reason::Reason;
 use crate::decide::rule_match::RuleMatch;
-use crate::detect::candidates::Candidates;
 use crate::detect::installed::installed;
 use crate::detect::mounts::{Finding, detect};
 use crate::model::notice::Notices;
@@ -25,30 +24,29 @@ use crate::model::view::Pod;
 use crate::patch::{Patch, patch};
 use crate::plan::pod::{PlanError, plan};
 
-/// What a pass came to.
+/// The result of a pass.
 #[derive(Debug)]
 pub struct Outcome<'p> {
-    /// What is done.
     pub action: Action<'p>,
-    /// The rule that decided, where one did.
+    /// The rule that decided, if any did.
     pub rule: Option<&'p str>,
-    /// What the author should know, in order.
+    /// Warnings for the author, in order.
     pub notices: Notices,
     /// Every way to the node's runtime that was found.
     pub findings: Vec<Finding>,
-    /// What the policy said to each way to a daemon.
+    /// What the policy does with each way to a daemon.
     pub rule_matches: Vec<RuleMatch<'p>>,
-    /// The steps that were taken, of [`budget::MOST_STEPS`].
+    /// Steps taken, of [`budget::MOST_STEPS`].
     pub steps: usize,
 }
 
 impl Outcome<'_> {
-    /// Of a Pod that nobody has looked into.
+    /// For a Pod that was not read.
     pub fn left(reason: Reason) -> Self {
         Self::without_looking(Action::Left(reason))
     }
 
-    /// Of a Pod that is too much to be looked into.
+    /// For a Pod that is too large to be reviewed.
     pub fn refused(excess: Excess) -> Self {
         Self::without_looking(Action::Denied(excess.into()))
     }
@@ -65,14 +63,10 @@ impl Outcome<'_> {
     }
 }
 
-/// What is done with the Pod.
 #[derive(Debug)]
 pub enum Action<'p> {
-    /// It is left as it is.
     Left(Reason),
-    /// It is refused.
     Denied(Denial),
-    /// It is changed.
     Changed(Change<'p>),
 }
 
@@ -90,18 +84,16 @@ impl Action<'_> {
     }
 }
 
-/// A change of a Pod.
 #[derive(Debug)]
 pub struct Change<'p> {
-    /// What changes it.
     pub patch: Patch,
-    /// The profile of its sidecar.
+    /// The profile of the sidecar.
     pub profile: &'p str,
-    /// The containers that were led to the Pod's own daemon.
+    /// The containers that use the Pod's own daemon now.
     pub containers: Vec<String>,
 }
 
-/// Why nothing came of a pass.
+/// Why a pass failed.
 #[derive(Debug, thiserror::Error)]
 pub enum PassError {
     /// A fault of this program: a plan that cannot be written as JSON.
@@ -109,10 +101,10 @@ pub enum PassError {
     Internal(#[from] serde_json::Error),
 }
 
-/// Passes over `pod` once. What would cost more than a review may is denied, whatever the policy says.
+/// Passes over `pod` once. A Pod that costs more than a review may is denied, whatever the policy says.
 ///
 /// # Errors
-/// Where the Pod cannot be read, or for a fault of this program; see [`PassError`].
+/// Only for a fault of this program; see [`PassError`].
 pub fn pass<'p>(
     policy: &'p Policy,
     subject: &Subject<'_>,
@@ -143,8 +135,7 @@ fn within<'p>(
 ) -> Result<Outcome<'p>, PlanError> {
     budget::check(pod)?;
     let findings = detect(pod, &policy.sockets, policy.watch(), budget)?;
-    let candidates = Candidates::of(pod);
-    let installed = installed(&candidates, budget)?;
+    let installed = installed(pod, budget)?;
     let Decision {
         verdict,
         rule,
@@ -163,13 +154,7 @@ fn within<'p>(
         Verdict::AnnotationPolicy(reason) => Action::Left(reason),
         Verdict::Deny(denial) => Action::Denied(denial),
         Verdict::Change(injection) => {
-            let plan = plan(
-                &candidates,
-                &findings,
-                &injection,
-                installed.as_ref(),
-                budget,
-            )?;
+            let plan = plan(pod, &findings, &injection, installed.as_ref(), budget)?;
             let patch = patch(pod, &plan)?;
             let touched = plan.edits.iter().map(|edit| edit.place);
             let containers = touched

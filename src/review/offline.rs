@@ -1,8 +1,8 @@
-//! Manifests through the engine, without a cluster: what `inject`, `demo`, `scan` and
-//! `explain` share.
+//! Reviews manifests without a cluster, for `inject`, `demo`, `scan` and `explain`.
 //!
-//! A Pod template counts as a Pod of the workload's controller, so that a DaemonSet's is
-//! judged as one. A document that makes no Pods passes through unchanged.
+//! What these commands show must be what the webhook would do. A Pod template counts as a Pod of the
+//! workload's controller, so a DaemonSet's is evaluated as one. A document that creates no Pods is passed
+//! through unchanged.
 
 use serde_json::{Map, Value};
 
@@ -19,29 +19,28 @@ use crate::model::view::Pod;
 use crate::review;
 use crate::review::{Action, Outcome, PassError};
 
-/// What is said about the cluster that is not there.
+/// What to assume about the cluster.
 #[derive(Clone, Debug, Default)]
 pub struct Setting {
-    /// The namespace of Pods that name none.
+    /// The namespace of Pods that set none.
     pub namespace: String,
     /// The labels of every namespace.
     pub namespace_labels: NamespaceLabels,
-    /// The user that makes Pods; a workload's are made by its controller.
+    /// The user that creates Pods. Those of a workload are created by its controller.
     pub user: String,
-    /// That user's groups.
     pub groups: Vec<String>,
 }
 
-/// A Pod that cannot be judged or changed.
+/// Why a Pod cannot be evaluated or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum OfflineError {
-    /// The workload does not hold a Pod where it must.
+    /// The workload has no Pod template where it must have one.
     #[error("{0}")]
     Shape(#[from] ShapeError),
-    /// The Pod is not of a Pod's shape.
+    /// The Pod has fields of the wrong type.
     #[error("not a Pod as the API server takes it: {0}")]
     Pod(String),
-    /// More than a review would look at, so that nobody can say what reaches what.
+    /// More than a review reads, so what reaches what is unknown.
     #[error("{0}")]
     Excess(Excess),
     /// A fault of this program.
@@ -49,10 +48,10 @@ pub enum OfflineError {
     Internal(String),
 }
 
-/// The engine's word on one Pod of a document.
+/// The outcome for one Pod of a document.
 ///
 /// # Errors
-/// Where the Pod is none.
+/// If it is not a Pod.
 pub fn evaluate<'p>(
     policy: &'p Policy,
     setting: &Setting,
@@ -63,10 +62,10 @@ pub fn evaluate<'p>(
     })?
 }
 
-/// Gives `look` the Pod as the engine sees it, with its subject.
+/// Calls `look` with the Pod as a review sees it, and with its subject.
 ///
 /// # Errors
-/// Where the Pod is none.
+/// If it is not a Pod.
 pub fn view<T>(
     setting: &Setting,
     pod: &PodRef<'_>,
@@ -106,11 +105,11 @@ pub fn view<T>(
     Ok(look(&subject, &view))
 }
 
-/// The operations of an outcome, with their paths from the root of the document that holds
-/// the Pod at `pointer`. None where nothing changes.
+/// The operations of an outcome, with paths from the root of the document that holds the Pod at `pointer`;
+/// `None` if nothing changes.
 ///
 /// # Errors
-/// Never for a patch of the engine; see [`OfflineError::Internal`].
+/// Never for a patch of this program; see [`OfflineError::Internal`].
 pub fn changes(pointer: &str, outcome: &Outcome<'_>) -> Result<Vec<Operation>, OfflineError> {
     let Action::Changed(change) = &outcome.action else {
         return Ok(Vec::new());
@@ -122,10 +121,10 @@ pub fn changes(pointer: &str, outcome: &Outcome<'_>) -> Result<Vec<Operation>, O
         .collect())
 }
 
-/// Applies an outcome's patch to the Pod at `pointer` of `document`; keys keep their order.
+/// Applies an outcome's patch to the Pod at `pointer` of `document`. Keys keep their order.
 ///
 /// # Errors
-/// Never for a patch of the engine; see [`OfflineError::Internal`].
+/// Never for a patch of this program; see [`OfflineError::Internal`].
 pub fn apply(
     document: &mut Value,
     pointer: &str,

@@ -1,7 +1,7 @@
-//! One review, from bytes to bytes, with a record of what happened for logs and metrics.
+//! One review, from bytes to bytes, with a record of it for logs and metrics.
 //!
-//! Pure: the policy and the namespaces' labels are given. A fault of this program is an
-//! error that becomes an HTTP 5xx, and never a denial.
+//! A fault of this program must not reject a Pod: it is an error that becomes an HTTP 5xx, never a denial.
+//! Pure: the policy and the namespaces' labels are passed in.
 
 use std::borrow::Cow;
 
@@ -21,20 +21,20 @@ use crate::text::{beginning, shortened, visible};
 use crate::decode::admission::{Object, PodReview, ReviewError, decode};
 use crate::model::namespaces::Namespaces;
 use crate::respond::Response;
+use crate::respond::message::message;
 use crate::respond::record::{Owner, Record};
 
-/// An answer, and what led to it.
+/// An answer, and its record.
 #[derive(Debug)]
 pub struct Reviewed<'r> {
     /// The AdmissionReview to send back.
     pub json: Vec<u8>,
-    /// What happened.
     pub record: Record<'r>,
-    /// The steps that it took, of [`crate::budget::MOST_STEPS`].
+    /// Steps taken, of [`crate::budget::MOST_STEPS`].
     pub steps: usize,
 }
 
-/// The longest denial, in characters: a name or path of the author's may be of any length.
+/// The longest denial, in characters: an author's names and paths may have any length.
 const LONGEST_DENIAL: usize = 1000;
 
 /// How many containers are named in logs, Events and audit annotations.
@@ -43,10 +43,8 @@ const MOST_NAMES: usize = 20;
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// The caller's fault.
     #[error(transparent)]
     Review(#[from] ReviewError),
-    /// Ours.
     #[error("the answer cannot be written: {0}")]
     Internal(serde_json::Error),
 }
@@ -62,7 +60,7 @@ impl From<PassError> for Failure {
 /// Answers the review in `body`.
 ///
 /// # Errors
-/// Where the body is no review of a Pod, or for a fault of this program.
+/// If the body is not a review of a Pod, or for a fault of this program.
 pub fn review<'r>(
     policy: &'r Policy,
     namespaces: &dyn Namespaces,
@@ -70,10 +68,9 @@ pub fn review<'r>(
 ) -> Result<Reviewed<'r>, Failure> {
     let review = decode(body)?;
     let outcome = decide(policy, namespaces, &review)?;
-    answer(&review, outcome)
+    answer(policy, &review, outcome)
 }
 
-/// What is done with the Pod of a review.
 pub(super) fn decide<'p>(
     policy: &'p Policy,
     namespaces: &dyn Namespaces,
@@ -95,8 +92,8 @@ pub(super) fn decide<'p>(
     })
 }
 
-/// The answer that says so.
 pub(super) fn answer<'r>(
+    policy: &Policy,
     review: &PodReview<'r>,
     outcome: Outcome<'r>,
 ) -> Result<Reviewed<'r>, Failure> {
@@ -106,7 +103,14 @@ pub(super) fn answer<'r>(
         Action::Denied(denial) => (None, Some(denied(denial))),
         Action::Changed(change) => (Some(change), None),
     };
-    let warnings: Vec<String> = outcome.notices.texts();
+    let refusal = |text: &str| message(&policy.docs, text, &reason.to_lowercase());
+    let refusal = denial.as_deref().map(refusal);
+    let notices: Vec<_> = outcome.notices.with_topics().collect();
+    let messages: Vec<String> = notices
+        .iter()
+        .map(|(text, topic)| message(&policy.docs, text, topic))
+        .collect();
+    let warnings: Vec<String> = notices.into_iter().map(|(text, _)| text).collect();
     let containers = change.map_or_else(Vec::new, |change| told(&change.containers));
     let audited = containers.join(",");
     let rule = outcome.rule.unwrap_or_default();
@@ -121,8 +125,8 @@ pub(super) fn answer<'r>(
     let response = Response {
         uid: &review.uid,
         patch: change.map(|change| &change.patch),
-        denial: denial.as_deref(),
-        warnings: &warnings,
+        denial: refusal.as_deref(),
+        warnings: &messages,
         audit: &audit,
     };
     let json = response.to_json().map_err(Failure::Internal)?;
@@ -151,13 +155,12 @@ pub(super) fn answer<'r>(
     })
 }
 
-/// What the author is told of a denial.
 pub(crate) fn denied(denial: &Denial) -> String {
     shortened(&denial.to_string(), LONGEST_DENIAL).into_owned()
 }
 
-/// The text, borrowed from where it is, but for what no name of Kubernetes is as long as: a Pod comes here
-/// before the API server looks at its names.
+/// The text, borrowed, and cut if it is longer than any name of Kubernetes: a Pod comes here before the API
+/// server validates its names.
 pub(crate) fn text<'r>(text: &Text<'r>) -> Cow<'r, str> {
     match &text.0 {
         Cow::Borrowed(text) => Cow::Borrowed(beginning(text, LONGEST_NAME)),
@@ -165,7 +168,7 @@ pub(crate) fn text<'r>(text: &Text<'r>) -> Cow<'r, str> {
     }
 }
 
-/// What makes the Pod; none where the API server would not take its names.
+/// The Pod's owner; `None` if the API server would not accept its names.
 fn owner<'r>(owner: &OwnerReference<'r>) -> Option<Owner<'r>> {
     let OwnerReference {
         api_version,
@@ -187,7 +190,7 @@ fn owner<'r>(owner: &OwnerReference<'r>) -> Option<Owner<'r>> {
     })
 }
 
-/// The names of containers for a line of a log: some, and how many more there are.
+/// The names of containers for a log line: the first ones, and the number of the others.
 pub(crate) fn told(containers: &[String]) -> Vec<String> {
     let names = containers.iter().take(MOST_NAMES);
     let more = containers.len().saturating_sub(MOST_NAMES);

@@ -1,12 +1,11 @@
 //! A review of a Pod after every webhook has changed it: `POST /verify`.
 //!
-//! The API server calls a mutating webhook once more where another one changed the Pod after it, and
-//! not where a match condition left the Pod out at first, nor a third time. So what was added last is
-//! looked at here, by the same pass as everywhere: a Pod that it would still change, by taking the
-//! node's daemon from it, is refused.
+//! The API server calls a mutating webhook again if another one changed the Pod after it. It does not if a
+//! match condition excluded the Pod at first, and never calls a third time. So what was added last is checked
+//! here by the same pass as everywhere: a Pod from which it would still take the node's daemon is refused.
 //!
-//! Of a Pod that runs, an image can be changed. That of a sidecar of ours is the profile's, which is an
-//! admin's word, and stays.
+//! An image can be changed while a Pod runs. The image of our sidecar is the profile's, which only an admin
+//! sets, and an update that changes it is refused.
 
 use crate::budget;
 use crate::decide::Policy;
@@ -26,7 +25,7 @@ use super::{Action, Outcome};
 /// Answers the review in `body`.
 ///
 /// # Errors
-/// Where the body is no review of a Pod, or for a fault of this program.
+/// If the body is not a review of a Pod, or for a fault of this program.
 pub fn verify<'r>(
     policy: &'r Policy,
     namespaces: &dyn Namespaces,
@@ -36,15 +35,15 @@ pub fn verify<'r>(
     let outcome = match (review.scope, &review.pod, &old) {
         (None, Object::TooMuch(excess), _) => Outcome::refused(excess.clone()),
         (None, Object::Pod(pod), Some(old)) => updated(old, pod),
-        // A Pod that is no concern has no sidecar of ours.
+        // A Pod that does not concern this program has no sidecar of ours.
         (Some(_), _, _) | (None, Object::NoConcern(_), _) | (None, Object::Pod(_), None) => {
             verified(decide(policy, namespaces, &review)?, &review)
         }
     };
-    answer(&review, outcome)
+    answer(policy, &review, outcome)
 }
 
-/// What is left to swap is refused: nothing can be changed any more.
+/// Refuses a Pod with something left to swap: nothing can be changed any more.
 fn verified<'p>(outcome: Outcome<'p>, review: &PodReview<'_>) -> Outcome<'p> {
     match &outcome.action {
         Action::Left(_) | Action::Denied(_) => outcome,
@@ -55,8 +54,8 @@ fn verified<'p>(outcome: Outcome<'p>, review: &PodReview<'_>) -> Outcome<'p> {
             };
             let action = match denial {
                 Some(denial) => Action::Denied(denial),
-                // An annotation asks for a daemon, or the sidecar for its repair: the Pod has less than
-                // it was to have, and nothing that it was not to.
+                // Only the annotation's daemon or the sidecar's repair is missing: the Pod has less than it
+                // should, and nothing that it should not.
                 None => Action::Left(Reason::NotReached),
             };
             Outcome {
@@ -93,12 +92,12 @@ fn unswapped(outcome: &Outcome<'_>, pod: &Pod<'_>) -> Option<Denial> {
     })
 }
 
-/// What is said to an update of a Pod that runs.
+/// What is done with an update of a running Pod.
 fn updated<'a>(old: &Pod<'a>, new: &Pod<'a>) -> Outcome<'static> {
     if let Err(excess) = budget::check(old).and_then(|()| budget::check(new)) {
         return Outcome::refused(excess);
     }
-    // By place: the API server takes no update that adds, removes or reorders containers.
+    // By place: the API server accepts no update that adds, removes or reorders containers.
     let mut changed = old.containers().zip(new.containers());
     let changed = changed.find(|((was_at, was), (is_at, is))| {
         was_at == is_at && was.image != is.image && is_sidecar(was)

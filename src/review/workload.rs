@@ -1,7 +1,7 @@
-//! A review of what makes Pods: whoever applies it is told what will happen to them.
+//! A review of an object that creates Pods.
 //!
-//! Pods are made by controllers, so that nobody reads what is said about a Pod. The answer
-//! here is always yes; a denial that awaits the Pods is a warning to their author.
+//! Controllers create Pods, so no person reads the warnings about a Pod. A person does apply the workload:
+//! its answer always allows it, and warns of a denial that awaits its Pods.
 
 use std::borrow::Cow;
 
@@ -15,7 +15,6 @@ use crate::decide::reason::Reason;
 use crate::json;
 use crate::json::Text;
 use crate::manifest::{PodRef, pods};
-use crate::model::notice::LONGEST;
 use crate::model::scope::Scope;
 use crate::model::subject::{CONTROLLER_GROUPS, Requester, Subject, controller_of};
 use crate::model::view::Pod;
@@ -23,16 +22,16 @@ use crate::names::audit;
 use crate::review;
 use crate::review::offline::owner_of;
 use crate::review::{Action, INJECTED};
-use crate::text::beginning;
 
 use crate::decode::admission::{Request, Review, ReviewError, enveloped};
 use crate::model::namespaces::Namespaces;
 use crate::respond::Response;
+use crate::respond::message::messages;
 use crate::respond::record::Record;
 use crate::review::pod::{Failure, Reviewed, denied, told as told_containers};
-use crate::text::shortened;
+use crate::text::beginning;
 
-/// The workloads of this path, as [`pods`] names them.
+/// The workloads of this path, by the names of [`pods`].
 const KINDS: [&str; 6] = [
     "Deployment",
     "StatefulSet",
@@ -55,7 +54,7 @@ struct Lookahead {
 /// Answers the review of a workload in `body`.
 ///
 /// # Errors
-/// Where the body is no review of a workload, or for a fault of this program.
+/// If the body is not a review of a workload, or for a fault of this program.
 pub fn warn(
     policy: &Policy,
     namespaces: &dyn Namespaces,
@@ -68,7 +67,7 @@ pub fn warn(
         return answer(
             &request,
             None,
-            Lookahead::refused("workload", &Excess::Values.into()),
+            Lookahead::refused(policy, "workload", &Excess::Values.into()),
         );
     }
     let review: Review<'_, Value, Value> =
@@ -90,18 +89,17 @@ pub fn warn(
     answer(&request, Some(makes), lookahead)
 }
 
-/// The request of a review of something that is made or changed.
+/// # Errors
+/// If nothing is created or updated.
 fn asked<O, P>(review: Review<'_, O, P>) -> Result<Request<'_, O, P>, ReviewError> {
     let request = enveloped(review)?;
     match &*request.operation {
         "CREATE" | "UPDATE" => Ok(request),
-        other => Err(ReviewError::WrongOperation(
-            other.chars().take(40).collect(),
-        )),
+        other => Err(ReviewError::WrongOperation(beginning(other, 40).to_owned())),
     }
 }
 
-/// Whether the Pods were warned about before: the template is as it was.
+/// Whether the template is unchanged, so that its warnings were shown before.
 fn is_unchanged(request: &Request<'_, Value, Value>, makes: &PodRef<'_>) -> bool {
     let before = request.old_object.as_ref();
     let before = before.and_then(|object| object.pointer(&makes.pointer));
@@ -136,15 +134,15 @@ fn look_ahead(
     let (reason, change) = match outcome.action {
         Action::Left(reason) => (reason.name(), None),
         Action::Denied(denial) => {
-            warnings.extend(refusal(makes.kind, &denial));
+            warnings.extend(refusal(policy, makes.kind, &denial));
             (denial.reason(), None)
         }
         Action::Changed(change) => (INJECTED, Some(change)),
     };
-    let told = outcome.notices.texts();
-    let told = told
-        .iter()
-        .flat_map(|notice| lines(&format!("in its Pods: {notice}")));
+    let told = outcome
+        .notices
+        .with_topics()
+        .flat_map(|(text, topic)| messages(&policy.docs, &format!("in its Pods: {text}"), topic));
     warnings.extend(told);
     Ok(Lookahead {
         reason,
@@ -222,63 +220,21 @@ impl Lookahead {
         }
     }
 
-    /// Of a workload that is too much to be looked into.
-    fn refused(kind: &str, denial: &Denial) -> Self {
+    /// For a workload that is too large to be reviewed.
+    fn refused(policy: &Policy, kind: &str, denial: &Denial) -> Self {
         Self {
             reason: denial.reason(),
-            warnings: refusal(kind, denial),
+            warnings: refusal(policy, kind, denial),
             ..Self::nothing(Reason::NothingToDo)
         }
     }
 }
 
-/// That the Pods of a workload will be refused, in as many warnings as that needs.
-fn refusal(kind: &str, denial: &Denial) -> Vec<String> {
-    let denial = denied(denial);
-    lines(&format!(
-        "the Pods of this {kind} will be refused: {denial}"
-    ))
-}
-
-/// `text` in as many warnings as it needs, broken between words.
-fn lines(text: &str) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    let mut length = 0;
-    for word in text.split_whitespace() {
-        let word = shortened(word, LONGEST);
-        let more = word.chars().count() + 1;
-        match lines.last_mut() {
-            Some(line) if length + more <= LONGEST => {
-                line.push(' ');
-                line.push_str(&word);
-                length += more;
-            }
-            _ => {
-                length = more - 1;
-                lines.push(word.into_owned());
-            }
-        }
-    }
-    lines
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_long_text_is_broken_between_words() {
-        let text = "a word after the other ".repeat(20);
-        let lines = lines(&text);
-        assert!(lines.len() > 3);
-        assert!(lines.iter().all(|line| line.chars().count() <= LONGEST));
-        assert_eq!(lines.join(" "), text.trim_end());
-    }
-
-    #[test]
-    fn a_word_that_is_too_long_is_cut() {
-        let lines = lines(&"é".repeat(500));
-        assert_eq!(lines.len(), 1);
-        assert_eq!(lines[0].chars().count(), LONGEST);
-    }
+/// Warnings that the Pods of a workload will be refused, as many as the text needs.
+fn refusal(policy: &Policy, kind: &str, denial: &Denial) -> Vec<String> {
+    let text = format!(
+        "the Pods of this {kind} will be refused: {}",
+        denied(denial)
+    );
+    messages(&policy.docs, &text, &denial.reason().to_lowercase())
 }

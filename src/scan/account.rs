@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use crate::manifest::{Document, Positions};
+use crate::manifest::{Document, Positions, below};
 
 use crate::scan::mentions::{Mention, Named, Words, line_at, line_of};
 use crate::scan::places::Places;
@@ -19,22 +19,44 @@ use crate::scan::result::{Gap, Why};
 /// So many places of one text are told on their own.
 const MOST: usize = 50;
 
-/// The gaps of a text of manifests. `known` are, for each document, the pointers to what was found
-/// or read on its own: everything below is accounted for.
-pub fn of_documents(
-    words: &Words,
-    text: &str,
-    documents: &[Document],
-    known: &[Vec<String>],
-    places: &mut Places<'_>,
-) -> Vec<Gap> {
+/// What is known of one document.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// The pointers to what was found or read on its own: everything below is accounted for.
+    pub accounted: Vec<String>,
+    /// The pointers to what was judged as a Pod, found or not: a path of the node in it is told where
+    /// it matters.
+    pub judged: Vec<String>,
+}
+
+/// The documents of a text, and what is known of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Documents<'d> {
+    /// The documents.
+    pub documents: &'d [Document],
+    /// What is known of each.
+    pub known: &'d [Known],
+    /// Bytes of the text that are in no document and accounted for.
+    pub elsewhere: &'d [Range<usize>],
+}
+
+/// The gaps of a text of manifests.
+pub fn of_documents(words: &Words, all: &Documents<'_>, places: &mut Places<'_>) -> Vec<Gap> {
+    let Documents {
+        documents,
+        known,
+        elsewhere,
+    } = *all;
+    let text = places.text();
     let raw = words.all(text);
+    let nothing = Known::default();
     let mut values = Vec::new();
     for (index, document) in documents.iter().enumerate() {
-        let known = known.get(index).map_or(&[][..], Vec::as_slice);
+        let known = known.get(index).unwrap_or(&nothing);
         let mut search = Search {
             words,
-            known,
+            known: &known.accounted,
+            judged: &known.judged,
             found: Vec::new(),
         };
         search.value(&document.value, &mut String::new());
@@ -43,7 +65,7 @@ pub fn of_documents(
     if raw.is_empty() && values.is_empty() {
         return Vec::new();
     }
-    let known = accounted(documents, known, places);
+    let known = accounted(documents, known, elsewhere, places);
     let mut items: Vec<Item> = values
         .into_iter()
         .map(|(document, found)| item(document, found, documents, &known, places))
@@ -80,7 +102,10 @@ pub fn of_documents(
 /// The gaps of any other text. `known` are the bytes that are accounted for.
 pub fn of_text(words: &Words, text: &str, known: &[Range<usize>]) -> Vec<Gap> {
     let mut told = Told::default();
-    for mention in words.all(text) {
+    let mut all = words.all(text);
+    all.extend(words.host_paths(text));
+    all.sort_unstable();
+    for mention in all {
         if !known.iter().any(|bytes| bytes.contains(&mention.start)) {
             let line = line_of(text, mention.start);
             told.push(line, mention.what, &beside(text, mention));
@@ -138,12 +163,14 @@ impl Told {
             why: match what {
                 Named::Socket => Why::NamesSocket,
                 Named::Pipe => Why::NamesPipe,
+                Named::HostPath => Why::HostPath,
             },
             message: match what {
                 Named::Socket => format!(
                     "names {} {place}; no Pod that was found has it",
                     what.noun()
                 ),
+                Named::HostPath => format!("has {} {place}; no Pod that was found mounts it", what.noun()),
                 Named::Pipe => format!(
                     "names {} {place}; a Windows container keeps it: no Docker daemon takes its place",
                     what.noun()
@@ -179,6 +206,7 @@ struct Found<'d> {
 struct Search<'d, 's> {
     words: &'s Words,
     known: &'s [String],
+    judged: &'s [String],
     found: Vec<Found<'d>>,
 }
 
@@ -200,6 +228,13 @@ impl<'d> Search<'d, '_> {
                 for (key, value) in map {
                     push_token(at, key);
                     self.text(key, at, true);
+                    if is_host_path(key) {
+                        self.host_path(value, at);
+                    }
+                    // OpenShift's builds; a template may fill it in.
+                    if key == EXPOSED && !matches!(value, Value::Bool(false)) {
+                        self.node(at.clone(), key);
+                    }
                     if holds_text(value) {
                         self.value(value, at);
                     }
@@ -207,6 +242,40 @@ impl<'d> Search<'d, '_> {
                 }
             }
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
+    /// A directory of the node that leads to a runtime, by a path that has no socket's name in it.
+    fn host_path(&mut self, value: &'d Value, at: &str) {
+        let (path, pointer) = match value {
+            Value::String(path) => (path.as_str(), at.to_owned()),
+            Value::Object(map) => match map.get("path").and_then(Value::as_str) {
+                Some(path) => (path, below(at, "path")),
+                None => return,
+            },
+            // Terraform's JSON has each block in a list.
+            Value::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    self.host_path(item, &below(at, &index.to_string()));
+                }
+                return;
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => return,
+        };
+        if self.words.lead(path) && self.words.first(path).is_none() {
+            self.node(pointer, path);
+        }
+    }
+
+    fn node(&mut self, pointer: String, text: &'d str) {
+        if !is_known(&pointer, self.known) && !is_known(&pointer, self.judged) {
+            self.found.push(Found {
+                pointer,
+                is_key: false,
+                is_known: false,
+                what: Named::HostPath,
+                text,
+            });
         }
     }
 
@@ -225,6 +294,14 @@ impl<'d> Search<'d, '_> {
             });
         }
     }
+}
+
+/// What OpenShift calls it to give a build the node's socket.
+const EXPOSED: &str = "exposeDockerSocket";
+
+/// `hostPath`, and as TOML and HCL write it.
+fn is_host_path(key: &str) -> bool {
+    matches!(key, "hostPath" | "host_path" | "hostpath")
 }
 
 /// Appends a key as one token of a JSON pointer.
@@ -331,12 +408,17 @@ impl Accounted {
     }
 }
 
-fn accounted(documents: &[Document], known: &[Vec<String>], places: &mut Places<'_>) -> Accounted {
-    let mut ranges: Vec<Range<usize>> = Vec::new();
+fn accounted(
+    documents: &[Document],
+    known: &[Known],
+    elsewhere: &[Range<usize>],
+    places: &mut Places<'_>,
+) -> Accounted {
+    let mut ranges: Vec<Range<usize>> = elsewhere.to_vec();
     let mut texts = Vec::new();
     let mut before = 0;
     for (index, document) in documents.iter().enumerate() {
-        let pointers = known.get(index).map_or(&[][..], Vec::as_slice);
+        let pointers = known.get(index).map_or(&[][..], |known| &known.accounted);
         let Some(positions) = places.positions(index) else {
             continue;
         };

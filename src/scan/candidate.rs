@@ -12,7 +12,10 @@ use crate::manifest::{PodRef, ShapeError, pods};
 use crate::names::NO_NAME;
 
 use crate::scan::account::is_known;
-use crate::scan::sources::{argo, drone, jenkins, json_patch, pod_spec, tekton, values};
+use crate::scan::sources::tekton::Beside;
+use crate::scan::sources::{
+    argo, drone, gitlab, jenkins, json_patch, openshift, pod_spec, tekton, values,
+};
 
 /// Something that makes Pods.
 #[derive(Clone, Debug)]
@@ -33,6 +36,8 @@ pub struct Candidate<'d> {
     pub extent: Vec<String>,
     /// What its containers run, where that stands outside of the Pod.
     pub scripts: Cow<'d, str>,
+    /// The other documents of the text that are part of it, by their index.
+    pub others: Vec<usize>,
 }
 
 /// From a Pod's JSON pointers to those of the document that it is in.
@@ -112,13 +117,25 @@ impl<'d> Object<'d> {
     pub fn of(value: &'d Value) -> Self {
         let text = |key: &str| value.get(key).and_then(Value::as_str);
         let metadata = |key: &str| value.get("metadata")?.get(key)?.as_str();
+        let kind = text("kind").unwrap_or_default();
+        // What these install goes elsewhere.
+        let installs = match kind {
+            "Application" => "/spec/destination/namespace",
+            "ApplicationSet" => "/spec/template/spec/destination/namespace",
+            "HelmRelease" | "HelmChart" => "/spec/targetNamespace",
+            _ => "",
+        };
+        let target = (!installs.is_empty()).then(|| value.pointer(installs));
+        let target = target.flatten().and_then(Value::as_str);
+        // A generator fills it in.
+        let target = target.filter(|name| !name.contains("{{"));
         Self {
-            kind: text("kind").unwrap_or_default(),
+            kind,
             group: text("apiVersion").map(|v| v.split_once('/').map_or("", |(group, _)| group)),
             name: metadata("name")
                 .or_else(|| metadata("generateName"))
                 .unwrap_or(NO_NAME),
-            namespace: metadata("namespace"),
+            namespace: target.or_else(|| metadata("namespace")),
         }
     }
 
@@ -128,8 +145,8 @@ impl<'d> Object<'d> {
     }
 }
 
-/// Every candidate of a document, in its order.
-pub fn candidates(document: &Value) -> Vec<Candidate<'_>> {
+/// Every candidate of a document, in its order. `beside` are the tasks of the whole text.
+pub fn candidates<'d>(document: &'d Value, beside: &Beside<'d>) -> Vec<Candidate<'d>> {
     let mut known = pods(document).into_iter().peekable();
     let mut found = Vec::new();
     each_item(document, &mut |item, pointer| {
@@ -146,7 +163,7 @@ pub fn candidates(document: &Value) -> Vec<Candidate<'_>> {
             is_workload = true;
         }
         if !is_workload {
-            found.extend(made_by(item, pointer).into_iter().map(|candidate| {
+            found.extend(made_by(item, pointer, beside).into_iter().map(|candidate| {
                 let mut extent = candidate.pointers.extent();
                 extent.push(format!("{pointer}/metadata"));
                 Candidate {
@@ -171,22 +188,27 @@ fn plain<'d>(pod: PodRef<'d>, head: Object<'d>) -> Candidate<'d> {
         extent: vec![pod.pointer.clone()],
         pointers: Pointers::at(pod.pointer),
         scripts: Cow::Borrowed(""),
+        others: Vec::new(),
     }
 }
 
 /// The candidates of one object that is no workload of Kubernetes' own.
-fn made_by<'d>(object: &'d Value, pointer: &str) -> Vec<Candidate<'d>> {
+fn made_by<'d>(object: &'d Value, pointer: &str, beside: &Beside<'d>) -> Vec<Candidate<'d>> {
     let head = Object::of(object);
     if let Some(found) = argo::candidates(object, head, pointer) {
         return found;
     }
-    if let Some(found) = tekton::candidates(object, head, pointer) {
+    if let Some(found) = tekton::candidates(object, head, pointer, beside) {
         return found;
     }
     if let Some(found) = drone::candidates(object, head, pointer) {
         return found;
     }
+    if let Some(found) = openshift::candidates(object, head, pointer) {
+        return found;
+    }
     let mut found = jenkins::candidates(object, head, pointer);
+    found.extend(gitlab::candidates(object, head, pointer));
     found.extend(pod_spec::candidates(object, head, pointer));
     // What a Pod above has already is not told twice.
     let known: Vec<String> = found.iter().flat_map(|one| one.pointers.extent()).collect();

@@ -22,7 +22,16 @@ use crate::scan::walk::{GlobError, Look, Seen, walk};
 /// Something to read.
 #[derive(Debug)]
 enum Input {
-    File { path: PathBuf, syntax: Syntax },
+    /// A file of a directory, by its name; most are only searched.
+    File {
+        path: PathBuf,
+        syntax: Syntax,
+    },
+    /// A file that was named; one whose name says nothing is read as what its text is.
+    Named {
+        path: PathBuf,
+        syntax: Option<Syntax>,
+    },
     Stdin(Contents),
 }
 
@@ -78,8 +87,8 @@ impl Inputs {
                 })?;
                 found.gaps.extend(gaps);
             } else if seen.is_new(&metadata) {
-                let syntax = syntax_of(&path).unwrap_or(Syntax::Manifest);
-                found.inputs.push(Input::File { path, syntax });
+                let syntax = syntax_of(&path);
+                found.inputs.push(Input::Named { path, syntax });
             }
         }
         Ok(found)
@@ -120,6 +129,13 @@ impl Inputs {
             readings[index] = reading;
         }
         let mut report = Report::default();
+        for reading in &mut readings {
+            for one in reading.elsewhere.drain(..) {
+                if !inputs.iter().any(|input| input.is(&one.path)) {
+                    reading.gaps.push(one.gap);
+                }
+            }
+        }
         for reading in readings {
             report.add(reading);
         }
@@ -167,26 +183,54 @@ fn read_all(
 }
 
 impl Input {
-    fn scan(&self, court: &Evaluator, namespaces: &Namespaces) -> Reading {
+    /// Whether it is a file with this path, from wherever one looks.
+    fn is(&self, name: &str) -> bool {
         match self {
-            Self::Stdin(contents) => scan(court, namespaces, "stdin", contents, Syntax::Manifest),
-            Self::File { path, syntax } => {
-                let name = path.to_string_lossy();
-                match fs::File::open(path)
-                    .map_err(Unread::Io)
-                    .and_then(contents::read)
-                {
-                    Ok(contents) => scan(court, namespaces, &name, &contents, *syntax),
-                    // A large file that nobody asked for may be anything.
-                    Err(why) => {
-                        let mut reading = Reading::default();
-                        reading.seen.files = 1;
-                        reading.gaps.push(why.gap(name.into_owned()));
-                        reading
-                    }
-                }
+            Self::Stdin(_) => false,
+            Self::File { path, .. } | Self::Named { path, .. } => {
+                path.ends_with(name.trim_start_matches(['.', '/']))
             }
         }
+    }
+
+    fn scan(&self, court: &Evaluator, namespaces: &Namespaces) -> Reading {
+        let path = match self {
+            Self::Stdin(contents) => {
+                let syntax = match contents {
+                    Contents::Text(text) => text::syntax_of(text),
+                    Contents::Foreign(_) | Contents::Binary => Syntax::Manifest,
+                };
+                return scan(court, namespaces, "stdin", contents, syntax);
+            }
+            Self::File { path, .. } | Self::Named { path, .. } => path,
+        };
+        let name = path.to_string_lossy();
+        let contents = fs::File::open(path)
+            .map_err(Unread::Io)
+            .and_then(contents::read);
+        let contents = match contents {
+            Ok(contents) => contents,
+            Err(why) => {
+                let mut reading = Reading::default();
+                reading.seen.files = 1;
+                reading.gaps.push(why.gap(name.into_owned()));
+                return reading;
+            }
+        };
+        let syntax = match (self, &contents) {
+            (Self::File { syntax, .. }, _) => *syntax,
+            (Self::Named { syntax, .. }, Contents::Text(text)) => {
+                let words = Words::of(&court.policy.sockets);
+                syntax.unwrap_or_else(|| text::of_named(path, text, &words))
+            }
+            (Self::Named { syntax, .. }, _) => syntax.unwrap_or(Syntax::Manifest),
+            (Self::Stdin(_), _) => Syntax::Manifest,
+        };
+        let mut reading = scan(court, namespaces, &name, &contents, syntax);
+        if matches!(self, Self::Named { .. }) {
+            reading.seen.files = 1;
+        }
+        reading
     }
 }
 
@@ -245,6 +289,8 @@ fn syntax_of(path: &Path) -> Option<Syntax> {
         "yaml" | "yml" | "json" => Some(Syntax::Manifest),
         "groovy" | "jenkinsfile" => Some(Syntax::Groovy),
         "toml" if name.starts_with("config.") => Some(Syntax::Toml),
+        "tf" | "tofu" => Some(Syntax::Terraform),
+        "sh" | "bash" => Some(Syntax::Shell),
         _ if name.starts_with("jenkinsfile") => Some(Syntax::Groovy),
         _ => None,
     }

@@ -8,7 +8,8 @@ use std::borrow::Cow;
 
 use memchr::memmem::Finder;
 
-use crate::model::sockets::Sockets;
+use crate::model::path::CleanPath;
+use crate::model::sockets::{Leads, Sockets};
 use crate::model::sockets_table;
 
 /// What is looked for.
@@ -18,6 +19,7 @@ pub struct Words {
     pipe: Finder<'static>,
     /// Whether each name has a dot in it.
     is_dotted: bool,
+    sockets: Sockets,
 }
 
 /// One place of a text that names a socket.
@@ -36,6 +38,8 @@ pub enum Named {
     Socket,
     /// A runtime's pipe on a Windows node.
     Pipe,
+    /// A directory of the node that leads to a runtime.
+    HostPath,
 }
 
 impl Named {
@@ -44,6 +48,7 @@ impl Named {
         match self {
             Self::Socket => "a container runtime's socket",
             Self::Pipe => "a container runtime's named pipe",
+            Self::HostPath => "a hostPath that leads to a container runtime",
         }
     }
 }
@@ -66,6 +71,21 @@ impl Words {
                 .collect(),
             is_dotted: names.iter().all(|name| name.contains('.')),
             pipe: Finder::new("pipe").into_owned(),
+            sockets: sockets.clone(),
+        }
+    }
+
+    /// Whether a path of the node leads to a runtime.
+    pub fn lead(&self, path: &str) -> bool {
+        match self.sockets.leads(&CleanPath::on_node(path)) {
+            Some(
+                Leads::Socket
+                | Leads::Directory
+                | Leads::Ancestor
+                | Leads::Runtime(_)
+                | Leads::Pipe(_),
+            ) => true,
+            Some(Leads::Client | Leads::Data(_) | Leads::Storage) | None => false,
         }
     }
 
@@ -94,6 +114,29 @@ impl Words {
         self.escaped(text, &mut found);
         found.sort_unstable();
         found.dedup();
+        found
+    }
+
+    /// Every place of a text that is not read where a `hostPath` leads to a runtime by its directory:
+    /// the first absolute path behind the word, on its line or one of the next two.
+    pub fn host_paths(&self, text: &str) -> Vec<Mention> {
+        let mut found = Vec::new();
+        for word in ["ostPath", "ost_path"] {
+            for start in memchr::memmem::find_iter(text.as_bytes(), word) {
+                let rest = text.get(start + word.len()..).unwrap_or_default();
+                let end = memchr::memchr_iter(b'\n', rest.as_bytes()).nth(2);
+                let rest = &rest[..end.unwrap_or(rest.len())];
+                let is_part = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+                let mut paths = rest.split(|c| !is_part(c));
+                let path = paths.find(|part| part.starts_with('/'));
+                if path.is_some_and(|path| self.lead(path) && self.first(path).is_none()) {
+                    found.push(Mention {
+                        start,
+                        what: Named::HostPath,
+                    });
+                }
+            }
+        }
         found
     }
 
@@ -222,6 +265,33 @@ pub fn line_of(text: &str, byte: usize) -> u32 {
     u32::try_from(lines + 1).unwrap_or(u32::MAX)
 }
 
+/// Where the lines of a text start, for many look-ups.
+#[derive(Debug)]
+pub struct LineIndex<'t> {
+    text: &'t str,
+    starts: Vec<usize>,
+}
+
+impl<'t> LineIndex<'t> {
+    /// Of `text`.
+    pub fn of(text: &'t str) -> Self {
+        let ends = memchr::memchr_iter(b'\n', text.as_bytes());
+        Self {
+            text,
+            starts: std::iter::once(0).chain(ends.map(|end| end + 1)).collect(),
+        }
+    }
+
+    /// The line of a byte, and its column in characters, both from 1.
+    pub fn place(&self, byte: usize) -> (u32, u32) {
+        let line = self.starts.partition_point(|start| *start <= byte);
+        let start = line.checked_sub(1).map_or(0, |at| self.starts[at]);
+        let before = self.text.get(start..byte).unwrap_or_default();
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        (number(line), number(before.chars().count() + 1))
+    }
+}
+
 /// The line that holds a byte of `text`.
 pub fn line_at(text: &str, byte: usize) -> &str {
     let bytes = text.as_bytes();
@@ -260,6 +330,25 @@ mod tests {
             "npipe:////./pipe/containerd-containerd",
         ] {
             assert_eq!(words().first(text), Some(Named::Pipe), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_host_path_that_leads_to_a_runtime_is_found_in_any_language() {
+        for text in [
+            "hostPath:\n  path: /var/run\n",
+            "host_path = V1HostPathVolumeSource(path=\"/run\")",
+            "withHostPath(\"/\")",
+        ] {
+            assert!(!words().host_paths(text).is_empty(), "{text}");
+        }
+        for text in [
+            "hostPath:\n  path: /data\n",
+            "hostPath:\n  path: /var/run/docker.sock\n",
+            "path: /var/run",
+            "hostPath:\n\n\n\npath: /var/run",
+        ] {
+            assert!(words().host_paths(text).is_empty(), "{text}");
         }
     }
 

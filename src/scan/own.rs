@@ -1,7 +1,6 @@
 //! What the webhook itself put into a Pod: it names sockets, and they are the Pod's own. Pure.
 
 use crate::budget::Budget;
-use crate::detect::candidates::Candidates;
 use crate::detect::installed::installed;
 use crate::model::view::Pod;
 use crate::names;
@@ -12,8 +11,7 @@ const SETTINGS: &str = "DIND_";
 /// The JSON pointers of the Pod's parts that are the webhook's work; none where its sidecar is
 /// not recognized.
 pub fn parts(pod: &Pod<'_>) -> Vec<String> {
-    let near = Candidates::of(pod);
-    let Ok(Some(sidecar)) = installed(&near, &Budget::new()) else {
+    let Ok(Some(sidecar)) = installed(pod, &Budget::new()) else {
         return Vec::new();
     };
     let own = sidecar.place;

@@ -28,7 +28,12 @@ pub(super) fn merge(reading: &mut Reading, part: Reading, lines: Lines) {
         ignored,
         seen,
         namespaces,
+        elsewhere,
     } = part;
+    for mut one in elsewhere {
+        one.gap.line = one.gap.line.map(|line| lines.outer(line));
+        reading.elsewhere.push(one);
+    }
     reading.ignored.extend(ignored);
     for mut workload in workloads {
         for spot in spots(&mut workload) {

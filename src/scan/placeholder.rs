@@ -22,6 +22,13 @@ pub fn is_placeholder(path: &str) -> bool {
     !path.starts_with('/') || is_variable || MARKS.iter().any(|mark| path.contains(mark))
 }
 
+/// Whether nothing of a path that is filled in later says where it leads.
+fn is_open(path: &str) -> bool {
+    let first = MARKS.iter().filter_map(|mark| path.find(mark)).min();
+    let fixed = &path[..first.or_else(|| path.find('$')).unwrap_or(0)];
+    fixed.trim_matches('/').is_empty()
+}
+
 /// `C:\\`, `C:/`.
 fn is_windows(path: &str) -> bool {
     let bytes = path.as_bytes();
@@ -56,7 +63,12 @@ pub fn hidden(pod: &Pod<'_>, sockets: &Sockets) -> Vec<(String, String)> {
             .containers()
             .flat_map(|(_, container)| container.volume_mounts.iter());
         let mut mounts = mounts.filter(|mount| mount.name == volume.name);
-        let at = mounts.find(|mount| is_named || is_for_sockets(&mount.mount_path, sockets));
+        let is_open = is_open(&source.path);
+        let at = mounts.find(|mount| {
+            is_named
+                || is_for_sockets(&mount.mount_path, sockets)
+                || is_open && is_placeholder(&mount.mount_path) && self::is_open(&mount.mount_path)
+        });
         if let Some(mount) = at {
             found.push((
                 format!("/spec/volumes/{index}/hostPath/path"),
@@ -92,6 +104,16 @@ mod tests {
             "/a/$1",
         ] {
             assert!(!is_placeholder(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_path_that_begins_somewhere_leads_there() {
+        for path in ["${X}", "/${X}", "{{ .Values.x }}", "$X", "SOCKET_PATH"] {
+            assert!(is_open(path), "{path}");
+        }
+        for path in ["/data/${X}", "/srv/{{ .Values.x }}", "/var/cache/$X"] {
+            assert!(!is_open(path), "{path}");
         }
     }
 

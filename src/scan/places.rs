@@ -19,6 +19,14 @@ impl<'t> Places<'t> {
         Self { text, read: None }
     }
 
+    /// Of documents that were read with their places.
+    pub fn given(text: &'t str, documents: Vec<Document>) -> Self {
+        Self {
+            text,
+            read: Some(documents),
+        }
+    }
+
     /// The whole text.
     pub fn text(&self) -> &'t str {
         self.text
@@ -71,7 +79,11 @@ impl<'t> Places<'t> {
         let literal = node
             .split_whitespace()
             .find(|word| !word.starts_with(['&', '!']));
-        if literal.is_some_and(|word| word.starts_with('|')) {
+        let is_literal = |word: &str| {
+            // YAML's own, HCL's, and TOML's with its text below.
+            word.starts_with('|') || word.starts_with("<<") || matches!(word, "'''" | "\"\"\"")
+        };
+        if literal.is_some_and(is_literal) {
             Lines::Plus(line)
         } else {
             Lines::All(line)

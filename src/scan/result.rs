@@ -91,7 +91,7 @@ impl Gap {
 
     /// Whether it is a word that nothing found accounts for.
     pub fn is_named(&self) -> bool {
-        matches!(self.why, Why::NamesSocket | Why::NamesPipe)
+        matches!(self.why, Why::NamesSocket | Why::NamesPipe | Why::HostPath)
     }
 }
 
@@ -108,6 +108,8 @@ pub enum Why {
     TooLarge,
     /// It is no YAML or JSON.
     NotYaml,
+    /// It is not the TOML or HCL that it should be.
+    NotParsed,
     /// It is a template that is still to be rendered.
     Template,
     /// A workload without a Pod that the API server would take.
@@ -116,12 +118,16 @@ pub enum Why {
     NamesSocket,
     /// It names a runtime's pipe on a Windows node, which nothing takes the place of.
     NamesPipe,
+    /// It has a directory of the node that leads to a runtime, and nothing was found there.
+    HostPath,
     /// A path that is filled in later is mounted where sockets are.
     Placeholder,
     /// A chart that was not rendered.
     Chart,
     /// A kustomization that was not built.
     Kustomization,
+    /// A file with a Pod is named that was not scanned.
+    Elsewhere,
     /// An ignore comment that says no reason.
     Ignore,
     /// The cluster refused.
@@ -139,13 +145,16 @@ impl Why {
             Self::NotText => "not-text",
             Self::TooLarge => "too-large",
             Self::NotYaml => "not-yaml",
+            Self::NotParsed => "not-parsed",
             Self::Template => "template",
             Self::NotAPod => "not-a-pod",
             Self::NamesSocket => "names-socket",
             Self::NamesPipe => "names-pipe",
+            Self::HostPath => "host-path",
             Self::Placeholder => "placeholder",
             Self::Chart => "chart",
             Self::Kustomization => "kustomization",
+            Self::Elsewhere => "elsewhere",
             Self::Ignore => "ignore-comment",
             Self::Forbidden => "forbidden",
             Self::Cluster => "cluster-error",
@@ -179,6 +188,17 @@ pub struct Reading {
     pub seen: Seen,
     /// The labels of the namespaces that the text declares.
     pub namespaces: Namespaces,
+    /// Files with a Pod that the text names.
+    pub elsewhere: Vec<Elsewhere>,
+}
+
+/// A file with a Pod that another one names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// Its path, from wherever the tool that reads it looks.
+    pub path: String,
+    /// What it is where that file is not scanned.
+    pub gap: Gap,
 }
 
 /// Namespaces whose labels are known.
@@ -206,6 +226,7 @@ impl Report {
             ignored,
             seen,
             namespaces: _,
+            elsewhere: _,
         } = reading;
         self.ignored.extend(ignored);
         self.workloads.extend(workloads);

@@ -1,7 +1,7 @@
-//! Takes connections from a listener, for as long as the server lives.
+//! Accepts connections for as long as the server lives.
 //!
-//! Nothing here ends the loop but shutdown: an accept that fails is waited out, never spun on,
-//! and a connection's end, even by a panic, is its own.
+//! A server that stops accepting is an outage for a cluster, so only shutdown ends this loop: it waits after
+//! a failed accept instead of spinning, and the end of one connection, even by a panic, affects no other.
 
 use std::io;
 use std::sync::Arc;
@@ -17,8 +17,8 @@ use crate::server::limiter::{Limiter, Permit};
 use crate::server::shutdown::Phase;
 use crate::telemetry::metrics::{DropReason, Metrics};
 
-/// The first wait after an accept that failed for want of resources; it doubles to the last.
-/// Connections that end in the meantime give their file descriptors back.
+/// The first wait after an accept that failed for lack of resources. It doubles up to the last one.
+/// Connections that end meanwhile free their file descriptors.
 const BACKOFF_FIRST: Duration = Duration::from_millis(10);
 const BACKOFF_LAST: Duration = Duration::from_secs(1);
 
@@ -36,7 +36,7 @@ pub(crate) async fn run(
             metrics.dropped(DropReason::Full);
             return;
         };
-        // Answers are small and whole: waiting to fill a segment only adds delay.
+        // Answers are small and written whole: waiting to fill a segment only adds delay.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "cannot set TCP_NODELAY");
         }
@@ -57,8 +57,8 @@ pub(crate) async fn run(
             Ok((stream, _peer)) => {
                 backoff = BACKOFF_FIRST;
                 admit(stream, &mut connections);
-                // One at a time: a storm of connections waits in the kernel's queue, and not
-                // in ours in front of reviews.
+                // One at a time: a burst of connections waits in the kernel's queue, not in front of reviews
+                // in ours.
                 tokio::task::yield_now().await;
             }
             Err(error) if is_the_peers(&error) => {
@@ -72,7 +72,7 @@ pub(crate) async fn run(
             }
         }
     }
-    // Those that the kernel has taken for us would be reset with the listener.
+    // Connections in the kernel's queue would be reset when the listener closes.
     while let Some(Ok((stream, _peer))) = listener.accept().now_or_never() {
         admit(stream, &mut connections);
     }
@@ -88,7 +88,7 @@ fn note(ended: Result<(), JoinError>) {
     }
 }
 
-/// Whether the error is one connection's and says nothing of the next.
+/// Whether the error concerns one connection and not the next ones.
 fn is_the_peers(error: &io::Error) -> bool {
     matches!(
         error.kind(),

@@ -1,8 +1,8 @@
-//! Health and metrics, in plain HTTP on a port of their own.
+//! Health checks and metrics, in plain HTTP on a separate port.
 //!
-//! They are served to the very end, so that a kubelet sees why a Pod is not ready while its
-//! webhook port still drains; and on a thread of their own, so that they are answered also while every worker is
-//! busy with a review.
+//! They must be answered when it matters most: until the very end, so that a kubelet sees why a Pod is not
+//! ready while its webhook port drains, and on a separate thread, so that they are answered while every
+//! worker is busy with a review.
 
 use std::io;
 use std::sync::Arc;
@@ -37,10 +37,10 @@ struct Admin {
     readiness: Readiness,
 }
 
-/// What is told to whoever asks for a path that is not there.
+/// The answer for a path that does not exist.
 pub(crate) const PATHS: &str = "there is /livez, /readyz and /metrics\n";
 
-/// The admin port's routes; `paths` is said of any other.
+/// The admin port's routes. `paths` is the answer for any other path.
 pub(crate) fn router(metrics: Arc<Metrics>, readiness: Readiness, paths: &'static str) -> Router {
     Router::new()
         .route("/livez", get(live))
@@ -50,14 +50,14 @@ pub(crate) fn router(metrics: Arc<Metrics>, readiness: Readiness, paths: &'stati
         .with_state(Admin { metrics, readiness })
 }
 
-/// Serves the admin port on a thread of its own, until this is dropped.
+/// Serves the admin port on a separate thread until the result is dropped.
 pub(crate) async fn serve(
     listener: TcpListener,
     router: Router,
     limits: Limits,
     metrics: Arc<Metrics>,
 ) {
-    // Whoever holds the other end knows that this one is there, or is not.
+    // The other end notices when this one is dropped.
     let (asked, asked_for) = oneshot::channel::<()>();
     let (ended, end) = oneshot::channel::<()>();
     let run = move || -> io::Result<()> {
@@ -67,7 +67,7 @@ pub(crate) async fn serve(
             .build()?;
         runtime.block_on(async {
             let listener = TcpListener::from_std(listener.into_std()?)?;
-            // A phase that never moves.
+            // A phase that never changes.
             let (_phase, phases) = watch::channel(Phase::Serving);
             let plan = Plan::plain(router, limits, phases.clone(), Arc::clone(&metrics));
             let permits = Limiter::new(MAX_CONNECTIONS, usize::MAX);
@@ -94,8 +94,8 @@ pub(crate) async fn serve(
     drop(asked);
 }
 
-/// That this is answered is all there is to say: restarting the process would not help with
-/// anything that readiness reports.
+/// Alive means only that this is answered: restarting the process would not fix anything that readiness
+/// reports.
 async fn live() -> &'static str {
     "ok\n"
 }

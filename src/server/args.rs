@@ -1,38 +1,38 @@
-//! Where to listen and how much to bear. Every limit has its reason beside it.
+//! Addresses and limits of the server. Each default has its reason beside it.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use crate::tls::client_auth::ClientArgs;
 
-/// The largest review. etcd stores an object of 1.5 MiB; Go's `encoding/json` writes each `<`, `>` and `&` of
-/// it as six bytes, and the review of an update holds the object twice: 18 MiB, and what is around them.
+/// The largest review. etcd stores an object of 1.5 MiB; Go's `encoding/json` writes each `<`, `>` and `&` in
+/// it as six bytes, and the review of an update contains the object twice: 18 MiB, plus the fields around it.
 const MAX_BODY: usize = 24 << 20;
-/// The longest a body may take. The API server sends a review in one go and waits 5 s by
-/// default, 30 s at most; whoever takes longer than this is not it.
+/// The longest time for a body. The API server sends a review at once and waits 5 s by default, 30 s at most,
+/// so a slower client is not an API server.
 const BODY_TIMEOUT: &str = "10s";
-/// The longest a TLS handshake may take: one or two round trips, and a client under load.
+/// The longest TLS handshake: one or two round trips, with a client under load.
 const HANDSHAKE_TIMEOUT: &str = "5s";
-/// The longest a request's head may take from its first byte, and an answer from its being
-/// ready to its being read. Bounds slow-loris without bounding idle connections.
+/// The longest time from the first byte of a request's head to its last, and from an answer's being ready to
+/// its being read. Bounds slow clients without bounding idle connections.
 const STALL_TIMEOUT: &str = "10s";
-/// The longest a connection may be quiet. The API server keeps idle connections for 90 s and
-/// does not retry a review on one that we closed first, so this must be longer.
+/// The longest silence on a connection. The API server keeps idle connections for 90 s and does not retry a
+/// review on one that the server closed first, so this must be longer.
 const IDLE_TIMEOUT: &str = "120s";
-/// Connections at one time. An API server keeps 25, so this is room for dozens of them; past
-/// it, those that never sent a request make way.
+/// Connections at one time. An API server keeps 25, so this is enough for dozens of them. Above it,
+/// connections that have sent no request are closed.
 const MAX_CONNECTIONS: usize = 4096;
-/// Requests at one time that wait for the rest of their body. Reviews come whole, so honest
-/// ones hardly ever wait; what is complete is answered at once and needs no place.
+/// Requests at one time that wait for the rest of their body. Reviews arrive whole, so those of an API server
+/// hardly ever wait. Complete requests are answered at once and do not count.
 const MAX_WAITING: usize = 512;
-/// Memory for bodies that wait, for their rest or for their turn: one of the largest that are taken, or some
-/// hundred honest ones of the largest size seen.
+/// Memory for bodies that are incomplete or wait for their turn: one of the largest accepted size, or about a
+/// hundred of the largest size seen in practice.
 const MAX_WAITING_MEMORY: usize = 32 << 20;
-/// How long to serve on after a signal, unready: Endpoints and kube-proxy need some seconds
-/// to send no more.
+/// How long to keep serving, unready, after a signal: Endpoints and kube-proxy need some seconds to stop
+/// sending requests.
 const SHUTDOWN_DELAY: &str = "5s";
-/// How long connections then have to take their last answer and go. With the delay it stays
-/// well inside the default `terminationGracePeriodSeconds` of 30.
+/// How long connections then have to receive their last answer. Together with the delay, this is well below
+/// the default `terminationGracePeriodSeconds` of 30.
 const DRAIN_TIMEOUT: &str = "10s";
 
 /// The server's flags.
@@ -47,15 +47,15 @@ pub struct ServerArgs {
     /// Who may send reviews
     #[command(flatten)]
     pub clients: ClientArgs,
-    /// What to bear
+    /// Limits of the server
     #[command(flatten)]
     pub limits: Limits,
-    /// How to end
+    /// How the server stops
     #[command(flatten)]
     pub grace: Grace,
 }
 
-/// How much one server bears before it protects itself.
+/// Limits that protect the server.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, clap::Args)]
 pub struct Limits {
     /// Largest request body, in bytes; a larger one is answered 413
@@ -67,28 +67,27 @@ pub struct Limits {
     /// Longest time for a TLS handshake
     #[arg(long, default_value = HANDSHAKE_TIMEOUT, value_name = "TIME", value_parser = duration)]
     pub handshake_timeout: Duration,
-    /// Longest time for a request's head once begun, and for an answer to be read
+    /// Longest time to receive a request's head once it has begun, and to send an answer
     #[arg(long, default_value = STALL_TIMEOUT, value_name = "TIME", value_parser = duration)]
     pub stall_timeout: Duration,
-    /// Longest time for a connection to be quiet; keep it above the API server's 90 s
+    /// Longest silence on a connection; keep it above the API server's 90 s
     #[arg(long, default_value = IDLE_TIMEOUT, value_name = "TIME", value_parser = duration)]
     pub idle_timeout: Duration,
-    /// Most connections at one time
+    /// Maximum number of connections
     #[arg(long, default_value_t = MAX_CONNECTIONS, value_name = "N")]
     pub max_connections: usize,
-    /// Most requests at one time that wait for their body; past it the one that waited
-    /// longest is answered 503 with Retry-After
+    /// Maximum number of requests with an incomplete body; above it, the longest-waiting one is answered 503
+    /// with Retry-After
     #[arg(long, default_value_t = MAX_WAITING, value_name = "N")]
     pub max_waiting: usize,
-    /// Most memory for bodies that are waited for, in bytes; past it as --max-waiting
+    /// Maximum memory for incomplete bodies, in bytes; above it, as for --max-waiting
     #[arg(long, default_value_t = MAX_WAITING_MEMORY, value_name = "BYTES")]
     pub max_waiting_memory: usize,
 }
 
-/// How the server ends.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, clap::Args)]
 pub struct Grace {
-    /// How long to serve on, unready, after SIGTERM
+    /// How long to keep serving, unready, after SIGTERM
     #[arg(long, default_value = SHUTDOWN_DELAY, value_name = "TIME", value_parser = duration)]
     pub shutdown_delay: Duration,
     /// How long connections then have to finish
@@ -134,7 +133,7 @@ impl Default for Grace {
     }
 }
 
-/// Reads a time: a whole number with `ms`, `s`, `m` or `h`.
+/// Parses a time: a whole number with `ms`, `s`, `m` or `h`.
 ///
 /// # Errors
 /// What was expected, for a command line's error message.

@@ -1,8 +1,8 @@
-//! Gathers a request's body: bounded in size, time and, while it is waited for, in memory.
+//! Reads a request's body, bounded in size, time and memory.
 //!
-//! A body that arrives in one piece is used where it lies. One that comes in pieces goes into
-//! one allocation of its declared length, but for the largest. Only a body that makes us wait takes a seat in the
-//! room; what has already arrived is never in anyone's way.
+//! A client that declares a large body and sends it slowly must not take memory or time from others. A body
+//! that arrives in one piece is used without a copy. One in several pieces goes into one allocation of its
+//! declared length, unless that is very large. Only a body that is incomplete needs a permit of the limiter.
 
 use std::future::poll_fn;
 use std::ops::Deref;
@@ -18,18 +18,18 @@ use tokio::time::Instant;
 use crate::server::args::Limits;
 use crate::server::limiter::{Full, Limiter, Permit};
 
-/// The most that is allocated for a body before it comes, whatever length is declared: what was allocated and
-/// used before is resident again at once. Of a larger one, twice as much as has come.
+/// The most that is allocated before a body arrives, whatever length it declares: memory of this size was
+/// used before, and is resident again at once. For a larger body, twice of what has arrived.
 const AT_FIRST: usize = 1 << 20;
-/// After so many bytes a body lets other requests go on: 24 MiB that come at once would keep a worker for 20 ms.
+/// After this many bytes a body yields to other requests: 24 MiB that arrive at once would keep a worker for
+/// 20 ms.
 const SHARE: usize = 128 << 10;
-/// How much of a body that nobody will read is taken in so that the client reads our answer
-/// and the connection stays usable, before it is closed instead.
+/// How many bytes of an unused body are read so that the client reads the answer and the connection stays
+/// usable. Above it, the connection is closed.
 const DISCARD_BYTES: usize = 16 << 20;
 /// How long that may take.
 const DISCARD_TIME: Duration = Duration::from_secs(2);
 
-/// A whole body.
 #[derive(Debug)]
 pub(crate) enum Gathered {
     Nothing,
@@ -37,16 +37,15 @@ pub(crate) enum Gathered {
     Joined(Vec<u8>),
 }
 
-/// Why a body could not be gathered.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum BodyError {
-    /// Larger than the limit; what was left of it was discarded or not.
-    TooLarge { drained: bool },
-    /// Not complete in time.
+    /// Larger than the limit. The rest of it may have been read and dropped.
+    TooLarge {
+        drained: bool,
+    },
     Slow,
-    /// Had to make way.
     Shed(Full),
-    /// Ended early, or broke HTTP's framing.
+    /// Ended early, or violated HTTP's framing.
     Broken,
 }
 
@@ -78,14 +77,14 @@ impl Gathered {
     }
 }
 
-/// Gathers a body within the limits; with it the seat of one that had to be waited for.
+/// Reads a body within the limits. The permit is that of a body that was incomplete at first.
 pub(crate) async fn gather(
     mut body: Body,
     limits: &Limits,
     limiter: &Arc<Limiter>,
 ) -> Result<(Gathered, Option<Permit>), BodyError> {
     let deadline = Instant::now() + limits.body_timeout;
-    // `lower` is the Content-Length where there is one.
+    // `lower` is the Content-Length, if there is one.
     let expected = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if expected > limits.max_body {
         return Err(BodyError::TooLarge {
@@ -123,7 +122,7 @@ pub(crate) async fn gather(
             Some(Err(_)) => return Err(BodyError::Broken),
             Some(Ok(frame)) => match frame.into_data() {
                 Ok(data) => data,
-                // Trailers say nothing about a review.
+                // Trailers do not matter for a review.
                 Err(_) => continue,
             },
         };
@@ -144,7 +143,7 @@ pub(crate) async fn gather(
     }
 }
 
-/// Reads a body to its end without keeping it, and says whether the end came soon enough.
+/// Reads a body to its end without keeping it. Returns whether it ended within the bounds.
 pub(crate) async fn discard(mut body: Body) -> bool {
     let to_the_end = async {
         let mut left = DISCARD_BYTES;

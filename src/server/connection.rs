@@ -1,7 +1,8 @@
 //! One connection from its first byte to its last.
 //!
-//! TLS first, within a time; then HTTP/1.1 for as long as the peer does its part. hyper reads
-//! and writes; this decides when enough is enough, and says in a metric why.
+//! A connection costs memory for as long as it is open, and a hostile client never closes it. TLS comes
+//! first, within a time; then HTTP/1.1 for as long as the client makes progress. hyper reads and writes; this
+//! closes the connection when a limit is reached, and counts the reason.
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
@@ -32,27 +33,26 @@ use crate::server::shutdown::Phase;
 use crate::telemetry::metrics::{DropReason, HandshakeFailure, Metrics};
 use crate::tls::acceptor::failure_reason;
 
-/// What a connection buffers of what it reads, in bytes; a request's head must fit in. The
-/// least that hyper takes: each connection keeps its buffer for as long as it is open, and an
-/// API server's heads have some hundred bytes.
+/// Bytes that a connection buffers; a request's head must fit in. This is hyper's minimum: each connection
+/// keeps its buffer for as long as it is open, and an API server's heads have a few hundred bytes.
 const BUFFER: usize = 8 << 10;
 
-/// What a listener's connections have in common.
+/// Everything that a listener's connections share.
 #[derive(Clone)]
 pub(crate) struct Plan {
     pub(crate) router: Router,
     pub(crate) limits: Limits,
     pub(crate) phase: watch::Receiver<Phase>,
     pub(crate) metrics: Arc<Metrics>,
-    /// The answers that wait to be read.
+    /// Answers that wait to be read.
     pub(crate) answers: Arc<Limiter>,
-    /// Whether a connection that was answered well keeps its seat: where it does not, it makes
-    /// way for newcomers as all do.
+    /// Whether a connection that received a good answer keeps its permit. If not, it is closed for newcomers
+    /// like any other.
     pub(crate) keeps: bool,
 }
 
 impl Plan {
-    /// Of a listener without limits of its own: the admin port's.
+    /// For a listener without limits of its own: the admin port's.
     pub(crate) fn plain(
         router: Router,
         limits: Limits,
@@ -65,7 +65,7 @@ impl Plan {
             phase,
             metrics,
             answers: Limiter::new(usize::MAX, usize::MAX),
-            // Else some scrapers that stay would shut out the kubelet.
+            // Otherwise, scrapers that stay connected would shut out the kubelet.
             keeps: false,
         }
     }
@@ -74,15 +74,15 @@ impl Plan {
 /// What a connection's task and its requests share.
 struct Shared {
     progress: Arc<Progress>,
-    /// Answers carry `Connection: close` from now on.
+    /// Whether answers carry `Connection: close`.
     closing: AtomicBool,
-    /// A request was answered well, so that the seat is kept.
+    /// Whether a request was answered well, so that the connection keeps its permit.
     proven: AtomicBool,
     keeps: bool,
     permit: Permit,
 }
 
-/// How connections to the webhook become secure.
+/// TLS for connections to the webhook.
 #[derive(Clone)]
 pub(crate) struct Tls {
     pub(crate) acceptor: TlsAcceptor,
@@ -92,14 +92,14 @@ pub(crate) struct Tls {
 /// Serves a connection to the webhook.
 pub(crate) async fn serve_tls(plan: Plan, tls: Tls, stream: TcpStream, permit: Permit) {
     let _open = plan.metrics.connection();
-    // A handshake is twice as large as what comes after it: its memory is given back.
+    // A handshake is twice as large as what follows it, so its memory is freed first.
     if let Some(stream) = Box::pin(tls.shake(&plan, stream, &permit)).await {
         serve_http(plan, stream, permit).await;
     }
 }
 
 impl Tls {
-    /// The stream after its handshake; none where there was no end to it in time.
+    /// The stream after its handshake; `None` if that failed or took too long.
     async fn shake(
         self,
         plan: &Plan,
@@ -162,21 +162,21 @@ where
         http1::Builder::new()
             .max_buf_size(BUFFER)
             .timer(TokioTimer::new())
-            // This one also bounds the wait for the next request: see `progress`.
+            // This also bounds the wait for the next request: see `progress`.
             .header_read_timeout(limits.idle_timeout)
             .serve_connection(stream, service)
     );
     let mut evicted = pin!(shared.permit.evicted());
     loop {
         let stalled = poll_fn(|cx| stall.poll(cx));
-        // A request that has come is answered first. The connection's own poll, in this task, is what
-        // ends that.
+        // A request that has arrived is answered first. Only the connection's own poll, in this task, changes
+        // that.
         let evicted = poll_fn(|cx| match shared.progress.is_under_way() {
             true => Poll::Pending,
             false => evicted.as_mut().poll(cx),
         });
         let reason = tokio::select! {
-            // The connection first: its poll is what the others look at.
+            // The connection comes first: its poll changes what the other branches look at.
             biased;
             ended = connection.as_mut() => match ended {
                 Ok(()) => return,
@@ -204,7 +204,6 @@ where
     }
 }
 
-/// Passes one request on.
 fn respond(
     router: Router,
     request: Request<Incoming>,
@@ -230,7 +229,7 @@ fn respond(
     }
 }
 
-/// The next phase; never, once nobody can change it any more.
+/// The next phase; never returns if it cannot change any more.
 async fn next(phase: &mut watch::Receiver<Phase>) -> Phase {
     match phase.changed().await {
         Ok(()) => *phase.borrow_and_update(),
@@ -238,7 +237,7 @@ async fn next(phase: &mut watch::Receiver<Phase>) -> Phase {
     }
 }
 
-/// Why hyper gave up, where that was the server's decision.
+/// Why hyper gave up, if the server decided so.
 fn drop_reason(error: &hyper::Error) -> Option<DropReason> {
     tracing::debug!(%error, "connection ended");
     if error.is_timeout() {

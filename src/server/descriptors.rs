@@ -1,12 +1,12 @@
-//! Room for file descriptors: a container's soft limit may be 1024, below what is served.
+//! Raises the limit of open files: a container's soft limit may be 1024, below the number of connections.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// For everything that is no connection: the API server's client, files, the runtime.
+/// For everything that is not a connection: the API server's client, files, the runtime.
 const SPARE: u64 = 256;
 
-/// Raises this process's soft limit, where it is too low for so many connections and may be
-/// raised. Says so where it stays too low: accepting then fails and is waited out.
+/// Raises this process's soft limit if it is too low for this many connections. Logs if it stays too low:
+/// accepting then fails and waits.
 pub(crate) fn make_room(connections: usize) {
     let needed = u64::try_from(connections)
         .unwrap_or(u64::MAX)
@@ -29,7 +29,7 @@ pub(crate) fn make_room(connections: usize) {
     }
 }
 
-/// The limit to set; none where the present one is enough or cannot be raised.
+/// The limit to set; `None` if the present one is enough or cannot be raised.
 fn raised(limit: &Rlimit, needed: u64) -> Option<Rlimit> {
     let Rlimit { current, maximum } = limit;
     let now = (*current)?;

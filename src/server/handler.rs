@@ -1,7 +1,7 @@
 //! The one call from the server into the program's core.
 //!
-//! The server knows HTTP and nothing of Pods; the core knows Pods and nothing of HTTP but a
-//! status code. This is where they meet.
+//! The server knows HTTP and nothing about Pods; the core knows Pods and nothing about HTTP except a status
+//! code.
 
 pub use axum::http::StatusCode;
 
@@ -9,31 +9,29 @@ use crate::telemetry::traces::Words;
 
 /// One review in, one answer out.
 ///
-/// Pure CPU work of some ten microseconds: it is called on the async worker itself, but for large bodies, and
-/// must not block. A panic in it is caught, counted and answered 500.
+/// Pure CPU work of some ten microseconds: it is called on the async worker itself, except for large bodies,
+/// and must not block. A panic in it is caught, counted and answered 500.
 pub trait Handler: Send + Sync + 'static {
     /// Answers one request body of at most the server's body limit.
     fn handle(&self, route: Route, body: &[u8]) -> Reply;
 
-    /// The same, with what a traced request's span is to say of it.
+    /// The same, with attributes for the span of a traced request.
     fn handle_traced(&self, route: Route, body: &[u8]) -> (Reply, Words) {
         (self.handle(route, body), Words::new())
     }
 }
 
-/// What a request asks for.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Route {
-    /// `POST /mutate`: rewrite the Pod.
+    /// `POST /mutate`: change the Pod.
     Mutate,
-    /// `POST /verify`: refuse the Pod that should have been rewritten.
+    /// `POST /verify`: refuse a Pod that should have been changed.
     Verify,
-    /// `POST /warn`: say what would be rewritten.
+    /// `POST /warn`: warn of what would be changed or refused.
     Warn,
 }
 
 impl Route {
-    /// The path.
     #[must_use]
     pub const fn path(self) -> &'static str {
         match self {
@@ -49,12 +47,11 @@ impl Route {
 pub struct Reply {
     /// The HTTP status.
     pub status: StatusCode,
-    /// The body, JSON.
     pub body: Vec<u8>,
 }
 
 impl Reply {
-    /// An error in the one shape that all of the server's errors have: `{"error": "..."}`.
+    /// An error in the shape of all the server's errors: `{"error": "..."}`.
     #[must_use]
     pub fn error(status: StatusCode, message: &str) -> Self {
         let body = serde_json::json!({ "error": message })

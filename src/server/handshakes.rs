@@ -1,8 +1,8 @@
-//! One step of one handshake at a time, each behind everything else that is ready.
+//! Runs one step of one TLS handshake at a time, after everything else that is ready.
 //!
-//! A handshake is the most that somebody who has shown nothing yet can make us compute, and
-//! thousands can begin at once. In turns, a review that is ready waits for one of their steps
-//! and not for all of them; what waits between its steps holds nobody up.
+//! A handshake is the largest computation that an unknown client can cause, and thousands can begin at once.
+//! This way, a review that is ready waits for one step of them and not for all. A handshake that waits
+//! between its steps delays no other.
 
 use std::future::{Future, poll_fn};
 use std::mem;
@@ -12,7 +12,7 @@ use std::task::Poll;
 
 use tokio::sync::Semaphore;
 
-/// Hands out turns, in the order in which they are asked for.
+/// Grants steps in the order of the requests.
 #[derive(Clone, Debug)]
 pub(crate) struct HandshakeLimiter(Arc<Semaphore>);
 
@@ -21,12 +21,12 @@ impl HandshakeLimiter {
         Self(Arc::new(Semaphore::new(1)))
     }
 
-    /// Runs work to its end, each of its steps in a turn of its own.
+    /// Runs work to its end, each of its steps when it is granted.
     pub(crate) async fn take<F: Future>(&self, work: F) -> F::Output {
         let Self(handshakes) = self;
         let mut work = pin!(work);
         loop {
-            // It is never closed.
+            // The semaphore is never closed.
             let turn = handshakes.acquire().await;
             tokio::task::yield_now().await;
             let step = poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await;
@@ -39,7 +39,7 @@ impl HandshakeLimiter {
     }
 }
 
-/// Waits until this task is woken, by whatever it has waited for last.
+/// Waits until this task is woken by what it last waited for.
 async fn woken() {
     let mut asleep = true;
     poll_fn(|_| match mem::take(&mut asleep) {

@@ -1,16 +1,14 @@
-//! A room with so many seats and so much weight: who waits longest makes way for newcomers.
+//! Permits for a limited number of requests and a limited amount of memory.
 //!
-//! Refusing newcomers when a room is full hands the room to whoever fills it first and stays.
-//! Honest work passes within milliseconds, so the one that has sat longest is the one to give
-//! up: a thousand clients that never finish then cost each other their seats, and not the
-//! API server its own.
+//! If a full server refused newcomers, the first clients to fill it and stay would own it. Honest requests
+//! finish within milliseconds, so the one that has waited longest is evicted instead: a thousand clients that
+//! never finish then evict each other, and not the API server.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-/// A shared room.
 #[derive(Debug)]
 pub(crate) struct Limiter {
     max_seats: usize,
@@ -20,11 +18,11 @@ pub(crate) struct Limiter {
 
 #[derive(Debug, Default)]
 struct Inside {
-    /// Numbers seats in the order of their entering.
+    /// Numbers permits in the order in which they were given.
     next: u64,
     permits: usize,
     weight: usize,
-    /// Those who may have to make way.
+    /// Permits that may be evicted.
     waiting: BTreeMap<u64, Waiting>,
 }
 
@@ -34,23 +32,21 @@ struct Waiting {
     why: Arc<Eviction>,
 }
 
-/// Tells a seat's holder that the seat is gone.
+/// Tells the holder of a permit that it is evicted.
 #[derive(Debug, Default)]
 struct Eviction {
     told: Notify,
     by: Mutex<Option<Full>>,
 }
 
-/// What the room ran out of.
+/// Which limit was reached.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Full {
-    /// Seats.
     Seats,
-    /// Weight.
     Weight,
 }
 
-/// A place in a room, given back when it is dropped.
+/// Returned when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Permit {
     limiter: Arc<Limiter>,
@@ -67,7 +63,7 @@ impl Limiter {
         })
     }
 
-    /// Takes a seat, if need be that of who has waited longest.
+    /// Gives a permit, and evicts the longest-waiting one if there are too many.
     pub(crate) fn enter(self: &Arc<Self>) -> Result<Permit, Full> {
         let mut inside = self.lock();
         while inside.permits >= self.max_seats {
@@ -91,7 +87,7 @@ impl Limiter {
         })
     }
 
-    /// How many seats are taken.
+    /// The number of permits given.
     #[cfg(test)]
     pub(crate) fn permits(&self) -> usize {
         self.lock().permits
@@ -116,7 +112,8 @@ impl Inside {
 }
 
 impl Permit {
-    /// Adds weight to this seat, at the cost of who has waited longest: that may be this one.
+    /// Adds bytes to this permit. If there are too many in all, evicts the longest-waiting one, which may be
+    /// this one.
     pub(crate) fn grow(&self, by: usize) {
         let mut inside = self.limiter.lock();
         let Some(waiting) = inside.waiting.get_mut(&self.number) else {
@@ -127,7 +124,7 @@ impl Permit {
         while inside.weight > self.limiter.max_weight && inside.evict_oldest(Full::Weight) {}
     }
 
-    /// Keeps the seat for good: it need no longer make way.
+    /// Protects the permit from eviction for good.
     pub(crate) fn keep(&self) {
         let mut inside = self.limiter.lock();
         if let Some(Waiting { weight, why: _ }) = inside.waiting.remove(&self.number) {
@@ -135,7 +132,7 @@ impl Permit {
         }
     }
 
-    /// Waits until the seat has to be given up, and says for want of what.
+    /// Waits until the permit is evicted, and returns the limit that was reached.
     pub(crate) async fn evicted(&self) -> Full {
         loop {
             let by = *self

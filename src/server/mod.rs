@@ -1,12 +1,12 @@
 //! The HTTPS webhook server and its admin port.
 //!
-//! Made to stand in front of every Pod creation: each resource a client can hold (a
-//! connection, a half-sent body, time) is bounded, the bounds cost honest clients nothing, and
-//! an end, planned or by a fault, loses no review that was begun.
+//! Every Pod creation of a cluster waits for it. So every resource that a client can hold (a connection, an
+//! incomplete body, time) is bounded, the bounds cost honest clients nothing, and shutdown loses no review
+//! that was begun.
 //!
-//! [`Server::bind`] takes both ports and gives a [`Bound`], which knows its addresses;
-//! [`Bound::serve`] runs until a [`Shutdown`]. [`PlainServer`] is the admin port alone, with
-//! pages beside it, for a program that serves no webhook.
+//! [`Server::bind`] binds both ports and returns a [`Bound`], which knows its addresses; [`Bound::serve`]
+//! runs until a [`Shutdown`]. [`PlainServer`] is the admin port alone with additional pages, for a program
+//! that serves no webhook.
 
 mod accept;
 mod admin;
@@ -50,20 +50,18 @@ pub use crate::server::plain::{BoundPlain, PlainServer};
 pub use crate::server::shutdown::{Ended, Shutdown, Stopper};
 pub use crate::tls::client_auth::ClientArgs;
 
-/// A server that has no port yet.
+/// A server that is not bound yet.
 #[derive(Debug)]
 pub struct Server {
-    /// Addresses and limits.
     pub args: ServerArgs,
-    /// Where TLS finds its certificate.
     pub certs: Arc<CertStore>,
-    /// What is counted, and shown on the admin port.
+    /// Shown on the admin port.
     pub metrics: Arc<Metrics>,
-    /// What must hold before this is ready; the server adds `certificate` and `shutdown`.
+    /// Checks that must pass before this is ready. The server adds `certificate` and `shutdown`.
     pub readiness: Readiness,
 }
 
-/// A server with both ports, not yet answering.
+/// A server with both ports, which does not answer yet.
 #[derive(Debug)]
 pub struct Bound {
     server: Server,
@@ -76,24 +74,21 @@ pub struct Bound {
     admin_address: SocketAddr,
 }
 
-/// Why a server could not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServerError {
-    /// A port is taken or not ours to take.
+    /// The port is in use or privileged.
     #[error("cannot listen on {flag} {address}: {source}")]
     Bind {
-        /// The flag that names the address.
+        /// The flag with the address.
         flag: &'static str,
-        /// The address.
         address: SocketAddr,
-        /// What the system said.
         source: io::Error,
     },
-    /// The CA of the clients' certificates cannot be read or used.
+    /// The CA of the clients' certificates cannot be read or is invalid.
     #[error(transparent)]
     ClientCa(#[from] ReloadError),
-    /// The TLS library refused its settings.
+    /// The TLS library rejects its configuration.
     #[error("cannot set up TLS: {0}")]
     Tls(#[source] rustls::Error),
 }
@@ -108,10 +103,10 @@ impl std::fmt::Debug for AcceptorDebug {
 }
 
 impl Server {
-    /// Takes both ports, and room for the connections' file descriptors.
+    /// Binds both ports, and raises the limit of open files.
     ///
     /// # Errors
-    /// When a port cannot be taken, or the clients' CA cannot be read or used.
+    /// If a port cannot be bound, or the clients' CA cannot be read or is invalid.
     pub async fn bind(self) -> Result<Bound, ServerError> {
         descriptors::make_room(self.args.limits.max_connections);
         let clients = self.args.clients.open(Arc::clone(&self.metrics)).await?;
@@ -137,25 +132,24 @@ impl Server {
 }
 
 impl Bound {
-    /// The webhook's address, with the port that was taken.
+    /// The webhook's address with its actual port.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.webhook_address
     }
 
-    /// The admin port's address.
     #[must_use]
     pub fn admin_address(&self) -> SocketAddr {
         self.admin_address
     }
 
-    /// Makes spans of requests that their callers trace.
+    /// Sends spans of requests that their callers trace.
     #[must_use]
     pub fn traced(self, tracer: Option<Tracer>) -> Self {
         Self { tracer, ..self }
     }
 
-    /// Serves until it is asked to stop, and for as long after as its connections need.
+    /// Serves until shutdown, and then until its connections end.
     pub async fn serve(self, handler: impl Handler, shutdown: Shutdown) -> Ended {
         let Self {
             server,
@@ -236,7 +230,7 @@ impl Bound {
     }
 }
 
-/// Listens on an address. Where a node has no IPv6, "any address" in IPv6 means in IPv4.
+/// Listens on an address. On a node without IPv6, the unspecified IPv6 address means that of IPv4.
 async fn listen(
     flag: &'static str,
     address: SocketAddr,
@@ -258,7 +252,7 @@ async fn listen(
 }
 
 fn no_ipv6(error: &io::Error) -> bool {
-    // EAFNOSUPPORT has no kind of its own in std.
+    // std has no name for EAFNOSUPPORT.
     const EAFNOSUPPORT: i32 = 97;
     error.kind() == io::ErrorKind::AddrNotAvailable || error.raw_os_error() == Some(EAFNOSUPPORT)
 }

@@ -1,4 +1,4 @@
-//! The admin port alone, with pages beside it: what a program serves that is no webhook.
+//! The admin port alone with additional pages, for a program that serves no webhook.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,22 +17,19 @@ use crate::telemetry::readiness::Readiness;
 
 const PATHS: &str = "there is /, /livez, /readyz and /metrics\n";
 
-/// A plain HTTP server that has no port yet.
+/// A plain HTTP server that is not bound yet.
 #[derive(Debug)]
 pub struct PlainServer {
-    /// Where to listen.
     pub listen: SocketAddr,
-    /// How to end.
     pub grace: Grace,
-    /// What is counted, and shown.
     pub metrics: Arc<Metrics>,
-    /// What must hold before this is ready; the server adds `shutdown`.
+    /// Checks that must pass before this is ready. The server adds `shutdown`.
     pub readiness: Readiness,
-    /// What is served beside health and metrics.
+    /// Routes besides health and metrics.
     pub pages: Router,
 }
 
-/// A plain HTTP server with its port, not yet answering.
+/// A plain HTTP server with its port, which does not answer yet.
 #[derive(Debug)]
 pub struct BoundPlain {
     server: PlainServer,
@@ -41,10 +38,8 @@ pub struct BoundPlain {
 }
 
 impl PlainServer {
-    /// Takes the port.
-    ///
     /// # Errors
-    /// When it cannot be taken.
+    /// If the port cannot be bound.
     pub async fn bind(self) -> Result<BoundPlain, ServerError> {
         let (listener, address) = listen("--listen", self.listen).await?;
         Ok(BoundPlain {
@@ -56,13 +51,13 @@ impl PlainServer {
 }
 
 impl BoundPlain {
-    /// The address, with the port that was taken.
+    /// The address with its actual port.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Serves until it is asked to stop, and for as long after as its connections need.
+    /// Serves until shutdown, and then until its connections end.
     pub async fn serve(self, shutdown: Shutdown) -> Ended {
         let Self {
             server,

@@ -1,10 +1,10 @@
-//! Whose turn it is on a connection, and since when.
+//! Which side of a connection must act next, and since when.
 //!
-//! hyper's one header timeout also bounds the wait between requests, so it has to be long for
-//! the API server's idle connections and is no guard against a head that trickles in. This
-//! watches the bytes instead: from a request's first byte, and from an answer's being ready,
-//! it is the peer's turn, and that turn is short. Answers that wait to be read share a room:
-//! where they hold too much memory, the one that has waited longest is given up.
+//! hyper's only header timeout also bounds the wait between requests. It has to be long for the API server's
+//! idle connections, and so cannot stop a head that arrives byte by byte. This watches the bytes instead:
+//! from a request's first byte, and from the moment an answer is ready, the client has only a short time.
+//! Answers that wait to be read share a limiter: if they hold too much memory, the longest-waiting one is
+//! dropped.
 
 use std::fmt;
 use std::future::Future;
@@ -20,12 +20,11 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::server::limiter::Limiter;
 
-/// Where a connection is. One task alone writes it; it is atomic only because the connection's
-/// parts are tied together by an `Arc`.
+/// The state of a connection. Only one task writes it; it is atomic because the connection's parts share it
+/// through an `Arc`.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
-    /// A count of changes with a [`Turn`] in the low bits, so that two turns of the same kind are
-    /// told apart.
+    /// A count of changes with a [`Turn`] in the low bits, so that two turns of the same kind differ.
     handshakes: AtomicU64,
     /// The last answer's body, in bytes.
     answer: AtomicUsize,
@@ -34,13 +33,12 @@ pub(crate) struct Progress {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(u64)]
 enum Turn {
-    /// Nobody's: between requests.
     Quiet = 0,
-    /// The peer's: its request has begun.
+    /// The client's: it has begun a request.
     Head = 1,
-    /// Ours: a request is being answered (its body has a deadline of its own).
+    /// Ours: a request is being answered. Its body has its own deadline.
     Ours = 2,
-    /// The peer's: our answer is ready to be read.
+    /// The client's: our answer is ready to be read.
     Answer = 3,
 }
 
@@ -52,7 +50,7 @@ impl Progress {
         self.set(Turn::Ours);
     }
 
-    /// Its answer is ready, with a body of so many bytes.
+    /// Its answer is ready, with a body of `length` bytes.
     pub(crate) fn answer(&self, length: usize) {
         self.answer.store(length, Relaxed);
         self.set(Turn::Answer);
@@ -86,7 +84,7 @@ impl Progress {
     }
 }
 
-/// Ends when the peer has had its turn for too long.
+/// Ends when the client has taken too long.
 pub(crate) struct Stall {
     progress: Arc<Progress>,
     limit: Duration,
@@ -116,8 +114,8 @@ impl Stall {
         }
     }
 
-    /// To be polled after the connection itself, in the same task: it is the connection's
-    /// poll that changes whose turn it is. A turn that ends within one poll costs no timer.
+    /// Must be polled after the connection itself, in the same task: the connection's poll changes the turn.
+    /// A turn that ends within one poll costs no timer.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let now = self.progress.handshakes.load(Relaxed);
         let begin: fn(&Self) -> Wait = match self.progress.turn() {
@@ -137,7 +135,7 @@ impl Stall {
         }
     }
 
-    /// Until the answer should have been read, or makes way for others.
+    /// Until the answer should have been read, or is evicted.
     fn unread(&self) -> Wait {
         let until = sleep_until(Instant::now() + self.limit);
         let Ok(permit) = self.answers.enter() else {
@@ -153,7 +151,7 @@ impl Stall {
     }
 }
 
-/// A stream that notes in a [`Progress`] what passes.
+/// A stream that reports to a [`Progress`] what it reads and writes.
 #[derive(Debug)]
 pub(crate) struct Watched<S> {
     stream: S,
@@ -211,7 +209,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // The last bytes are the peer's to read too.
+        // The client has to read the last bytes too.
         if self.progress.turn() == Turn::Quiet {
             self.progress.answer(0);
         }

@@ -1,7 +1,7 @@
-//! HTTP: which request is a review, and what every other one is told.
+//! HTTP routes: which requests are reviews, and how others are answered.
 //!
-//! All errors are `{"error": "..."}`. A fault of ours is a 5xx, so that the API server's
-//! `failurePolicy` decides and not a bug.
+//! Every error is `{"error": "..."}`. A fault of ours is a 5xx, so that the API server's `failurePolicy`
+//! decides, and not a bug.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -24,35 +24,34 @@ use crate::telemetry::logs::panic_text;
 use crate::telemetry::metrics::{Metrics, RequestLabels, RouteLabel, ShedReason};
 use crate::telemetry::traces::{StartedSpan, Tracer, Words};
 
-/// A body of more bytes is reviewed beside the workers, and while no other such is: it may take its time and
-/// memory. Honest reviews are a tenth of that, and the worst Pod of this size takes a worker two milliseconds.
+/// A body of more bytes is reviewed beside the workers, one at a time: it may take time and memory. Reviews
+/// in practice are a tenth of that, and the worst Pod of this size takes a worker two milliseconds.
 const LARGE: usize = 128 << 10;
-/// How long a large body may take from its turn on: others wait for theirs, and an API server sends it in one go.
+/// How long a large body may take once it is its turn: others wait for theirs, and an API server sends it at
+/// once.
 const LARGE_TIME: Duration = Duration::from_secs(2);
 
-/// What every request needs.
 pub(crate) struct App {
     pub(crate) handler: Box<dyn Handler>,
     pub(crate) limits: Limits,
     pub(crate) bodies: Arc<Limiter>,
-    /// The turn of large reviews, one at a time.
+    /// Only one large review runs at a time.
     pub(crate) large: Arc<Semaphore>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) tracer: Option<Tracer>,
 }
 
-/// The right to have the one large review under way.
+/// Permission for the one large review.
 type Turn = OwnedSemaphorePermit;
 
 /// A reply, and what else an HTTP answer needs.
 struct Answer {
     reply: Reply,
     header: Option<(axum::http::HeaderName, HeaderValue)>,
-    /// The request was not read to its end, so the connection cannot go on.
+    /// The request was not read to its end, so the connection must be closed.
     close: bool,
 }
 
-/// The webhook's routes.
 pub(crate) fn router(app: Arc<App>) -> Router {
     let mutate = |app, request| review(app, Route::Mutate, request);
     let verify = |app, request| review(app, Route::Verify, request);
@@ -132,8 +131,8 @@ async fn answer(
     Answer::from(reply)
 }
 
-/// The turn of a body that says that it is large, which it gets before it is read: while it waits it takes no
-/// memory, and need not make way. With it the limits for its reading.
+/// Waits for the turn of a body that declares a large length, before it is read: while it waits it takes no
+/// memory, and cannot be evicted. Also returns the limits for reading it.
 async fn turn_for(app: &App, declared: usize) -> Result<(Option<Turn>, Limits), BodyError> {
     let limits = app.limits;
     if declared <= LARGE || declared > limits.max_body {
@@ -153,10 +152,9 @@ async fn turn_for(app: &App, declared: usize) -> Result<(Option<Turn>, Limits), 
     }
 }
 
-/// Calls the handler with a large body beside the workers, where others go on: a worker that is kept for long
-/// keeps what waits on it, and what nobody else is woken for. Only one such call is under way. A body that did
-/// not say its length waits for its turn like one that has not come yet, and makes way for others where they
-/// take too much memory.
+/// Calls the handler with a large body on another thread: a worker that is busy for long delays everything
+/// scheduled on it. Only one such call runs at a time. A body that declared no length has been read already;
+/// while it waits it can be evicted like an incomplete one.
 async fn call_beside(
     app: &Arc<App>,
     route: Route,
@@ -179,7 +177,7 @@ async fn call_beside(
         };
     }
     let own = Arc::clone(app);
-    // Turn and seat are given back at its end, also where the caller has gone away before.
+    // Turn and permit are returned at its end, even if the caller has gone away.
     let called = tokio::task::spawn_blocking(move || {
         yield_to_workers();
         let called = call(&own, route, &body, is_traced);
@@ -192,20 +190,21 @@ async fn call_beside(
     }))
 }
 
-/// Lets the workers go first where processors are short: on Linux this is the priority of the calling thread alone.
+/// Lowers the priority of the calling thread, so that the workers go first if processors are scarce. On Linux
+/// it affects this thread alone.
 fn yield_to_workers() {
     const NICENESS: i32 = 10;
-    // Lowering one's own priority needs no right; where it fails, the review is done all the same.
+    // Lowering one's priority needs no permission. If it fails, the review runs all the same.
     let _ = setpriority_process(None, NICENESS);
 }
 
-/// Calls the handler; a panic in it costs this one request and nothing else.
+/// Calls the handler. A panic in it fails only this request.
 fn call(app: &App, route: Route, body: &[u8], is_traced: bool) -> (Reply, Words) {
     let handle = || match is_traced {
         false => (app.handler.handle(route, body), Words::new()),
         true => app.handler.handle_traced(route, body),
     };
-    // Unwind safety: the handler is shared and read-only, and what it was building is gone.
+    // Unwind safety: the handler is shared and read-only, and what it was building is dropped.
     catch_unwind(AssertUnwindSafe(handle)).unwrap_or_else(|panic| {
         app.metrics.panicked();
         tracing::error!(
@@ -248,7 +247,7 @@ fn refuse(app: &App, error: BodyError) -> Answer {
                 Full::Weight => (ShedReason::Memory, "bodies waited for hold too much memory"),
             };
             app.metrics.shed(reason);
-            // The API server retries a 503 that has an integer Retry-After, inside its deadline.
+            // The API server retries a 503 with an integer Retry-After, within its deadline.
             Answer::error(StatusCode::SERVICE_UNAVAILABLE, message)
                 .with(RETRY_AFTER, HeaderValue::from_static("1"))
                 .closing(true)
@@ -256,8 +255,8 @@ fn refuse(app: &App, error: BodyError) -> Answer {
     }
 }
 
-/// Whether the body is JSON as it is. The API server compresses no request, and refusing to
-/// decompress is the simplest guard against a body that grows.
+/// Whether the body is uncompressed JSON. The API server compresses no request, and refusing to decompress is
+/// the simplest guard against a body that grows.
 fn is_plain_json(headers: &HeaderMap) -> Result<(), &'static str> {
     let json = headers
         .get(CONTENT_TYPE)

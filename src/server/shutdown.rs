@@ -1,9 +1,9 @@
 //! How the server ends without losing a review.
 //!
-//! Until 1.37 the API server keeps using its connections to a Pod that terminates, and it does
-//! not retry a review on a connection that closes under it. So nothing closes early: first
-//! unready but serving, until nobody new is sent here; then each answer says that it is its
-//! connection's last; then, after a time, what is still idle is closed.
+//! Before 1.37 the API server keeps using its connections to a terminating Pod, and it does not retry a
+//! review on a connection that closes under it. So nothing closes early. First the server is unready but
+//! serves, until no new connections arrive; then each answer announces that it is the last on its connection;
+//! after a time, connections that are still idle are closed.
 
 use std::io;
 use std::time::Duration;
@@ -14,23 +14,20 @@ use tokio::sync::watch;
 use crate::server::args::Grace;
 use crate::telemetry::readiness::Check;
 
-/// For the last answers to be written once idle connections are closed.
+/// Time to write the last answers after idle connections are closed.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// How far the server's end has come.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Phase {
-    /// Not begun.
     Serving,
-    /// Unready, and serving as ever.
+    /// Unready, but still serving.
     Leaving,
-    /// No new connections; every answer is its connection's last.
+    /// Accepts no connections. Every answer is the last on its connection.
     Closing,
     /// Idle connections are closed.
     Ending,
 }
 
-/// What is asked of the server.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum Stop {
     No,
@@ -42,16 +39,15 @@ enum Stop {
 #[derive(Clone, Debug)]
 pub struct Stopper(watch::Sender<Stop>);
 
-/// Hears when a server is asked to end. Where no [`Stopper`] is left, that asks for a graceful end.
+/// Notices when a server is asked to end. If every [`Stopper`] is dropped, that asks for a graceful end.
 #[derive(Clone, Debug)]
 pub struct Shutdown(watch::Receiver<Stop>);
 
-/// How a server ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Ended {
     /// Every connection ended by itself.
     Drained,
-    /// Time ran out for some connections.
+    /// The deadline ended some connections.
     Deadline,
     /// A second request to stop did not let it drain.
     AtOnce,
@@ -65,10 +61,10 @@ impl Shutdown {
         (Stopper(sender), Self(receiver))
     }
 
-    /// SIGTERM or SIGINT ends the server gracefully, a second one at once; code may ask too.
+    /// SIGTERM or SIGINT ends the server gracefully, a second one at once. Code may ask too.
     ///
     /// # Errors
-    /// When the signals cannot be listened to.
+    /// If the signals cannot be handled.
     pub fn on_signals() -> io::Result<(Stopper, Self)> {
         let (stopper, shutdown) = Self::new();
         let by_code = stopper.clone();
@@ -105,12 +101,10 @@ impl Shutdown {
 }
 
 impl Stopper {
-    /// Asks for a graceful end.
     pub fn gracefully(&self) {
         self.ask(Stop::Gracefully);
     }
 
-    /// Asks for an end at once.
     pub fn at_once(&self) {
         self.ask(Stop::AtOnce);
     }
@@ -126,7 +120,7 @@ impl Stopper {
     }
 }
 
-/// Goes through the phases once asked, and returns when time has run out.
+/// Goes through the phases once asked, and returns at the deadline.
 pub(crate) async fn walk(
     mut shutdown: Shutdown,
     phase: &watch::Sender<Phase>,

@@ -1,7 +1,7 @@
-//! The webhook: the pure reviewer behind the server's [`Handler`].
+//! The webhook: the pure review behind the server's [`Handler`].
 //!
-//! It gives the reviewer its policy and namespaces, turns failures into HTTP statuses, and
-//! leaves one count for each review, and one log line: at `debug` where nothing came of it.
+//! It passes the policy and the namespaces to the review, turns failures into HTTP statuses, and makes one
+//! count and one log line for each review: at `debug` if nothing was changed or refused.
 
 use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
@@ -23,18 +23,15 @@ use crate::telemetry::queue::LONGEST_NAME;
 use crate::telemetry::traces::Words;
 use crate::text::{beginning, visible};
 
-/// The longest list or message in a log line, in bytes: names in it are of any length.
+/// The longest list or message in a log line, in bytes: names in it may have any length.
 const LONGEST_TEXT: usize = 2048;
 
 /// Answers reviews under a policy that can be replaced at any time.
 pub struct Webhook {
-    /// The policy in force.
     pub policy: Arc<ArcSwap<Policy>>,
-    /// Where the labels of namespaces are known from.
     pub namespaces: Arc<dyn Namespaces + Send + Sync>,
-    /// Where reviews are counted.
     pub metrics: Arc<Metrics>,
-    /// Where denials and changes are told to the cluster; none where nobody is to be told.
+    /// Where denials and changes are reported to the cluster, if enabled.
     pub events: Option<EventQueue>,
 }
 
@@ -53,7 +50,7 @@ impl Handler for Webhook {
     }
 }
 
-/// What a span says of a review.
+/// Attributes of a review's span.
 fn words(record: &Record<'_>) -> Words {
     [
         (span::UID, &*record.uid),
@@ -128,7 +125,7 @@ impl Webhook {
         if let Some(events) = &self.events {
             events.offer(record);
         }
-        // Each Pod that it leaves was counted, and had its line, at its first review.
+        // Each Pod that it leaves was counted and logged at its first review.
         let is_again = route == Route::Verify && denial.is_none();
         if !is_again {
             self.metrics.review(&ReviewLabels {
@@ -138,8 +135,8 @@ impl Webhook {
                 profile: label(profile),
             });
         }
-        // The same line at either level. Texts are strings, which both formats of a line escape, and
-        // are cut, since lines that wait are in memory.
+        // The same line at either level. Texts are strings, which both log formats escape; they are cut,
+        // since waiting lines are kept in memory.
         macro_rules! line {
             ($level:ident) => {
                 tracing::$level!(
@@ -174,12 +171,12 @@ impl Webhook {
     }
 }
 
-/// As much of a text of other people as a line holds, with nothing in it that steers a terminal.
+/// At most `most` bytes of other people's text, with control characters escaped.
 fn told(text: &str, most: usize) -> Cow<'_, str> {
     visible(beginning(text, most))
 }
 
-/// A label's value; most reviews have none.
+/// A label's value. Most are empty.
 fn label(text: &str) -> Arc<str> {
     static NONE: LazyLock<Arc<str>> = LazyLock::new(|| Arc::from(""));
     match text {

@@ -1,7 +1,7 @@
-//! Where a review leaves what is told beside its answer: Events and spans.
+//! A queue for what a review reports besides its answer: Events and spans.
 //!
-//! An offer never waits. What finds the queue full is dropped and counted, so that nobody who
-//! is told of reviews can slow one down.
+//! A slow receiver must not slow down reviews. So adding to the queue never waits, and if it is full, the
+//! item is dropped and counted.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,14 +12,14 @@ use crate::telemetry::metrics::{Gauges, Metrics};
 
 pub use crate::budget::LONGEST_NAME;
 
-/// The end of a bounded queue that reviews offer to.
+/// The sending end of a bounded queue.
 pub struct Offers<T> {
     sender: mpsc::Sender<T>,
     metrics: Arc<Metrics>,
     count_drop: fn(&Gauges),
 }
 
-/// A queue with room for `room`, and its other end; `count_drop` counts what is dropped.
+/// A queue of at most `room` items, and its receiving end. `count_drop` counts dropped items.
 pub fn bounded<T>(
     room: usize,
     metrics: Arc<Metrics>,
@@ -35,7 +35,7 @@ pub fn bounded<T>(
 }
 
 impl<T> Offers<T> {
-    /// Offers one; drops and counts it where there is no room, or nobody who reads.
+    /// Adds an item. If the queue is full or has no receiver, drops and counts it.
     pub fn offer(&self, one: T) {
         if self.sender.try_send(one).is_err() {
             (self.count_drop)(self.metrics.gauges());
@@ -43,7 +43,7 @@ impl<T> Offers<T> {
     }
 }
 
-/// Whatever is offered: `derive` would ask for more of it.
+/// `derive` would require `T: Clone`.
 impl<T> Clone for Offers<T> {
     fn clone(&self) -> Self {
         Self {

@@ -1,9 +1,9 @@
-//! What must hold before reviews may be sent here, each thing by name and with its reason.
+//! Named checks that must pass before reviews are sent here, each with the reason why it fails.
 
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// A shared list of named checks; ready when all pass.
+/// A shared list of checks. Ready if all pass.
 #[derive(Clone, Default)]
 pub struct Readiness(Arc<Mutex<Vec<Entry>>>);
 
@@ -12,30 +12,29 @@ struct Entry {
     probe: Probe,
 }
 
-/// What it says when it holds is shown, and changes nothing.
+/// The text of a passing check is shown, and changes nothing.
 type Probe = Box<dyn Fn() -> Result<Option<String>, String> + Send>;
 
-/// A check that somebody sets by hand. It fails with "starting" until it is first set.
+/// A check that code sets. It fails with "starting" until it is set.
 #[derive(Clone, Debug)]
 pub struct Check(Arc<Mutex<Option<String>>>);
 
-/// The checks' results at one moment.
+/// The results of all checks at one moment.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Report {
-    /// Whether all passed.
     pub ready: bool,
-    /// One line a check, as Kubernetes' own components write it.
+    /// One line for each check, as in Kubernetes' own components.
     pub text: String,
 }
 
 impl Readiness {
-    /// No checks yet, so ready.
+    /// Without checks, it is ready.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a check that is asked at every probe. It must be quick and not block.
+    /// Adds a check that runs at every probe. It must be fast and must not block.
     pub fn probe(
         &self,
         name: &'static str,
@@ -44,7 +43,7 @@ impl Readiness {
         self.probe_in_detail(name, move || probe().map(|()| None));
     }
 
-    /// Adds a check as [`Self::probe`] does; it may have something to say also when it holds.
+    /// As [`Self::probe`], but the check may have a text when it passes.
     pub fn probe_in_detail(
         &self,
         name: &'static str,
@@ -56,7 +55,7 @@ impl Readiness {
         });
     }
 
-    /// Adds a check that is set by hand.
+    /// Adds a check that code sets.
     #[must_use]
     pub fn check(&self, name: &'static str) -> Check {
         let check = Check(Arc::new(Mutex::new(Some("starting".to_owned()))));
@@ -65,7 +64,6 @@ impl Readiness {
         check
     }
 
-    /// Asks every check.
     #[must_use]
     pub fn report(&self) -> Report {
         let mut ready = true;
@@ -91,12 +89,11 @@ impl Readiness {
 }
 
 impl Check {
-    /// It holds.
     pub fn pass(&self) {
         *lock(&self.0) = None;
     }
 
-    /// It does not, and why, for people.
+    /// The check fails for this reason.
     pub fn fail(&self, reason: impl Into<String>) {
         *lock(&self.0) = Some(reason.into());
     }
@@ -108,7 +105,7 @@ impl std::fmt::Debug for Readiness {
     }
 }
 
-/// A panic elsewhere leaves these values whole: each is written in one step.
+/// These values are consistent even after a panic elsewhere: each is written in one step.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! TLS as the API server needs it: 1.2 and 1.3, HTTP/1.1 and nothing else.
+//! TLS as the API server needs it: 1.2 and 1.3, with HTTP/1.1 only.
 
 use std::io;
 use std::sync::Arc;
@@ -10,8 +10,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::telemetry::metrics::HandshakeFailure;
 
-/// Makes the acceptor for a certificate source; every client is judged where there is a
-/// verifier.
+/// If there is a verifier, it checks every client.
 pub(crate) fn acceptor(
     certs: Arc<dyn ResolvesServerCert>,
     clients: Option<Arc<dyn ClientCertVerifier>>,
@@ -24,18 +23,18 @@ pub(crate) fn acceptor(
         Some(verifier) => {
             let builder = builder.with_client_cert_verifier(verifier);
             let mut config = builder.with_cert_resolver(certs);
-            // A resumed session is not verified again, whatever became of the CA since.
+            // A resumed session would not be verified again, even if the CA was replaced.
             config.session_storage = Arc::new(NoServerSessionStorage {});
             config.send_tls13_tickets = 0;
             config
         }
     };
-    // The API server speaks HTTP/1.1 alone to a webhook; HTTP/2 would only be more to attack.
+    // The API server uses only HTTP/1.1 for webhooks. HTTP/2 would only add attack surface.
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
-/// Sorts a handshake's error into a label.
+/// The metric label of a handshake's error.
 pub(crate) fn failure_reason(error: &io::Error) -> HandshakeFailure {
     let Some(tls) = error
         .get_ref()
@@ -57,7 +56,7 @@ pub(crate) fn failure_reason(error: &io::Error) -> HandshakeFailure {
             | AlertDescription::CertificateExpired
             | AlertDescription::CertificateRevoked
             | AlertDescription::UnsupportedCertificate
-            // What a client says whose caBundle has another CA of the same name.
+            // A client sends this if its caBundle has another CA with the same name.
             | AlertDescription::DecryptError,
         ) => HandshakeFailure::CertificateRefused,
         Error::InvalidMessage(_) | Error::InappropriateMessage { .. } => HandshakeFailure::NotTls,
@@ -65,7 +64,7 @@ pub(crate) fn failure_reason(error: &io::Error) -> HandshakeFailure {
         Error::InvalidCertificate(_) | Error::NoCertificatesPresented => {
             HandshakeFailure::ClientCertificate
         }
-        // What rustls says when the resolver has nothing to give.
+        // rustls says this if the resolver has no certificate.
         Error::General(text) if text.contains("no server certificate chain resolved") => {
             HandshakeFailure::NoCertificate
         }

@@ -1,6 +1,6 @@
-//! A certificate authority of the program's own, and the leaves it signs.
+//! A certificate authority, and the leaf certificates that it signs.
 //!
-//! Pure: takes the time, gives certificates. Who stores or publishes them is others' work.
+//! Pure: the time goes in, certificates come out. Other files store and publish them.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -16,22 +16,19 @@ use crate::calendar::calendar;
 use crate::names;
 use crate::tls::{CaCert, CertError, ServingPair};
 
-/// A year: long enough to be no work, short enough that renewal is exercised.
+/// A year: rarely any work, and often enough that renewal is exercised.
 pub const CA_LIFETIME: Duration = Duration::from_secs(365 * 24 * 3600);
-/// A week. A leaf lives in one process's memory, so renewing it costs nothing.
+/// A week. A leaf only exists in one process's memory, so renewing it costs nothing.
 pub const LEAF_LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Certificates start in the past, since the API server's clock may be behind ours.
 const BACKDATE: Duration = Duration::from_secs(3600);
 
 /// A certificate and its key in PEM. Not `Debug`: the key is a secret.
 pub struct PemPair {
-    /// The certificate.
     pub certificate: String,
-    /// Its private key.
     pub key: String,
 }
 
-/// A CA with its key.
 pub struct Authority {
     cert: CaCert,
     key_pem: String,
@@ -42,7 +39,7 @@ impl Authority {
     /// Makes a CA that is valid from about `now`.
     ///
     /// # Errors
-    /// When there is no randomness, or `now` is out of range.
+    /// If there is no randomness, or `now` is out of range.
     pub fn generate(now: SystemTime) -> Result<Self, CertError> {
         let mut params = CertificateParams::default();
         params.distinguished_name = common_name(names::CA_COMMON_NAME);
@@ -62,10 +59,10 @@ impl Authority {
         })
     }
 
-    /// Reads a CA and its key from PEM. It may be outside its validity.
+    /// Reads a CA and its key from PEM. It may be expired or not valid yet.
     ///
     /// # Errors
-    /// When either is no PEM, the certificate is no CA's, or they do not belong together.
+    /// If either is not PEM, the certificate is not a CA's, or they do not belong together.
     pub fn from_pem(cert: &[u8], key: &[u8]) -> Result<Self, CertError> {
         let der = CertificateDer::from_pem_slice(cert)
             .map_err(|error| CertError::CertificatePem(error.to_string()))?;
@@ -85,37 +82,34 @@ impl Authority {
         })
     }
 
-    /// The CA's certificate.
     #[must_use]
     pub fn cert(&self) -> &CaCert {
         &self.cert
     }
 
-    /// The CA's certificate in PEM.
     #[must_use]
     pub fn pem(&self) -> String {
         self.cert.pem()
     }
 
-    /// The CA's key in PEM, for the Secret that holds it and nowhere else.
+    /// In PEM. Only for the Secret.
     #[must_use]
     pub fn key_pem(&self) -> &str {
         &self.key_pem
     }
 
-    /// Makes a serving pair for `names`, DNS names or IP addresses. It does not outlive the CA.
+    /// Makes a serving pair for `names`, DNS names or IP addresses. It expires no later than the CA.
     ///
     /// # Errors
-    /// When a name cannot be in a certificate, there is no randomness, or `now` is out of
-    /// range or of the CA's validity.
+    /// If a name cannot be in a certificate, there is no randomness, or `now` is out of range or outside of
+    /// the CA's validity.
     pub fn leaf(&self, names: &[String], now: SystemTime) -> Result<ServingPair, CertError> {
         let (leaf, key) = self.sign(names, now, LEAF_LIFETIME)?;
         let key = PrivatePkcs8KeyDer::from(key.serialize_der());
         ServingPair::from_der(vec![leaf.der().clone()], key.into(), now)
     }
 
-    /// Makes a pair for `names` as PEM that lives as long as the CA: for files that nobody
-    /// renews.
+    /// Makes a PEM pair for `names` that is valid as long as the CA: for files that are not renewed.
     ///
     /// # Errors
     /// As [`Self::leaf`].
@@ -148,7 +142,7 @@ impl Authority {
     }
 }
 
-/// The key is nobody's to see.
+/// Without the key.
 impl fmt::Debug for Authority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Authority")

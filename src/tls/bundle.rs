@@ -1,7 +1,7 @@
-//! CA certificates without their keys, and the caBundle that they make.
+//! CA certificates without their keys, and the caBundle made from them.
 //!
-//! A bundle is written in one way only, whoever writes it: replicas that trust the same CAs
-//! write the same bytes, and never take turns at undoing each other's order.
+//! Replicas that trust the same CAs must write the same bytes, or they would undo each other's writes
+//! forever. So there is only one way to write a bundle.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use x509_parser::certificate::X509Certificate;
 use crate::names;
 use crate::tls::{CertError, Validity};
 
-/// A CA's certificate. Two are the same where their bytes are.
+/// Two are equal if their bytes are.
 #[derive(Clone, Eq)]
 pub struct CaCert {
     der: CertificateDer<'static>,
@@ -39,10 +39,8 @@ impl fmt::Debug for CaCert {
 }
 
 impl CaCert {
-    /// Reads one.
-    ///
     /// # Errors
-    /// When it is no certificate, or not a CA's.
+    /// If it is not a certificate, or not a CA's.
     pub fn from_der(der: CertificateDer<'static>) -> Result<Self, CertError> {
         let (_, parsed) = x509_parser::parse_x509_certificate(&der)
             .map_err(|error| CertError::Parse(error.to_string()))?;
@@ -58,19 +56,16 @@ impl CaCert {
         })
     }
 
-    /// The certificate.
     #[must_use]
     pub fn der(&self) -> &CertificateDer<'static> {
         &self.der
     }
 
-    /// From when to when it may be used.
     #[must_use]
     pub fn validity(&self) -> Validity {
         self.validity
     }
 
-    /// In PEM.
     #[must_use]
     pub fn pem(&self) -> String {
         let base64 = STANDARD.encode_to_string(&self.der);
@@ -78,7 +73,7 @@ impl CaCert {
         pem.push_str("-----BEGIN CERTIFICATE-----\n");
         let mut rest = base64.as_str();
         while !rest.is_empty() {
-            // Base64 is ASCII, so every place is a boundary.
+            // Base64 is ASCII, so every index is a boundary.
             let (line, more) = rest.split_at(rest.len().min(64));
             pem.push_str(line);
             pem.push('\n');
@@ -101,8 +96,7 @@ pub fn is_ours(ca: &CaCert) -> bool {
     ca.common_name == names::CA_COMMON_NAME
 }
 
-/// The CAs in a PEM text. What is none is left out: a caBundle may have been written by
-/// anybody.
+/// The CAs in a PEM text. Anything else is skipped: other programs may have written the caBundle.
 #[must_use]
 pub fn read_bundle(pem: &[u8]) -> Vec<CaCert> {
     CertificateDer::pem_slice_iter(pem)

@@ -1,7 +1,7 @@
-//! The Secret that holds the CA, as it was seen last, and its changes.
+//! The Secret with the CA, as it was last seen, and writes to it.
 //!
-//! Every write is of the version that was seen: of replicas that write at one time one is
-//! first, and the others look again.
+//! Replicas share the Secret. Every write is for the version that was seen: if several replicas write at one
+//! time, the API server accepts the first, and the others read again.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,7 +21,6 @@ use crate::names::ca_secret;
 use crate::telemetry::metrics::{Metrics, WriteResult};
 use crate::tls::{CertError, Contents, SecretChange, SecretSeen};
 
-/// The CA's Secret.
 pub(crate) struct CaSecret {
     pub(crate) api: Api<Secret>,
     pub(crate) name: String,
@@ -54,7 +53,7 @@ impl CaSecret {
         }
     }
 
-    /// Notes what the Secret is now; none where there is none.
+    /// Records what the Secret is now; `None` if it does not exist.
     pub(crate) fn see(&mut self, object: Option<Secret>) {
         self.seen = match &object {
             None => SecretSeen::Missing,
@@ -77,10 +76,10 @@ impl CaSecret {
         self.object = object;
     }
 
-    /// Writes a change. That another replica was first is no error.
+    /// Writes a change. A conflict with another replica is not an error.
     ///
     /// # Errors
-    /// For people, why it could not be written.
+    /// Why it could not be written.
     pub(crate) async fn change(
         &mut self,
         change: SecretChange,
@@ -120,7 +119,7 @@ impl CaSecret {
                     "another replica changed the CA's Secret first"
                 );
                 self.pace.failed();
-                // The watch tells what it wrote. To ask for it would need one more right.
+                // The watch reports what was written. Reading it would need one more permission.
                 Ok(())
             }
             Err(WriteError::Other(error)) => {
@@ -158,7 +157,7 @@ impl CaSecret {
     }
 }
 
-/// Without the keys that it holds.
+/// Without the keys in it.
 impl fmt::Debug for CaSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CaSecret")

@@ -1,8 +1,8 @@
-//! Optional: only an API server that shows a certificate of a given CA may send reviews.
+//! Optional: only an API server with a certificate of a given CA may send reviews.
 //!
-//! A NetworkPolicy keeps others away by address; this does it by key. The CA is followed as
-//! other files are. A session is never resumed under this check, so that every connection is
-//! judged by the CA that is in force.
+//! A NetworkPolicy excludes other clients by address; this excludes them by key. The CA file is followed like
+//! other files. Sessions are never resumed under this check, so that every connection is verified with the CA
+//! in force.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -26,12 +26,12 @@ use crate::telemetry::metrics::{FollowedFile, Metrics};
 /// Who may send reviews.
 #[derive(Clone, Debug, Default, Eq, PartialEq, clap::Args)]
 pub struct ClientArgs {
-    /// CA certificates in PEM; clients must show a certificate from one of them. Read again
-    /// when its content changes
+    /// CA certificates in PEM; clients must show a certificate from one of them. Read again when its content
+    /// changes
     #[arg(long, value_name = "FILE", env = "DIND_INJECTOR_CLIENT_CA_FILE")]
     pub client_ca_file: Option<PathBuf>,
-    /// Common name or DNS name that the client's certificate must have; repeatable. Any name
-    /// will do without it
+    /// Common name or DNS name that the client's certificate must have; repeatable. If omitted, any name is
+    /// accepted
     #[arg(
         long,
         value_name = "NAME",
@@ -42,13 +42,11 @@ pub struct ClientArgs {
     pub client_name: Vec<String>,
 }
 
-/// The CA in force.
 pub(crate) type FollowedCa = Followed<Trusted>;
 
-/// Judges by one version of the CA file.
+/// The verifier for one version of the CA file.
 pub(crate) struct Trusted(Arc<dyn ClientCertVerifier>);
 
-/// Why a CA file cannot be used.
 #[derive(Debug, thiserror::Error)]
 enum CaError {
     #[error("it is not PEM with BEGIN CERTIFICATE sections: {0}")]
@@ -62,7 +60,7 @@ enum CaError {
 }
 
 impl ClientArgs {
-    /// Reads the CA, where one is named.
+    /// Reads the CA file, if there is one.
     pub(crate) async fn open(
         &self,
         metrics: Arc<Metrics>,
@@ -104,10 +102,10 @@ fn trusted(pem: &str) -> Result<Trusted, CaError> {
         .map_err(|error| CaError::Verifier(error.to_string()))
 }
 
-/// Asks every client for a certificate, and judges it by the CA in force and its names.
+/// Requires a certificate from every client, and verifies it with the CA in force and the names.
 pub(crate) struct Verifier {
     current: Arc<ArcSwap<Trusted>>,
-    /// Any name where it is empty.
+    /// Empty means any name.
     names: Vec<String>,
 }
 
@@ -136,8 +134,8 @@ impl Verifier {
 }
 
 impl ClientCertVerifier for Verifier {
-    /// No hints: they cannot change with the file, and a client that has one certificate for
-    /// this webhook, as the API server has, sends it all the same.
+    /// No hints: they could not change with the file, and a client with only one certificate for this
+    /// webhook, like the API server, sends it anyway.
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         &[]
     }

@@ -1,8 +1,8 @@
-//! What the CA's Secret holds, and the few ways in which it changes.
+//! What the CA's Secret contains, and how it changes.
 //!
-//! The Secret is the one thing that replicas share: whoever sees it decides the same as every
-//! other. Each change is whole; two replicas that make one at the same time are told apart by the
-//! API server's version check, and the later one looks again.
+//! The Secret is the only thing that replicas share: each one that reads it must decide the same. Each change
+//! is complete; if two replicas make one at the same time, the API server's version check rejects the later
+//! one, which reads again.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,40 +11,38 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::names::ca_secret as key;
 use crate::tls::{Authority, CaCert, CertError, LEAF_LIFETIME, read_bundle, write_bundle};
 
-/// CAs that are remembered after they stopped to sign.
+/// Former signing CAs that are remembered.
 const MAX_PREVIOUS: usize = 8;
-/// How long a CA that stopped to sign stays trusted: the longest that a leaf of it may be
-/// served by a replica that has not heard of the change, and a day.
+/// How long a former signing CA stays trusted: the longest time that a replica may serve a leaf of it without
+/// having noticed the change, plus a day.
 const PREVIOUS_TRUSTED: Duration = Duration::from_secs(LEAF_LIFETIME.as_secs() + 24 * 3600);
 
-/// The CAs in the Secret.
 #[derive(Clone, Debug)]
 pub struct Contents {
     /// The CA that signs leaves.
     pub signer: Arc<Authority>,
-    /// The CA that will.
     pub next: Option<Arc<Authority>>,
-    /// CAs that did, the last one first.
+    /// Former signing CAs, the last one first.
     pub previous: Vec<CaCert>,
     /// When the last of them was added.
     pub changed_at: Option<SystemTime>,
 }
 
-/// What is to become of the Secret.
+/// A change of the Secret.
 #[derive(Clone, Debug)]
 pub enum SecretChange {
-    /// A new CA signs: there is none that could.
+    /// Creates a signing CA: there is no usable one.
     Found,
-    /// The Secret was lost or broken: the CA that this process has in memory is put back, so
-    /// that nothing breaks, and a new one follows it, in case it was lost on purpose.
+    /// The Secret was lost or broken. The CA in this process's memory is restored, so that nothing breaks,
+    /// and a new one follows it, in case the Secret was deleted on purpose.
     Restore(Arc<Authority>),
-    /// A new CA will sign.
+    /// Adds a CA that will sign.
     Renew,
-    /// The CA that was to sign does so.
+    /// The next CA now signs.
     Promote,
-    /// A CA whose leaf is served is trusted, though the Secret does not know it.
+    /// Trusts a CA whose leaf is served, but that the Secret does not have.
     Remember(CaCert),
-    /// CAs that no leaf can be of any more are forgotten.
+    /// Removes CAs of which no leaf can be valid any more.
     Forget,
 }
 
@@ -52,7 +50,7 @@ impl Contents {
     /// Reads a Secret's data.
     ///
     /// # Errors
-    /// When there is no CA in it that could sign. A broken next CA is none; it is made anew.
+    /// If no CA in it can sign. An unusable next CA is ignored and replaced later.
     pub fn read(data: &BTreeMap<String, Vec<u8>>) -> Result<Self, CertError> {
         let part = |name: &'static str| data.get(name).ok_or(CertError::Missing(name));
         let pair = |cert, its_key| -> Result<_, CertError> {
@@ -72,7 +70,7 @@ impl Contents {
         })
     }
 
-    /// Writes them into a Secret's data; what else is there is left alone.
+    /// Writes to a Secret's data, and leaves other keys alone.
     pub fn write(&self, data: &mut BTreeMap<String, Vec<u8>>) {
         let Self {
             signer,
@@ -103,7 +101,7 @@ impl Contents {
         );
     }
 
-    /// Every CA that is to be trusted.
+    /// Every CA to trust.
     pub fn trusted(&self) -> impl Iterator<Item = &CaCert> {
         [Some(&self.signer), self.next.as_ref()]
             .into_iter()
@@ -112,7 +110,7 @@ impl Contents {
             .chain(&self.previous)
     }
 
-    /// Whether there are CAs that no leaf can be of any more.
+    /// Whether there are CAs of which no leaf can be valid any more.
     pub(super) fn is_outlived(&self, now: SystemTime) -> bool {
         let until = self
             .changed_at
@@ -137,11 +135,11 @@ impl Contents {
 }
 
 impl SecretChange {
-    /// What the Secret holds after the change. `before` is what it holds now, where that can
-    /// be used.
+    /// The contents after the change; `None` if it does not apply. `before` are the present contents, if
+    /// usable.
     ///
     /// # Errors
-    /// When a new CA is needed and cannot be made. None: the change does not apply to `before`.
+    /// If a new CA is needed and cannot be made.
     pub fn apply(
         self,
         before: Option<&Contents>,
@@ -183,7 +181,7 @@ impl SecretChange {
         })
     }
 
-    /// The change as a word, for logs.
+    /// A word for logs.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {

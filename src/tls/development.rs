@@ -1,7 +1,7 @@
-//! A CA and a serving pair as files, for trying the webhook out by hand.
+//! A CA and a serving pair as files, for trying the webhook by hand.
 //!
-//! The CA's key is never written: what the files can be misused for ends with the one
-//! serving key among them. Nothing that exists is overwritten unless it is asked for.
+//! The CA's key is never written, so nothing more can be signed with these files. Existing files are only
+//! overwritten if asked.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -10,42 +10,32 @@ use std::time::SystemTime;
 
 use crate::tls::{Authority, CertError};
 
-/// The three files, by the names that a Kubernetes TLS Secret uses.
+/// The three files, named like the keys of a Kubernetes TLS Secret.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Written {
-    /// The CA's certificate; base64 of it is a caBundle.
+    /// Its base64 is a caBundle.
     pub ca: PathBuf,
-    /// The serving certificate.
     pub certificate: PathBuf,
-    /// Its private key, readable by its owner alone.
+    /// Readable by its owner only.
     pub key: PathBuf,
 }
 
-/// Why the files cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum DevelopmentError {
-    /// The certificates.
     #[error(transparent)]
     Cert(#[from] CertError),
-    /// There is a file of that name.
     #[error("{} exists: give --force to replace it, or another --dir", .0.display())]
     Exists(PathBuf),
-    /// A file cannot be written.
     #[error("cannot write {}: {source}", path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    Write { path: PathBuf, source: io::Error },
 }
 
-/// Writes `ca.crt`, `tls.crt` and `tls.key` into `directory`, which is made where it is
-/// missing. All live for a year.
+/// Writes `ca.crt`, `tls.crt` and `tls.key` into `directory`, which is created if missing. All are valid for
+/// a year.
 ///
 /// # Errors
-/// Where a name cannot be in a certificate, one of the files exists and `replace` is not
-/// set, or the directory cannot be written.
+/// If a name cannot be in a certificate, one of the files exists and `replace` is not set, or the directory
+/// cannot be written.
 pub fn write_development(
     directory: &Path,
     names: &[String],
@@ -63,7 +53,7 @@ pub fn write_development(
         key,
     } = &written;
     if !replace {
-        // All before any is written, so that no half of a new set stands beside an old one.
+        // Check all before writing any, so that new and old files are never mixed.
         for path in [ca, certificate, key] {
             if path.symlink_metadata().is_ok() {
                 return Err(DevelopmentError::Exists(path.clone()));
@@ -83,8 +73,8 @@ pub fn write_development(
     Ok(written)
 }
 
-/// Through a new file beside it, so that an old file's mode never holds a new key and a
-/// server that follows the files never sees half of one.
+/// Writes a new file and renames it, so that an old file's mode never applies to a new key, and a server that
+/// follows the files never reads half of one.
 fn write(path: &Path, text: &str, mode: u32) -> io::Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");

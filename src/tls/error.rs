@@ -1,42 +1,34 @@
-//! What can be wrong with a certificate, said so that an operator knows what to change.
+//! What can be wrong with a certificate, worded so that an operator knows what to change.
 
 use std::io;
 use std::path::PathBuf;
 
-/// Why a certificate could not be read, made or taken into use.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CertError {
-    /// A file could not be read.
     #[error("cannot read {flag} {}: {source}", path.display())]
     Read {
-        /// The flag that names the file.
+        /// The flag that sets its path.
         flag: &'static str,
-        /// The file.
         path: PathBuf,
-        /// What the system said.
         source: io::Error,
     },
-    /// The files are read, and what is in them cannot be served.
+    /// The files are readable, but their content cannot be served.
     #[error("--tls-cert {} with --tls-key {}: {source}", cert.display(), key.display())]
     Files {
-        /// The certificate's file.
         cert: PathBuf,
-        /// The key's file.
         key: PathBuf,
-        /// What is wrong.
         source: Box<CertError>,
     },
-    /// The certificate's PEM is broken or holds none.
+    /// Broken PEM, or none.
     #[error("the certificate is not usable PEM (expected BEGIN CERTIFICATE sections): {0}")]
     CertificatePem(String),
-    /// The key's PEM is broken or holds none.
+    /// Broken PEM, or none.
     #[error("the key is not usable PEM (expected one unencrypted BEGIN PRIVATE KEY section): {0}")]
     KeyPem(String),
-    /// The certificate is no X.509.
     #[error("the certificate cannot be parsed: {0}")]
     Parse(String),
-    /// Key and certificate are no pair, or of a kind that TLS here does not take.
+    /// Key and certificate do not match, or are of an unsupported kind.
     #[error("certificate and key do not go together: {0}")]
     Mismatch(#[source] rustls::Error),
     /// Go's TLS, and so the API server, ignores the common name.
@@ -45,42 +37,38 @@ pub enum CertError {
          <service>.<namespace>.svc there and nowhere else"
     )]
     NoName,
-    /// It is for others than those it is called by.
+    /// It is for other names than the server's.
     #[error("the certificate is not what --tls-dns-name {name} asks for: {problem}")]
     OtherName {
-        /// The name that is asked for.
+        /// The name that is missing.
         name: String,
-        /// What it is for.
         problem: String,
     },
-    /// Too late.
     #[error("the certificate expired {ago} ago")]
     Expired {
-        /// How long, for people.
+        /// The duration in words.
         ago: String,
     },
-    /// Too early.
     #[error("the certificate is valid only in {in_} from now: is this machine's clock right?")]
     NotYet {
-        /// How long, for people.
+        /// The duration in words.
         in_: String,
     },
-    /// Only one of the two flags was given.
+    /// Only one of the two flags is set.
     #[error("--tls-cert and --tls-key belong together: give both or neither")]
     HalfAPair,
-    /// A certificate that is no CA's where one is needed.
+    /// A certificate that is not a CA's, where a CA is needed.
     #[error("the certificate is not a CA's (basicConstraints CA:TRUE is missing)")]
     NotACa,
-    /// A CA's key that is not its certificate's.
+    /// The key does not belong to the certificate.
     #[error("the CA's certificate and key do not go together")]
     CaMismatch,
-    /// A part of the CA's Secret that is missing.
+    /// A key that the CA's Secret lacks.
     #[error("the Secret has no {0}")]
     Missing(&'static str),
-    /// Making a certificate failed.
     #[error("cannot make a certificate: {0}")]
     Make(#[from] rcgen::Error),
-    /// A moment that a certificate cannot hold.
+    /// A date that a certificate cannot contain.
     #[error("this machine's clock is out of a certificate's range")]
     Clock,
 }

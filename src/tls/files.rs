@@ -1,8 +1,8 @@
 //! A certificate and key in two files, followed by their content.
 //!
-//! A mounted Secret changes by a symlink swap, which inotify on the file never sees; reading
-//! two small files every few seconds always works. A pair that is not usable is refused and
-//! said once; the old one stays in use until a usable one comes.
+//! A mounted Secret changes by a symlink swap, which inotify on the file never sees; reading two small files
+//! every few seconds always works. An unusable pair is refused and logged once; the old one stays in use
+//! until a usable one comes.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,34 +12,32 @@ use tokio::time::MissedTickBehavior;
 
 use crate::tls::{CertError, CertStore, ServingPair};
 
-/// How often the files are read. The kubelet itself takes up to a minute to project a changed
-/// Secret, and certificates are renewed days ahead.
+/// How often the files are read. The kubelet takes up to a minute to project a changed Secret, and
+/// certificates are renewed days ahead.
 const POLL: Duration = Duration::from_secs(10);
 
-/// Two files and the content last seen in them.
+/// Two files, and the content last seen in them.
 #[derive(Debug)]
 pub struct FilePair {
     cert: PathBuf,
     key: PathBuf,
-    /// What the certificate must be for.
+    /// Names that the certificate must have.
     names: Vec<String>,
     store: Arc<CertStore>,
     poll: Duration,
     seen: Option<Content>,
-    /// That content was refused only for being early: it is judged again at each look.
+    /// The content was refused only because it is not valid yet, so it is checked again each time.
     early: bool,
-    /// The last reading error, so that a lasting one is said once.
+    /// The last reading error, so that a lasting one is logged once.
     trouble: Option<String>,
 }
 
-/// What one look at the files came to.
+/// The result of one reading.
 #[derive(Debug)]
 pub enum Polled {
-    /// The same content as before.
     Unchanged,
-    /// A new pair is in use.
     Swapped,
-    /// A new pair is not usable; the old one stays in use.
+    /// A new pair is unusable; the old one stays in use.
     Refused(CertError),
 }
 
@@ -50,7 +48,7 @@ struct Content {
 }
 
 impl FilePair {
-    /// Files to follow. Nothing is read yet.
+    /// Nothing is read yet.
     #[must_use]
     pub fn new(cert: PathBuf, key: PathBuf, store: Arc<CertStore>) -> Self {
         Self {
@@ -65,7 +63,7 @@ impl FilePair {
         }
     }
 
-    /// Refuses a certificate that is not for each of these names.
+    /// Refuses a certificate without each of these names.
     #[must_use]
     pub fn named(self, names: Vec<String>) -> Self {
         Self { names, ..self }
@@ -80,7 +78,7 @@ impl FilePair {
     /// Reads the first pair.
     ///
     /// # Errors
-    /// When the files cannot be read or the pair is not usable.
+    /// If the files cannot be read or the pair is unusable.
     pub async fn load(&mut self, now: SystemTime) -> Result<(), CertError> {
         match self.poll(now).await {
             Polled::Unchanged | Polled::Swapped => Ok(()),
@@ -88,7 +86,6 @@ impl FilePair {
         }
     }
 
-    /// Looks at the files once.
     pub async fn poll(&mut self, now: SystemTime) -> Polled {
         let content = match self.read().await {
             Ok(content) => content,
@@ -128,7 +125,7 @@ impl FilePair {
         }
     }
 
-    /// Follows the files for as long as it runs.
+    /// Reads the files again and again until it is dropped.
     pub async fn run(mut self) {
         let mut looks = tokio::time::interval(self.poll);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -144,8 +141,8 @@ impl FilePair {
         }
     }
 
-    /// Reads both files, again if the certificate changed in between: a swap must not be
-    /// seen half done.
+    /// Reads both files, and reads again if the certificate changed meanwhile: the pair must not be mixed
+    /// from an old and a new one.
     async fn read(&self) -> Result<Content, CertError> {
         let mut cert = read("--tls-cert", &self.cert).await?;
         let mut key = read("--tls-key", &self.key).await?;

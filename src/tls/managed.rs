@@ -1,8 +1,8 @@
-//! Self-managed certificates: carries out, on the API server, what [`Rotation`] plans.
+//! Self-managed certificates: does on the API server what [`Rotation`] plans.
 //!
-//! The CA's Secret and the webhook configurations are watched; whatever happens to them, or
-//! with time, is planned for anew. Nothing is written that is as it should be, and what
-//! fails or is undone by others is done ever less often.
+//! The CA's Secret and the webhook configurations are watched, and every change of them, and the passing of
+//! time, leads to a new plan. Nothing that is already right is written, and a write that fails or is undone
+//! by others is retried less and less often.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -21,7 +21,7 @@ use crate::tls::ca_secret::CaSecret;
 use crate::tls::webhook_configuration::{Configuration, Hooks, Kind, Published};
 use crate::tls::{Authority, CertStore, Moment, Rotation, Waits};
 
-/// Where self-managed certificates are kept, and who is to trust them.
+/// Where self-managed certificates are kept, and which configurations trust them.
 #[derive(Clone, Debug, Eq, PartialEq, clap::Args)]
 pub struct ManagedArgs {
     /// Secret, in this Pod's namespace, that holds the CA of self-managed certificates
@@ -32,8 +32,7 @@ pub struct ManagedArgs {
         env = "DIND_INJECTOR_CA_SECRET"
     )]
     pub ca_secret: String,
-    /// Service that the API server reaches this by: certificates are for
-    /// `<service>.<namespace>.svc`
+    /// Service that the API server calls: certificates are for `<service>.<namespace>.svc`
     #[arg(
         long,
         value_name = "NAME",
@@ -41,7 +40,7 @@ pub struct ManagedArgs {
         env = "DIND_INJECTOR_SERVICE"
     )]
     pub service: String,
-    /// MutatingWebhookConfiguration whose caBundle is kept right; empty for none
+    /// MutatingWebhookConfiguration whose caBundle is kept up to date; empty for none
     #[arg(
         long,
         value_name = "NAME",
@@ -49,7 +48,7 @@ pub struct ManagedArgs {
         env = "DIND_INJECTOR_MUTATING_CONFIGURATION"
     )]
     pub mutating_configuration: String,
-    /// ValidatingWebhookConfiguration whose caBundle is kept right; empty for none
+    /// ValidatingWebhookConfiguration whose caBundle is kept up to date; empty for none
     #[arg(
         long,
         value_name = "NAME",
@@ -57,23 +56,21 @@ pub struct ManagedArgs {
         env = "DIND_INJECTOR_VALIDATING_CONFIGURATION"
     )]
     pub validating_configuration: String,
-    /// Namespace of the Secret and the Service; this Pod's own without it
+    /// Namespace of the Secret and the Service; if omitted, this Pod's own
     #[arg(long, value_name = "NAME", env = "DIND_INJECTOR_NAMESPACE")]
     pub namespace: Option<String>,
 }
 
-/// How patient the keeper is. The default is for clusters; tests are in more of a hurry.
+/// Intervals and timeouts. The defaults are for clusters; tests use shorter ones.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Settings {
-    /// The watches' patience.
     pub timing: Timing,
-    /// The rotation's patience.
     pub waits: Waits,
-    /// How often to look at the clock.
+    /// How often to check the time.
     pub look: Duration,
-    /// The first wait after a write that failed.
+    /// The first wait after a failed write.
     pub first_retry: Duration,
-    /// The longest wait after writes that failed, or were undone.
+    /// The longest wait after writes that failed or were undone.
     pub last_retry: Duration,
 }
 
@@ -89,7 +86,7 @@ impl Default for Settings {
     }
 }
 
-/// Keeps the CA, the caBundles and this process's leaf; to be run beside the server.
+/// Keeps the CA, the caBundles and this process's leaf. Runs beside the server.
 #[derive(Debug)]
 pub struct ManagedCerts {
     secret: CaSecret,
@@ -104,7 +101,6 @@ pub struct ManagedCerts {
     began: Instant,
 }
 
-/// What readiness tells.
 #[derive(Debug, Default)]
 struct Status {
     serving: bool,
@@ -112,14 +108,13 @@ struct Status {
     trouble: Option<String>,
 }
 
-/// What a watch saw.
 enum News {
     Secret(Option<Box<Secret>>),
     Configuration(usize, Hooks),
 }
 
 impl News {
-    /// The configuration that it is of, or none for the Secret.
+    /// The configuration that it is about; `None` for the Secret.
     fn configuration(&self) -> Option<usize> {
         match self {
             Self::Secret(_) => None,
@@ -128,8 +123,8 @@ impl News {
     }
 }
 
-/// What the watches saw and nobody has read: the last of each object, so that it stays as small while the
-/// API server is slow to take a change and quick to tell of others.
+/// Unread reports of the watches: only the last one of each object, so that it stays small while the API
+/// server is slow to accept a change and fast to report others.
 #[derive(Default)]
 struct Unread {
     news: Mutex<Vec<News>>,
@@ -147,7 +142,7 @@ impl Unread {
         self.some.notify_one();
     }
 
-    /// Returns once there is some, or there was some a moment ago.
+    /// Returns once there is a report. May return too early.
     async fn wait(&self) {
         self.some.notified().await;
     }
@@ -158,8 +153,8 @@ impl Unread {
 }
 
 impl ManagedArgs {
-    /// Sets up what keeps `store` filled. The readiness check `authority` fails until a leaf
-    /// is served. `names` replaces the Service's name in certificates, where it is not empty.
+    /// Sets up what fills `store`. The readiness check `authority` fails until a leaf is served. `names`
+    /// replaces the Service's name in certificates, unless it is empty.
     #[must_use]
     pub fn open(
         &self,
@@ -263,7 +258,7 @@ impl ManagedCerts {
         loop {
             let wait = self.work().await;
             tokio::select! {
-                // A watch that ended, by a fault, would leave a view that nobody keeps true.
+                // A watch that ended because of a bug would leave an outdated view.
                 _ = watches.join_next() => return,
                 () = unread.wait() => {
                     for seen in unread.take() {
@@ -309,7 +304,7 @@ impl ManagedCerts {
         }
     }
 
-    /// Does all that can be done now, and says how long there is nothing more to do.
+    /// Does everything that is possible now, and returns how long there is nothing more to do.
     async fn work(&mut self) -> Duration {
         loop {
             let now = self.now();
@@ -331,13 +326,13 @@ impl ManagedCerts {
                     Duration::ZERO => {
                         let changed = self.secret.change(change, now.wall).await;
                         self.trouble(changed.err());
-                        // Something is known now that was not, if only when to try again.
+                        // Something new is known, even if only when to retry.
                         acted = true;
                     }
                     due => wait = wait.min(due),
                 }
             }
-            // Without news of the Secret, others may know better whom to trust.
+            // Without news of the Secret, other replicas may know better which CAs to trust.
             if let Some(bundle) = plan.bundle.as_ref().filter(|_| self.health.is_up()) {
                 for configuration in &mut self.configurations {
                     match configuration.publish(bundle).await {
@@ -365,7 +360,7 @@ impl ManagedCerts {
         }
     }
 
-    /// Takes a new leaf into use.
+    /// Puts a new leaf into use.
     fn serve(&mut self, authority: Arc<Authority>, wall: SystemTime) -> bool {
         match authority.leaf(&self.names, wall) {
             Ok(pair) => {
@@ -406,7 +401,7 @@ impl ManagedCerts {
     }
 }
 
-/// The one object that a watch by name can tell of.
+/// The object of a watch for a single name.
 fn the_one<T>(change: Change<T>) -> Option<T> {
     match change {
         Change::All(all) => all.into_iter().next(),

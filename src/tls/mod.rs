@@ -1,8 +1,9 @@
-//! The certificates that the webhook serves, and how they are kept fresh.
+//! The certificates that the webhook serves, and how they are renewed.
 //!
-//! Whatever the source (in memory, mounted files), there is one [`CertStore`] that the TLS
-//! listener reads, swapped atomically: a connection sees the old pair or the new one whole.
-//! A new pair that could not work is refused and counted, and the old one stays in use.
+//! An expired or untrusted certificate stops every Pod creation or lets every Pod through, whichever
+//! `failurePolicy` says. Whatever the source (memory, mounted files, a Secret), the TLS listener reads one
+//! [`CertStore`], which is swapped atomically: a connection sees either the old pair or the new one. A new
+//! pair that could not work is refused and counted, and the old one stays in use.
 
 pub mod acceptor;
 pub mod authority;
@@ -38,7 +39,7 @@ pub use crate::tls::rotation::{BundleSeen, Moment, Plan, Rotation, SecretSeen, W
 pub use crate::tls::self_signed::SelfSigned;
 pub use crate::tls::store::CertStore;
 
-/// What a certificate is for where nobody says: the webhook's Service, and this machine.
+/// Default names of a certificate: the webhook's Service, and this machine.
 pub const DEFAULT_DNS_NAMES: [&str; 4] = [SERVICE_DNS, "localhost", "127.0.0.1", "::1"];
 
 /// Where the serving certificate comes from.
@@ -60,8 +61,8 @@ pub struct CertArgs {
         requires = "tls_cert"
     )]
     pub tls_key: Option<PathBuf>,
-    /// Name or address that the certificate is for; repeatable. One that is made here names them, and
-    /// one in --tls-cert that does not is refused
+    /// Name or address that the certificate is for; repeatable. Generated certificates get these names, and
+    /// one in --tls-cert without them is refused
     #[arg(
         long,
         value_name = "NAME",
@@ -71,21 +72,19 @@ pub struct CertArgs {
     pub tls_dns_name: Vec<String>,
 }
 
-/// A store with a certificate in it, and what keeps it fresh.
+/// A store with a certificate, and the task that renews it.
 #[derive(Debug)]
 pub struct Opened {
-    /// What the TLS listener reads.
     pub store: Arc<CertStore>,
-    /// The CA to trust, in PEM, where this process made it; base64 of it is a caBundle.
+    /// The CA to trust, in PEM, if this process made it. Its base64 is a caBundle.
     pub ca_pem: Option<String>,
-    /// To be run beside the server for as long as it serves.
+    /// Runs beside the server.
     pub keeper: Keeper,
 }
 
-/// Keeps the store's certificate fresh.
+/// Renews the store's certificate.
 #[derive(Debug)]
 pub enum Keeper {
-    /// Follows two files.
     Files(FilePair),
     /// Renews a leaf in memory.
     SelfSigned(Box<SelfSigned>),
@@ -95,7 +94,7 @@ impl CertArgs {
     /// Reads or makes the first certificate.
     ///
     /// # Errors
-    /// When the files cannot be read or do not make a usable pair, or only one is named.
+    /// If the files cannot be read or are not a usable pair, or only one flag is set.
     pub async fn open(&self, metrics: Arc<Metrics>) -> Result<Opened, CertError> {
         let Self {
             tls_cert,

@@ -1,4 +1,4 @@
-//! A certificate chain with its key, proven usable before anything serves it.
+//! A certificate chain with its key, checked before it is served.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -13,16 +13,13 @@ use x509_parser::time::ASN1Time;
 
 use crate::tls::CertError;
 
-/// From when to when a certificate may be used.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Validity {
-    /// The first moment.
     pub not_before: SystemTime,
-    /// The last moment.
     pub not_after: SystemTime,
 }
 
-/// A chain and a key that belong together, with the leaf's validity.
+/// A chain and its key, with the leaf's validity.
 #[derive(Clone, Debug)]
 pub struct ServingPair {
     key: Arc<CertifiedKey>,
@@ -33,8 +30,7 @@ impl ServingPair {
     /// Reads a pair from PEM.
     ///
     /// # Errors
-    /// When either is no PEM, they do not match, the leaf names nothing, or `now` is outside
-    /// its validity.
+    /// If either is not PEM, they do not match, the leaf has no names, or `now` is outside of its validity.
     pub fn from_pem(cert: &[u8], key: &[u8], now: SystemTime) -> Result<Self, CertError> {
         let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(cert)
             .collect::<Result<_, _>>()
@@ -47,7 +43,7 @@ impl ServingPair {
     /// Checks that the leaf is for each of these names, as a client does.
     ///
     /// # Errors
-    /// For the first name that it is not for.
+    /// For the first name that it lacks.
     pub fn is_for(&self, names: &[String]) -> Result<(), CertError> {
         let parsed = self
             .key
@@ -97,13 +93,11 @@ impl ServingPair {
         })
     }
 
-    /// What TLS signs with.
     #[must_use]
     pub fn key(&self) -> &Arc<CertifiedKey> {
         &self.key
     }
 
-    /// The leaf's validity.
     #[must_use]
     pub fn validity(&self) -> Validity {
         self.validity
@@ -111,7 +105,6 @@ impl ServingPair {
 }
 
 impl Validity {
-    /// A certificate's validity.
     pub(super) fn of(certificate: &X509Certificate<'_>) -> Result<Self, CertError> {
         Ok(Self {
             not_before: moment(certificate.validity().not_before)?,
@@ -119,8 +112,6 @@ impl Validity {
         })
     }
 
-    /// Whether `now` is inside.
-    ///
     /// # Errors
     /// [`CertError::Expired`] or [`CertError::NotYet`].
     pub fn holds(&self, now: SystemTime) -> Result<(), CertError> {
@@ -137,8 +128,7 @@ impl Validity {
         Ok(())
     }
 
-    /// When to renew: at two thirds of the life, which leaves a third of it to notice that
-    /// renewal fails.
+    /// When to renew: after two thirds of the lifetime, which leaves a third to notice that renewal fails.
     #[must_use]
     pub fn renew_at(&self) -> SystemTime {
         let life = self
@@ -149,7 +139,6 @@ impl Validity {
     }
 }
 
-/// A certificate's time as the system's.
 fn moment(time: ASN1Time) -> Result<SystemTime, CertError> {
     let seconds = Duration::from_secs(time.timestamp().unsigned_abs());
     let moment = if time.timestamp() < 0 {
@@ -160,7 +149,7 @@ fn moment(time: ASN1Time) -> Result<SystemTime, CertError> {
     moment.ok_or(CertError::Clock)
 }
 
-/// A duration in its largest unit, for people.
+/// A duration in its largest unit, in words.
 fn roughly(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {

@@ -1,10 +1,9 @@
-//! What is to be done about the CA and the leaf, from what was seen and the time.
+//! Plans what to do about the CA and the leaf, from what was seen and the time.
 //!
-//! Pure, and the same in every replica, so that no leader is needed. The one promise: no leaf
-//! is served before every webhook configuration trusts its CA, and no CA stops being
-//! trusted while a leaf of it may be served. A renewed CA therefore goes through three steps:
-//! it is published beside the old one, it signs once that has settled, and the old one is
-//! forgotten when the last leaf of it must be gone.
+//! A leaf must never be served before every webhook configuration trusts its CA, and a CA must stay trusted
+//! while a leaf of it may be served. So a renewed CA takes three steps: it is published beside the old one,
+//! it signs once the API servers have noticed, and the old one is removed when its last leaf has expired.
+//! Pure, and the same in every replica, so that no leader is needed.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -13,28 +12,27 @@ use crate::tls::{
     Authority, CaCert, Contents, SecretChange, Validity, is_ours, read_bundle, write_bundle,
 };
 
-/// The time, by both clocks: certificates go by the wall's, waits by one that never jumps.
+/// The time, by both clocks: certificates use wall-clock time, waits a clock that never jumps.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment {
-    /// The wall clock.
     pub wall: SystemTime,
     /// The time since some fixed moment.
     pub ticks: Duration,
-    /// How long nothing was heard of the Secret.
+    /// How long there was no news of the Secret.
     pub silent: Duration,
 }
 
-/// How long to wait for others.
+/// How long to wait.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Waits {
-    /// From a CA's being published to its first leaf: for API servers to hear of it.
+    /// From publishing a CA to its first leaf: API servers have to notice it.
     pub settle: Duration,
-    /// How long a CA of ours that the Secret does not know stays in a caBundle, and one that
-    /// it remembers in the Secret: for the replica that serves a leaf of it to have it
-    /// remembered, or to let go of it.
+    /// How long a CA of ours that the Secret lacks stays in a caBundle, and one that the Secret remembers
+    /// stays there: the replica that serves a leaf of it needs time to have it remembered, or to replace the
+    /// leaf.
     pub keep_unknown: Duration,
-    /// After how long a silence a leaf is not renewed: its CA may have been replaced meanwhile, and
-    /// the others forget it when the last leaf of it must be gone.
+    /// After how long a silence a leaf is not renewed: its CA may have been replaced meanwhile, and the other
+    /// replicas remove that CA when its last known leaf has expired.
     pub silence: Duration,
 }
 
@@ -51,48 +49,43 @@ impl Default for Waits {
 /// What is known of the Secret.
 #[derive(Clone, Debug)]
 pub enum SecretSeen {
-    /// Nothing yet.
     Unknown,
-    /// There is none.
     Missing,
-    /// There is one without a usable CA.
+    /// It exists, but without a usable CA.
     Broken,
-    /// There is one.
     Present(Contents),
 }
 
 /// What is known of one webhook configuration.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum BundleSeen {
-    /// Nothing yet.
     Unknown,
-    /// There is none, so that nobody calls us by it.
+    /// It does not exist, so the API server does not call us by it.
     Missing,
     /// The caBundle of each of its webhooks.
     Present(Vec<Vec<u8>>),
 }
 
-/// What is to be done now.
+/// What to do now.
 #[derive(Debug, Default)]
 pub struct Plan {
-    /// With the Secret.
     pub secret: Option<SecretChange>,
-    /// What every caBundle is to be; none while that is not known.
+    /// The caBundle of every configuration; `None` while it is unknown.
     pub bundle: Option<String>,
-    /// Whose leaf is to be served in place of the present one.
+    /// The CA whose leaf is to be served instead of the present one.
     pub leaf: Option<Arc<Authority>>,
 }
 
-/// What one process remembers between looks.
+/// What one process remembers between plans.
 #[derive(Debug)]
 pub struct Rotation {
     waits: Waits,
     serving: Option<Serving>,
     /// Since when each CA that may sign is in every caBundle.
     published: Vec<(CaCert, Duration)>,
-    /// Since when each CA of ours that nobody knows is in a caBundle.
+    /// Since when each unknown CA of ours is in a caBundle.
     unknown: Vec<(CaCert, Duration)>,
-    /// Since when the Secret remembers the CAs that it does.
+    /// Since when the Secret remembers these CAs.
     previous: (Vec<CaCert>, Duration),
 }
 
@@ -103,7 +96,6 @@ struct Serving {
 }
 
 impl Rotation {
-    /// Serves nothing yet.
     #[must_use]
     pub fn new(waits: Waits) -> Self {
         Self {
@@ -115,19 +107,18 @@ impl Rotation {
         }
     }
 
-    /// Notes that a leaf is served from now on.
+    /// Records that a leaf of this CA is served from now on.
     pub fn served(&mut self, authority: Arc<Authority>, leaf: Validity) {
         self.serving = Some(Serving { authority, leaf });
     }
 
-    /// Whether the CA of the leaf that is served was in every caBundle at the last look.
+    /// Whether the CA of the served leaf was in every caBundle at the last plan.
     #[must_use]
     pub fn is_trusted(&self) -> bool {
         let serving = self.serving.as_ref();
         serving.is_some_and(|serving| self.since(serving.authority.cert()).is_some())
     }
 
-    /// What is to be done, from what is seen now.
     pub fn plan(&mut self, secret: &SecretSeen, bundles: &[BundleSeen], now: Moment) -> Plan {
         let bundles_cas: Vec<Vec<Vec<CaCert>>> = bundles.iter().map(cas_of).collect();
         self.note_published(secret, bundles, &bundles_cas, now);
@@ -168,8 +159,8 @@ impl Rotation {
             }
             Some(_) | None if due => Some(SecretChange::Renew),
             Some(_) | None => {
-                // Not by the wall clock alone: a replica whose clock is wrong would take turns
-                // with another that has its CA remembered.
+                // Not by the wall clock alone: a replica with a wrong clock would undo another's change
+                // forever.
                 let (_, since) = &self.previous;
                 let still = now.ticks.saturating_sub(*since) >= self.waits.keep_unknown;
                 let outlived = still && contents.is_outlived(now.wall);
@@ -180,11 +171,11 @@ impl Rotation {
 
     fn bundle(&self, seen: &SecretSeen, now: Moment) -> Option<String> {
         let SecretSeen::Present(contents) = seen else {
-            // What is published now is the best that is known.
+            // The published bundle is the best that is known.
             return None;
         };
-        // By the Secret and not by the clock: a replica whose clock is wrong must not make
-        // the API server distrust the others.
+        // By the Secret and not by the clock: a replica with a wrong clock must not make the API server
+        // distrust the others.
         let mut cas: Vec<CaCert> = contents.trusted().cloned().collect();
         cas.extend(
             self.serving
@@ -219,7 +210,7 @@ impl Rotation {
                 return Some(Arc::clone(signer));
             }
         }
-        // No leaf outlives its CA: one that ends with it would be as short-lived when made anew.
+        // No leaf outlives its CA: a new one would expire just as soon.
         let longer = leaf.not_after < authority.cert().validity().not_after;
         let due = leaf.holds(now.wall).is_err() || (longer && now.wall >= leaf.renew_at());
         let heard = now.silent < self.waits.silence;
@@ -259,7 +250,7 @@ impl Rotation {
 
     fn note_unknown(&mut self, seen: &SecretSeen, cas: &[Vec<Vec<CaCert>>], now: Moment) {
         let SecretSeen::Present(contents) = seen else {
-            // Nobody is unknown while nobody is known.
+            // While the Secret is unknown, no CA counts as unknown.
             self.unknown.clear();
             return;
         };
@@ -274,7 +265,8 @@ impl Rotation {
             let since = before.map_or(now.ticks, |(_, since)| *since);
             unknown.push((ca.clone(), since));
         }
-        // Those whose time is over stay noted while they are published, lest it begin anew.
+        // CAs whose time is over stay recorded while they are published. Otherwise their time would start
+        // again.
         self.unknown = unknown;
     }
 

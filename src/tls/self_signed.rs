@@ -1,7 +1,7 @@
 //! A CA and a leaf in memory, for trying things out: nothing is written anywhere.
 //!
-//! The CA stays the same for as long as the process lives, so a printed caBundle stays right;
-//! the leaf is renewed at two thirds of its life.
+//! The CA stays the same while the process lives, so a printed caBundle stays valid. The leaf is renewed
+//! after two thirds of its lifetime.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -10,11 +10,11 @@ use tokio::time::MissedTickBehavior;
 
 use crate::tls::{Authority, CertError, CertStore};
 
-/// How often to look at the wall clock. A timer set for days would be late by however long
-/// the machine was suspended; a look a minute is not.
+/// How often to check the wall clock. A timer of several days would be late by the time that the machine was
+/// suspended.
 const LOOK: Duration = Duration::from_secs(60);
 
-/// A CA in memory, with the names its leaves are for.
+/// A CA in memory, with the names of its leaves.
 #[derive(Debug)]
 pub struct SelfSigned {
     authority: Authority,
@@ -27,7 +27,7 @@ impl SelfSigned {
     /// Makes a CA and puts a first leaf for `names` in the store.
     ///
     /// # Errors
-    /// When a name cannot be in a certificate, or there is no randomness.
+    /// If a name cannot be in a certificate, or there is no randomness.
     pub fn generate(
         names: Vec<String>,
         store: Arc<CertStore>,
@@ -44,16 +44,16 @@ impl SelfSigned {
         })
     }
 
-    /// The CA's certificate in PEM.
+    /// In PEM.
     #[must_use]
     pub fn ca_pem(&self) -> &str {
         &self.ca_pem
     }
 
-    /// Puts a new leaf in the store when the old one is due, and says whether it did.
+    /// Puts a new leaf in the store if the old one is due, and returns whether it did.
     ///
     /// # Errors
-    /// When making one fails; the old one stays.
+    /// If making one fails; the old one stays.
     pub fn renew(&self, now: SystemTime) -> Result<bool, CertError> {
         let due = self
             .store
@@ -65,7 +65,7 @@ impl SelfSigned {
         Ok(due)
     }
 
-    /// Renews the leaf for as long as it runs.
+    /// Renews the leaf until it is dropped.
     pub async fn run(self) {
         let mut looks = tokio::time::interval(LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -1,4 +1,4 @@
-//! The one place that the TLS listener reads its certificate from.
+//! The certificate that the TLS listener uses.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,15 +11,14 @@ use rustls::sign::CertifiedKey;
 use crate::telemetry::metrics::Metrics;
 use crate::tls::ServingPair;
 
-/// Holds the pair in use. Reading it takes no lock; swapping it never disturbs a handshake
-/// under way, nor an open connection.
+/// Reading it takes no lock, and swapping it never disturbs a handshake in progress or an open connection.
 pub struct CertStore {
     current: ArcSwapOption<ServingPair>,
     metrics: Arc<Metrics>,
 }
 
 impl CertStore {
-    /// An empty store: handshakes fail until the first [`Self::swap`].
+    /// Handshakes fail until the first [`Self::swap`].
     #[must_use]
     pub fn new(metrics: Arc<Metrics>) -> Self {
         Self {
@@ -28,27 +27,26 @@ impl CertStore {
         }
     }
 
-    /// Takes a pair into use for every later handshake.
+    /// Uses a pair for every later handshake.
     pub fn swap(&self, pair: ServingPair) {
         self.metrics.certificate_in_use(pair.validity().not_after);
         self.current.store(Some(Arc::new(pair)));
     }
 
-    /// Counts a pair that was not taken into use.
+    /// Counts a pair that was refused.
     pub fn refused(&self) {
         self.metrics.certificate_refused();
     }
 
-    /// The pair in use.
     #[must_use]
     pub fn current(&self) -> Option<Arc<ServingPair>> {
         self.current.load_full()
     }
 
-    /// Whether there is a certificate and it is valid, for a readiness check.
+    /// For a readiness check.
     ///
     /// # Errors
-    /// The reason, for people.
+    /// Why there is no valid certificate.
     pub fn ready(&self, now: SystemTime) -> Result<(), String> {
         let pair = self.current.load();
         let pair = pair.as_ref().ok_or("no certificate yet")?;
@@ -60,8 +58,8 @@ impl CertStore {
 
 impl ResolvesServerCert for CertStore {
     fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        // Not by server name: the API server may reach us by a Service, a URL or an address,
-        // and whether the name fits is for the client to judge.
+        // Not by server name: the API server may call us by a Service, a URL or an address, and the client
+        // checks whether the name fits.
         self.current
             .load()
             .as_ref()

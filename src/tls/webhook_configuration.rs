@@ -1,6 +1,6 @@
 //! A webhook configuration, seen as the caBundle of each of its webhooks.
 //!
-//! Mutating and validating ones have the same shape in what matters here.
+//! Mutating and validating configurations have the same shape here.
 //! Source: `k8s.io/api/admissionregistration/v1/types.go`.
 
 use std::fmt;
@@ -21,7 +21,6 @@ use crate::cluster::write::{WriteError, patiently};
 use crate::telemetry::metrics::{Metrics, Watch, WriteResult};
 use crate::tls::BundleSeen;
 
-/// Which of the two kinds.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Kind {
     Mutating,
@@ -52,21 +51,20 @@ impl Kind {
     }
 }
 
-/// One webhook of a configuration.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Hook {
     pub(crate) name: String,
     pub(crate) ca_bundle: Vec<u8>,
 }
 
-/// Whether a configuration is there, as far as is known.
+/// Whether a configuration exists, as far as is known.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) enum Hooks {
     #[default]
     Unknown,
     Missing,
     Present {
-        /// The version that this is, for a patch that conflicts with a later one.
+        /// For a patch that conflicts with a later version.
         version: Option<String>,
         hooks: Vec<Hook>,
     },
@@ -83,7 +81,7 @@ impl Hooks {
             let encoded = text("/clientConfig/caBundle");
             Hook {
                 name: text("/name").to_owned(),
-                // What is no base64 is no caBundle either: it is seen as other bytes.
+                // Invalid base64 is not a caBundle either, and counts as other bytes.
                 ca_bundle: STANDARD
                     .decode_to_vec(encoded)
                     .unwrap_or_else(|_| encoded.as_bytes().to_vec()),
@@ -105,10 +103,10 @@ impl Hooks {
         }
     }
 
-    /// What makes every caBundle this one; none where each is already.
+    /// A patch that sets every caBundle; `None` if each is right already.
     ///
-    /// A strategic merge patch, which knows webhooks by their name, of this version alone:
-    /// what another replica wrote in between must not be undone unseen.
+    /// A strategic merge patch, which finds webhooks by name, for this version only: a write of another
+    /// replica in between must not be undone unseen.
     pub(crate) fn patch_to(&self, pem: &str) -> Option<Value> {
         let (version, hooks) = match self {
             Self::Unknown | Self::Missing => return None,
@@ -129,7 +127,7 @@ impl Hooks {
     }
 }
 
-/// A configuration that is kept right.
+/// A configuration whose caBundle is kept up to date.
 pub(crate) struct Configuration {
     pub(crate) kind: Kind,
     pub(crate) name: String,
@@ -141,16 +139,13 @@ pub(crate) struct Configuration {
     metrics: Arc<Metrics>,
 }
 
-/// What became of a caBundle.
 pub(crate) enum Published {
-    /// There was nothing to do.
     Already,
-    /// It was set.
     Now,
-    /// It is to be tried after this time.
+    /// Retry after this time.
     In {
         due: Duration,
-        /// What went wrong, for people.
+        /// What went wrong.
         trouble: Option<String>,
     },
 }
@@ -176,7 +171,7 @@ impl Configuration {
         }
     }
 
-    /// Makes every caBundle this one.
+    /// Sets every caBundle.
     pub(crate) async fn publish(&mut self, pem: &str) -> Published {
         let Some(patch) = self.hooks.patch_to(pem) else {
             return Published::Already;

@@ -114,7 +114,13 @@ fn imported(code: &str) -> Vec<String> {
     names
 }
 
+/// Every file of `src`, with its code alone.
 fn every_source() -> Vec<(PathBuf, String)> {
+    let files = every_file().into_iter();
+    files.map(|(file, text)| (file, code(&text))).collect()
+}
+
+fn every_file() -> Vec<(PathBuf, String)> {
     let mut files = Vec::new();
     sources(
         &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
@@ -123,7 +129,7 @@ fn every_source() -> Vec<(PathBuf, String)> {
     files.sort();
     let read = |file: PathBuf| {
         let text = fs::read_to_string(&file).unwrap();
-        (file, code(&text))
+        (file, text)
     };
     files.into_iter().map(read).collect()
 }
@@ -181,6 +187,44 @@ fn no_pure_folder_names_a_crate_of_the_network_or_the_command_line() {
             assert!(!code.contains(name), "{} names {name}", file.display());
         }
     }
+}
+
+/// The longest file of `src` but for tests and tables, in lines.
+const LONGEST_FILE: usize = 500;
+
+#[test]
+fn no_file_is_too_long_to_be_read_at_once() {
+    let mut long = Vec::new();
+    for (file, text) in every_file() {
+        let name = file.file_stem().unwrap().to_str().unwrap();
+        let is_exempt = name == "tests" || name.ends_with("_table");
+        let lines = text.lines().count();
+        if lines > LONGEST_FILE && !is_exempt && !file.ends_with("src/scan/text.rs") {
+            long.push(format!("{}: {lines} lines", file.display()));
+        }
+    }
+    assert!(
+        long.is_empty(),
+        "split by noun what has more than {LONGEST_FILE} lines:\n{}",
+        long.join("\n")
+    );
+}
+
+#[test]
+fn only_one_file_cuts_text() {
+    let mut others = Vec::new();
+    for (file, code) in every_source() {
+        let code: String = code.split_whitespace().collect();
+        let cuts = code.contains(".chars().take(") || code.contains("floor_char_boundary(");
+        if folder_of(&file) != "text" && cuts {
+            others.push(file.display().to_string());
+        }
+    }
+    assert!(
+        others.is_empty(),
+        "use `shortened` or `beginning` of src/text.rs instead:\n{}",
+        others.join("\n")
+    );
 }
 
 #[test]

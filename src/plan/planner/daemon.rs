@@ -1,4 +1,4 @@
-//! The daemon's own container: a new one, or what one of an earlier pass lacks.
+//! The daemon's container: a new one, or what that of an earlier pass lacks.
 
 use std::borrow::Cow;
 
@@ -22,10 +22,11 @@ use crate::plan::slots;
 use crate::plan::trust::with_directories;
 
 use crate::plan::planner::Planner;
+use crate::plan::planner::free;
 use crate::plan::planner::sorted::Sorted;
 
 impl<'p, 'a> Planner<'_, 'p, 'a> {
-    /// The sidecar's mounts that are not somebody else's.
+    /// The mounts that the sidecar needs for itself.
     pub(crate) fn own_mounts(
         &self,
         storage: &Cow<'p, str>,
@@ -107,7 +108,7 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
 
     pub(crate) fn sidecar(&self, group: SocketGroup, mirror: Mirror<'p>) -> Sidecar<'p> {
         let profile = self.injection.profile;
-        let name = self.candidates.free_container(names::SIDECAR);
+        let name = free::container(self.pod, names::SIDECAR);
         let native = self.injection.mode == SidecarMode::Native;
         let mut env = flags::environment(profile, self.pod, self.users.as_slice());
         env.insert(
@@ -159,7 +160,7 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
         }
     }
 
-    /// Gives a sidecar of an earlier pass what it lacks.
+    /// Adds what the sidecar of an earlier pass lacks.
     pub(crate) fn extend_installed(&mut self, installed: &Installed<'p, 'a>, mirror: Mirror<'p>) {
         let container = installed.container;
         let restore = installed.lost_restart_policy();

@@ -1,48 +1,44 @@
-//! Names and paths that a Pod leaves free.
+//! Names and paths that are free in a Pod.
 //!
-//! What is added to a Pod never takes a name or a path that something of it has.
+//! Nothing that is added to a Pod may take a name or a path that the Pod already uses.
 
 use std::borrow::{Borrow, Cow};
 use std::collections::HashSet;
 use std::hash::Hash;
 
-use crate::detect::candidates::Candidates;
 use crate::model::path::CleanPath;
-use crate::model::view::{Container, VolumeMount};
+use crate::model::view::{Container, Pod, VolumeMount};
 use crate::names;
 
-impl<'p, 'a> Candidates<'p, 'a> {
-    /// `base`, or else a name with a number, that a new container may have.
-    pub(crate) fn free_container(&self, base: &'static str) -> Cow<'static, str> {
-        free_name(base, || self.containers.iter().map(|(_, c)| &*c.name))
-    }
-
-    /// `base`, or else a name with a number, that a new volume may have: one of no volume, and one
-    /// that no mount names where there is no such volume, for it would become valid.
-    pub(crate) fn free_volume(&self, base: &'static str) -> Cow<'static, str> {
-        free_name(base, || {
-            let volumes = self.pod.spec.volumes.iter().map(|volume| &*volume.name);
-            volumes.chain(self.mounts().map(|mount| &*mount.name))
-        })
-    }
-
-    /// The shared directory's path: one at which no container mounts anything.
-    pub(crate) fn free_directory(&self) -> Cow<'static, str> {
-        // It has one component, so only a mount's first one can be the same.
-        free_name(names::SHARED_DIR, || {
-            self.mounts()
-                .map(|mount| CleanPath::new(&mount.mount_path).first())
-        })
-    }
-
-    fn mounts(&self) -> impl Iterator<Item = &'p VolumeMount<'a>> {
-        let mounts = self.containers.iter().flat_map(|(_, c)| &c.volume_mounts);
-        mounts.map(|mount| &**mount)
-    }
+/// `base`, or `base` with a number if a container has that name.
+pub(crate) fn container(pod: &Pod<'_>, base: &'static str) -> Cow<'static, str> {
+    free_name(base, || pod.containers().map(|(_, c)| &*c.name))
 }
 
-/// `base`, or else the first of `base-2`, `base-3`, … that is not among `taken`. They are gathered
-/// only where `base` is.
+/// `base`, or `base` with a number if it is taken. A name that only a mount uses counts as taken: a new
+/// volume would make that mount valid.
+pub(crate) fn volume(pod: &Pod<'_>, base: &'static str) -> Cow<'static, str> {
+    free_name(base, || {
+        let volumes = pod.spec.volumes.iter().map(|volume| &*volume.name);
+        volumes.chain(mounts(pod).map(|mount| &*mount.name))
+    })
+}
+
+/// The shared directory's path, at which no container mounts anything.
+pub(crate) fn directory(pod: &Pod<'_>) -> Cow<'static, str> {
+    // It has one component, so only a mount's first one can be the same.
+    free_name(names::SHARED_DIR, || {
+        mounts(pod).map(|mount| CleanPath::new(&mount.mount_path).first())
+    })
+}
+
+fn mounts<'p, 'a>(pod: &'p Pod<'a>) -> impl Iterator<Item = &'p VolumeMount<'a>> {
+    let mounts = pod.containers().flat_map(|(_, c)| &c.volume_mounts);
+    mounts.map(|mount| &**mount)
+}
+
+/// `base`, or else the first of `base-2`, `base-3`, … that is not in `taken`, which is only collected if
+/// `base` is taken.
 fn free_name<T: Borrow<str> + Eq + Hash, I: Iterator<Item = T>>(
     base: &'static str,
     taken: impl Fn() -> I,
@@ -61,7 +57,7 @@ pub(crate) fn mounts_at(container: &Container<'_>, path: &CleanPath<'_>) -> bool
     mounts.any(|mount| CleanPath::new(&mount.mount_path) == *path)
 }
 
-/// Whether `container` has something of its own where the socket would be mounted.
+/// Whether `container` already mounts something where the socket would be mounted.
 pub(crate) fn mounts_near_socket(container: &Container<'_>) -> bool {
     container.volume_mounts.iter().any(|mount| {
         let at = CleanPath::new(&mount.mount_path).unlinked();

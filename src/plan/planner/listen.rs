@@ -1,4 +1,8 @@
 //! Where the daemon listens.
+//!
+//! In the shared directory under each name that a container mounts, and at the node's own paths inside the
+//! sidecar, so that `docker run -v /var/run/docker.sock:…` works in the Pod. Never in a container's volume,
+//! though: if that is a directory of the node, dockerd would replace the node's socket.
 
 use crate::detect::mounts::Reach;
 use crate::model::path::CleanPath;
@@ -9,11 +13,7 @@ use crate::plan::mirror::Mirror;
 use crate::plan::planner::Planner;
 
 impl Planner<'_, '_, '_> {
-    /// Where the daemon listens: in the shared directory under each name that a container
-    /// mounts, and at the node's own paths in the sidecar, so that
-    /// `docker run -v /var/run/docker.sock:…` works inside.
-    /// Never in a volume of a container, though: where that is the node's directory, dockerd
-    /// would put its socket in place of the node's.
+    /// Paths of the sockets, the shared one first.
     pub(crate) fn sockets(&self, mirror: &Mirror<'_>) -> Vec<String> {
         let mut at: Vec<CleanPath<'_>> = Vec::new();
         let mut in_a_volume = |socket: &str| {
@@ -25,7 +25,7 @@ impl Planner<'_, '_, '_> {
             let socket = CleanPath::new(socket).unlinked();
             at.iter().any(|at| at.holds(&socket))
         };
-        // Those of the policy that were looked at: few, whatever a Pod mounts of them.
+        // Sockets of the policy that were compared: few, however many a Pod mounts.
         let mut seen: Vec<String> = Vec::new();
         let shared = |file: &str| format!("{}/{file}", self.shared_dir);
         let rootless = self.injection.profile.rootless;
@@ -33,7 +33,7 @@ impl Planner<'_, '_, '_> {
         if !rootless {
             sockets.push(DEFAULT_SOCKET.to_owned());
         }
-        // A policy has few sockets, whatever a Pod mounts of them.
+        // A policy has few sockets, however many a Pod mounts.
         fn is_new(sockets: &[String], socket: &str) -> bool {
             sockets.iter().all(|known| known != socket)
         }

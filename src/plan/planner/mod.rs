@@ -1,7 +1,7 @@
-//! Makes the plan: each of the Pod's containers that uses Docker is led to one daemon.
+//! Makes the plan: every container that uses Docker is led to one daemon.
 //!
-//! One value holds what all steps must agree on (the directory, the volume's name, who uses
-//! the daemon); a step a file. The order of steps is here.
+//! All steps must agree on the directory, the volume's name and the containers that use the daemon. One value
+//! holds these; each step is a file. The order of the steps is here.
 
 pub mod daemon;
 pub mod free;
@@ -20,7 +20,6 @@ use crate::model::place::Place;
 use crate::model::view::Pod;
 use crate::names;
 
-use crate::detect::candidates::Candidates;
 use crate::detect::installed::Installed;
 use crate::model::injection::Injection;
 use crate::plan::group;
@@ -32,17 +31,16 @@ use crate::plan::pod::{ContainerEdit, NewVolume, Plan, VolumeSource};
 /// What all steps of one plan agree on.
 pub(crate) struct Planner<'i, 'p, 'a> {
     pod: &'p Pod<'a>,
-    candidates: &'i Candidates<'p, 'a>,
     injection: &'p Injection<'p>,
     installed: Option<&'i Installed<'p, 'a>>,
     findings: &'p [Finding],
     swaps: Vec<&'p Finding>,
-    /// Containers that talk to the daemon, in the Pod's order.
+    /// Containers that use the daemon, in the Pod's order.
     users: Sorted<Place>,
     shared_dir: Cow<'p, str>,
     socket_volume: Cow<'p, str>,
     share_tmp: bool,
-    /// The annotation's containers, and those whose `DOCKER_HOST` is replaced.
+    /// Containers of the annotation; then those whose `DOCKER_HOST` is replaced.
     targets: Sorted<Place>,
     replaced: Sorted<Place>,
     /// The mounts that are swapped.
@@ -52,15 +50,14 @@ pub(crate) struct Planner<'i, 'p, 'a> {
 }
 
 impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
-    /// Settles who uses the daemon, and where its socket is.
+    /// Decides which containers use the daemon, and where its socket is.
     pub(crate) fn new(
-        candidates: &'i Candidates<'p, 'a>,
+        pod: &'p Pod<'a>,
         findings: &'p [Finding],
         injection: &'p Injection<'p>,
         installed: Option<&'i Installed<'p, 'a>>,
         budget: &'i Budget,
     ) -> Self {
-        let pod = candidates.pod;
         let swaps: Vec<&Finding> = injection
             .swap
             .iter()
@@ -84,8 +81,8 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
                 Cow::Borrowed(installed.socket_volume),
             ),
             None => (
-                candidates.free_directory(),
-                candidates.free_volume(names::SOCKET_VOLUME),
+                free::directory(pod),
+                free::volume(pod, names::SOCKET_VOLUME),
             ),
         };
         let tmp = CleanPath::new("/tmp");
@@ -101,7 +98,6 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
                 .any(|place| mounts_at(pod.container(*place), &tmp));
         Self {
             pod,
-            candidates,
             injection,
             installed,
             findings,
@@ -129,7 +125,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
     /// The plan, and the group of a new socket.
     ///
     /// # Errors
-    /// Where it would be too large.
+    /// If it would be too large.
     pub(crate) fn plan(mut self) -> Result<(Plan<'p>, Option<SocketGroup>), Excess> {
         let mut notices = self.what_happened();
         let mut add_volumes = Vec::new();
@@ -246,6 +242,6 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
     }
 
     fn name_of_new_volume(&self, base: &'static str) -> Cow<'p, str> {
-        self.candidates.free_volume(base)
+        free::volume(self.pod, base)
     }
 }

@@ -1,18 +1,16 @@
-//! A set that is made once and then asked, of few members most often.
+//! A small set that is built once and then queried.
 
-/// Members in order, each once.
+/// Members in order, without duplicates.
 #[derive(Debug)]
 pub(crate) struct Sorted<T>(Vec<T>);
 
 impl<T: Ord> Sorted<T> {
-    /// Whether `member` is one.
     pub(crate) fn contains(&self, member: &T) -> bool {
         self.0.binary_search(member).is_ok()
     }
 }
 
 impl<T> Sorted<T> {
-    /// The members in order.
     pub(crate) fn as_slice(&self) -> &[T] {
         &self.0
     }
@@ -21,7 +19,7 @@ impl<T> Sorted<T> {
 impl<T: Ord> FromIterator<T> for Sorted<T> {
     fn from_iter<I: IntoIterator<Item = T>>(members: I) -> Self {
         let mut members: Vec<T> = members.into_iter().collect();
-        // What is gathered in the Pod's order is in order.
+        // Members that were collected in the Pod's order are sorted.
         if !members.is_sorted() {
             members.sort_unstable();
         }

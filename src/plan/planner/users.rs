@@ -1,6 +1,7 @@
 //! The containers that use the daemon: their mounts and variables.
 //!
-//! A container keeps every path that it had; what it lacks is added, and nothing else.
+//! Existing scripts must keep working. A container keeps every path that it has, and only what it lacks is
+//! added.
 
 use std::borrow::Cow;
 
@@ -19,7 +20,7 @@ use crate::plan::planner::Planner;
 use crate::plan::planner::free::{mounts_at, mounts_near_socket};
 
 impl<'p> Planner<'_, 'p, '_> {
-    /// Swaps the mounts that were ordered, and gives each user what it lacks.
+    /// Swaps mounts, and adds what each container lacks.
     pub(crate) fn edit_users(&mut self, tmp_volume: Cow<'p, str>) -> Vec<Notice> {
         let mut notices = Vec::new();
         for finding in std::mem::take(&mut self.swaps) {
@@ -58,8 +59,8 @@ impl<'p> Planner<'_, 'p, '_> {
         notices
     }
 
-    /// Has the variables of a container say where published ports are now. On the node's network that
-    /// is the node still.
+    /// Changes variables that give the address of published ports. On the node's network, that is still the
+    /// node.
     fn move_published(&mut self, place: Place) -> Vec<Notice> {
         let container = self.pod.container(place);
         if self.pod.spec.host_network {
@@ -113,8 +114,8 @@ impl<'p> Planner<'_, 'p, '_> {
     }
 }
 
-/// Variables that make a client ask for TLS, which a socket does not speak; emptied, they
-/// count as not set. Source: docker/cli, `cli/flags/options.go`.
+/// Variables that make a client use TLS, which a socket does not speak. Empty, they count as unset. Source:
+/// docker/cli, `cli/flags/options.go`.
 fn tls_to_clear(container: &Container<'_>) -> impl Iterator<Item = (usize, String)> {
     let named = container.env.iter().enumerate().filter(|(_, var)| {
         matches!(

@@ -1,4 +1,4 @@
-//! What the Pod's author is told of a plan.
+//! Warnings about a plan for the Pod's author.
 
 use crate::detect::installed::Installed;
 use crate::model::notice::{Notice, Notices, told_name, told_names, told_path};
@@ -59,12 +59,12 @@ impl Planner<'_, '_, '_> {
         notices
     }
 
-    /// Says so where a container's own `DOCKER_HOST` does not lead to the Pod's daemon.
+    /// A warning if a container's own `DOCKER_HOST` does not lead to the Pod's daemon.
     fn host_elsewhere(&self, place: Place) -> Option<Notice> {
         let container = self.pod.container(place);
         let value = match container.env_var(names::DOCKER_HOST) {
             Some(var) if var.value_from.is_none() && !var.value.is_empty() => &*var.value,
-            // A value that is known only on the node, and one that Docker takes for none.
+            // A value that only the kubelet knows, or that Docker takes for unset.
             _ => return None,
         };
         let leads_here = match value.strip_prefix("unix://") {
@@ -80,7 +80,7 @@ impl Planner<'_, '_, '_> {
         })
     }
 
-    /// Whether the container at `place` finds the daemon's socket at `path`.
+    /// Whether `path` in the container at `place` is the daemon's socket.
     fn is_daemons_socket(&self, place: Place, path: &CleanPath<'_>) -> bool {
         let path = path.clone().unlinked();
         let container = self.pod.container(place);

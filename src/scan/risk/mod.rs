@@ -15,6 +15,7 @@ use crate::model::view::{Container, Pod};
 
 use crate::scan::finding::Finding;
 use crate::scan::words::{DockerCommand, docker_commands};
+use crate::text::shortened;
 
 /// A hint about one container.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,7 +137,7 @@ pub fn of(pod: &Pod<'_>, maker: &str, findings: &[Finding], scripts: &str) -> Ve
                 risks.push(Risk {
                     rule,
                     container: container.name.to_string(),
-                    seen: shortened(&seen),
+                    seen: shortened(&seen, LONGEST_SEEN).into_owned(),
                 });
             }
         }
@@ -146,15 +147,6 @@ pub fn of(pod: &Pod<'_>, maker: &str, findings: &[Finding], scripts: &str) -> Ve
 
 /// What was seen is shown, not the whole script.
 const LONGEST_SEEN: usize = 80;
-
-fn shortened(text: &str) -> String {
-    if text.chars().count() <= LONGEST_SEEN {
-        return text.to_owned();
-    }
-    let mut short: String = text.chars().take(LONGEST_SEEN - 1).collect();
-    short.push('…');
-    short
-}
 
 #[cfg(test)]
 mod tests;

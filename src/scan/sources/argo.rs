@@ -1,13 +1,15 @@
 //! Argo Workflows: each template with a container makes a Pod of its own.
 //!
 //! The Pod is put together as Argo's controller does it: the workflow's volumes and the
-//! template's, the template's main container with its sidecars and init containers.
-//! Source: `argo-workflows/workflow/controller/workflowpod.go`.
+//! template's, the template's main container with its sidecars and init containers, `templateDefaults`
+//! below them and `podSpecPatch` over them.
+//! Sources: `argo-workflows/workflow/controller/workflowpod.go`, `workflow/util/merge.go`.
 
 use std::borrow::Cow;
 
 use serde_json::Value;
 
+use crate::manifest;
 use crate::scan::candidate::{Candidate, Object};
 use crate::scan::sources::assembly::{Assembly, items};
 
@@ -75,9 +77,14 @@ impl<'d> Workflow<'d, '_> {
         let text = |key: &str| template.get(key).and_then(Value::as_str);
         let mut pod = Assembly::at(at);
         let mut scripts = Cow::Borrowed("");
+        let defaults = self.spec.get("templateDefaults");
+        let defaults_at = format!("{}/templateDefaults", self.at);
         for key in ["container", "script"] {
             if let Some(container) = template.get(key) {
-                pod.container(container, "main", &format!("{at}/{key}"));
+                let index = pod.container(container, "main", &format!("{at}/{key}"));
+                let default = defaults.and_then(|all| all.get(key));
+                let mounts = default.and_then(|all| all.get("volumeMounts"));
+                pod.mounts(index, mounts, &format!("{defaults_at}/{key}/volumeMounts"));
                 if let Some(source) = container.get("source").and_then(Value::as_str) {
                     scripts = Cow::Borrowed(source);
                 }
@@ -105,10 +112,36 @@ impl<'d> Workflow<'d, '_> {
             template.get("initContainers"),
             &format!("{at}/initContainers"),
         );
+        let of_all = ["sidecars", "initContainers", "volumes"].map(|key| {
+            let list = defaults.and_then(|all| all.get(key));
+            (list, format!("{defaults_at}/{key}"))
+        });
+        let [
+            (sidecars, sidecars_at),
+            (init, init_at),
+            (volumes, volumes_at),
+        ] = of_all;
+        pod.containers(sidecars, "sidecar", &sidecars_at);
+        pod.init(init, &init_at);
+        pod.volumes(volumes, &volumes_at);
         pod.volumes(self.spec.get("volumes"), &format!("{}/volumes", self.at));
         pod.volumes(template.get("volumes"), &format!("{at}/volumes"));
         pod.fields(Some(self.spec), &POD_FIELDS);
         pod.fields(Some(template), &POD_FIELDS);
+        let key = "podSpecPatch";
+        for (from, at) in [
+            (defaults, defaults_at.as_str()),
+            (Some(self.spec), self.at),
+            (Some(template), at),
+        ] {
+            let text = from.and_then(|from| from.get(key)).and_then(Value::as_str);
+            for document in text
+                .and_then(|text| manifest::read(text).ok())
+                .unwrap_or_default()
+            {
+                pod.patch(&document.value, &format!("{at}/{key}"));
+            }
+        }
         pod.metadata(
             template
                 .get("metadata")

@@ -9,6 +9,16 @@ use serde_json::{Map, Value};
 
 use crate::scan::candidate::{Candidate, Object, Pointers};
 
+/// What of a Pod's `spec` decides, beside its containers and volumes.
+const PATCHED: [&str; 6] = [
+    "hostNetwork",
+    "hostPID",
+    "hostIPC",
+    "securityContext",
+    "nodeSelector",
+    "runtimeClassName",
+];
+
 /// A Pod in the making.
 #[derive(Debug)]
 pub struct Assembly {
@@ -110,6 +120,32 @@ impl Assembly {
         self.volumes.push(volume.clone());
     }
 
+    /// Lays a strategic merge patch of a Pod's `spec`, which stands at `at`, over the Pod:
+    /// containers are matched by name, and what lists hold is added.
+    pub fn patch(&mut self, patch: &Value, at: &str) {
+        for (list, field) in [
+            (&mut self.containers, "containers"),
+            (&mut self.init, "initContainers"),
+        ] {
+            for container in items(patch.get(field)) {
+                let name = container.get("name");
+                let known = list.iter().position(|one| one.get("name") == name);
+                let index = known.unwrap_or(list.len());
+                let place = format!("/spec/{field}/{index}");
+                if let Some(Value::Object(own)) = list.get_mut(index) {
+                    lay_over(own, container, &place, at, &mut self.pointers);
+                } else {
+                    self.pointers.part(place, at);
+                    list.push(named(container, &format!("{field}-{index}")));
+                }
+            }
+        }
+        for volume in items(patch.get("volumes")) {
+            self.volume(volume, at);
+        }
+        self.fields(Some(patch), &PATCHED);
+    }
+
     /// Takes fields of the Pod's `spec` over, where `from` has them.
     pub fn fields(&mut self, from: Option<&Value>, names: &[&str]) {
         for name in names {
@@ -159,6 +195,7 @@ impl Assembly {
             pointers: self.pointers,
             extent: Vec::new(),
             scripts,
+            others: Vec::new(),
         })
     }
 }
@@ -166,6 +203,34 @@ impl Assembly {
 /// The items of a list that may be missing, or no list.
 pub fn items(list: Option<&Value>) -> impl Iterator<Item = &Value> {
     list.and_then(Value::as_array).into_iter().flatten()
+}
+
+/// Lays `patch`, which stands at `at`, over the container `own` at `place` of the Pod.
+fn lay_over(
+    own: &mut Map<String, Value>,
+    patch: &Value,
+    place: &str,
+    at: &str,
+    pointers: &mut Pointers,
+) {
+    for (key, value) in patch.as_object().into_iter().flatten() {
+        match value {
+            Value::Array(added) if matches!(key.as_str(), "volumeMounts" | "env") => {
+                let list = own
+                    .entry(key.as_str())
+                    .or_insert_with(|| Value::Array(Vec::new()));
+                let Value::Array(list) = list else { continue };
+                for one in added {
+                    pointers.part(format!("{place}/{key}/{}", list.len()), at);
+                    list.push(one.clone());
+                }
+            }
+            _ => {
+                pointers.part(format!("{place}/{key}"), at);
+                own.insert(key.clone(), value.clone());
+            }
+        }
+    }
 }
 
 fn named(container: &Value, name: &str) -> Value {

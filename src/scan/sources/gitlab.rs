@@ -1,183 +1,216 @@
-//! Volumes of the node in a GitLab Runner's `config.toml`, wherever that text stands.
+//! A GitLab Runner's `config.toml`, wherever that text stands: the Pods of its Kubernetes executor,
+//! and the containers of its Docker executor, which are no Pods.
 //!
-//! Only the few lines that decide are read: the tables
-//! `[[runners.kubernetes.volumes.host_path]]` and their strings. Source: gitlab-runner,
-//! `docs/executors/kubernetes`.
+//! The runner mounts its volumes of the node in every container of a job, and lays each `pod_spec`
+//! over the Pod. Sources: gitlab-runner, `docs/executors/kubernetes`, `common/config.go`.
 
-use crate::scan::sources::NodeVolume;
+use std::borrow::Cow;
 
-/// What one `[[runners]]` says.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Runner {
-    /// Its name.
-    pub name: Option<String>,
-    /// The namespace of its jobs.
-    pub namespace: Option<String>,
-    /// The image of jobs that name none.
-    pub image: Option<String>,
-    /// Its volumes of the node.
-    pub volumes: Vec<NodeVolume>,
-}
+use serde_json::{Value, json};
+
+use crate::manifest;
+use crate::model::path::CleanPath;
+use crate::model::sockets::{Leads, Sockets};
+use crate::names::NO_NAME;
+
+use crate::scan::candidate::{Candidate, Object};
+use crate::scan::finding::{Finding, Hand, How, Verdict, Workload};
+use crate::scan::sources::assembly::{Assembly, items};
+use crate::scan::sources::json_patch;
+
+/// What its runners are shown as.
+const KIND: &str = "GitLab runner";
 
 /// Whether `text` may be such a file.
 pub fn looks_like(text: &str) -> bool {
-    text.contains("[[runners") && text.contains("host_path")
+    text.lines().any(|line| {
+        let line = line.trim_start();
+        line.strip_prefix("[[")
+            .is_some_and(|rest| rest.trim_start().starts_with("runners"))
+    })
 }
 
-/// The runners of a `config.toml` that have volumes of the node.
-pub fn read(text: &str) -> Vec<Runner> {
-    let mut reader = Reader::default();
-    for (index, line) in text.lines().enumerate() {
-        let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
-        reader.line(line.trim(), number);
+/// The runners of a document.
+fn runners<'d>(document: &'d Value, pointer: &str) -> impl Iterator<Item = (&'d Value, String)> {
+    let at = format!("{pointer}/runners");
+    let list = items(document.get("runners")).enumerate();
+    list.map(move |(index, runner)| (runner, format!("{at}/{index}")))
+}
+
+fn text<'d>(value: &'d Value, key: &str) -> Option<&'d str> {
+    let text = value.get(key).and_then(Value::as_str);
+    // What a chart fills in later says nothing.
+    text.filter(|text| !text.contains("{{"))
+}
+
+/// The Pods of the runners with a Kubernetes executor.
+pub fn candidates<'d>(document: &'d Value, head: Object<'d>, pointer: &str) -> Vec<Candidate<'d>> {
+    let mut found = Vec::new();
+    if !head.kind.is_empty() {
+        return found;
     }
-    reader.end_runner();
-    reader.found
-}
-
-#[derive(Default)]
-struct Reader {
-    found: Vec<Runner>,
-    runner: Runner,
-    table: Table,
-    host: Option<String>,
-    mount: Option<String>,
-    line: u32,
-    start: u32,
-    end: u32,
-}
-
-#[derive(Default, PartialEq, Eq)]
-enum Table {
-    #[default]
-    Other,
-    Runners,
-    Kubernetes,
-    HostPath,
-}
-
-impl Reader {
-    fn line(&mut self, line: &str, number: u32) {
-        if line.starts_with('[') {
-            self.end_volume();
-            (self.start, self.end) = (number, number);
-            let name = line.split('#').next().unwrap_or_default().trim();
-            let name = name.trim_matches(['[', ']']).trim();
-            let name = name.replace(['"', '\'', ' '], "");
-            self.table = match name.as_str() {
-                "runners" => {
-                    self.end_runner();
-                    Table::Runners
-                }
-                "runners.kubernetes" => Table::Kubernetes,
-                "runners.kubernetes.volumes.host_path" => Table::HostPath,
-                _ => Table::Other,
+    for (runner, at) in runners(document, pointer) {
+        let Some(settings) = runner.get("kubernetes") else {
+            continue;
+        };
+        let at = format!("{at}/kubernetes");
+        let mut pod = Assembly::at(&at);
+        let image = text(settings, "image").unwrap_or("the job's image");
+        pod.container(&json!({"name": "build", "image": image}), "build", &at);
+        let helper = json!({"name": "helper", "image": "gitlab/gitlab-runner-helper"});
+        pod.container(&helper, "helper", &at);
+        let volumes = settings.pointer("/volumes/host_path");
+        for (index, volume) in items(volumes).enumerate() {
+            let at = format!("{at}/volumes/host_path/{index}");
+            // The runner mounts a path at itself where only one of the two is given.
+            let (host, mount) = (text(volume, "host_path"), text(volume, "mount_path"));
+            let (Some(host), Some(mount)) = (host.or(mount), mount.or(host)) else {
+                continue;
             };
-            return;
-        }
-        let Some((key, value)) = line.split_once('=') else {
-            return;
-        };
-        self.end = number;
-        let (key, value) = (key.trim(), string(value));
-        match (&self.table, key) {
-            (Table::Runners, "name") => self.runner.name = value,
-            (Table::Kubernetes, "namespace") => self.runner.namespace = value,
-            (Table::Kubernetes, "image") => self.runner.image = value,
-            (Table::HostPath, "host_path") => {
-                self.host = value;
-                self.line = number;
+            let name = format!("volume-{index}");
+            pod.volume(&json!({"name": name, "hostPath": {"path": host}}), &at);
+            // The line that matters is the one with the node's path.
+            let has_path = volume.get("host_path").is_some();
+            let at = format!("{at}/{}", if has_path { "host_path" } else { "mount_path" });
+            for container in 0..2 {
+                let mut mounted = json!({"name": name, "mountPath": mount});
+                if let Some(below) = text(volume, "sub_path") {
+                    mounted["subPath"] = below.into();
+                }
+                pod.mount(container, &mounted, &at);
             }
-            (Table::HostPath, "mount_path") => {
-                self.mount = value;
-                if self.host.is_none() {
-                    self.line = number;
+        }
+        for (index, spec) in items(settings.get("pod_spec")).enumerate() {
+            let at = format!("{at}/pod_spec/{index}/patch");
+            let patch = text(spec, "patch").and_then(|patch| manifest::read(patch).ok());
+            for document in patch.unwrap_or_default() {
+                match text(spec, "patch_type") {
+                    Some("json") => json_patch::onto(&mut pod, &document.value, &at),
+                    Some(_) | None => pod.patch(&document.value, &at),
                 }
             }
-            _ => {}
         }
-    }
-
-    fn end_volume(&mut self) {
-        let (host, mount) = (self.host.take(), self.mount.take());
-        // The runner mounts a path at itself where only one of the two is given.
-        let both = match (host, mount) {
-            (Some(host), Some(mount)) => Some((host, mount)),
-            (Some(one), None) | (None, Some(one)) => Some((one.clone(), one)),
-            (None, None) => None,
+        let shown = Object {
+            kind: KIND,
+            name: text(runner, "name").unwrap_or(NO_NAME),
+            namespace: text(settings, "namespace"),
+            ..head
         };
-        if let Some((host_path, mount_path)) = both {
-            self.runner.volumes.push(NodeVolume {
-                host_path,
-                mount_path,
-                line: self.line,
-                lines: self.start..self.end.saturating_add(1),
+        found.extend(pod.finish(shown, "Pod", None, Cow::Borrowed("")));
+    }
+    found
+}
+
+/// The volumes of runners with a Docker executor that hold a socket: no Pod is made of them, so the
+/// webhook does not see them.
+pub fn volumes(document: &Value, pointer: &str, sockets: &Sockets) -> Vec<Workload> {
+    let mut found = Vec::new();
+    for (runner, at) in runners(document, pointer) {
+        let list = runner.pointer("/docker/volumes");
+        let mut findings = Vec::new();
+        for (index, volume) in items(list).enumerate() {
+            let Some((host, mount)) = volume.as_str().and_then(|volume| volume.split_once(':'))
+            else {
+                continue;
+            };
+            let how = match sockets.leads(&CleanPath::on_node(host)) {
+                Some(Leads::Socket) => How::Socket,
+                Some(Leads::Directory) => How::Directory,
+                Some(Leads::Ancestor) => How::Ancestor,
+                Some(Leads::Runtime(runtime)) => How::OtherRuntime(runtime.name()),
+                Some(Leads::Data(runtime)) => How::DataDirectory(runtime.name()),
+                Some(Leads::Storage) => How::NodeStorage,
+                Some(Leads::Client | Leads::Pipe(_)) | None => continue,
+            };
+            findings.push(Finding {
+                container: None,
+                how,
+                target: host.to_owned(),
+                mount_path: Some(mount.split(':').next().unwrap_or(mount).to_owned()),
+                pointer: format!("{at}/docker/volumes/{index}"),
+                spot: None,
+                verdict: Verdict::Unseen,
+                hand: Some(Hand::DockerRunner),
             });
         }
-    }
-
-    fn end_runner(&mut self) {
-        self.end_volume();
-        let runner = std::mem::take(&mut self.runner);
-        if !runner.volumes.is_empty() {
-            self.found.push(runner);
+        if findings.is_empty() {
+            continue;
         }
+        found.push(Workload {
+            namespace: String::new(),
+            kind: KIND.to_owned(),
+            name: text(runner, "name").unwrap_or(NO_NAME).to_owned(),
+            base: format!("{at}/docker/volumes"),
+            spot: None,
+            verdict: Verdict::Unseen,
+            reason: Hand::DockerRunner.name(),
+            message: "its containers are made by the runner's Docker daemon, and no Pod".to_owned(),
+            rule: None,
+            hand: Some(Hand::DockerRunner),
+            findings,
+            notices: Vec::new(),
+            risks: Vec::new(),
+            change: None,
+        });
     }
-}
-
-/// A TOML string of one line; none for a template's placeholder.
-fn string(value: &str) -> Option<String> {
-    let value = value.trim();
-    let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''))?;
-    let inner = &value[1..];
-    let end = inner.find(quote)?;
-    let text = &inner[..end];
-    (!text.contains("{{")).then(|| text.to_owned())
+    found
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
-    const CONFIG: &str = r#"
-[[runners]]
-  name = "first"
-  [runners.kubernetes]
-    namespace = "{{.Release.Namespace}}"
-    image = "docker:28"
-    [[runners.kubernetes.volumes.empty_dir]]
-      name = "cache"
-      mount_path = "/cache"
-    [[runners.kubernetes.volumes.host_path]]
-      name = "docker"
-      mount_path = "/var/run/docker.sock"
-      read_only = false
-      host_path = "/run/docker.sock"
-[[runners]]
-  name = "second"
-  [[runners.kubernetes.volumes.host_path]]
-      name = "docker"
-      mount_path = "/var/run/docker.sock"
-[[runners]]
-  name = "third"
-"#;
+    #[test]
+    fn a_path_alone_is_mounted_at_itself_in_each_container() {
+        let document = json!({"runners": [{"name": "a", "kubernetes": {
+            "namespace": "{{.Release.Namespace}}",
+            "volumes": {"host_path": [{"name": "d", "mount_path": "/run/docker.sock"}]},
+        }}, {"name": "b"}]});
+        let found = candidates(&document, Object::of(&document), "");
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].name.as_ref(), found[0].namespace), ("a", None));
+        let pod = found[0].pod.as_ref().unwrap();
+        let spec = &pod["spec"];
+        assert_eq!(spec["volumes"][0]["hostPath"]["path"], "/run/docker.sock");
+        for container in 0..2 {
+            let mount = &spec["containers"][container]["volumeMounts"][0];
+            assert_eq!(mount["mountPath"], "/run/docker.sock");
+        }
+        let at = "/runners/0/kubernetes/volumes/host_path/0/mount_path";
+        assert_eq!(
+            found[0].pointers.outer("/spec/containers/1/volumeMounts/0"),
+            at
+        );
+    }
 
     #[test]
-    fn reads_the_volumes_of_each_runner() {
-        let runners = read(CONFIG);
-        assert_eq!(runners.len(), 2);
-        assert_eq!(runners[0].namespace, None);
-        assert_eq!(runners[0].image.as_deref(), Some("docker:28"));
-        let volume = |host_path: &str, line, lines| NodeVolume {
-            host_path: host_path.to_owned(),
-            mount_path: "/var/run/docker.sock".to_owned(),
-            line,
-            lines,
-        };
-        assert_eq!(runners[0].volumes, [volume("/run/docker.sock", 14, 10..15)]);
+    fn a_pod_spec_is_laid_over_the_pod() {
+        let patch = "containers: [{name: build, volumeMounts: [{name: s, mountPath: /run/docker.sock}]}]\n\
+                     volumes: [{name: s, hostPath: {path: /run/docker.sock}}]";
+        let document = json!({"runners": [{"kubernetes": {"pod_spec": [{"patch": patch}]}}]});
+        let found = candidates(&document, Object::of(&document), "");
+        let pod = found[0].pod.as_ref().unwrap();
+        let mount = pod["spec"]["containers"][0]["volumeMounts"][0]["mountPath"].as_str();
+        assert_eq!(mount, Some("/run/docker.sock"));
         assert_eq!(
-            runners[1].volumes,
-            [volume("/var/run/docker.sock", 19, 17..20)]
+            pod["spec"]["volumes"][0]["hostPath"]["path"],
+            "/run/docker.sock"
         );
+    }
+
+    #[test]
+    fn the_containers_of_a_docker_executor_are_no_pods() {
+        let document = json!({"runners": [{"name": "d", "docker": {
+            "volumes": ["/cache", "/var/run/docker.sock:/var/run/docker.sock:ro"],
+        }}]});
+        assert!(candidates(&document, Object::of(&document), "").is_empty());
+        let found = volumes(&document, "", &Sockets::default());
+        assert_eq!(
+            found[0].findings[0].mount_path.as_deref(),
+            Some("/var/run/docker.sock")
+        );
+        assert_eq!(found[0].verdict, Verdict::Unseen);
     }
 }

@@ -96,6 +96,7 @@ fn template<'d>(map: &'d Map<String, Value>, at: &str) -> Option<Candidate<'d>> 
         pointers,
         extent: Vec::new(),
         scripts: Cow::Borrowed(""),
+        others: Vec::new(),
     })
 }
 

@@ -11,10 +11,14 @@ pub mod drone;
 pub mod embedded;
 pub mod gitlab;
 pub mod groovy;
+pub mod heredoc;
 pub mod jenkins;
 pub mod json_patch;
+pub mod openshift;
 pub mod pod_spec;
 pub mod tekton;
+pub mod terraform;
+pub mod toml_document;
 pub mod values;
 pub mod volume;
 

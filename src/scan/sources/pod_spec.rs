@@ -13,6 +13,7 @@ use crate::names::NO_NAME;
 
 use crate::scan::candidate::{Candidate, Object, Pointers, candidates as of_document};
 use crate::scan::sources::assembly::Assembly;
+use crate::scan::sources::tekton::Beside;
 
 /// Nothing that people write nests its Pod templates deeper.
 const MAX_DEPTH: usize = 24;
@@ -21,6 +22,7 @@ const MAX_DEPTH: usize = 24;
 pub fn candidates<'d>(object: &'d Value, head: Object<'d>, pointer: &str) -> Vec<Candidate<'d>> {
     let mut search = Search {
         head,
+        beside: Beside::default(),
         root: pointer.to_owned(),
         found: Vec::new(),
     };
@@ -30,6 +32,8 @@ pub fn candidates<'d>(object: &'d Value, head: Object<'d>, pointer: &str) -> Vec
 
 struct Search<'d> {
     head: Object<'d>,
+    /// An object inside of another has none beside it.
+    beside: Beside<'d>,
     root: String,
     found: Vec<Candidate<'d>>,
 }
@@ -55,7 +59,7 @@ impl<'d> Search<'d> {
     fn object(&mut self, value: &'d Value, map: &'d Map<String, Value>, at: &str, depth: usize) {
         let text = |key: &str| map.get(key).and_then(Value::as_str);
         if depth > 0 && text("apiVersion").is_some() && text("kind").is_some() {
-            let inner = of_document(value);
+            let inner = of_document(value, &self.beside);
             self.found
                 .extend(inner.into_iter().map(|candidate| Candidate {
                     pointers: candidate.pointers.moved(at),
@@ -152,6 +156,7 @@ impl<'d> Search<'d> {
             pointers,
             extent: Vec::new(),
             scripts: Cow::Borrowed(""),
+            others: Vec::new(),
         });
     }
 }

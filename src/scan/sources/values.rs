@@ -16,7 +16,7 @@ use crate::scan::sources::assembly::{Assembly, items};
 use crate::scan::sources::pod_spec::is_pod_spec;
 
 /// What such a Pod is shown as, where the document says no kind.
-const KIND: &str = "Chart values";
+pub const KIND: &str = "Chart values";
 
 /// As deep as any values are nested.
 const MAX_DEPTH: usize = 24;

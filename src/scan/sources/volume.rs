@@ -10,7 +10,7 @@ use crate::model::sockets::{Leads, Sockets};
 
 use crate::scan::candidate::{Object, each_item};
 use crate::scan::finding::{Finding, Hand, How, Verdict, Workload};
-use crate::scan::sources::drone;
+use crate::scan::sources::{drone, gitlab};
 
 /// The volumes of a document that hold a socket.
 pub fn volumes(document: &Value, sockets: &Sockets) -> Vec<Workload> {
@@ -21,6 +21,7 @@ pub fn volumes(document: &Value, sockets: &Sockets) -> Vec<Workload> {
             found.extend(volume(item, head, pointer, sockets));
         }
         found.extend(drone::volumes(item, pointer, sockets));
+        found.extend(gitlab::volumes(item, pointer, sockets));
     });
     found
 }

@@ -1,10 +1,8 @@
-//! Log lines on their way out: one JSON object a line, or text for people, written to standard error
-//! by a thread of its own.
+//! Log lines: one JSON object per line, or text for people, written to standard error by a separate thread.
 //!
-//! A review leaves a line, and a reader that is slow or gone must not hold up a Pod's creation. So a
-//! line is put into a bounded queue, and dropped where that is full. Dropped lines are counted, and the
-//! count is a line too, as soon as lines are read again. The last lines are written when [`Lines`] is
-//! dropped.
+//! Every review logs a line, and a slow or closed reader of standard error must not delay a Pod's creation.
+//! So lines go into a bounded queue and are dropped if it is full. Dropped lines are counted, and the count
+//! is logged as soon as lines are read again. Dropping [`Lines`] writes the last ones.
 
 use std::any::Any;
 use std::io::{self, BufWriter, Write};
@@ -16,13 +14,12 @@ use tracing_subscriber::fmt;
 use tracing_subscriber::layer::Layer;
 use tracing_subscriber::registry::LookupSpan;
 
-/// The most lines that wait. What a Pod's author writes is cut before it is logged
-/// ([`crate::server::webhook`]), so that these are some MiB at most.
+/// The most lines that wait. Text of a Pod's author is cut before it is logged ([`crate::server::webhook`]),
+/// so these are a few MiB at most.
 const QUEUE: usize = 1024;
-/// Bytes that are written together, where so many lines wait.
+/// Bytes that are written together if so many lines wait.
 const TOGETHER: usize = 64 << 10;
 
-/// Where lines are put.
 #[derive(Debug)]
 pub struct Lines {
     queue: NonBlocking,
@@ -30,7 +27,7 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// Starts the thread that writes them to `out`.
+    /// Starts the thread that writes to `out`.
     #[must_use]
     pub fn start(out: impl Write + Send + 'static) -> Self {
         let dropped = Arc::new(OnceLock::new());
@@ -44,7 +41,7 @@ impl Lines {
             .lossy(true)
             .thread_name("log-lines")
             .finish(out);
-        // Set once, here: nothing is in the queue before.
+        // It is set only here, before any line is queued.
         let _ = dropped.set(queue.error_counter());
         Self {
             queue,
@@ -52,7 +49,7 @@ impl Lines {
         }
     }
 
-    /// One JSON object a line: the time, the level, the message, and the event's fields in their order.
+    /// One JSON object per line: time, level, message, then the event's fields in order.
     pub fn json<S>(&self) -> impl Layer<S> + Send + Sync + use<S>
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
@@ -66,7 +63,6 @@ impl Lines {
             .with_writer(self.queue.clone())
     }
 
-    /// Lines for people.
     pub fn text<S>(&self) -> impl Layer<S> + Send + Sync + use<S>
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
@@ -75,22 +71,21 @@ impl Lines {
     }
 }
 
-/// Writes lines, and how many are missing.
+/// Writes lines, and reports how many were dropped.
 struct Told<W: Write> {
     out: BufWriter<W>,
     dropped: Arc<OnceLock<ErrorCounter>>,
-    /// How many of the dropped lines have been told.
+    /// How many dropped lines have been reported.
     told: usize,
 }
 
 impl<W: Write> Write for Told<W> {
-    /// Takes one whole line.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let dropped = self.dropped.get().map_or(0, ErrorCounter::dropped_lines);
         let lines = dropped - self.told;
         if lines > 0 {
             self.told = dropped;
-            // In a shape that every reader of lines understands, in both formats.
+            // In a form that readers of both formats understand.
             let text = "log lines dropped: standard error was not read in time";
             let told = serde_json::json!({"level": "WARN", "message": text, "lines": lines});
             writeln!(self.out, "{told}")?;
@@ -104,7 +99,6 @@ impl<W: Write> Write for Told<W> {
     }
 }
 
-/// What a panic says.
 #[must_use]
 pub fn panic_text(payload: &(dyn Any + Send)) -> &str {
     payload
@@ -128,7 +122,6 @@ mod tests {
 
     use super::*;
 
-    /// Keeps what is written.
     #[derive(Clone, Default)]
     struct Kept(Arc<Mutex<Vec<u8>>>);
 

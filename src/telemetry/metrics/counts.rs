@@ -1,11 +1,11 @@
-//! A counter for each set of labels, of which one is counted far more often than all others.
+//! A counter for each set of labels. One of them counts most reviews, so it is looked up only once.
 
 use std::hash::Hash;
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 
-/// The counters; the one of `most` is looked up once.
+/// The counters, and that of `most`.
 #[derive(Debug)]
 pub(crate) struct Counts<L> {
     all: Family<L, Counter>,
@@ -14,7 +14,7 @@ pub(crate) struct Counts<L> {
 }
 
 impl<L: Clone + Eq + Hash> Counts<L> {
-    /// Those of `all`. The series of `most` exists from now on.
+    /// The series of `most` exists from now on.
     pub(crate) fn mostly(most: L, all: Family<L, Counter>) -> Self {
         Self {
             counter: all.get_or_create_owned(&most),

@@ -1,7 +1,6 @@
-//! What is counted beside the reviews' way: watches, followed files, the CA, Events and spans.
+//! Metrics outside of a review's path: watches, followed files, the CA, Events and spans.
 //!
-//! Nothing here is written while a review is answered but two counters: of dropped Events, and of
-//! dropped spans.
+//! A review only writes two of these counters: dropped Events and dropped spans.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -21,13 +20,10 @@ use crate::telemetry::metrics::labels::label_values;
 label_values! {
     /// What is watched in the cluster.
     Watch {
-        /// The namespaces' labels.
         Namespaces = "namespaces",
-        /// The Secret that holds the CA.
+        /// The Secret with the CA.
         CaSecret = "ca_secret",
-        /// The mutating webhook configuration.
         MutatingConfiguration = "mutating_webhook_configuration",
-        /// The validating webhook configuration.
         ValidatingConfiguration = "validating_webhook_configuration",
     }
 }
@@ -35,59 +31,51 @@ label_values! {
 label_values! {
     /// A file that is followed by its content.
     FollowedFile {
-        /// The policy.
         Policy = "policy",
-        /// The CA that clients' certificates must be from.
+        /// The CA that issues the clients' certificates.
         ClientCa = "client_ca",
-        /// Which log lines are written.
+        /// The filter for log lines.
         LogFilter = "log_filter",
     }
 }
 
 label_values! {
-    /// What became of a file's new content.
+    /// The result of a file's new content.
     ReloadResult {
-        /// It is in force.
         Ok = "ok",
-        /// It was refused; the content before it stays in force.
+        /// It was refused; the previous content stays in force.
         Failed = "failed",
     }
 }
 
 label_values! {
-    /// What became of a write to the API server.
+    /// The result of a write to the API server.
     WriteResult {
-        /// It was done.
         Ok = "ok",
-        /// Another writer was first; it is looked at again.
+        /// Another client was first; the object is read again.
         Conflict = "conflict",
-        /// It was not done.
         Failed = "failed",
     }
 }
 
 label_values! {
-    /// What became of an Event.
+    /// The result of an Event.
     EventResult {
-        /// It was written.
         Sent = "sent",
-        /// The queue was full.
         Dropped = "dropped",
-        /// The same was said just before, or too much was said.
+        /// A repetition, or too many Events.
         Suppressed = "suppressed",
-        /// The API server did not take it.
+        /// The API server rejected it.
         Failed = "failed",
     }
 }
 
 label_values! {
-    /// What became of a traced review's span.
+    /// The result of a traced review's span.
     SpanResult {
-        /// The collector took it.
         Sent = "sent",
-        /// The queue was full.
         Dropped = "dropped",
-        /// The collector did not take it.
+        /// The collector rejected it.
         Failed = "failed",
     }
 }
@@ -128,7 +116,6 @@ struct PolicyLabels {
     sha256: String,
 }
 
-/// Metrics of what keeps the program up to date.
 #[derive(Debug)]
 pub struct Gauges {
     watch_age: Family<WatchLabels, Age>,
@@ -215,7 +202,7 @@ impl Gauges {
         gauges
     }
 
-    /// Shows what is known of followed files.
+    /// Registers the metrics of followed files.
     pub(crate) fn show_files(&self, registry: &mut Registry) {
         add(
             registry,
@@ -229,7 +216,7 @@ impl Gauges {
             "1 while a file's newest content is refused",
             self.refused.clone(),
         );
-        // Not by `add`: this is a gauge whose name ends as an info's.
+        // Not by `add`: this is a gauge, although its name ends like an info's.
         let policy = self.policy.clone();
         registry.register(metric::POLICY_INFO, "The policy in force", policy);
         add(
@@ -240,20 +227,18 @@ impl Gauges {
         );
     }
 
-    /// Shows a watch from now on, though it has not heard anything yet.
+    /// Registers a watch before its first news.
     pub fn watch_begun(&self, watch: Watch) {
         let labels = WatchLabels { watch };
         drop(self.watch_age.get_or_create(&labels));
         drop(self.watch_errors.get_or_create(&labels));
     }
 
-    /// A watch showed life.
     pub fn watch_alive(&self, watch: Watch) {
         self.watch_begun(watch);
         self.watch_age.get_or_create(&WatchLabels { watch }).reset();
     }
 
-    /// Counts a watch that failed.
     pub fn watch_failed(&self, watch: Watch) {
         self.watch_errors
             .get_or_create(&WatchLabels { watch })
@@ -270,7 +255,7 @@ impl Gauges {
         self.reloaded(file, ReloadResult::Failed);
     }
 
-    /// Says that a file's content is what is in force again, without a reload.
+    /// A file has the content in force again, without a reload.
     pub fn file_agrees(&self, file: FollowedFile) {
         self.refused.get_or_create(&FileLabels { file }).set(0);
     }
@@ -292,7 +277,7 @@ impl Gauges {
             .set(refused);
     }
 
-    /// Shows the policy that is in force from `now` on, by its content's hash.
+    /// The policy in force since `now`, by its content's hash.
     pub fn policy_in_force(&self, sha256: &str, now: SystemTime) {
         self.policy.clear();
         let labels = PolicyLabels {
@@ -302,37 +287,33 @@ impl Gauges {
         self.policy_loaded.set(unix_seconds(now));
     }
 
-    /// Shows when the signing CA expires. Not shown before, nor where somebody else keeps the CA.
+    /// When the signing CA expires. Not shown before it is set, nor if another program manages the CA.
     pub fn ca_in_use(&self, expires: SystemTime) {
         self.ca_expiry.set(unix_seconds(expires));
     }
 
-    /// Counts a write of the CA's Secret.
     pub fn ca_secret_written(&self, result: WriteResult) {
         self.secret_writes
             .get_or_create(&WriteLabels { result })
             .inc();
     }
 
-    /// Counts a patch of a caBundle.
     pub fn ca_bundle_patched(&self, result: WriteResult) {
         self.bundle_patches
             .get_or_create(&WriteLabels { result })
             .inc();
     }
 
-    /// Shows whether every webhook configuration trusts what is served. Not shown before, nor
-    /// where somebody else writes the caBundle.
+    /// Whether every webhook configuration trusts the served certificate. Not shown before it is set, nor if
+    /// another program writes the caBundle.
     pub fn ca_bundle_is_current(&self, current: bool) {
         self.bundle_current.set(i64::from(current));
     }
 
-    /// Counts an Event.
     pub fn event(&self, result: EventResult) {
         self.events.get_or_create(&EventLabels { result }).inc();
     }
 
-    /// Counts spans of traced reviews.
     pub fn spans(&self, result: SpanResult, count: u64) {
         self.spans
             .get_or_create(&SpanLabels { result })
@@ -345,7 +326,7 @@ pub(crate) fn unix_seconds(moment: SystemTime) -> i64 {
     i64::try_from(seconds.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// A gauge that is not shown before it is set: 0 would be an alarm where nobody sets it.
+/// A gauge that is not shown before it is set: 0 would cause an alert.
 #[derive(Clone, Debug, Default)]
 struct Late(Arc<OnceLock<Gauge>>);
 
@@ -373,7 +354,7 @@ impl EncodeMetric for Late {
     }
 }
 
-/// A gauge of the seconds since it was reset, computed when it is read.
+/// Seconds since the last reset, computed on each scrape.
 #[derive(Clone, Debug)]
 struct Age(Arc<Mutex<Instant>>);
 

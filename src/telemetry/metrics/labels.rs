@@ -1,4 +1,4 @@
-//! The label sets: enums and short lists, so that no series can be made by a client.
+//! Label sets made of enums and names of the policy, so that a client cannot create a series.
 
 use std::sync::Arc;
 
@@ -6,22 +6,21 @@ use prometheus_client::encoding::EncodeLabelSet;
 
 use crate::decide::reason::Reason;
 
-/// How a review ended. `rule` and `profile` are names from the policy, `""` where none
-/// applied; `outcome` and `reason` are the program's own words.
+/// `rule` and `profile` are names from the policy, or `""`; `outcome` and `reason` are fixed words.
 #[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
 pub struct ReviewLabels {
-    /// What was answered: `left`, `changed` or `denied`; of a workload `left` or `warned`.
+    /// `left`, `changed` or `denied`; for a workload `left` or `warned`.
     pub outcome: &'static str,
-    /// Why, as one of the program's reason words.
+    /// A fixed word.
     pub reason: &'static str,
-    /// The policy rule that decided.
+    /// The rule that decided.
     pub rule: Arc<str>,
     /// The profile that was injected.
     pub profile: Arc<str>,
 }
 
 impl ReviewLabels {
-    /// Those of a Pod that is no concern of this program, as most are.
+    /// The labels of most Pods, which do not concern this program.
     #[must_use]
     pub fn unconcerned() -> Self {
         Self {
@@ -33,16 +32,13 @@ impl ReviewLabels {
     }
 }
 
-/// One answered request.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
 pub struct RequestLabels {
-    /// Where it went.
     pub route: Route,
-    /// The HTTP status code.
     pub code: u16,
 }
 
-/// Declares an enum whose variants are label values, with the list of all of them.
+/// Declares an enum whose variants are label values, with a list of them.
 macro_rules! label_values {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)+ }) => {
         $(#[$doc])*
@@ -50,10 +46,8 @@ macro_rules! label_values {
         pub enum $name { $($(#[$variant_doc])* $variant,)+ }
 
         impl $name {
-            /// Every value there is.
             pub const ALL: [Self; [$($text),+].len()] = [$(Self::$variant),+];
 
-            /// The label's value.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text,)+ }
@@ -74,7 +68,6 @@ macro_rules! label_values {
 pub(crate) use label_values;
 
 label_values! {
-    /// Where a request went.
     Route {
         /// `POST /mutate`
         Mutate = "mutate",
@@ -82,7 +75,7 @@ label_values! {
         Verify = "verify",
         /// `POST /warn`
         Warn = "warn",
-        /// A path that is not served.
+        /// A path that does not exist.
         Other = "other",
     }
 }
@@ -90,9 +83,9 @@ label_values! {
 label_values! {
     /// Why a request was answered 503.
     ShedReason {
-        /// Too many requests were waiting for their bodies.
+        /// Too many requests with incomplete bodies.
         Requests = "requests",
-        /// The bodies that were waited for held too much memory.
+        /// Incomplete bodies took too much memory.
         Memory = "memory",
     }
 }
@@ -102,13 +95,13 @@ label_values! {
     DropReason {
         /// It had sent no request yet, and a newcomer needed its place.
         Evicted = "evicted",
-        /// Every place was held by a connection that had sent requests.
+        /// Every place was taken by connections that had sent requests.
         Full = "full",
-        /// It began a request, or an answer's reading, and did not go on.
+        /// It began a request, or to read an answer, and did not continue.
         Stalled = "stalled",
-        /// Quiet for longer than any API server keeps a connection.
+        /// It was silent for longer than an API server keeps a connection.
         Idle = "idle",
-        /// What it sent was not HTTP.
+        /// It did not send HTTP.
         Protocol = "protocol",
     }
 }
@@ -116,26 +109,24 @@ label_values! {
 label_values! {
     /// Why a TLS handshake failed.
     HandshakeFailure {
-        /// It was not finished in time.
+        /// It did not finish in time.
         Timeout = "timeout",
-        /// The client went away; port checks do.
+        /// The client closed the connection, like a port check.
         Eof = "eof",
-        /// The client sent something other than TLS.
+        /// The client did not send TLS.
         NotTls = "not_tls",
-        /// No TLS version, cipher suite or protocol in common.
+        /// No common TLS version, cipher suite or protocol.
         Incompatible = "incompatible",
-        /// The client does not trust our certificate: is caBundle right?
+        /// The client does not trust our certificate: check caBundle.
         CertificateRefused = "certificate_refused",
         /// We do not trust the client's certificate, or it sent none.
         ClientCertificate = "client_certificate",
         /// We have no certificate yet.
         NoCertificate = "no_certificate",
-        /// Anything else.
         Other = "other",
     }
 }
 
-/// One route.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
 pub(crate) struct RouteLabels {
     pub(crate) route: Route,

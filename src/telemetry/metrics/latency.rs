@@ -1,8 +1,7 @@
 //! A latency histogram that many threads write without a lock.
 //!
-//! `prometheus_client`'s own histogram takes a mutex for every observation; this one adds to
-//! three atomics. A scrape may see an observation's bucket before its sum, which a rate over
-//! time cannot tell.
+//! `prometheus_client`'s own histogram takes a mutex for every observation; this one adds to three atomics. A
+//! scrape may see an observation's bucket before its sum, which no rate over time shows.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,20 +11,20 @@ use std::time::Duration;
 use prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::{MetricType, TypedMetric};
 
-/// Upper bounds in microseconds. A review costs some 20 to 60 µs here and the API server
-/// waits at most 30 s, but past one second every admission is an incident all the same.
+/// Upper bounds in microseconds. A review takes 20 to 60 µs and the API server waits at most 30 s, but above
+/// one second every admission is an incident anyway.
 const BOUNDS_US: [u64; 14] = [
     50, 100, 200, 350, 500, 1_000, 2_000, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000,
     1_000_000,
 ];
 
-/// A histogram of durations, 50 µs to 1 s. Clones share their counts.
+/// 50 µs to 1 s. Clones share their counts.
 #[derive(Clone, Debug, Default)]
 pub struct Latency(Arc<Counts>);
 
 #[derive(Debug, Default)]
 struct Counts {
-    /// One for each bound, and the last for what is longer.
+    /// One for each bound, and one for longer durations.
     buckets: [AtomicU64; BOUNDS_US.len() + 1],
     sum_nanos: AtomicU64,
 }

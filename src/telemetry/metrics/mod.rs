@@ -1,9 +1,8 @@
-//! What the program counts, and the text that Prometheus reads.
+//! The program's metrics, as text for Prometheus.
 //!
-//! Every label has a bounded set of values: none is ever taken from what a client sent, so
-//! that nobody can fill the memory of a monitoring system with Pods; the reporter's have the
-//! namespaces that there are. The hot path writes atomics; the only lock it meets is a read lock
-//! that a new label set alone would close.
+//! A label whose values come from clients could fill a monitoring system's memory. So every label has a
+//! bounded set of values; only the reporter's contain the cluster's namespaces. A review writes atomics; the
+//! only lock is a read lock, which only a new label set takes for writing.
 
 pub mod counts;
 pub mod gauges;
@@ -35,13 +34,13 @@ use crate::telemetry::metrics::counts::Counts;
 use crate::telemetry::metrics::gauges::unix_seconds;
 use crate::telemetry::metrics::labels::{DropLabels, HandshakeLabels, RouteLabels, ShedLabels};
 
-/// All metrics of one process; shared behind an `Arc`.
+/// All metrics of one process. Shared in an `Arc`.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
     reviews: Counts<ReviewLabels>,
     requests: Counts<RequestLabels>,
-    /// One histogram a route, resolved once: in the order of [`RouteLabel::ALL`].
+    /// One histogram per route, in the order of [`RouteLabel::ALL`].
     durations: [Latency; RouteLabel::ALL.len()],
     sheds: Family<ShedLabels, Counter>,
     panics: Counter,
@@ -63,8 +62,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Metrics at zero. Series with known label values exist from the start, so that the
-    /// first event is an increase that `rate()` sees.
+    /// All zero. Series with known label values exist from the start, so that `rate()` sees the first event.
     #[must_use]
     pub fn new() -> Self {
         let mut registry = Registry::default();
@@ -160,7 +158,7 @@ impl Metrics {
             "Seconds from a request's head to its answer",
             durations,
         );
-        // Merely asking for a series makes it exist.
+        // Looking up a series creates it.
         for reason in ShedReason::ALL {
             drop(metrics.sheds.get_or_create(&ShedLabels { reason }));
         }
@@ -177,8 +175,8 @@ impl Metrics {
         }
     }
 
-    /// The metrics of the reporter. The webhook's own are not shown: their zeros would be taken
-    /// for an expired certificate, and their presence for a webhook that runs.
+    /// The metrics of the reporter. It does not show the webhook's: their zeros would look like an expired
+    /// certificate, and their presence like a running webhook.
     #[must_use]
     pub fn for_reporter() -> Self {
         let metrics = Self::new();
@@ -191,12 +189,10 @@ impl Metrics {
         }
     }
 
-    /// Counts one review, as the policy ended it.
     pub fn review(&self, labels: &ReviewLabels) {
         self.reviews.inc(labels);
     }
 
-    /// Counts one answered request.
     pub fn request(&self, labels: &RequestLabels, took: Duration) {
         self.requests.inc(labels);
         if let Some(latency) = self.durations.get(labels.route as usize) {
@@ -204,12 +200,11 @@ impl Metrics {
         }
     }
 
-    /// Counts one request that was answered 503 to protect the rest.
+    /// Counts a request that was answered 503 to protect others.
     pub fn shed(&self, reason: ShedReason) {
         self.sheds.get_or_create(&ShedLabels { reason }).inc();
     }
 
-    /// Counts one panic that was caught.
     pub fn panicked(&self) {
         self.panics.inc();
     }
@@ -221,24 +216,21 @@ impl Metrics {
         OpenConnection(self.connections.clone())
     }
 
-    /// Counts one connection that the server closed on purpose.
     pub fn dropped(&self, reason: DropReason) {
         self.dropped.get_or_create(&DropLabels { reason }).inc();
     }
 
-    /// Counts one failed accept.
     pub fn accept_failed(&self) {
         self.accept_errors.inc();
     }
 
-    /// Counts one failed TLS handshake.
     pub fn handshake_failed(&self, reason: HandshakeFailure) {
         self.handshake_failures
             .get_or_create(&HandshakeLabels { reason })
             .inc();
     }
 
-    /// Counts a certificate taken into use, and shows its expiry.
+    /// Counts a certificate that is used now, and shows its expiry.
     pub fn certificate_in_use(&self, expires: SystemTime) {
         self.certificate_expiry.set(unix_seconds(expires));
         self.certificate_reloads.inc();
@@ -249,19 +241,17 @@ impl Metrics {
         self.certificate_reload_failures.inc();
     }
 
-    /// What is counted beside the reviews' way: watches, files, the CA, Events, spans.
     #[must_use]
     pub fn gauges(&self) -> &Gauges {
         &self.gauges
     }
 
-    /// What the reporter found.
     #[must_use]
     pub fn scans(&self) -> &Scans {
         &self.scans
     }
 
-    /// The metrics as text, for a scrape.
+    /// Text for a scrape.
     ///
     /// # Errors
     /// Never in practice: writing to a string does not fail.
@@ -272,7 +262,7 @@ impl Metrics {
     }
 }
 
-/// Counts as one open connection until it is dropped.
+/// An open connection until it is dropped.
 #[derive(Debug)]
 pub struct OpenConnection(Gauge);
 
@@ -287,7 +277,7 @@ fn add<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metri
     metric
 }
 
-/// A metric's name without the suffix that the encoder adds for its type.
+/// A metric's name without the suffix that the encoder adds.
 fn stem(name: &str) -> &str {
     name.strip_suffix("_total")
         .or_else(|| name.strip_suffix("_info"))

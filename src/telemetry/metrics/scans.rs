@@ -1,8 +1,7 @@
-//! What the reporter found in the cluster, as levels that go to zero.
+//! What the reporter found in the cluster, as gauges.
 //!
-//! A level that has gone to zero stays as 0 for as long as its namespace is there: a series
-//! that vanished would look like one that was never read. A namespace that was not to be seen
-//! keeps its last levels, since not looking is not finding nothing.
+//! A gauge that disappears looks like one that was never read, so it stays at 0 while its namespace exists.
+//! If a namespace could not be read, its gauges keep their last values: not looking is not finding nothing.
 
 use std::collections::BTreeMap;
 use std::hash::Hash;
@@ -22,25 +21,24 @@ use crate::telemetry::metrics::gauges::unix_seconds;
 use crate::telemetry::metrics::labels::label_values;
 
 label_values! {
-    /// What became of a scan.
+    /// The result of a scan.
     ScanResult {
-        /// Everything was looked at.
         Complete = "complete",
-        /// Something could not be looked at.
+        /// Some places could not be read.
         Incomplete = "incomplete",
-        /// The cluster did not answer; the result before is shown on.
+        /// The API server did not answer; the previous result is still shown.
         Failed = "failed",
     }
 }
 
-/// What is counted of workloads that reach a node's runtime.
+/// Labels of workloads that reach a node's runtime.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, EncodeLabelSet)]
 pub struct Remaining {
-    /// Their namespace, or what stands for none.
+    /// Or [`crate::names::NO_NAMESPACE`].
     pub namespace: String,
-    /// Their kind, of a fixed list.
+    /// From a fixed list.
     pub kind: &'static str,
-    /// What the policy makes of them.
+    /// What the policy does with them.
     pub verdict: &'static str,
 }
 
@@ -57,15 +55,13 @@ struct ScanLabels {
 /// What is known of a namespace in which a scan found nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// It was looked at.
     Seen,
-    /// It could not be looked at.
+    /// It could not be read.
     Unseen,
-    /// It is there no more.
+    /// It no longer exists.
     Gone,
 }
 
-/// Metrics of the reporter.
 #[derive(Debug, Default)]
 pub struct Scans {
     workloads: Levels<Remaining>,
@@ -77,7 +73,6 @@ pub struct Scans {
 }
 
 impl Scans {
-    /// Shows them in a scrape.
     pub(crate) fn show(&self, registry: &mut Registry) {
         add(
             registry,
@@ -120,7 +115,7 @@ impl Scans {
         }
     }
 
-    /// Counts a scan, which took so long.
+    /// `took` is the duration of the scan.
     pub fn scanned(&self, result: ScanResult, took: Duration, now: SystemTime) {
         self.results.get_or_create(&ScanLabels { result }).inc();
         self.duration.set(took.as_secs_f64());
@@ -132,12 +127,12 @@ impl Scans {
         }
     }
 
-    /// Shows how many places could not be looked at.
+    /// The number of places that could not be read.
     pub fn gaps(&self, gaps: usize) {
         self.gaps.set(level(gaps));
     }
 
-    /// Shows what a scan found. `standing` tells of namespaces in which it found nothing.
+    /// `standing` tells about namespaces in which the scan found nothing.
     pub fn remaining(
         &self,
         workloads: BTreeMap<Remaining, usize>,
@@ -155,7 +150,6 @@ impl Scans {
     }
 }
 
-/// Gauges by their labels.
 #[derive(Debug)]
 struct Levels<L> {
     family: Family<L, Gauge>,
@@ -181,7 +175,7 @@ impl<L: Clone + Hash + Ord> Levels<L> {
             let is_kept = match standing(labels) {
                 Standing::Unseen => return true,
                 Standing::Seen => true,
-                // Zero is read once before the series goes.
+                // Zero is scraped once before the series disappears.
                 Standing::Gone => *shown != 0,
             };
             *shown = 0;

@@ -1,7 +1,7 @@
-//! The collector: where it is, and how it is reached.
+//! The OpenTelemetry collector's address, and the connection to it.
 //!
-//! Over https it is trusted by `--otlp-ca-file`, or by the CAs of the system, of which an image made
-//! from scratch has none.
+//! With https, it is verified by `--otlp-ca-file` or by the system's CAs. The program's own image is made
+//! from scratch and has none.
 
 use std::error::Error;
 use std::fmt;
@@ -24,31 +24,23 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 
-/// A collector that takes longer has enough to do without us.
+/// A collector that takes longer is overloaded.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The most bytes of an answer.
+/// The longest answer, in bytes.
 const ANSWER: usize = 64 << 10;
 
-/// A collector's address: where traces are posted to.
+/// The URL to which traces are posted.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Collector(Uri);
 
-/// Why spans cannot be sent to a collector.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CollectorError {
-    /// The address is of another kind.
+    /// The address is not http or https.
     #[error("expected http://HOST:PORT or https://HOST:PORT, with a path or without")]
     NotHttp,
-    /// The CAs to trust cannot be read.
     #[error("--otlp-ca-file {}: {reason}", path.display())]
-    CaFile {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// There are no CAs to trust.
+    CaFile { path: PathBuf, reason: String },
     #[error("--otlp-endpoint: no CA to trust for https ({0}); name one with --otlp-ca-file")]
     NoCa(String),
     /// A fault of the environment, such as `OTEL_EXPORTER_OTLP_HEADERS`.
@@ -80,14 +72,12 @@ impl fmt::Display for Collector {
     }
 }
 
-/// The last failure below HTTP, which the exporter keeps to itself.
+/// The last failure below HTTP, which the exporter does not report.
 pub(super) type LastFailure = Arc<Mutex<Option<String>>>;
 
 impl Collector {
-    /// What sends spans to it.
-    ///
     /// # Errors
-    /// Where nobody can be trusted there.
+    /// If there are no CAs to trust.
     pub(super) fn exporter(
         &self,
         ca_file: Option<&Path>,
@@ -130,7 +120,7 @@ impl Collector {
     }
 }
 
-/// The CAs in a file of PEM.
+/// The CAs in a PEM file.
 fn roots(path: &Path) -> Result<RootCertStore, CollectorError> {
     let wrong = |reason: &dyn fmt::Display| CollectorError::CaFile {
         path: path.to_owned(),
@@ -148,7 +138,7 @@ fn roots(path: &Path) -> Result<RootCertStore, CollectorError> {
     Ok(roots)
 }
 
-/// Sends a delivery, and keeps why it could not.
+/// Sends spans, and keeps the reason of a failure.
 #[derive(Debug)]
 struct Client {
     http: Connections<HttpsConnector<HttpConnector>, Full<Bytes>>,
@@ -175,7 +165,7 @@ impl HttpClient for Client {
     }
 }
 
-/// An error with what caused it: a client's own says only that it could not connect.
+/// An error with its causes: a client's own text only says that it could not connect.
 fn with_causes(error: &(dyn Error + 'static)) -> String {
     let mut causes = vec![error.to_string()];
     let mut cause = error.source();

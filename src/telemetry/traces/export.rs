@@ -1,4 +1,4 @@
-//! Sends what was offered, some spans at a time.
+//! Sends queued spans in batches.
 
 use std::fmt;
 use std::sync::{Arc, PoisonError};
@@ -18,27 +18,27 @@ use crate::telemetry::traces::{TraceArgs, Tracer};
 
 /// Spans that wait to be sent.
 const QUEUE: usize = 1024;
-/// Spans of one delivery.
+/// Spans in one request.
 const BATCH: usize = 256;
 /// How long a span waits for others.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// Sends spans; to be run beside the server.
+/// Sends spans. Runs beside the server.
 pub struct Exporter {
     spans: Receiver<SpanData>,
     collector: Collector,
     exporter: SpanExporter,
     failure: LastFailure,
     metrics: Arc<Metrics>,
-    /// The last failure, so that a lasting one is said once.
+    /// The last failure, so that a lasting one is logged once.
     trouble: Option<String>,
 }
 
-/// A tracer, and what sends its spans; none where no collector is named. `instance` is this process's
-/// name, a Pod's say.
+/// A tracer, and its exporter; `None` without a collector. `instance` is this process's name, such as its
+/// Pod's.
 ///
 /// # Errors
-/// Where the collector cannot be trusted.
+/// If the collector cannot be verified.
 pub fn open(
     args: &TraceArgs,
     instance: String,
@@ -85,7 +85,7 @@ impl fmt::Debug for Exporter {
 }
 
 impl Exporter {
-    /// Runs for as long as there is a tracer.
+    /// Runs while there is a tracer.
     pub async fn run(mut self) {
         let mut spans = Vec::new();
         while self.spans.recv_many(&mut spans, BATCH).await > 0 {

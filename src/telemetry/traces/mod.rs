@@ -1,8 +1,8 @@
 //! Optional spans of reviews, sent to an OpenTelemetry collector (OTLP over HTTP or HTTPS).
 //!
-//! The API server decides what is traced: a review that comes with a sampled `traceparent` gets
-//! a span below the API server's own, and no other does. A span is offered to a queue and never
-//! waited for; what is too much is dropped and counted, which the SDK's own queue would only log.
+//! The API server decides what is traced: a review with a sampled `traceparent` gets a span below the API
+//! server's own, and no other review does. Spans go into a queue without waiting. If it is full, they are
+//! dropped and counted; the SDK's own queue would only log that.
 
 pub mod collector;
 pub mod export;
@@ -26,13 +26,13 @@ use crate::telemetry::queue::Offers;
 /// Where spans go.
 #[derive(Clone, Debug, Default, Eq, PartialEq, clap::Args)]
 pub struct TraceArgs {
-    /// OpenTelemetry collector that spans of traced reviews are sent to, by OTLP over HTTP, such
-    /// as http://collector.tracing:4318; none are made without it
+    /// OpenTelemetry collector for the spans of traced reviews, by OTLP over HTTP, such as
+    /// http://collector.tracing:4318; if omitted, there are no spans
     #[allow(rustdoc::bare_urls, reason = "this is the help of a flag, too")]
     #[arg(long, value_name = "URL", env = "DIND_INJECTOR_OTLP_ENDPOINT")]
     pub otlp_endpoint: Option<Collector>,
-    /// File with the CAs, in PEM, that an https collector is trusted by; without it those of the
-    /// system, of which the image has none
+    /// File with CA certificates, in PEM, to verify an https collector; if omitted, the system's, of which
+    /// the image has none
     #[arg(
         long,
         value_name = "FILE",
@@ -42,10 +42,9 @@ pub struct TraceArgs {
     pub otlp_ca_file: Option<PathBuf>,
 }
 
-/// What is said of a review: keys from [`crate::names::span`].
+/// Keys from [`crate::names::span`] with their values.
 pub type Words = Vec<(&'static str, String)>;
 
-/// Begins spans.
 #[derive(Clone, Debug)]
 pub struct Tracer {
     spans: Offers<SpanData>,
@@ -57,12 +56,12 @@ pub struct StartedSpan<'a> {
     tracer: &'a Tracer,
     parent: Parent,
     begun: SystemTime,
-    /// What the review's handler says of it.
+    /// Set by the review's handler.
     pub words: Words,
 }
 
 impl Tracer {
-    /// Begins a span, where the caller traces this request.
+    /// Starts a span if the caller traces this request.
     #[must_use]
     pub fn begin(&self, headers: &HeaderMap) -> Option<StartedSpan<'_>> {
         let parent = Parent::sampled(headers)?;
@@ -76,7 +75,7 @@ impl Tracer {
 }
 
 impl StartedSpan<'_> {
-    /// Ends it with the answer.
+    /// Ends the span with the answer.
     pub fn end(self, route: &'static str, status: u16, took: Duration) {
         let Self {
             tracer,
@@ -110,7 +109,7 @@ impl StartedSpan<'_> {
             dropped_attributes_count: 0,
             events: Default::default(),
             links: Default::default(),
-            // As for HTTP servers: a fault of the caller's is none of this span's.
+            // As the conventions for HTTP servers say: a fault of the caller is not an error of this span.
             status: if status >= 500 {
                 Status::error("")
             } else {

@@ -1,17 +1,16 @@
-//! The caller's span, as W3C Trace Context has it in the header `traceparent`.
+//! The caller's span, from the W3C Trace Context header `traceparent`.
 //!
-//! Read here, since the SDK's `TraceContextPropagator` also takes what that says is none: signs before
-//! numbers, too few digits, and a `-` at the end.
+//! The SDK's `TraceContextPropagator` also accepts invalid headers: signs before numbers, too few digits, a
+//! trailing `-`. So it is parsed here.
 
 use axum::http::HeaderMap;
 use opentelemetry::trace::{SpanId, TraceId};
 
-/// The header's name.
 const HEADER: &str = "traceparent";
-/// The flag that says that the caller records its span.
+/// The flag of a caller that records its span.
 const SAMPLED: u8 = 1;
 
-/// A trace, and the span in it that called.
+/// A trace, and the caller's span in it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Parent {
     pub(super) trace: TraceId,
@@ -19,8 +18,7 @@ pub struct Parent {
 }
 
 impl Parent {
-    /// The caller's span, where the caller records it. A header that is not to the letter is as
-    /// good as none.
+    /// The caller's span, if the caller records it. An invalid header counts as missing.
     #[must_use]
     pub fn sampled(headers: &HeaderMap) -> Option<Self> {
         let text = headers.get(HEADER)?.to_str().ok()?;
@@ -29,7 +27,7 @@ impl Parent {
         let trace = hex(parts.next()?, 32)?;
         let span = u64::try_from(hex(parts.next()?, 16)?).ok()?;
         let flags = u8::try_from(hex(parts.next()?, 2)?).ok()?;
-        // Later versions may say more; version 255 is none.
+        // Later versions may append fields; version 255 is invalid.
         let whole = match version {
             0 => parts.next().is_none(),
             version => version != u8::MAX,
@@ -42,7 +40,7 @@ impl Parent {
     }
 }
 
-/// Lower-case hexadecimal digits, just so many.
+/// Exactly this many lower-case hexadecimal digits.
 fn hex(text: &str, digits: usize) -> Option<u128> {
     let wellformed = text.len() == digits
         && text

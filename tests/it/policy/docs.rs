@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use dind_injector::decide::Policy;
-use dind_injector::decide::denial::Cause;
+use dind_injector::decide::cause::Cause;
 use dind_injector::decide::named::Named;
 use dind_injector::decide::reason::Reason;
 use dind_injector::manifest;

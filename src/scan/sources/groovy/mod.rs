@@ -3,10 +3,14 @@
 //! Groovy is cut into words, strings and signs, with comments left out; nothing is run.
 //! What a pipeline puts together at run time cannot be seen here.
 
-use std::collections::HashMap;
+mod tokens;
+mod values;
+
 use std::ops::Range;
 
 use crate::scan::sources::NodeVolume;
+use crate::scan::sources::groovy::tokens::{Kind, Token, is, tokens};
+use crate::scan::sources::groovy::values::{Variables, argument_at, path, positional, variables};
 
 /// What a pipeline says about its Pods.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -21,6 +25,8 @@ pub struct Pipeline {
     pub assigned: Vec<(String, Range<usize>)>,
     /// The bytes of what the pipeline runs in its containers.
     pub scripts: Vec<Range<usize>>,
+    /// Files with a Pod that the pipeline names, each with its line.
+    pub files: Vec<(String, u32)>,
 }
 
 /// A string with a Pod in YAML.
@@ -78,17 +84,7 @@ pub fn read(text: &str) -> Pipeline {
                             .map(|(text, _)| text);
                     }
                     ("hostPathVolume" | "HostPathVolume", true) => {
-                        let [first, second] = positional(&tokens, index, &variables);
-                        let host = path(&tokens, index, "hostPath", &variables).or(first);
-                        let mount = path(&tokens, index, "mountPath", &variables).or(second);
-                        if let (Some((host, line)), Some((mount, _))) = (host, mount) {
-                            template.volumes.push(NodeVolume {
-                                host_path: host,
-                                mount_path: mount,
-                                line,
-                                lines: token.line..end_of_call(&tokens, index) + 1,
-                            });
-                        }
+                        template.volumes.extend(volume(&tokens, index, &variables));
                     }
                     ("containerTemplate", true) => {
                         let of = |name| argument(&tokens, index, name).unwrap_or_default().0;
@@ -101,7 +97,15 @@ pub fn read(text: &str) -> Pipeline {
             Kind::Text { text, long } => {
                 let is_yaml = is_yaml_argument(&tokens, index);
                 let looks = *long && text.contains("containers:");
-                if index > 0 && is(&tokens, index - 1, '=') {
+                if names_file(&tokens, index) {
+                    pipeline.files.push((text.clone(), token.line));
+                }
+                if index > 1 && is_class(&tokens, index, text) {
+                    let around = map_around(&tokens, index);
+                    let found = around.and_then(|at| volume(&tokens, at, &variables));
+                    template.volumes.extend(found);
+                }
+                if index > 0 && (is(&tokens, index - 1, '=') || is(&tokens, index - 1, ':')) {
                     pipeline.assigned.push((text.clone(), token.bytes.clone()));
                 }
                 if is_script(&tokens, index) {
@@ -123,28 +127,25 @@ pub fn read(text: &str) -> Pipeline {
     pipeline
 }
 
+/// The volume that the call, or the map, behind the token at `index` is.
+fn volume(tokens: &[Token], index: usize, variables: &Variables<'_>) -> Option<NodeVolume> {
+    let [first, second] = positional(tokens, index, variables);
+    let (host_path, line) = path(tokens, index, "hostPath", variables).or(first)?;
+    let (mount_path, _) = path(tokens, index, "mountPath", variables).or(second)?;
+    Some(NodeVolume {
+        host_path,
+        mount_path,
+        line,
+        lines: tokens.get(index)?.line..end_of_call(tokens, index) + 1,
+    })
+}
+
 impl Pipeline {
     fn keep(&mut self, template: Template) {
         if !template.volumes.is_empty() {
             self.templates.push(template);
         }
     }
-}
-
-struct Token {
-    kind: Kind,
-    line: u32,
-    bytes: Range<usize>,
-}
-
-enum Kind {
-    Word(String),
-    Text { text: String, long: bool },
-    Sign(char),
-}
-
-fn is(tokens: &[Token], index: usize, sign: char) -> bool {
-    matches!(tokens.get(index).map(|token| &token.kind), Some(Kind::Sign(s)) if *s == sign)
 }
 
 /// `yaml '…'`, `yaml: '…'`, `yaml('…')`, `yaml = '…'`.
@@ -159,80 +160,38 @@ fn is_yaml_argument(tokens: &[Token], index: usize) -> bool {
     }
 }
 
-/// What a variable holds, where it is given one string and no other.
-type Variables<'t> = HashMap<&'t str, Option<&'t str>>;
-
-/// `def x = '…'`, `x = '…'`, and `x: '…'` of a map.
-fn variables(tokens: &[Token]) -> Variables<'_> {
-    let mut variables = Variables::new();
-    for three in tokens.windows(3) {
-        let [name, sign, value] = three else { continue };
-        let (Kind::Word(name), Kind::Sign('='), Kind::Text { text, .. }) =
-            (&name.kind, &sign.kind, &value.kind)
-        else {
-            continue;
-        };
-        let one = variables
-            .entry(name.as_str())
-            .or_insert(Some(text.as_str()));
-        if *one != Some(text.as_str()) {
-            *one = None;
+/// The token before the `[` of the map that holds the token at `index`.
+fn map_around(tokens: &[Token], index: usize) -> Option<usize> {
+    let mut depth = 0_usize;
+    for at in (0..index).rev() {
+        match tokens[at].kind {
+            Kind::Sign(')' | ']') => depth += 1,
+            Kind::Sign('(' | '[') if depth == 0 => return at.checked_sub(1),
+            Kind::Sign('(' | '[') => depth -= 1,
+            Kind::Word(_) | Kind::Text { .. } | Kind::Sign(_) => {}
         }
     }
-    variables
+    None
 }
 
-/// A string, or the variable that holds one; a variable that may hold several is a placeholder.
-fn valued(token: &Token, variables: &Variables<'_>) -> Option<(String, u32)> {
-    let text = match &token.kind {
-        Kind::Text { text, .. } => filled(text, variables),
-        Kind::Word(word) => match variables.get(word.as_str()) {
-            Some(Some(text)) => (*text).to_owned(),
-            Some(None) | None => format!("${{{word}}}"),
-        },
-        Kind::Sign(_) => return None,
-    };
-    Some((text, token.line))
+/// Whether the string at `index` says that the map around it is a volume of the node:
+/// `[$class: 'HostPathVolume', …]`.
+fn is_class(tokens: &[Token], index: usize, text: &str) -> bool {
+    let is_volume = text.rsplit('.').next() == Some("HostPathVolume");
+    let before = index.checked_sub(2).map(|at| &tokens[at].kind);
+    is_volume
+        && is(tokens, index - 1, ':')
+        && matches!(before, Some(Kind::Word(word)) if word == "class")
 }
 
-/// `text` with the variables that are known in place of `${x}` and `$x`.
-fn filled(text: &str, variables: &Variables<'_>) -> String {
-    if !text.contains('$') {
-        return text.to_owned();
+/// The file of which the string at `index` is the name: `yamlFile '…'`, `libraryResource('…')`.
+fn names_file(tokens: &[Token], index: usize) -> bool {
+    let mut before = tokens[..index].iter().rev().map(|token| &token.kind);
+    let is_word = |kind: Option<&Kind>| matches!(kind, Some(Kind::Word(word)) if matches!(word.as_str(), "yamlFile" | "libraryResource"));
+    match before.next() {
+        Some(Kind::Sign(':' | '(' | '=')) => is_word(before.next()),
+        first => is_word(first),
     }
-    let known = variables
-        .iter()
-        .filter_map(|(name, value)| Some((name, (*value)?)));
-    known.fold(text.to_owned(), |text, (name, value)| {
-        text.replace(&format!("${{{name}}}"), value)
-    })
-}
-
-/// The path that the call at `index` is given as `name:`.
-fn path(
-    tokens: &[Token],
-    index: usize,
-    name: &str,
-    variables: &Variables<'_>,
-) -> Option<(String, u32)> {
-    let at = argument_at(tokens, index, name)?;
-    valued(tokens.get(at)?, variables)
-}
-
-/// The first two arguments of the call at `index`, where they have no names.
-fn positional(
-    tokens: &[Token],
-    index: usize,
-    variables: &Variables<'_>,
-) -> [Option<(String, u32)>; 2] {
-    let argument = |at: usize| {
-        let is_alone = is(tokens, at + 1, ',') || is(tokens, at + 1, ')');
-        tokens
-            .get(at)
-            .filter(|_| is_alone)
-            .and_then(|token| valued(token, variables))
-    };
-    [argument(index + 2), argument(index + 4)]
 }
 
 /// `sh '…'`, `sh(script: '…')`, `bat`, `powershell`.
@@ -269,145 +228,6 @@ fn argument(tokens: &[Token], index: usize, name: &str) -> Option<(String, u32)>
     match &token.kind {
         Kind::Text { text, .. } => Some((text.clone(), token.line)),
         Kind::Word(_) | Kind::Sign(_) => None,
-    }
-}
-
-/// The token that the call at `index` is given as `name:`.
-fn argument_at(tokens: &[Token], index: usize, name: &str) -> Option<usize> {
-    let mut depth = 0_usize;
-    for at in index + 1..tokens.len() {
-        match &tokens[at].kind {
-            Kind::Sign('(' | '[') => depth += 1,
-            Kind::Sign(')' | ']') => {
-                depth = depth.saturating_sub(1);
-                if depth == 0 {
-                    return None;
-                }
-            }
-            Kind::Word(word) if depth == 1 && word == name && is(tokens, at + 1, ':') => {
-                return Some(at + 2);
-            }
-            Kind::Word(_) | Kind::Text { .. } | Kind::Sign(_) => {}
-        }
-    }
-    None
-}
-
-fn tokens(text: &str) -> Vec<Token> {
-    let mut reader = Reader {
-        whole: text.len(),
-        rest: text,
-        line: 1,
-        tokens: Vec::new(),
-    };
-    while let Some(c) = reader.rest.chars().next() {
-        reader.token(c);
-    }
-    reader.tokens
-}
-
-struct Reader<'t> {
-    whole: usize,
-    rest: &'t str,
-    line: u32,
-    tokens: Vec<Token>,
-}
-
-impl<'t> Reader<'t> {
-    fn take(&mut self, bytes: usize) -> &'t str {
-        let (taken, rest) = self.rest.split_at(bytes);
-        let lines = taken.bytes().filter(|byte| *byte == b'\n').count();
-        self.line = self
-            .line
-            .saturating_add(u32::try_from(lines).unwrap_or(u32::MAX));
-        self.rest = rest;
-        taken
-    }
-
-    fn token(&mut self, c: char) {
-        let line = self.line;
-        let start = self.whole - self.rest.len();
-        let kind = if self.rest.starts_with("//") {
-            let end = self.rest.find('\n').unwrap_or(self.rest.len());
-            self.take(end);
-            return;
-        } else if self.rest.starts_with("/*") {
-            let end = self.rest[2..]
-                .find("*/")
-                .map_or(self.rest.len(), |at| at + 4);
-            self.take(end);
-            return;
-        } else if self.rest.starts_with("'''") || self.rest.starts_with("\"\"\"") {
-            let quote = self.take(3);
-            let inner = self.string(quote);
-            Kind::Text {
-                text: inner,
-                long: true,
-            }
-        } else if c == '\'' || c == '"' {
-            let quote = self.take(1);
-            let inner = self.string(quote);
-            Kind::Text {
-                text: inner,
-                long: false,
-            }
-        } else if c.is_alphanumeric() || c == '_' {
-            let word = |c: char| c.is_alphanumeric() || c == '_';
-            let end = self.rest.find(|c| !word(c)).unwrap_or(self.rest.len());
-            Kind::Word(self.take(end).to_owned())
-        } else {
-            self.take(c.len_utf8());
-            if c.is_whitespace() {
-                return;
-            }
-            Kind::Sign(c)
-        };
-        let bytes = start..self.whole - self.rest.len();
-        self.tokens.push(Token { kind, line, bytes });
-    }
-
-    /// The four digits of a `\u002e`.
-    fn unicode(&mut self) -> Option<char> {
-        let digits = self.rest.get(..4)?;
-        let c = char::from_u32(u32::from_str_radix(digits, 16).ok()?)?;
-        self.take(4);
-        Some(c)
-    }
-
-    /// The inside of a string up to `quote`. A short one ends with its line at the latest, so
-    /// that a quote in a pattern does not swallow the rest of the file.
-    fn string(&mut self, quote: &str) -> String {
-        let mut text = String::new();
-        while let Some(c) = self.rest.chars().next() {
-            if self.rest.starts_with(quote) {
-                self.take(quote.len());
-                break;
-            }
-            if c == '\n' && quote.len() == 1 {
-                break;
-            }
-            self.take(c.len_utf8());
-            if c != '\\' {
-                text.push(c);
-                continue;
-            }
-            let Some(escaped) = self.rest.chars().next() else {
-                break;
-            };
-            self.take(escaped.len_utf8());
-            match escaped {
-                'n' => text.push('\n'),
-                't' => text.push('\t'),
-                'u' => match self.unicode() {
-                    Some(c) => text.push(c),
-                    None => text.push('u'),
-                },
-                // A line that goes on in the next one; kept, so that lines can be counted.
-                '\n' => text.push('\n'),
-                other => text.push(other),
-            }
-        }
-        text
     }
 }
 
@@ -467,6 +287,37 @@ mod tests {
                 ("/run/docker.sock", "${target}", 3)
             ]
         );
+    }
+
+    #[test]
+    fn sums_and_maps_are_followed_and_the_rest_is_a_placeholder() {
+        let text = "def dir = '/var/run/'\ndef paths = [host: '/run/docker.sock', other: 'x']\n\
+             a(hostPathVolume(hostPath: dir + 'docker.sock', mountPath: paths.host))\n\
+             b([$class: 'HostPathVolume', hostPath: paths.host, mountPath: dir])\n\
+             c(hostPathVolume(hostPath: cfg.socket ?: '/a', mountPath: find('b')))\n";
+        let template = &read(text).templates[0];
+        let paths: Vec<_> = template
+            .volumes
+            .iter()
+            .map(|volume| (volume.host_path.as_str(), volume.mount_path.as_str()))
+            .collect();
+        assert_eq!(
+            paths,
+            [
+                ("/var/run/docker.sock", "/run/docker.sock"),
+                ("/run/docker.sock", "/var/run/"),
+                ("${expression}", "${expression}")
+            ]
+        );
+    }
+
+    #[test]
+    fn a_pod_in_a_file_of_its_own_is_named() {
+        let text = "agent { kubernetes { yamlFile 'ci/agent.yaml' } }\n\
+             podTemplate(yaml: libraryResource('pods/b.yaml')) {}";
+        let files = read(text).files;
+        let expected = [("ci/agent.yaml", 1), ("pods/b.yaml", 2)];
+        assert_eq!(files, expected.map(|(file, line)| (file.to_owned(), line)));
     }
 
     #[test]

@@ -1,0 +1,153 @@
+//! The fixed word of each denial, for metrics, audit annotations and `docs/policy.md`.
+//!
+//! Messages name containers and paths, so they cannot be counted. A word never changes once released:
+//! dashboards and alerts select by it.
+
+use crate::decide::named::{Entry, Named};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    PathTooLong,
+    TooLarge,
+    InvalidAnnotation,
+    InvalidSize,
+    SizeAboveMaximum,
+    ProfileNotAllowed,
+    HostSocket,
+    NodeAgent,
+    AncestorMount,
+    UnresolvedSubPath,
+    OtherRuntimeSocket,
+    DataDirectory,
+    NodeStorage,
+    LinkedHostPath,
+    HostPath,
+    TcpDockerHost,
+    HostNetwork,
+    PodSecurity,
+    EphemeralContainer,
+    RuntimeClass,
+    Unswapped,
+    SidecarImage,
+}
+
+impl Named for Cause {
+    const ALL: &'static [Entry<Self>] = &[
+        (
+            Self::HostSocket,
+            "HostSocket",
+            "it mounts the node's Docker socket or its directory, and hostSockets is Deny",
+        ),
+        (
+            Self::NodeAgent,
+            "NodeAgent",
+            "a node agent mounts it, and nodeAgents is Deny",
+        ),
+        (
+            Self::AncestorMount,
+            "AncestorMount",
+            "it mounts a path through which the socket is reached among much else, and ancestors is \
+             Deny",
+        ),
+        (
+            Self::UnresolvedSubPath,
+            "UnresolvedSubPath",
+            "a subPathExpr that only the kubelet can resolve may lead to the socket, and ancestors \
+             is Deny",
+        ),
+        (
+            Self::OtherRuntimeSocket,
+            "OtherRuntimeSocket",
+            "it mounts another runtime's socket, or a directory that leads to one, and otherRuntimes \
+             is Deny",
+        ),
+        (
+            Self::DataDirectory,
+            "DataDirectory",
+            "it may write a runtime's images and containers, and dataDirectories is Deny",
+        ),
+        (
+            Self::NodeStorage,
+            "NodeStorage",
+            "it mounts the storage of a profile on the node (storage.node), and allowedHostPaths does not \
+             have that path",
+        ),
+        (
+            Self::LinkedHostPath,
+            "LinkedHostPath",
+            "it mounts a path below a directory of the node that it may write, and ancestors (of a \
+             node agent: nodeAgents.directories) is Deny",
+        ),
+        (
+            Self::HostPath,
+            "HostPath",
+            "it mounts a path of the node that is not in allowedHostPaths, and hostPaths is Deny",
+        ),
+        (
+            Self::TcpDockerHost,
+            "TcpDockerHost",
+            "its DOCKER_HOST leads to the node, or to an address that is known only when it runs, and \
+             tcpDockerHost is Deny",
+        ),
+        (
+            Self::EphemeralContainer,
+            "EphemeralContainer",
+            "an ephemeral container mounts the socket, which cannot be swapped in a running Pod",
+        ),
+        (
+            Self::Unswapped,
+            "Unswapped",
+            "it still has what the rule swaps, once every webhook has changed it",
+        ),
+        (
+            Self::SidecarImage,
+            "SidecarImage",
+            "the image of its sidecar is changed while it runs",
+        ),
+        (
+            Self::HostNetwork,
+            "HostNetwork",
+            "it has hostNetwork, and the profile does not allow that",
+        ),
+        (
+            Self::PodSecurity,
+            "PodSecurity",
+            "its namespace's Pod Security level does not admit the sidecar",
+        ),
+        (
+            Self::RuntimeClass,
+            "RuntimeClass",
+            "its runtimeClassName is another than the profile's",
+        ),
+        (
+            Self::ProfileNotAllowed,
+            "ProfileNotAllowed",
+            "its annotation names a profile that the rule does not allow",
+        ),
+        (
+            Self::SizeAboveMaximum,
+            "SizeAboveMaximum",
+            "its annotation asks for more than the rule's maximum",
+        ),
+        (
+            Self::InvalidSize,
+            "InvalidSize",
+            "its annotation asks for an amount that is none, is 0, or requests more than its limit",
+        ),
+        (
+            Self::InvalidAnnotation,
+            "InvalidAnnotation",
+            "an annotation cannot be understood, where annotations are honored",
+        ),
+        (
+            Self::PathTooLong,
+            "PathTooLong",
+            "a path of it is longer than Linux takes, whatever the rule says",
+        ),
+        (
+            Self::TooLarge,
+            "TooLarge",
+            "it has too much of something, or to review it would take too much work, whatever the rule says",
+        ),
+    ];
+}

@@ -1,0 +1,72 @@
+//! The fields of a volume that decide.
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use crate::json::{Text, object};
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    remote = "Self",
+    default,
+    rename_all = "camelCase",
+    bound(deserialize = "'de: 'a")
+)]
+pub struct Volume<'a> {
+    pub name: Text<'a>,
+    pub host_path: Option<HostPathSource<'a>>,
+    /// Present for an `emptyDir`.
+    pub empty_dir: Option<IgnoredAny>,
+    /// A claim. Two volumes may name the same one.
+    pub persistent_volume_claim: Option<ClaimSource<'a>>,
+    config_map: Option<IgnoredAny>,
+    secret: Option<IgnoredAny>,
+    projected: Option<IgnoredAny>,
+    #[serde(rename = "downwardAPI")]
+    downward_api: Option<IgnoredAny>,
+    image: Option<IgnoredAny>,
+}
+
+impl Volume<'_> {
+    /// Whether the kubelet fills it before any container starts, and containers cannot write to it.
+    pub fn is_written_by_kubelet(&self) -> bool {
+        let Self {
+            config_map,
+            secret,
+            projected,
+            downward_api,
+            image,
+            ..
+        } = self;
+        [config_map, secret, projected, downward_api, image]
+            .iter()
+            .any(|source| source.is_some())
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    remote = "Self",
+    default,
+    rename_all = "camelCase",
+    bound(deserialize = "'de: 'a")
+)]
+pub struct ClaimSource<'a> {
+    pub claim_name: Text<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    remote = "Self",
+    default,
+    rename_all = "camelCase",
+    bound(deserialize = "'de: 'a")
+)]
+pub struct HostPathSource<'a> {
+    pub path: Text<'a>,
+    /// What must exist there, or is created before any container starts. Empty means no check.
+    #[serde(rename = "type")]
+    pub kind: Text<'a>,
+}
+
+object!(Volume<'a>, HostPathSource<'a>, ClaimSource<'a>);

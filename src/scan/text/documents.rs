@@ -1,0 +1,338 @@
+//! The documents of a text: what of each makes Pods, and what it holds inside of its strings. Pure.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use serde_json::Value;
+
+use crate::manifest;
+use crate::manifest::{Document, Problem, ReadError};
+use crate::model::subject::NamespaceLabels;
+use crate::names::NO_NAME;
+use crate::review::offline::Setting;
+
+use crate::scan::account;
+use crate::scan::account::Known;
+use crate::scan::candidate::{Candidate, Object, candidates, each_item};
+use crate::scan::evaluator::{Judged, evaluate};
+use crate::scan::finding::Workload;
+use crate::scan::parts::{chunks, merge};
+use crate::scan::places::{Lines, Places};
+use crate::scan::result::{Gap, Reading, Why};
+use crate::scan::sources::jenkins::JENKINS_AGENT;
+use crate::scan::sources::tekton::Beside;
+use crate::scan::sources::{embedded, values, volume};
+use crate::scan::text::{Around, MAX_TEXTS, Reader, first_mention, syntax_of};
+
+impl Reader<'_> {
+    pub(super) fn manifest(&self, text: &str, around: &Around<'_>) -> Reading {
+        let mut reading = Reading::default();
+        match manifest::read(text) {
+            Ok(documents) => {
+                let places = Places::of(text);
+                self.documents(places, &documents, &[], around, &mut reading);
+            }
+            Err(_) => {
+                // The parser stops at the first error; a stream's other documents are as good.
+                for (chunk, before) in chunks(text) {
+                    let mut part = Reading::default();
+                    match manifest::read(chunk) {
+                        Ok(documents) => {
+                            let places = Places::of(chunk);
+                            self.documents(places, &documents, &[], around, &mut part);
+                        }
+                        Err(error) => part.gaps.extend(self.unread(chunk, &error)),
+                    }
+                    merge(&mut reading, part, Lines::Plus(before));
+                }
+            }
+        }
+        reading
+    }
+
+    /// What `documents`, which have these `places`, come to. `elsewhere` are bytes of the text that are
+    /// accounted for beside them, where a finding has what they say.
+    pub(super) fn documents(
+        &self,
+        mut places: Places<'_>,
+        documents: &[Document],
+        elsewhere: &[(String, Range<usize>)],
+        around: &Around<'_>,
+        reading: &mut Reading,
+    ) {
+        let text = places.text();
+        let before = reading.workloads.len();
+        let beside = Beside::of(documents.iter().map(|document| &document.value));
+        let names = self.words.is_in(text);
+        let look_inside = around.depth < MAX_TEXTS
+            && (names || embedded::may_be_in(text) || embedded::may_be_encoded(text));
+        let mut known = Vec::new();
+        let mut others = Vec::new();
+        for (index, document) in documents.iter().enumerate() {
+            reading.seen.documents += 1;
+            each_item(&document.value, &mut |item, _| {
+                reading.namespaces.extend(namespace(item));
+            });
+            let mut found = Vec::new();
+            let mut accounted = Vec::new();
+            let gaps = reading.gaps.len();
+            let mut judged = Vec::new();
+            for candidate in candidates(&document.value, &beside) {
+                reading.seen.pods += 1;
+                let parts = candidate.others.clone();
+                let before = found.len();
+                judged.extend(candidate.extent.iter().cloned());
+                accounted.extend(self.candidate(candidate, around, &mut found, reading));
+                if found.len() > before {
+                    others.extend(parts);
+                }
+            }
+            let policy = &self.court.policy;
+            let volumes = volume::volumes(&document.value, &policy.sockets);
+            accounted.extend(volumes.iter().map(|volume| volume.base.clone()));
+            found.extend(volumes);
+            for mut workload in found {
+                places.set(index, &mut workload);
+                reading.workloads.push(workload);
+            }
+            for gap in reading.gaps.iter_mut().skip(gaps) {
+                // A Pod's own gaps come with a pointer in place of a file.
+                let pointer = std::mem::take(&mut gap.place);
+                let position = places
+                    .positions(index)
+                    .and_then(|all| all.nearest(&pointer));
+                gap.line = Some(position.map_or(document.line, |position| position.line));
+                if gap.why == Why::NotAPod {
+                    gap.line = Some(document.line);
+                    gap.mentions = first_mention(self.words, text);
+                }
+            }
+            if look_inside {
+                each_item(&document.value, &mut |item, pointer| {
+                    let inside = self.inside(
+                        item,
+                        pointer,
+                        index,
+                        &mut places,
+                        &accounted,
+                        around,
+                        reading,
+                    );
+                    accounted.extend(inside);
+                });
+            }
+            known.push(Known { accounted, judged });
+        }
+        // A task that a run elsewhere runs is told with the run.
+        for index in others {
+            if let Some(known) = known.get_mut(index) {
+                known.accounted.push("/spec".to_owned());
+            }
+        }
+        let found = &reading.workloads[before..];
+        let elsewhere: Vec<_> = elsewhere
+            .iter()
+            .filter(|(value, _)| is_found(found, value))
+            .map(|(_, bytes)| bytes.clone())
+            .collect();
+        let known = account::Documents {
+            documents,
+            known: &known,
+            elsewhere: &elsewhere,
+        };
+        let gaps = account::of_documents(self.words, &known, &mut places);
+        reading.gaps.extend(gaps);
+    }
+
+    /// Judges a candidate. Returns the pointers to what is accounted for by that.
+    pub(super) fn candidate<'a>(
+        &self,
+        mut candidate: Candidate<'a>,
+        around: &'a Around<'_>,
+        found: &mut Vec<Workload>,
+        reading: &mut Reading,
+    ) -> Vec<String> {
+        if let Some(kind) = around.kind {
+            candidate.kind = kind;
+        }
+        if candidate.scripts.is_empty() {
+            candidate.scripts = Cow::Borrowed(around.scripts);
+        }
+        if candidate.kind == values::KIND
+            && let Some((kind, name)) = &around.owner
+        {
+            candidate.kind = kind;
+            candidate.name = Cow::Owned(format!("{name}/{}", candidate.name));
+        }
+        if candidate.name == NO_NAME
+            && let Some(name) = &around.name
+        {
+            candidate.name = Cow::Borrowed(name);
+        }
+        let setting = self.setting(&candidate, around);
+        let judged = match evaluate(self.court, &setting, &candidate) {
+            Ok(judged) => judged,
+            Err(error) => {
+                reading.gaps.push(Gap {
+                    place: candidate.pointers.base().to_owned(),
+                    line: None,
+                    why: Why::NotAPod,
+                    message: format!("{} {}: {error}", candidate.kind, candidate.name),
+                    mentions: None,
+                });
+                return candidate.extent;
+            }
+        };
+        let Judged {
+            workload,
+            own,
+            placeholders,
+        } = judged;
+        let is_told = workload.is_some() || !placeholders.is_empty();
+        for (pointer, mount_path) in placeholders {
+            reading.gaps.push(Gap {
+                place: candidate.pointers.outer(&pointer),
+                line: None,
+                why: Why::Placeholder,
+                message: format!(
+                    "{} {}: a hostPath that is filled in later is mounted at {mount_path}; scan the filled-in text",
+                    candidate.kind, candidate.name
+                ),
+                mentions: None,
+            });
+        }
+        found.extend(workload);
+        if is_told {
+            return candidate.extent;
+        }
+        own.iter()
+            .map(|pointer| candidate.pointers.outer(pointer))
+            .collect()
+    }
+
+    fn setting(&self, candidate: &Candidate<'_>, around: &Around<'_>) -> Cow<'_, Setting> {
+        let base = &self.court.setting;
+        if self.namespaces.is_empty() && around.namespace.is_none() {
+            return Cow::Borrowed(base);
+        }
+        let own = candidate.namespace.or_else(|| {
+            let pod = candidate.pod.as_ref().ok()?;
+            pod.get("metadata")?.get("namespace")?.as_str()
+        });
+        let own = own
+            .or(around.namespace.as_deref())
+            .unwrap_or(&base.namespace);
+        let mut setting = base.clone();
+        if let Some(labels) = self.namespaces.get(own) {
+            setting.namespace_labels.extend(labels.clone());
+        }
+        own.clone_into(&mut setting.namespace);
+        Cow::Owned(setting)
+    }
+
+    /// The texts inside of one object. Returns the pointers to those that were read.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what is around a text, and where it is told"
+    )]
+    fn inside(
+        &self,
+        item: &Value,
+        pointer: &str,
+        document: usize,
+        places: &mut Places<'_>,
+        accounted: &[String],
+        around: &Around<'_>,
+        reading: &mut Reading,
+    ) -> Vec<String> {
+        let head = Object::of(item);
+        let mut read = Vec::new();
+        for inner in embedded::texts(item, pointer, self.words) {
+            // Laid over a Pod that was found, and told with it.
+            if accounted.contains(&inner.pointer) {
+                continue;
+            }
+            let outer = (head.name != NO_NAME).then_some(head.name);
+            let name = match outer.or(around.name.as_deref()) {
+                Some(outer) => format!("{outer}/{}", inner.name),
+                None => inner.name.to_owned(),
+            };
+            let namespace = inner.namespace.or(head.namespace);
+            let inside = Around {
+                owner: outer.map(|name| (head.kind.to_owned(), name.to_owned())),
+                name: Some(name),
+                namespace: namespace
+                    .map(str::to_owned)
+                    .or_else(|| around.namespace.clone()),
+                kind: (head.kind.is_empty() && inner.key == "yaml").then_some(JENKINS_AGENT),
+                scripts: "",
+                depth: around.depth + 1,
+            };
+            let text = inner.text.as_ref();
+            let mut part = self.text(text, syntax_of(text), &inside);
+            // A script that is no YAML is nothing that is missing; what it names is.
+            if !embedded::is_pod_like(text) && part.gaps.iter().any(Gap::is_unread) {
+                part.gaps.retain(|gap| !gap.is_unread());
+                if part.workloads.is_empty() {
+                    part.gaps = account::of_text(self.words, text, &[]);
+                }
+            }
+            // What a Pod that was found runs is told with it.
+            if account::is_known(&inner.pointer, accounted) {
+                part.gaps.retain(|gap| !gap.is_named());
+            }
+            part.seen.documents = 0;
+            read.push(inner.pointer.clone());
+            if part.workloads.is_empty() && part.gaps.is_empty() {
+                continue;
+            }
+            let lines = places.inside(document, &inner.pointer);
+            merge(reading, part, lines);
+        }
+        read
+    }
+
+    fn unread(&self, text: &str, error: &ReadError) -> Option<Gap> {
+        let is_template = matches!(error.problem, Problem::Template)
+            || (matches!(error.problem, Problem::Yaml(_) | Problem::Key(_)) && text.contains("{{"));
+        let mentions = first_mention(self.words, text);
+        // A template without a word of a runtime in it hides none.
+        if is_template && mentions.is_none() {
+            return None;
+        }
+        Some(Gap {
+            place: String::new(),
+            line: Some(error.line),
+            why: if is_template {
+                Why::Template
+            } else {
+                Why::NotYaml
+            },
+            message: if is_template {
+                Problem::Template.to_string()
+            } else {
+                error.problem.to_string()
+            },
+            mentions,
+        })
+    }
+}
+
+/// Whether a finding has `value` as its path.
+pub(super) fn is_found(found: &[Workload], value: &str) -> bool {
+    let mut findings = found.iter().flat_map(|workload| &workload.findings);
+    findings.any(|one| one.target == value || one.mount_path.as_deref() == Some(value))
+}
+
+/// A Namespace's name and labels.
+fn namespace(item: &Value) -> Option<(String, NamespaceLabels)> {
+    let head = Object::of(item);
+    if head.kind != "Namespace" || !head.is_of("") {
+        return None;
+    }
+    let labels = item.get("metadata")?.get("labels")?.as_object()?;
+    let labels = labels
+        .iter()
+        .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
+    Some((head.name.to_owned(), labels.collect()))
+}

@@ -1,0 +1,84 @@
+//! Texts of other languages that hold documents: TOML, HCL, shell scripts. Pure.
+
+use crate::scan::account;
+use crate::scan::parts::merge;
+use crate::scan::places::{Lines, Places};
+use crate::scan::result::{Gap, Reading, Why};
+use crate::scan::sources::{heredoc, terraform, toml_document};
+use crate::scan::text::{Around, Reader, first_mention};
+
+impl Reader<'_> {
+    /// A GitLab Runner's settings, as far as they can be read.
+    pub(super) fn toml(&self, text: &str, around: &Around<'_>) -> Reading {
+        let mut reading = Reading::default();
+        let toml = toml_document::read(text);
+        if let Some((line, message)) = toml.error {
+            let message = format!("this is not valid TOML: {message}");
+            reading.gaps.extend(self.unparsed(text, line, message));
+        }
+        let documents = [toml.document];
+        let places = Places::given(text, documents.to_vec());
+        self.documents(places, &documents, &[], around, &mut reading);
+        reading
+    }
+
+    /// A file of Terraform.
+    pub(super) fn terraform(&self, text: &str, around: &Around<'_>) -> Reading {
+        let mut reading = Reading::default();
+        match terraform::read(text) {
+            Ok(terraform) => {
+                let documents = terraform.documents;
+                let places = Places::given(text, documents.clone());
+                self.documents(
+                    places,
+                    &documents,
+                    &terraform.assigned,
+                    around,
+                    &mut reading,
+                );
+            }
+            Err(error) => {
+                reading.seen.documents = 1;
+                let gap = self.unparsed(text, error.line, error.to_string());
+                reading.gaps.extend(gap);
+                reading.gaps.extend(account::of_text(self.words, text, &[]));
+            }
+        }
+        reading
+    }
+
+    /// The manifests in a shell script; what else it names is told.
+    pub(super) fn shell(&self, text: &str, around: &Around<'_>) -> Reading {
+        let mut reading = Reading::default();
+        reading.seen.documents = 1;
+        let mut known = Vec::new();
+        for one in heredoc::read(text) {
+            let mut part = self.manifest(&one.text, around);
+            part.seen.documents = 0;
+            // What is no manifest is told by what it names.
+            if part.workloads.is_empty() {
+                part.gaps.retain(|gap| !gap.is_unread() && !gap.is_named());
+            } else {
+                known.push(one.bytes);
+            }
+            merge(&mut reading, part, Lines::Plus(one.before));
+        }
+        reading
+            .gaps
+            .extend(account::of_text(self.words, text, &known));
+        reading
+    }
+
+    /// A text that is not the language that it is called. Where no word of a runtime is in it, none is
+    /// hidden.
+    fn unparsed(&self, text: &str, line: u32, message: String) -> Option<Gap> {
+        let mentions = first_mention(self.words, text)?;
+        Some(Gap {
+            place: String::new(),
+            line: Some(line),
+            why: Why::NotParsed,
+            message,
+            mentions: Some(mentions),
+        })
+    }
+}

@@ -1,0 +1,215 @@
+//! One text through the scan: a manifest, a Jenkins pipeline, a runner's settings.
+//!
+//! What a text holds inside of its strings is read too, and every place is a line of the
+//! outermost text. A document that cannot be read does not hide the others. Pure.
+
+mod documents;
+mod languages;
+mod pipeline;
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::manifest;
+
+use crate::scan::account;
+use crate::scan::candidate::{Object, candidates};
+use crate::scan::evaluator::Evaluator;
+use crate::scan::ignored;
+use crate::scan::mentions::{Words, line_of};
+use crate::scan::parts::spots;
+use crate::scan::result::{Namespaces, Reading, Why};
+use crate::scan::sources::tekton::Beside;
+use crate::scan::sources::{embedded, gitlab, groovy, heredoc, terraform, volume};
+
+/// What a text is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Syntax {
+    /// YAML or JSON.
+    Manifest,
+    /// A Jenkins pipeline.
+    Groovy,
+    /// A GitLab Runner's `config.toml`.
+    Toml,
+    /// Terraform.
+    Terraform,
+    /// A shell script.
+    Shell,
+    /// Anything else: only what it names is looked at.
+    Other,
+}
+
+/// Reads `text`, which is called `file`. `namespaces` are those whose labels are known.
+pub fn read(
+    court: &Evaluator,
+    namespaces: &Namespaces,
+    file: &str,
+    text: &str,
+    syntax: Syntax,
+) -> Reading {
+    let words = Words::of(&court.policy.sockets);
+    let reader = Reader {
+        court,
+        namespaces,
+        words: &words,
+    };
+    let mut reading = reader.text(text, syntax, &Around::default());
+    for workload in &mut reading.workloads {
+        for spot in spots(workload) {
+            file.clone_into(&mut spot.file);
+        }
+    }
+    ignored::set_aside(text, &mut reading);
+    for gap in &mut reading.gaps {
+        file.clone_into(&mut gap.place);
+    }
+    for one in &mut reading.elsewhere {
+        file.clone_into(&mut one.gap.place);
+    }
+    for one in &mut reading.ignored {
+        file.clone_into(&mut one.place);
+    }
+    reading
+}
+
+/// What one object of a cluster comes to; nothing in it has a place in a file.
+pub fn object(court: &Evaluator, namespaces: &Namespaces, object: &Value) -> Reading {
+    let words = Words::of(&court.policy.sockets);
+    let reader = Reader {
+        court,
+        namespaces,
+        words: &words,
+    };
+    let mut reading = Reading::default();
+    let around = Around::default();
+    reading.seen.documents = 1;
+    let mut found = Vec::new();
+    for candidate in candidates(object, &Beside::default()) {
+        reading.seen.pods += 1;
+        reader.candidate(candidate, &around, &mut found, &mut reading);
+    }
+    // What the API server shows is what there is: it is judged whole, and a word is no mount.
+    reading.gaps.retain(|gap| gap.why == Why::NotAPod);
+    found.extend(volume::volumes(object, &court.policy.sockets));
+    reading.workloads = found;
+    let head = Object::of(object);
+    for gap in &mut reading.gaps {
+        gap.place = match head.namespace {
+            Some(namespace) => format!("namespace {namespace}"),
+            None => "the cluster".to_owned(),
+        };
+    }
+    reading
+}
+
+/// The first line of `text` that names a runtime's socket.
+pub fn first_mention(words: &Words, text: &str) -> Option<u32> {
+    let first = words.all(text).first().copied();
+    let first = first.or_else(|| words.host_paths(text).first().copied())?;
+    Some(line_of(text, first.start))
+}
+
+/// What a file is read as that was named to be read, and whose ending says nothing: with another
+/// language's ending, a text that is no YAML is not meant to be.
+pub fn of_named(path: &Path, text: &str, words: &Words) -> Syntax {
+    let is_other = path.extension().is_some();
+    match syntax_of(text) {
+        Syntax::Manifest if is_other && !is_document(text) => guessed(text, words),
+        syntax => syntax,
+    }
+}
+
+/// Whether YAML sees more in a text than words.
+fn is_document(text: &str) -> bool {
+    let documents = manifest::read(text).unwrap_or_default();
+    let mut documents = documents.iter();
+    documents.any(|document| document.value.is_object() || document.value.is_array())
+}
+
+/// What a text without a file's name is read as.
+pub fn syntax_of(text: &str) -> Syntax {
+    if gitlab::looks_like(text) {
+        Syntax::Toml
+    } else if terraform::looks_like(text) {
+        Syntax::Terraform
+    } else if text.starts_with("#!") {
+        Syntax::Shell
+    } else if groovy::looks_like(text) {
+        Syntax::Groovy
+    } else {
+        Syntax::Manifest
+    }
+}
+
+/// What a text is read as whose name says nothing: what it names decides whether that matters.
+pub fn guessed(text: &str, words: &Words) -> Syntax {
+    if !words.is_in(text) && !embedded::may_be_in(text) {
+        return Syntax::Other;
+    }
+    let has_field = |name: &str| {
+        let mut lines = text
+            .lines()
+            .map(|line| line.trim_start_matches(['-', ' ', '"', '{']));
+        lines.any(|line| {
+            line.strip_prefix(name)
+                .is_some_and(|rest| rest.starts_with([':', '"']))
+        })
+    };
+    match syntax_of(text) {
+        Syntax::Manifest if has_field("apiVersion") && has_field("kind") => Syntax::Manifest,
+        Syntax::Manifest if heredoc::looks_like(text) => Syntax::Shell,
+        Syntax::Manifest => Syntax::Other,
+        syntax @ (Syntax::Groovy
+        | Syntax::Toml
+        | Syntax::Terraform
+        | Syntax::Shell
+        | Syntax::Other) => syntax,
+    }
+}
+
+/// What is around a text.
+#[derive(Default)]
+struct Around<'a> {
+    /// The kind and the name of the object that holds it.
+    owner: Option<(String, String)>,
+    /// The object that holds it, and the part of it.
+    name: Option<String>,
+    /// That object's namespace.
+    namespace: Option<String>,
+    /// What its Pods are shown as.
+    kind: Option<&'a str>,
+    /// What its Pods' containers run.
+    scripts: &'a str,
+    /// How many texts it is in.
+    depth: usize,
+}
+
+/// Texts in texts end here.
+const MAX_TEXTS: usize = 3;
+
+struct Reader<'c> {
+    court: &'c Evaluator,
+    namespaces: &'c Namespaces,
+    words: &'c Words,
+}
+
+impl Reader<'_> {
+    fn text(&self, text: &str, syntax: Syntax, around: &Around<'_>) -> Reading {
+        match syntax {
+            Syntax::Manifest => self.manifest(text, around),
+            Syntax::Groovy => self.pipeline(text, around),
+            Syntax::Toml => self.toml(text, around),
+            Syntax::Terraform => self.terraform(text, around),
+            Syntax::Shell => self.shell(text, around),
+            Syntax::Other => self.other(text),
+        }
+    }
+
+    fn other(&self, text: &str) -> Reading {
+        Reading {
+            gaps: account::of_text(self.words, text, &[]),
+            ..Reading::default()
+        }
+    }
+}

@@ -1,0 +1,6 @@
+{{- define "x" -}}
+volumes:
+  - name: s
+    hostPath:
+      path: /var/run
+{{- end -}}

@@ -1,0 +1,1 @@
+V1Volume(name="s", host_path=V1HostPathVolumeSource(path="/var/run"))
