@@ -7,11 +7,9 @@ use std::borrow::Cow;
 use serde_json::from_str;
 
 use crate::model::node_storage::NodeStorage;
+use crate::model::start::SLOT_SCRIPT;
 use crate::names::env;
 use crate::plan::container::EnvEntry;
-
-/// Takes a slot, and readies it. The start script runs it.
-pub const SLOT_SCRIPT: &str = include_str!("slot.sh");
 
 /// The kubelet fills it in. A uid is never given twice, and no author chooses it.
 const POD_UID: &str = r#"{"fieldRef":{"fieldPath":"metadata.uid"}}"#;

@@ -8,7 +8,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use dind_injector::plan::slots::SLOT_SCRIPT;
+use dind_injector::model::start::SLOT_SCRIPT;
 
 use crate::start_script::{Outcome, Shell, Sidecar, moved};
 
