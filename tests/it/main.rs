@@ -14,6 +14,7 @@ mod hostile_names;
 mod layers;
 mod manifest;
 mod manifests;
+mod messages;
 mod plugin;
 mod policy;
 mod properties;
