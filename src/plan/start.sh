@@ -3,6 +3,7 @@
 # DIND_SOCKETS  sockets to listen on         DIND_CGROUP        auto, required or off; unset is auto
 # DIND_GROUP    gid that may use them        DIND_ROOTLESS      1: the image is docker:dind-rootless
 # DIND_CLIENT   where to copy `docker`       DIND_HOST_NETWORK  1: leave the node's network alone
+# DIND_SLOT_SCRIPT  slot.sh, for storage of the node
 # DIND_MTU      in place of the Pod's own    DIND_LINK_0, _1 ... links to make, to what DIND_LINK_0_TO ... says
 #                                            DIND_BIND_0, _1 ... the same, bound once both are there
 set -euf
@@ -154,6 +155,7 @@ else
     [ -z "${DIND_GROUP:-}" ] || set -- --group="$DIND_GROUP" "$@"
 fi
 
+eval "${DIND_SLOT_SCRIPT:-}"
 links
 [ "${DIND_ROOTLESS:-}" = 1 ] || binds
 for socket in $DIND_SOCKETS; do
