@@ -13,17 +13,18 @@ use terminal_size::{Width, terminal_size};
 use time::OffsetDateTime;
 
 use crate::manifest::to_yaml;
+use crate::render::csv::csv;
 use crate::render::document::document;
 use crate::render::html::html;
-use crate::render::moment::moment;
+use crate::render::moment::{moment, rfc3339};
 use crate::render::sarif::sarif;
-use crate::render::table::table;
+use crate::render::table;
 use crate::review::offline::Setting;
 use crate::scan::baseline::{Baseline, BaselineError};
 use crate::scan::evaluator::Evaluator;
 use crate::scan::files::{FindError, Inputs};
 use crate::scan::finding::Verdict;
-use crate::scan::result::Report;
+use crate::scan::result::{Basis, Report};
 use crate::scan::walk::Look;
 
 use crate::cli::live::{ConnectError, LiveArgs};
@@ -40,6 +41,8 @@ Examples:
   helm template ci ./chart | dind-injector scan -
   dind-injector scan . --config policy.yaml -o html > report.html
   dind-injector scan . -o sarif --fail-on denied > scan.sarif
+  dind-injector scan . --summary
+  dind-injector scan . -o csv > scan.csv
   dind-injector scan --context prod --namespace ci
   dind-injector scan . --exclude 'docs/**' --exclude '*.md'
   dind-injector scan . -o json > known.json; dind-injector scan . --baseline known.json
@@ -67,6 +70,9 @@ pub struct ScanArgs {
     live: LiveArgs,
     #[command(flatten)]
     policy: PolicyArgs,
+    /// Write only the summary: how much was looked at, and how much of it reaches a runtime
+    #[arg(long, conflicts_with = "output")]
+    summary: bool,
     /// How to write the result
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     output: Format,
@@ -104,6 +110,8 @@ enum Format {
     Sarif,
     /// One self-contained page
     Html,
+    /// One row for each way to a runtime, for spreadsheets
+    Csv,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -156,6 +164,7 @@ pub fn run(args: ScanArgs, out: &mut dyn Write) -> Result<Exit, CliError> {
         live,
         policy,
         output: format,
+        summary,
         namespace,
         fail_on,
         allow_incomplete,
@@ -173,6 +182,10 @@ pub fn run(args: ScanArgs, out: &mut dyn Write) -> Result<Exit, CliError> {
         changes: format == Format::Html,
     };
     let baseline = baseline.as_deref().map(earlier).transpose()?;
+    let source = match live.source() {
+        Some(source) => source,
+        None => paths.join(" "),
+    };
     let mut report = if live.is_asked() {
         live.scan(court, &namespace).map_err(ScanError::from)?
     } else {
@@ -193,15 +206,25 @@ pub fn run(args: ScanArgs, out: &mut dyn Write) -> Result<Exit, CliError> {
             inputs.scan(&court, &done)
         })
     };
+    report.basis = Some(Basis {
+        policy: policy.file()?,
+        source,
+        made: rfc3339(OffsetDateTime::now_utc()),
+    });
     report.known = baseline.as_ref().map(|baseline| baseline.known(&report));
-    write(&report, format, out)?;
+    if summary {
+        out.write_all(table::summary(&report, width(), output::paint()).as_bytes())?;
+    } else {
+        write(&report, format, out)?;
+    }
     let baseline = baseline.unwrap_or_default();
     Ok(exit(&report, &baseline, fail_on, allow_incomplete))
 }
 
 fn write(report: &Report, format: Format, out: &mut dyn Write) -> io::Result<()> {
     match format {
-        Format::Table => out.write_all(table(report, width(), output::paint()).as_bytes()),
+        Format::Csv => out.write_all(&csv(report)?),
+        Format::Table => out.write_all(table::table(report, width(), output::paint()).as_bytes()),
         Format::Json => output::json(out, &[document(report)]),
         Format::Yaml => out.write_all(to_yaml(&document(report)).as_bytes()),
         Format::Sarif => output::json(out, &[sarif(report)]),
@@ -211,8 +234,14 @@ fn write(report: &Report, format: Format, out: &mut dyn Write) -> io::Result<()>
     }
 }
 
-/// The terminal's columns; none where the output is for a program.
+/// `COLUMNS`, or the terminal's; none where the output is for a program.
 fn width() -> Option<usize> {
+    let columns = std::env::var("COLUMNS")
+        .ok()
+        .and_then(|text| text.parse().ok());
+    if columns.is_some_and(|columns: usize| columns > 0) {
+        return columns;
+    }
     if !io::stdout().is_terminal() {
         return None;
     }

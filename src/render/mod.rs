@@ -2,10 +2,12 @@
 
 pub mod changes;
 pub mod columns;
+pub mod csv;
 pub mod diff;
 pub mod document;
 pub mod fold;
 pub mod html;
 pub mod moment;
 pub mod sarif;
+mod sentence;
 pub mod table;
