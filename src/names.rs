@@ -18,6 +18,8 @@ pub const PREFIX: &str = "dind-injector.io/";
 
 /// Pod annotation: `"true"` asks for a daemon, `"false"` opts out.
 pub const INJECT: &str = "dind-injector.io/inject";
+/// The annotation that opts out, with its value, as messages have it.
+pub const OPT_OUT: &str = "dind-injector.io/inject: \"false\"";
 /// Pod annotation: comma-separated container names that get the socket (default: every one).
 pub const CONTAINERS: &str = "dind-injector.io/containers";
 /// Pod annotation: the profile, one of those the rule allows.

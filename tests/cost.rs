@@ -170,7 +170,7 @@ fn a_hostile_pod_costs_in_proportion_to_its_bytes() {
 }
 
 #[test]
-#[ignore = "takes minutes without optimization: cargo test --release -- --ignored cost"]
+#[ignore = "takes minutes without optimization: .ci/weekly runs it"]
 fn a_hostile_pod_costs_in_proportion_to_its_bytes_in_every_proportion_at_the_limit() {
     assert_eq!(all_faults(|| all(BODY)), "");
     assert_eq!(all_faults(|| some(LARGEST_BODY)), "");

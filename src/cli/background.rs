@@ -16,6 +16,7 @@ use crate::cluster::{
     ClusterArgs, EventArgs, EventQueue, Timing, open_events, server_version, watch_namespaces,
 };
 use crate::decide::Policy;
+use crate::model::docs_url::DocsUrl;
 use crate::model::namespaces::{Namespaces, NoNamespaces};
 use crate::model::sidecar_mode::SidecarMode;
 use crate::names::PROGRAM;
@@ -39,6 +40,16 @@ pub struct BackgroundArgs {
     certs: CertArgs,
     #[command(flatten)]
     policy: PolicyArgs,
+    /// Where links in warnings and denials lead: the directory of docs/messages.md, at most 80
+    /// characters; no links without it
+    #[arg(
+        long,
+        env = "DIND_INJECTOR_DOCS_URL",
+        value_name = "URL",
+        default_value = "",
+        hide_default_value = true
+    )]
+    docs_url: DocsUrl,
     #[command(flatten)]
     cluster: ClusterArgs,
     #[command(flatten)]
@@ -97,13 +108,22 @@ impl BackgroundArgs {
         let Self {
             certs,
             policy,
+            docs_url,
             cluster,
             managed,
             events,
         } = self;
         let mut tasks = Tasks::default();
         let client = cluster.client().await?;
-        let policy = in_force(&policy, client.as_ref(), metrics, readiness, &mut tasks).await?;
+        let policy = in_force(
+            &policy,
+            docs_url,
+            client.as_ref(),
+            metrics,
+            readiness,
+            &mut tasks,
+        )
+        .await?;
         let (certs, ca_pem) = match &client {
             Some(client) if certs.tls_cert.is_none() && certs.tls_key.is_none() => {
                 let store = Arc::new(CertStore::new(Arc::clone(metrics)));
@@ -168,6 +188,7 @@ pub(super) fn instance() -> String {
 /// leaves the sidecars' mode to the cluster, readiness waits for the cluster's word.
 pub(super) async fn in_force(
     args: &PolicyArgs,
+    docs: DocsUrl,
     client: Option<&Client>,
     metrics: &Arc<Metrics>,
     readiness: &Readiness,
@@ -175,8 +196,9 @@ pub(super) async fn in_force(
 ) -> Result<Arc<ArcSwap<Policy>>, ServeError> {
     let cluster: Arc<OnceLock<SidecarMode>> = Arc::default();
     let config = Arc::new(ArcSwap::from_pointee(Config::builtin()));
-    let policy_of = |config: &Config, cluster: &OnceLock<SidecarMode>| {
-        config.policy_for(cluster.get().copied().unwrap_or_default())
+    let policy_of = move |config: &Config, cluster: &OnceLock<SidecarMode>| Policy {
+        docs: docs.clone(),
+        ..config.policy_for(cluster.get().copied().unwrap_or_default())
     };
     let (current, followed) = match &args.config {
         None => {
@@ -193,6 +215,7 @@ pub(super) async fn in_force(
                 file: FollowedFile::Policy,
             };
             let (last, known) = (Arc::clone(&config), Arc::clone(&cluster));
+            let policy_of = policy_of.clone();
             let parse = move |text: &str| {
                 let config = Config::from_yaml(text)?;
                 let policy = policy_of(&config, &known);

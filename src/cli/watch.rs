@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use crate::model::docs_url::DocsUrl;
 use crate::reporter::{Reporter, Settings};
 use crate::server::{Ended, Grace, PlainServer, Shutdown, duration};
 use crate::telemetry::metrics::Metrics;
@@ -109,7 +110,15 @@ async fn report(
     if let Some(followed) = log_filter.map_err(ServeError::from)? {
         tasks.spawn("the log filter", followed.run());
     }
-    let policy = in_force(policy, Some(&client), &metrics, &readiness, &mut tasks).await?;
+    let policy = in_force(
+        policy,
+        DocsUrl::default(),
+        Some(&client),
+        &metrics,
+        &readiness,
+        &mut tasks,
+    )
+    .await?;
     let reporter = Reporter::new(client, policy, settings, Arc::clone(&metrics), &readiness);
     let bound = PlainServer {
         listen,

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::model::docs_url::DocsUrl;
 use crate::model::profile::Profile;
 use crate::model::sidecar_mode::SidecarMode;
 use crate::model::sockets::Sockets;
@@ -63,6 +64,10 @@ fn default_maximum() -> Sizes {
     }
 }
 
+/// The rule of commands that are given no policy file: a message that names it must not read as if a
+/// cluster had it.
+pub const OFFLINE: &str = "builtin-offline";
+
 impl Policy {
     /// For a cluster without a policy file.
     pub fn builtin() -> Self {
@@ -86,18 +91,20 @@ impl Policy {
             otherwise: warn_rule("default", profile),
             sockets: Sockets::default(),
             sidecar_mode: SidecarMode::Native,
+            docs: DocsUrl::default(),
         }
     }
 
     /// For offline use: swaps everywhere, and refuses what cannot be swapped except in node agents.
     pub fn offline() -> Self {
-        let mut everywhere = swap_rule("offline", Arc::new(Profile::privileged()));
+        let mut everywhere = swap_rule(OFFLINE, Arc::new(Profile::privileged()));
         everywhere.node_agents.sockets = Action::Deny;
         Self {
             rules: Vec::new(),
             otherwise: everywhere,
             sockets: Sockets::default(),
             sidecar_mode: SidecarMode::Native,
+            docs: DocsUrl::default(),
         }
     }
 }

@@ -210,7 +210,7 @@ impl<'p> Case<'p, '_, '_> {
                         Effect::Deny
                     }
                     AnnotationPolicy::Ignore => {
-                        evaluator.say(format!("ignored here (rule {}): {error}", rule.name));
+                        evaluator.say(format!("ignored by rule {}: {error}", rule.name));
                         Effect::Ignore
                     }
                 };
@@ -249,11 +249,11 @@ impl<'p> Case<'p, '_, '_> {
         Ok(match rule.annotation {
             AnnotationPolicy::Ignore if asks_no_more => Vec::new(),
             AnnotationPolicy::Ignore => {
-                evaluator.say(format!(
-                    "annotation {} is ignored here (rule {})",
-                    names::INJECT,
-                    rule.name
-                ));
+                let annotation = match evaluator.pod.metadata().annotations.get(names::INJECT) {
+                    Some(_) => names::INJECT,
+                    None => names::APPLATIX,
+                };
+                evaluator.ignored(annotation, rule, |rule| rule.annotation);
                 Vec::new()
             }
             AnnotationPolicy::Honor if installed.is_some() => Vec::new(),

@@ -22,7 +22,7 @@ use crate::decide::Policy;
 use crate::decide::cause::Cause;
 use crate::decide::denial::Denial;
 use crate::decide::exemption::Exemption;
-use crate::decide::matcher::Detection;
+use crate::decide::matcher::{Detection, Glob};
 use crate::decide::need::Need;
 use crate::decide::rule::{Action, AnnotationPolicy, Rule, TcpAction};
 use crate::model::scope::Scope;
@@ -101,6 +101,30 @@ impl<'p, 's, 'a> Evaluator<'p, 's, 'a> {
         let mut rule_matches = self.rule_matches.iter();
         let found = rule_matches.find(|rule_match| rule_match.effect == effect && also(rule_match));
         found.map(|rule_match| rule_match.rule)
+    }
+
+    /// Tells the author that the rule does not honor the annotation, and which namespace label would have
+    /// it honored: that of the first rule that does, of `honors`, for namespaces with a label.
+    pub fn ignored(
+        &mut self,
+        annotation: &'static str,
+        rule: &Rule,
+        honors: impl Fn(&Rule) -> AnnotationPolicy,
+    ) {
+        let mut honoring = self.policy.rules.iter();
+        let honoring = honoring.find_map(|rule| match honors(rule) {
+            AnnotationPolicy::Honor => rule.matches.namespace_labels.first(),
+            AnnotationPolicy::Ignore => None,
+        });
+        let label = honoring.and_then(|label| {
+            let value = label.values.iter().find_map(Glob::literal)?;
+            Some((label.key.clone(), value.to_owned()))
+        });
+        self.notices.push(Notice::AnnotationIgnored {
+            annotation,
+            rule: rule.name.clone(),
+            label,
+        });
     }
 
     pub fn say(&mut self, text: String) {
@@ -213,11 +237,7 @@ impl<'p, 's, 'a> Evaluator<'p, 's, 'a> {
             AnnotationPolicy::Ignore => {
                 if !self.opt_outs.contains(&rule.name.as_str()) {
                     self.opt_outs.push(&rule.name);
-                    self.say(format!(
-                        "annotation {}: \"false\" is ignored here (rule {})",
-                        names::INJECT,
-                        rule.name
-                    ));
+                    self.ignored(names::OPT_OUT, rule, |rule| rule.opt_out);
                 }
                 false
             }
@@ -232,6 +252,8 @@ impl<'p, 's, 'a> Evaluator<'p, 's, 'a> {
     pub(super) fn exemption(&self, rule: &Rule, says: &'static str) -> Box<Exemption> {
         Box::new(Exemption {
             namespace: self.subject.namespace.to_owned(),
+            owner: self.subject.owner.to_owned(),
+            user: self.subject.user.to_owned(),
             above: rule.name.clone(),
             says,
         })

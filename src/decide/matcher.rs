@@ -170,6 +170,11 @@ impl Glob {
         Self(text.into())
     }
 
+    /// The only text that matches, where there is one.
+    pub fn literal(&self) -> Option<&str> {
+        (!self.0.contains(['*', '?'])).then_some(&self.0)
+    }
+
     /// Whether the subject's service account matches: its name, or namespace and name if the pattern has a
     /// `/`.
     fn matches_account(&self, subject: &Subject<'_>, budget: &Budget) -> Result<bool, Excess> {

@@ -21,6 +21,7 @@ mod rules;
 pub mod suggest;
 
 use crate::detect::mounts::Watch;
+use crate::model::docs_url::DocsUrl;
 use crate::model::sidecar_mode::SidecarMode;
 use crate::model::sockets::Sockets;
 
@@ -35,6 +36,8 @@ pub struct Policy {
     /// The paths to look for.
     pub sockets: Sockets,
     pub sidecar_mode: SidecarMode,
+    /// What the links in messages to authors begin with.
+    pub docs: DocsUrl,
 }
 
 impl Policy {

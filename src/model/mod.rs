@@ -3,6 +3,7 @@
 //! A review is parsed once into these types. Later stages pass them on and never read JSON again. Nothing
 //! here decides or changes anything.
 
+pub mod docs_url;
 pub mod expand;
 pub mod injection;
 pub mod map;

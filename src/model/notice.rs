@@ -1,8 +1,9 @@
 //! Admission warnings: what the Pod's author reads in `kubectl`.
 //!
 //! The API server cuts a warning at 256 characters and asks for fewer than 120
-//! (`k8s.io/api/admission/v1/types.go`). So long names and paths are shortened, and the rest of the sentence
-//! never is.
+//! (`k8s.io/api/admission/v1/types.go`). A text keeps the lower limit; with the program's name and a link, which
+//! `respond::message` adds, it keeps the higher. So long names and paths are shortened, and the rest of the
+//! sentence never is.
 
 use crate::text::shortened;
 use std::borrow::Cow;
@@ -10,6 +11,12 @@ use std::fmt;
 
 /// The longest warning, in characters.
 pub const LONGEST: usize = 119;
+
+/// The longest anchor of a paragraph in `docs/messages.md`, in characters.
+pub const LONGEST_TOPIC: usize = 22;
+
+/// The paragraph about messages that are counted and not told.
+const MORE: &str = "more-messages";
 
 /// How many warnings an author gets. The others are only counted.
 pub const MOST: usize = 32;
@@ -48,9 +55,20 @@ impl Notices {
 
     /// The warnings, each of at most [`LONGEST`] characters.
     pub fn texts(&self) -> Vec<String> {
-        let more =
-            (self.more > 0).then(|| format!("and {} more, of which none is told", self.more));
-        self.kept.iter().map(Notice::text).chain(more).collect()
+        self.with_topics().map(|(text, _)| text).collect()
+    }
+
+    /// The same, each with the paragraph of `docs/messages.md` that explains it.
+    pub fn with_topics(&self) -> impl Iterator<Item = (String, &'static str)> {
+        let more = (self.more > 0).then(|| {
+            let text = format!("and {} more, of which none is told", self.more);
+            (text, MORE)
+        });
+        let kept = self
+            .kept
+            .iter()
+            .map(|notice| (notice.text(), notice.topic()));
+        kept.chain(more)
     }
 }
 
@@ -98,21 +116,47 @@ pub enum Notice {
     },
     /// An ephemeral container reaches the Pod's daemon through the directory of its socket.
     SocketByDirectory { container: String, host: String },
-    /// A message of the policy.
+    /// An annotation that the rule does not honor.
+    AnnotationIgnored {
+        /// With its value where that matters.
+        annotation: &'static str,
+        rule: String,
+        /// Key and value of a namespace label that would have it honored, where there is one.
+        label: Option<(String, String)>,
+    },
+    /// Any other message of the policy.
     Policy(String),
 }
 
 impl Notice {
+    /// The anchor of the paragraph in `docs/messages.md` that says what to do.
+    pub fn topic(&self) -> &'static str {
+        match self {
+            Self::Swapped { .. } => "swapped",
+            Self::Added { .. } => "added",
+            Self::Repaired => "repaired",
+            Self::NotMirrored { .. } => "not-mirrored",
+            Self::InitBeforeDaemon { .. } | Self::JobWillNotComplete => "older-clusters",
+            Self::DockerHostElsewhere { .. }
+            | Self::DockerHostNode { .. }
+            | Self::DockerHostReplaced { .. } => "docker-host",
+            Self::Published { .. } => "published-ports",
+            Self::SocketByDirectory { .. } => "debugging",
+            Self::AnnotationIgnored { .. } => "annotation-ignored",
+            Self::Policy(_) => "left-alone",
+        }
+    }
+
     /// At most [`LONGEST`] characters.
     pub fn text(&self) -> String {
         let text = match self {
-            Self::Swapped { containers } => format!(
-                "the node's Docker socket was swapped for a daemon of this Pod's own in: {}",
-                containers.join(", ")
+            Self::Swapped { containers } => of_containers(
+                containers,
+                "docker.sock now leads to this Pod's own Docker daemon",
             ),
-            Self::Added { containers } => format!(
-                "a Docker daemon of this Pod's own was added for: {}",
-                containers.join(", ")
+            Self::Added { containers } => of_containers(
+                containers,
+                "this Pod got its own Docker daemon, as annotated",
             ),
             Self::Repaired => {
                 "restartPolicy: Always was put back on the dind sidecar; another webhook drops it"
@@ -163,9 +207,9 @@ impl Notice {
                 shortened(value, 26),
                 if *is_known { "leads" } else { "may lead" }
             ),
-            Self::DockerHostReplaced { containers } => format!(
-                "DOCKER_HOST led to the node and leads to a daemon of this Pod's own now in: {}",
-                containers.join(", ")
+            Self::DockerHostReplaced { containers } => of_containers(
+                containers,
+                "DOCKER_HOST, which led to the node, now leads to this Pod's own daemon",
             ),
             Self::Published {
                 container,
@@ -188,6 +232,23 @@ impl Notice {
                 shortened(container, 20),
                 shortened(host, 34)
             ),
+            Self::AnnotationIgnored {
+                annotation,
+                rule,
+                label,
+            } => {
+                let label = match label {
+                    Some((key, value)) => {
+                        let label = format!("{}={}", shortened(key, 40), shortened(value, 12));
+                        format!("; namespace label {label} honors it")
+                    }
+                    None => "; ask for a rule that honors it".to_owned(),
+                };
+                let what = format!("{annotation} is ignored here (rule )");
+                let room = LONGEST.saturating_sub(what.chars().count() + label.chars().count());
+                let rule = shortened(rule, room);
+                format!("{annotation} is ignored here (rule {rule}){label}")
+            }
             Self::Policy(text) => text.clone(),
         };
         match shortened(&text, LONGEST) {
@@ -201,6 +262,18 @@ impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text())
     }
+}
+
+/// `what` of the containers, whose names are cut where they are many.
+fn of_containers(containers: &[String], what: &str) -> String {
+    let noun = if containers.len() == 1 {
+        "container"
+    } else {
+        "containers"
+    };
+    let names = containers.join(", ");
+    let room = LONGEST.saturating_sub(noun.len() + " : ".len() + what.len());
+    [noun, " ", &shortened(&names, room), ": ", what].concat()
 }
 
 /// A name for a message. Kubernetes' own names have at most 63 characters; others are cut there.

@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::decide::Policy;
 use crate::decide::builtin;
 use crate::decide::rule::Rule;
+use crate::model::docs_url::DocsUrl;
 use crate::model::profile::{DEFAULT_NAME, Profile};
 use crate::model::sidecar_mode::SidecarMode;
 use crate::model::sockets::{DEFAULT_SOCKET, Sockets};
@@ -87,6 +88,7 @@ pub(crate) fn read(fields: &mut Fields<'_, '_>) -> Document {
                 SidecarChoice::Auto => SidecarMode::default(),
                 SidecarChoice::Fixed(mode) => mode,
             },
+            docs: DocsUrl::default(),
         },
         sidecar_mode,
     }

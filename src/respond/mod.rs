@@ -4,6 +4,7 @@
 //! there or both absent, the uid is the request's, and a denial is always deliberate.
 //! Source: `k8s.io/apiserver/pkg/admission/plugin/webhook/request/admissionreview.go`.
 
+pub mod message;
 pub mod record;
 
 use base64_simd::STANDARD;

@@ -21,6 +21,7 @@ use crate::text::{beginning, shortened, visible};
 use crate::decode::admission::{Object, PodReview, ReviewError, decode};
 use crate::model::namespaces::Namespaces;
 use crate::respond::Response;
+use crate::respond::message::message;
 use crate::respond::record::{Owner, Record};
 
 /// An answer, and its record.
@@ -67,7 +68,7 @@ pub fn review<'r>(
 ) -> Result<Reviewed<'r>, Failure> {
     let review = decode(body)?;
     let outcome = decide(policy, namespaces, &review)?;
-    answer(&review, outcome)
+    answer(policy, &review, outcome)
 }
 
 pub(super) fn decide<'p>(
@@ -92,6 +93,7 @@ pub(super) fn decide<'p>(
 }
 
 pub(super) fn answer<'r>(
+    policy: &Policy,
     review: &PodReview<'r>,
     outcome: Outcome<'r>,
 ) -> Result<Reviewed<'r>, Failure> {
@@ -101,7 +103,14 @@ pub(super) fn answer<'r>(
         Action::Denied(denial) => (None, Some(denied(denial))),
         Action::Changed(change) => (Some(change), None),
     };
-    let warnings: Vec<String> = outcome.notices.texts();
+    let refusal = |text: &str| message(&policy.docs, text, &reason.to_lowercase());
+    let refusal = denial.as_deref().map(refusal);
+    let notices: Vec<_> = outcome.notices.with_topics().collect();
+    let messages: Vec<String> = notices
+        .iter()
+        .map(|(text, topic)| message(&policy.docs, text, topic))
+        .collect();
+    let warnings: Vec<String> = notices.into_iter().map(|(text, _)| text).collect();
     let containers = change.map_or_else(Vec::new, |change| told(&change.containers));
     let audited = containers.join(",");
     let rule = outcome.rule.unwrap_or_default();
@@ -116,8 +125,8 @@ pub(super) fn answer<'r>(
     let response = Response {
         uid: &review.uid,
         patch: change.map(|change| &change.patch),
-        denial: denial.as_deref(),
-        warnings: &warnings,
+        denial: refusal.as_deref(),
+        warnings: &messages,
         audit: &audit,
     };
     let json = response.to_json().map_err(Failure::Internal)?;

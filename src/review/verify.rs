@@ -40,7 +40,7 @@ pub fn verify<'r>(
             verified(decide(policy, namespaces, &review)?, &review)
         }
     };
-    answer(&review, outcome)
+    answer(policy, &review, outcome)
 }
 
 /// Refuses a Pod with something left to swap: nothing can be changed any more.

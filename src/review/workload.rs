@@ -15,7 +15,6 @@ use crate::decide::reason::Reason;
 use crate::json;
 use crate::json::Text;
 use crate::manifest::{PodRef, pods};
-use crate::model::notice::LONGEST;
 use crate::model::scope::Scope;
 use crate::model::subject::{CONTROLLER_GROUPS, Requester, Subject, controller_of};
 use crate::model::view::Pod;
@@ -27,9 +26,10 @@ use crate::review::{Action, INJECTED};
 use crate::decode::admission::{Request, Review, ReviewError, enveloped};
 use crate::model::namespaces::Namespaces;
 use crate::respond::Response;
+use crate::respond::message::messages;
 use crate::respond::record::Record;
 use crate::review::pod::{Failure, Reviewed, denied, told as told_containers};
-use crate::text::{beginning, shortened};
+use crate::text::beginning;
 
 /// The workloads of this path, by the names of [`pods`].
 const KINDS: [&str; 6] = [
@@ -67,7 +67,7 @@ pub fn warn(
         return answer(
             &request,
             None,
-            Lookahead::refused("workload", &Excess::Values.into()),
+            Lookahead::refused(policy, "workload", &Excess::Values.into()),
         );
     }
     let review: Review<'_, Value, Value> =
@@ -134,15 +134,15 @@ fn look_ahead(
     let (reason, change) = match outcome.action {
         Action::Left(reason) => (reason.name(), None),
         Action::Denied(denial) => {
-            warnings.extend(refusal(makes.kind, &denial));
+            warnings.extend(refusal(policy, makes.kind, &denial));
             (denial.reason(), None)
         }
         Action::Changed(change) => (INJECTED, Some(change)),
     };
-    let told = outcome.notices.texts();
-    let told = told
-        .iter()
-        .flat_map(|notice| lines(&format!("in its Pods: {notice}")));
+    let told = outcome
+        .notices
+        .with_topics()
+        .flat_map(|(text, topic)| messages(&policy.docs, &format!("in its Pods: {text}"), topic));
     warnings.extend(told);
     Ok(Lookahead {
         reason,
@@ -221,62 +221,20 @@ impl Lookahead {
     }
 
     /// For a workload that is too large to be reviewed.
-    fn refused(kind: &str, denial: &Denial) -> Self {
+    fn refused(policy: &Policy, kind: &str, denial: &Denial) -> Self {
         Self {
             reason: denial.reason(),
-            warnings: refusal(kind, denial),
+            warnings: refusal(policy, kind, denial),
             ..Self::nothing(Reason::NothingToDo)
         }
     }
 }
 
 /// Warnings that the Pods of a workload will be refused, as many as the text needs.
-fn refusal(kind: &str, denial: &Denial) -> Vec<String> {
-    let denial = denied(denial);
-    lines(&format!(
-        "the Pods of this {kind} will be refused: {denial}"
-    ))
-}
-
-/// `text` in as many warnings as it needs, broken between words.
-fn lines(text: &str) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    let mut length = 0;
-    for word in text.split_whitespace() {
-        let word = shortened(word, LONGEST);
-        let more = word.chars().count() + 1;
-        match lines.last_mut() {
-            Some(line) if length + more <= LONGEST => {
-                line.push(' ');
-                line.push_str(&word);
-                length += more;
-            }
-            _ => {
-                length = more - 1;
-                lines.push(word.into_owned());
-            }
-        }
-    }
-    lines
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_long_text_is_broken_between_words() {
-        let text = "a word after the other ".repeat(20);
-        let lines = lines(&text);
-        assert!(lines.len() > 3);
-        assert!(lines.iter().all(|line| line.chars().count() <= LONGEST));
-        assert_eq!(lines.join(" "), text.trim_end());
-    }
-
-    #[test]
-    fn a_word_that_is_too_long_is_cut() {
-        let lines = lines(&"é".repeat(500));
-        assert_eq!(lines.len(), 1);
-        assert_eq!(lines[0].chars().count(), LONGEST);
-    }
+fn refusal(policy: &Policy, kind: &str, denial: &Denial) -> Vec<String> {
+    let text = format!(
+        "the Pods of this {kind} will be refused: {}",
+        denied(denial)
+    );
+    messages(&policy.docs, &text, &denial.reason().to_lowercase())
 }

@@ -1,13 +1,17 @@
 //! The documentation: every command in it is one, and every manifest is read as it says.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Parser as _;
 use dind_injector::cli::Cli;
 use dind_injector::decide::Policy;
+use dind_injector::decide::cause::Cause;
+use dind_injector::decide::named::Named as _;
 use dind_injector::manifest;
 use dind_injector::manifest::pods;
+use dind_injector::model::notice::LONGEST_TOPIC;
 use dind_injector::names;
 use dind_injector::policy_file::Config;
 use dind_injector::review::Action;
@@ -158,6 +162,34 @@ fn every_link_inside_of_the_repository_leads_somewhere() {
                 assert!(titles.any(is_title), "{file}: {target}");
             }
         }
+    }
+}
+
+/// A link in a message leads to a paragraph, and every paragraph is led to.
+#[test]
+fn every_message_has_its_paragraph_and_no_other_has_one() {
+    let page = read("docs/messages.md");
+    let titles: BTreeSet<&str> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("### "))
+        .collect();
+    let source = read("src/model/notice.rs");
+    let topics = source.split("fn topic(").nth(1).unwrap();
+    let topics = topics
+        .split("\n    }\n")
+        .next()
+        .unwrap()
+        .split('"')
+        .skip(1)
+        .step_by(2);
+    let mut linked: BTreeSet<String> = topics.map(str::to_owned).collect();
+    assert!(linked.len() > 8);
+    linked.insert("more-messages".to_owned());
+    linked.extend(Cause::ALL.iter().map(|(_, name, _)| name.to_lowercase()));
+    let linked: BTreeSet<&str> = linked.iter().map(String::as_str).collect();
+    assert_eq!(titles, linked);
+    for topic in linked {
+        assert!(topic.len() <= LONGEST_TOPIC, "{topic}");
     }
 }
 

@@ -12,7 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::support::api_server::{self, Request};
+use crate::support::api_server::{self, Request, spoken};
 use crate::support::files;
 use crate::support::https::Webhook;
 use crate::support::model::{self, Shows};
@@ -21,9 +21,10 @@ use base64_simd::STANDARD;
 use dind_injector::decide::Policy;
 use dind_injector::manifest;
 use dind_injector::manifest::PodRef;
+use dind_injector::manifest::kinds::owner_of;
 use dind_injector::model::scope::Scope;
 use dind_injector::model::start::START_SCRIPT;
-use dind_injector::model::subject::{Requester, Subject};
+use dind_injector::model::subject::{Requester, Subject, controller_of};
 use dind_injector::model::view::Pod;
 use dind_injector::policy_file::Config;
 use dind_injector::review;
@@ -34,6 +35,8 @@ use serde_json::{Map, Value, json};
 
 /// Stands for the start script in expected files.
 const PLACEHOLDER: &str = "<start.sh>";
+/// The user that creates Pods that nothing made.
+const AUTHOR: &str = "ann@example.com";
 const UID: &str = "705ab4f5-6393-11e8-b7cc-42010a800002";
 
 #[test]
@@ -324,6 +327,7 @@ impl Pass<'_> {
                 };
                 let setting = Setting {
                     namespace: "ci".to_owned(),
+                    user: AUTHOR.to_owned(),
                     ..Setting::default()
                 };
                 evaluate(self.policy, &setting, &found).map_err(|error| error.to_string())?
@@ -372,7 +376,9 @@ impl Pass<'_> {
     }
 
     fn live(self, pod: &Value, webhook: &mut Webhook) -> Result<Passed, String> {
-        let review = api_server::review(UID, pod, self.request);
+        let mut review = api_server::review(UID, pod, self.request);
+        let controller = owner_of(self.kind).and_then(controller_of);
+        review["request"]["userInfo"]["username"] = json!(controller.unwrap_or(AUTHOR));
         let response = webhook.review(self.policy, &review);
         let audit = |key: &str| {
             response["auditAnnotations"][key]
@@ -382,12 +388,12 @@ impl Pass<'_> {
         let reason = audit("reason").to_owned();
         let warnings = model::list(&response, "warnings");
         let warnings = warnings
-            .map(|warning| warning.as_str().unwrap().to_owned())
+            .map(|warning| spoken(warning.as_str().unwrap()))
             .collect();
         let mut after = None;
         let verdict = if response["allowed"] == false {
             same("code", &response["status"]["code"], &json!(403))?;
-            let message = response["status"]["message"].as_str().unwrap().to_owned();
+            let message = spoken(response["status"]["message"].as_str().unwrap());
             Verdict::Denied { reason, message }
         } else if let Some(patch) = response["patch"].as_str() {
             after = Some(applied(pod, &STANDARD.decode_to_vec(patch).unwrap())?);

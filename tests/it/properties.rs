@@ -138,7 +138,7 @@ proptest! {
         let Passed { verdict, warnings } = pass(&policy, &pod);
         prop_assert_eq!(response["allowed"] == false, matches!(verdict, Verdict::Denied(_)));
         prop_assert_eq!(response["patch"].is_string(), matches!(verdict, Verdict::Changed(_)));
-        let told: Vec<_> = model::list(response, "warnings").map(|w| w.as_str().unwrap().to_owned()).collect();
+        let told: Vec<_> = model::list(response, "warnings").map(|w| api_server::spoken(w.as_str().unwrap())).collect();
         prop_assert!(told.iter().all(|w| w.chars().count() < 120), "{told:?}");
         prop_assert_eq!(told, warnings);
     }

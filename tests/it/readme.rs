@@ -6,6 +6,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use dind_injector::names;
+
 const TABLE: &str = "## What a hand-made DinD set-up gets wrong";
 
 #[test]
@@ -51,6 +53,51 @@ fn every_fault_that_readme_names_has_its_test() {
             assert!(is_test(&root().join(test)), "{test} is no test: {row}");
         }
     }
+}
+
+/// The quickstart's commands speak of what is in the manifests: the image that they name, the namespace of the
+/// example, the label that the built-in policy looks for.
+#[test]
+fn the_quickstart_is_five_commands_that_fit_the_manifests() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let section = readme.split("## On kind, in five commands").nth(1).unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let commands: Vec<&str> = section
+        .lines()
+        .filter_map(|line| line.strip_prefix("$ "))
+        .collect();
+    let [_, image, install, label, run] = commands[..] else {
+        panic!("{} commands", commands.len());
+    };
+    let manifest = fs::read_to_string(root().join("manifests/install.yaml")).unwrap();
+    let name = image
+        .split_whitespace()
+        .find(|word| word.starts_with("dind-injector:"))
+        .unwrap();
+    assert!(
+        image.ends_with(&format!("kind load docker-image {name}")),
+        "{image}"
+    );
+    assert!(manifest.contains(&format!("image: \"{name}\"")), "{name}");
+    assert!(
+        install.contains("kubectl apply -f manifests/install.yaml"),
+        "{install}"
+    );
+    assert!(
+        label.ends_with(&format!("namespace ci {}=enabled", names::INJECTION_LABEL)),
+        "{label}"
+    );
+    let file = run
+        .split_whitespace()
+        .find(|word| word.ends_with(".yaml"))
+        .unwrap();
+    let pod = fs::read_to_string(root().join(file)).unwrap();
+    let pod = &dind_injector::manifest::read(&pod).unwrap()[0].value;
+    assert_eq!(pod["metadata"]["namespace"], "ci");
+    let waits_for = format!("pod/{}", pod["metadata"]["name"].as_str().unwrap());
+    assert!(run.contains(&waits_for), "{run}");
+    let container = pod["spec"]["containers"][0]["name"].as_str().unwrap();
+    assert!(run.ends_with(&format!("-c {container}")), "{run}");
 }
 
 /// A scenario has a `check`, a group of goldens has expected files.

@@ -94,7 +94,7 @@ fn what_another_webhook_adds_last_is_refused() {
     assert_eq!((allowed, &*reason), (false, "Unswapped"));
     assert_eq!(
         message,
-        "container \"app\" reaches the node's Docker daemon (/run/docker.sock), which rule \
+        "dind-injector: container \"app\" reaches the node's Docker daemon (/run/docker.sock), which rule \
          \"default\" swaps, but another webhook added it after that, or dind-injector was not reached. \
          Create the Pod again; if it is refused again, name the configuration of that webhook so that \
          it sorts before dind-injector's"
@@ -175,7 +175,7 @@ fn the_image_of_a_sidecar_stays_while_its_pod_runs() {
         let (allowed, reason, message) = verify(&new);
         assert_eq!((allowed, &*reason), (false, "SidecarImage"), "{mode}");
         assert!(
-            message.starts_with("container \"dind\" is the Pod's Docker daemon"),
+            message.starts_with("dind-injector: container \"dind\" is the Pod's Docker daemon"),
             "{message}"
         );
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::support::api_server::spoken;
 use dind_injector::decide::Policy;
 use dind_injector::decode::admission::ReviewError;
 use dind_injector::model::namespaces::Namespaces;
@@ -85,7 +86,7 @@ fn answered(body: &[u8]) -> Reviewed<'static> {
     let warnings = response["warnings"].as_array().cloned().unwrap_or_default();
     assert_eq!(json!(warnings), json!(reviewed.record.warnings));
     for warning in &reviewed.record.warnings {
-        assert!(warning.chars().count() < 120, "{warning}");
+        assert!(spoken(warning).chars().count() < 120, "{warning}");
     }
     reviewed
 }
@@ -106,7 +107,7 @@ fn each_kind_of_workload_is_told_what_its_pods_will_get() {
         );
         assert!(
             record.warnings.iter().any(|warning| warning
-                == "in its Pods: the node's Docker socket was swapped for a daemon of this Pod's own in: build"),
+                == "dind-injector: in its Pods: container build: docker.sock now leads to this Pod's own Docker daemon"),
             "{kind}: {:?}",
             record.warnings
         );
@@ -122,7 +123,12 @@ fn a_daemon_set_is_judged_as_the_node_agent_that_it_may_be() {
     let deployment = created("Deployment", "ci", &template()).record;
     assert_ne!(daemon_set.reason, deployment.reason);
     // With the words before it, too long for one warning, and never cut.
-    let text = daemon_set.warnings.join(" ");
+    let lines: Vec<_> = daemon_set
+        .warnings
+        .iter()
+        .map(|line| spoken(line))
+        .collect();
+    let text = lines.join(" ");
     assert!(text.ends_with("; it was left alone"), "{text}");
 }
 
@@ -142,7 +148,8 @@ fn a_denial_that_awaits_the_pods_is_said_whole_and_denies_nothing() {
         (record.outcome, record.reason),
         ("warned", "SizeAboveMaximum")
     );
-    let text = record.warnings.join(" ");
+    let lines: Vec<_> = record.warnings.iter().map(|line| spoken(line)).collect();
+    let text = lines.join(" ");
     assert!(
         text.starts_with("the Pods of this Deployment will be refused: annotation")
             && text.contains("above the maximum"),

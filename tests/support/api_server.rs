@@ -202,3 +202,9 @@ pub fn review(uid: &str, pod: &Value, request: Request) -> Value {
     }
     json!({"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": fields})
 }
+
+/// What a warning or a denial says, which begins with the program that speaks.
+pub fn spoken(message: &str) -> String {
+    let text = message.strip_prefix("dind-injector: ");
+    text.unwrap_or_else(|| panic!("{message}")).to_owned()
+}

@@ -403,6 +403,9 @@ pub fn is_an_answer(policy: &Policy, body: &[u8], reviewed: &Reviewed) -> Held {
     );
     for warning in model::list(response, "warnings") {
         let warning = warning.as_str().ok_or("a warning is a text")?;
+        let text = warning.strip_prefix("dind-injector: ");
+        let warning =
+            text.ok_or_else(|| format!("a warning that does not say who speaks: {warning}"))?;
         hold!((1..120).contains(&warning.chars().count()), "{warning:?}");
     }
     for (key, value) in response["auditAnnotations"]

@@ -46,7 +46,7 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{- define "dind-injector.policy" -}}
 {{- with .Values.policy -}}
 {{- if eq .preset "inline" -}}
-{{ required "policy.preset is inline: set policy.inline" .inline }}
+{{ toYaml (required "policy.preset is inline: set policy.inline" .inline) }}
 {{- else if ne .preset "builtin" -}}
 {{- $file := printf "presets/%s.yaml" .preset -}}
 {{ required (printf "the chart has no file %s" $file) ($.Files.Get $file) }}

@@ -243,7 +243,10 @@ async fn from_a_fresh_install_to_a_changed_pod_a_warning_and_an_event() {
         )
         .await;
     let warning = answer["response"]["warnings"][0].as_str().unwrap();
-    assert!(warning.starts_with("in its Pods: "), "{warning}");
+    assert!(
+        warning.starts_with("dind-injector: in its Pods: "),
+        "{warning}"
+    );
 
     let events = "/api/v1/namespaces/ci/events";
     until(|| !api.all(events).is_empty()).await;

@@ -3,11 +3,12 @@
 use std::fmt::Write as _;
 use std::fs;
 
+use dind_injector::policy_file;
 use dind_injector::policy_file::Config;
 use ring::digest::{SHA256, digest};
 use serde_json::Value;
 
-use super::rendered::{all, documents, files_below, reporters, root, strings, text};
+use super::rendered::{all, documents, documents_of, files_below, reporters, root, strings, text};
 
 #[test]
 fn chart_and_program_have_one_version() {
@@ -15,6 +16,21 @@ fn chart_and_program_have_one_version() {
     for field in ["version", "appVersion"] {
         assert_eq!(chart[field], env!("CARGO_PKG_VERSION"), "{field}");
     }
+}
+
+/// Cargo.toml is the one place; `scripts/release/repository` writes the others.
+#[test]
+fn chart_and_program_live_in_one_place() {
+    let chart = &documents("manifests/chart/Chart.yaml")[0];
+    let repository = env!("CARGO_PKG_REPOSITORY");
+    assert!(repository.starts_with("https://"), "{repository}");
+    let home = format!("{repository}#readme");
+    assert_eq!(env!("CARGO_PKG_HOMEPAGE"), home);
+    assert_eq!(chart["home"], home);
+    assert_eq!(strings(&chart["sources"]), [repository]);
+    let icon = format!("{repository}/raw/main/manifests/chart/icon.svg");
+    assert_eq!(chart["icon"], icon);
+    assert!(root().join("manifests/chart/icon.svg").is_file());
 }
 
 /// `manifests/render` writes both digests at the top of what it renders.
@@ -46,10 +62,6 @@ fn sources(more: &[&str]) -> String {
     let mut sums = String::new();
     for path in files_below("manifests/chart", "") {
         let name = path.strip_prefix(&chart).unwrap();
-        // `find` does not follow links; the presets are another room's.
-        if name.starts_with("presets") {
-            continue;
-        }
         let sum = hex(&fs::read(&path).unwrap());
         writeln!(sums, "{sum}  ./{}", name.display()).unwrap();
     }
@@ -69,6 +81,53 @@ fn the_schema_knows_each_value_and_no_other() {
     let values = &documents("manifests/chart/values.yaml")[0];
     let schema: Value = serde_json::from_str(&text("manifests/chart/values.schema.json")).unwrap();
     same_keys("values", values, &schema);
+}
+
+/// A policy in the values is held to the schema that a policy file is held to.
+#[test]
+fn an_inline_policy_has_the_schema_of_a_policy_file() {
+    const FILE: &str = "manifests/chart/values.schema.json";
+    let mut policy = policy_file::schema();
+    policy.as_object_mut().unwrap().remove("$schema");
+    let mut schema: Value = serde_json::from_str(&text(FILE)).unwrap();
+    schema["definitions"]["policy"] = policy;
+    let made = serde_json::to_string_pretty(&schema).unwrap() + "\n";
+    if std::env::var_os("UPDATE_GOLDENS").is_some() {
+        fs::write(root().join(FILE), &made).unwrap();
+    }
+    assert!(
+        text(FILE) == made,
+        "{FILE}: UPDATE_GOLDENS=1 cargo test --test it manifests"
+    );
+    let inline = &schema["properties"]["policy"]["then"]["properties"]["inline"];
+    assert_eq!(inline["$ref"], "#/definitions/policy");
+}
+
+/// helm prints a line of each link that it finds.
+#[test]
+fn the_chart_has_no_links() {
+    for path in files_below("manifests/chart", "") {
+        assert!(!path.is_symlink(), "{}", path.display());
+    }
+    assert!(!root().join("manifests/chart/presets").is_symlink());
+}
+
+/// Every value that the chart's README names, with its default.
+#[test]
+fn the_readme_of_the_chart_names_values_and_their_defaults() {
+    let readme = text("manifests/chart/README.md");
+    let values = &documents("manifests/chart/values.yaml")[0];
+    let mut seen = 0;
+    for line in readme.lines().filter(|line| line.starts_with("| `")) {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let pointer = format!("/{}", cells[1].trim_matches('`').replace('.', "/"));
+        let value = values.pointer(&pointer);
+        let value = value.unwrap_or_else(|| panic!("{pointer} is no value"));
+        let written = &documents_of(&format!("a: {}", cells[2].trim_matches('`')))[0]["a"];
+        assert_eq!(written, value, "{pointer}");
+        seen += 1;
+    }
+    assert!(seen > 10);
 }
 
 fn same_keys(at: &str, value: &Value, schema: &Value) {

@@ -1,5 +1,6 @@
 //! The Deployment: what it runs, and with how little.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::{Args as _, FromArgMatches as _, Parser as _};
@@ -57,9 +58,13 @@ fn the_pod_has_no_rights_on_its_node() {
             "capabilities": {"drop": ["ALL"]},
         });
         assert_eq!(*own, expected, "{}", rendered.file);
-        for field in ["hostNetwork", "hostPID", "hostIPC", "initContainers"] {
+        for field in ["hostPID", "hostIPC", "initContainers"] {
             assert!(pod.get(field).is_none(), "{}: {field}", rendered.file);
         }
+        assert_eq!(
+            rendered.is_on_host_network(),
+            pod.get("hostNetwork").is_some()
+        );
         for volume in list(&pod["volumes"]) {
             let harmless = ["configMap", "secret"]
                 .iter()
@@ -67,6 +72,21 @@ fn the_pod_has_no_rights_on_its_node() {
             assert!(harmless, "{}: {volume}", rendered.file);
         }
     }
+}
+
+/// A node has each port once, a policy holds no Pod of its network, and no lower level admits one.
+#[test]
+fn on_the_nodes_network_ports_level_and_rollout_are_others() {
+    let all = all();
+    let rendered = all.iter().find(|rendered| rendered.is_on_host_network());
+    let rendered = rendered.unwrap();
+    assert_eq!(rendered.pod_spec()["hostNetwork"], true);
+    assert_eq!(rendered.pod_spec()["dnsPolicy"], "ClusterFirstWithHostNet");
+    let rollout = &rendered.one("Deployment")["spec"]["strategy"]["rollingUpdate"];
+    assert_eq!(*rollout, json!({"maxUnavailable": 1, "maxSurge": 0}));
+    assert_eq!(rendered.kind("NetworkPolicy").count(), 0);
+    let labels = &rendered.one("Namespace")["metadata"]["labels"];
+    assert_eq!(labels["pod-security.kubernetes.io/enforce"], "privileged");
 }
 
 #[test]
@@ -113,10 +133,14 @@ fn ports_are_those_that_the_program_listens_on() {
     let defaults = defaults.get_matches_from(["serve"]);
     let defaults = ServerArgs::from_arg_matches(&defaults).unwrap();
     for rendered in all() {
-        assert_eq!(rendered.arg("--listen"), None);
+        let port = |flag: &str, default: SocketAddr| {
+            let said = rendered.arg(flag).map(|said| said.parse().unwrap());
+            assert_eq!(said.is_some(), rendered.is_on_host_network(), "{flag}");
+            said.unwrap_or(default).port()
+        };
         let expected = json!([
-            {"name": "https", "containerPort": defaults.listen.port()},
-            {"name": "admin", "containerPort": defaults.admin_listen.port()},
+            {"name": "https", "containerPort": port("--listen", defaults.listen)},
+            {"name": "admin", "containerPort": port("--admin-listen", defaults.admin_listen)},
         ]);
         assert_eq!(rendered.container()["ports"], expected);
         for port in list(&rendered.one("Service")["spec"]["ports"]) {
@@ -149,7 +173,9 @@ fn selectors_find_the_pods() {
         selects(&rendered.one("Service")["spec"]["selector"]);
         selects(&rendered.one("Deployment")["spec"]["selector"]["matchLabels"]);
         selects(&rendered.one("PodDisruptionBudget")["spec"]["selector"]["matchLabels"]);
-        selects(&rendered.one("NetworkPolicy")["spec"]["podSelector"]["matchLabels"]);
+        for policy in rendered.kind("NetworkPolicy") {
+            selects(&policy["spec"]["podSelector"]["matchLabels"]);
+        }
         for spread in list(&rendered.pod_spec()["topologySpreadConstraints"]) {
             selects(&spread["labelSelector"]["matchLabels"]);
         }

@@ -11,7 +11,7 @@ use dind_injector::telemetry::metrics::{
 use regex_lite::Regex;
 use serde_json::Value;
 
-use super::rendered::{documents, list, text};
+use super::rendered::{all, documents, list, text};
 
 const ALERTS: &str = "manifests/chart/files/alerts.yaml";
 const DASHBOARD: &str = "manifests/chart/files/dashboard.json";
@@ -151,6 +151,8 @@ fn expressions_group_by_labels_that_exist() {
         .map(|c| c[1].to_owned())
         // What Prometheus adds, and what exists once a file or watch is followed.
         .chain(["pod", "namespace", "watch", "file", "result", "sha256"].map(str::to_owned))
+        // The API server's own.
+        .chain(["name", "error_type"].map(str::to_owned))
         .collect();
     let by = Regex::new(r"by \(([^)]*)\)").unwrap();
     for (at, expression) in expressions() {
@@ -162,17 +164,54 @@ fn expressions_group_by_labels_that_exist() {
     }
 }
 
+/// `runbook_url` is a path of this repository, before which the chart puts `docsUrl`.
 #[test]
-fn every_alert_has_a_row_in_the_docs() {
+fn every_alert_has_a_runbook() {
     let operations = text(OPERATIONS);
     for group in list(&documents(ALERTS)[0]["groups"]) {
         for rule in list(&group["rules"]) {
             let alert = rule["alert"].as_str().unwrap();
-            assert!(operations.contains(&format!("`{alert}`")), "{alert}");
+            assert!(operations.contains(&format!("\n### {alert}\n")), "{alert}");
+            let runbook = format!("{OPERATIONS}#{}", alert.to_lowercase());
+            assert_eq!(rule["annotations"]["runbook_url"], runbook, "{alert}");
             assert!(rule["annotations"]["summary"].is_string(), "{alert}");
             assert!(rule["annotations"]["description"].is_string(), "{alert}");
             let severity = rule["labels"]["severity"].as_str();
             assert!(matches!(severity, Some("critical" | "warning")), "{alert}");
+        }
+    }
+}
+
+/// What operations.md says that no replica can see is on the dashboard.
+#[test]
+fn the_api_servers_own_metrics_are_on_the_dashboard() {
+    let name = Regex::new("apiserver_admission_[a-z_]+").unwrap();
+    let (operations, dashboard) = (text(OPERATIONS), text(DASHBOARD));
+    let mut seen = 0;
+    for metric in name.find_iter(&operations) {
+        seen += 1;
+        assert!(dashboard.contains(metric.as_str()), "{}", metric.as_str());
+    }
+    assert!(seen >= 5);
+}
+
+/// Where `docsUrl` is set, alerts and messages lead to it.
+#[test]
+fn links_lead_to_where_the_values_say() {
+    const BASE: &str = "https://docs.example.com/dind-injector/";
+    let all = all();
+    let with: Vec<_> = all
+        .iter()
+        .filter(|r| r.arg("--docs-url").is_some())
+        .collect();
+    assert_eq!(with.len(), 1);
+    for rendered in with {
+        assert_eq!(rendered.arg("--docs-url"), Some(BASE));
+        let rules = &rendered.one("PrometheusRule")["spec"]["groups"][0]["rules"];
+        for rule in list(rules) {
+            let runbook = rule["annotations"]["runbook_url"].as_str().unwrap();
+            let page = runbook.strip_prefix(BASE).unwrap();
+            assert!(page.starts_with("operations.md#dindinjector"), "{runbook}");
         }
     }
 }

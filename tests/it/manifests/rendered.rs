@@ -31,7 +31,12 @@ pub fn text(file: &str) -> String {
 
 /// A file's YAML documents.
 pub fn documents(file: &str) -> Vec<Value> {
-    let read = manifest::read(&text(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+    documents_of(&text(file))
+}
+
+/// A text's YAML documents.
+pub fn documents_of(text: &str) -> Vec<Value> {
+    let read = manifest::read(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
     read.into_iter().map(|document| document.value).collect()
 }
 
@@ -127,6 +132,11 @@ impl Rendered {
             .kind("MutatingWebhookConfiguration")
             .chain(self.kind("ValidatingWebhookConfiguration"));
         configurations.flat_map(|c| list(&c["webhooks"])).collect()
+    }
+
+    /// Whether the replicas are in their node's network: only where the values say so.
+    pub fn is_on_host_network(&self) -> bool {
+        self.file.ends_with("/host-network.yaml")
     }
 
     /// Whether the program keeps its own certificates here.

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::support::api_server::spoken;
 use dind_injector::decide::Policy;
 use dind_injector::decide::reason::Reason;
 use dind_injector::manifest;
@@ -201,7 +202,7 @@ fn through_bytes(case: &Case, policy: &Policy, pod: &Value) -> Came {
     };
     let warnings: Vec<String> = response["warnings"]
         .as_array()
-        .map(|all| all.iter().map(|w| w.as_str().unwrap().to_owned()).collect())
+        .map(|all| all.iter().map(|w| spoken(w.as_str().unwrap())).collect())
         .unwrap_or_default();
     for warning in &warnings {
         assert!(warning.chars().count() < 120, "{}: {warning}", case.name);
@@ -226,8 +227,8 @@ fn through_bytes(case: &Case, policy: &Policy, pod: &Value) -> Came {
         warnings,
         message: response["status"]["message"]
             .as_str()
-            .unwrap_or_default()
-            .to_owned(),
+            .map(spoken)
+            .unwrap_or_default(),
     }
 }
 
