@@ -2,6 +2,7 @@
 
 pub mod changes;
 pub mod columns;
+pub mod compare;
 pub mod csv;
 pub mod diff;
 pub mod document;

@@ -554,6 +554,65 @@ fn a_result_says_by_which_policy_file_it_was_judged() {
 }
 
 #[test]
+fn a_comparison_tells_what_another_policy_changes_for_whom() {
+    let policy = |sockets: &str| {
+        format!(
+            "apiVersion: dind-injector.io/v1alpha1\nkind: Policy\ndefault: {{hostSockets: {sockets}}}\n"
+        )
+    };
+    let dir = Dir::new()
+        .with("a.yaml", SWAPPED)
+        .with("b.yaml", CLEAN)
+        .with("now.yaml", &policy("Swap"))
+        .with("then.yaml", &policy("Deny"));
+    let compare = |then: &str, more: &[&str]| {
+        let mut args = vec![
+            "a.yaml",
+            "b.yaml",
+            "--config",
+            "now.yaml",
+            "--compare",
+            then,
+        ];
+        args.extend(more);
+        dir.scan(&args)
+    };
+    let same = compare("now.yaml", &[]);
+    assert_eq!(same.status, 0, "{}", same.out);
+    assert!(
+        same.out.contains("none is treated differently"),
+        "{}",
+        same.out
+    );
+    let other = compare("then.yaml", &[]);
+    assert_eq!(other.status, 1);
+    let row: Vec<&str> = other
+        .out
+        .lines()
+        .last()
+        .unwrap()
+        .split_whitespace()
+        .collect();
+    assert_eq!(
+        row[..3],
+        ["ci/Pod/builder", "swapped", "denied"],
+        "{}",
+        other.out
+    );
+    let as_json = json(&compare("then.yaml", &["-o", "json"]));
+    assert_eq!(as_json["kind"], "PolicyComparison");
+    assert_eq!(as_json["changes"][0]["now"]["verdict"], "swapped");
+    assert_eq!(as_json["changes"][0]["then"]["verdict"], "denied");
+    let unknown = compare("then.yaml", &["-o", "sarif"]);
+    assert_eq!(unknown.status, 2);
+    assert!(
+        unknown.err.contains("-o table, json or yaml"),
+        "{}",
+        unknown.err
+    );
+}
+
+#[test]
 fn csv_has_a_row_for_each_way_and_each_gap() {
     let dir = Dir::new().with("a.yaml", SWAPPED).with("b.yaml", "a: [");
     let out = dir.scan(&[".", "-o", "csv"]).out;
