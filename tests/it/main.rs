@@ -15,6 +15,7 @@ mod hostile_names;
 mod layers;
 mod manifest;
 mod manifests;
+mod messages;
 mod plugin;
 mod policy;
 mod properties;

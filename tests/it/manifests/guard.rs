@@ -1,4 +1,5 @@
-//! The policy that leaves the service account nothing of a webhook configuration but its caBundle.
+//! The policies that leave the service account nothing of a webhook configuration but its caBundle, and everybody
+//! the limits of a sidecar as they are.
 //!
 //! Evaluated by a CEL interpreter of its own; the end-to-end tests see the API server's.
 
@@ -29,15 +30,21 @@ fn programs(expressions: &Value) -> Vec<Program> {
 
 impl Guard {
     fn of(rendered: &Rendered, kind: &str) -> Self {
+        Self::on(rendered, &format!("{kind}webhookconfigurations"))
+    }
+
+    fn on(rendered: &Rendered, resource: &str) -> Self {
         let mut policies = rendered.kind("ValidatingAdmissionPolicy");
-        let resource = format!("{kind}webhookconfigurations");
         let policy = policies.find(|policy| {
             let rule = &policy["spec"]["matchConstraints"]["resourceRules"][0];
-            strings(&rule["resources"]) == [&*resource]
+            strings(&rule["resources"]) == [resource]
         });
-        let spec = &policy.unwrap_or_else(|| panic!("{kind}"))["spec"];
+        let spec = &policy.unwrap_or_else(|| panic!("{resource}"))["spec"];
         Self {
-            conditions: programs(&spec["matchConditions"]),
+            conditions: spec
+                .get("matchConditions")
+                .map(programs)
+                .unwrap_or_default(),
             validations: programs(&spec["validations"]),
         }
     }
@@ -361,4 +368,47 @@ fn whoever_may_patch_a_configuration_is_held_to_it() {
         }
     }
     assert!(held >= 3, "{held}");
+}
+
+#[test]
+fn a_resize_leaves_the_limits_of_a_sidecar() {
+    let guard = Guard::on(&install(), "pods/resize");
+    let pod = |list: &str, env: Value, resources: Option<Value>| {
+        let mut sidecar = json!({"name": "dind", "env": env});
+        if let Some(resources) = resources {
+            sidecar["resources"] = resources;
+        }
+        let others = json!([{"name": "a", "resources": {"limits": {"cpu": "1"}}}, {"name": "b"}]);
+        let mut pod = json!({"metadata": {"name": "p"}, "spec": {"containers": others}});
+        match &mut pod["spec"][list] {
+            Value::Array(containers) => containers.push(sidecar),
+            none => *none = json!([sidecar]),
+        }
+        pod
+    };
+    let own = || json!([{"name": "A", "value": "b"}, {"name": "DIND_SOCKETS", "value": "/dind/docker.sock"}]);
+    let of = |cpu: &str| Some(json!({"limits": {"cpu": cpu}, "requests": {"cpu": "1"}}));
+    let may = |old: &Value, new: &Value| guard.lets_through("editor", [old, new], "UPDATE");
+    for list in ["initContainers", "containers"] {
+        let old = pod(list, own(), of("2"));
+        assert!(may(&old, &old), "{list}");
+        let mut other = old.clone();
+        other["spec"]["containers"][0]["resources"]["limits"]["cpu"] = json!("8");
+        assert!(may(&old, &other), "{list}: another container's");
+        for resources in [
+            of("3"),
+            Some(json!({"requests": {"cpu": "1"}})),
+            Some(json!({})),
+            None,
+        ] {
+            let new = pod(list, own(), resources);
+            assert!(!may(&old, &new), "{list}: {new}");
+            assert!(!may(&new, &old), "{list}: {new}, back");
+        }
+        let old = pod(list, json!([]), of("2"));
+        assert!(
+            may(&old, &pod(list, json!([]), of("3"))),
+            "{list}: no sidecar"
+        );
+    }
 }
