@@ -105,11 +105,11 @@ impl Inputs {
     }
 
     /// Scans them all. `done` counts the files that were read, for whoever watches.
-    pub fn scan(self, court: &Evaluator, done: &AtomicUsize) -> Report {
+    pub fn scan(&self, court: &Evaluator, done: &AtomicUsize) -> Report {
         let Self { inputs, gaps } = self;
         let nothing = Namespaces::new();
         let all: Vec<usize> = (0..inputs.len()).collect();
-        let mut readings = read_all(court, &nothing, &inputs, &all, done);
+        let mut readings = read_all(court, &nothing, inputs, &all, done);
         let mut namespaces = Namespaces::new();
         for reading in &mut readings {
             namespaces.append(&mut reading.namespaces);
@@ -124,7 +124,7 @@ impl Inputs {
         let again: Vec<usize> = (0..inputs.len())
             .filter(|index| concerned(&readings[*index]))
             .collect();
-        let second = read_all(court, &namespaces, &inputs, &again, &AtomicUsize::new(0));
+        let second = read_all(court, &namespaces, inputs, &again, &AtomicUsize::new(0));
         for (index, reading) in again.into_iter().zip(second) {
             readings[index] = reading;
         }
@@ -139,7 +139,7 @@ impl Inputs {
         for reading in readings {
             report.add(reading);
         }
-        report.gaps.extend(gaps);
+        report.gaps.extend(gaps.iter().cloned());
         report
     }
 }
