@@ -164,15 +164,15 @@ impl Ready {
 
 impl Probe {
     /// Succeeds once the daemon at `socket` is ready.
-    pub fn daemon_answers(socket: &str, ready: Ready) -> Self {
+    pub fn daemon_answers(socket: String, ready: Ready) -> Self {
         let command = match ready {
             Ready::Answers => vec![
                 "docker".into(),
                 "-H".into(),
-                socket.to_owned().into(),
+                socket.into(),
                 "version".into(),
             ],
-            Ready::FileToo => vec!["/bin/sh".into(), "-c".into(), ready.command(socket).into()],
+            Ready::FileToo => vec!["/bin/sh".into(), "-c".into(), ready.command(&socket).into()],
         };
         Self {
             exec: Exec { command },

@@ -140,7 +140,6 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
             Some(_) => Ready::FileToo,
             None => Ready::Answers,
         };
-        let host = self.docker_host();
         Sidecar {
             name,
             image: &profile.image,
@@ -149,9 +148,9 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
             command: StartCommand,
             args: flags::arguments(profile),
             env,
-            startup_probe: native.then(|| Probe::daemon_answers(&host, ready)),
+            startup_probe: native.then(|| Probe::daemon_answers(self.docker_host(), ready)),
             lifecycle: Lifecycle::of(
-                (!native).then(|| Hook::wait_for_daemon(&host, ready)),
+                (!native).then(|| Hook::wait_for_daemon(&self.docker_host(), ready)),
                 storage.map(|_| Hook::leave_slot()),
             ),
             resources: ResourceRequirements::new(&self.injection.resources, self.pod),
