@@ -4,7 +4,7 @@
 //! sidecar, so that `docker run -v /var/run/docker.sock:…` works in the Pod. Never in a container's volume,
 //! though: if that is a directory of the node, dockerd would replace the node's socket.
 
-use crate::detect::mounts::Reach;
+use crate::detect::mounts::Swap;
 use crate::model::path::CleanPath;
 use crate::model::sockets::DEFAULT_SOCKET;
 use crate::names;
@@ -39,18 +39,10 @@ impl Planner<'_, '_, '_> {
         }
         for finding in &self.swaps {
             let path = &finding.node_path;
-            let directory = match finding.reach {
-                Reach::Socket(_) => path.parent(),
-                Reach::Directory => Some((**path).clone()),
-                Reach::Ancestor
-                | Reach::Client
-                | Reach::Runtime(_)
-                | Reach::Data(_)
-                | Reach::Unresolved
-                | Reach::Link
-                | Reach::UnknownSocket
-                | Reach::HostPath
-                | Reach::Pipe(_) => None,
+            let directory = match finding.reach.swap() {
+                Some(Swap::Socket(_)) => path.parent(),
+                Some(Swap::Directory) => Some((**path).clone()),
+                Some(Swap::Client) | None => None,
             };
             let Some(directory) = directory else {
                 continue;

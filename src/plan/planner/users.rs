@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use crate::detect::mounts::Reach;
+use crate::detect::mounts::Swap;
 use crate::detect::published;
 use crate::model::notice::{Notice, told_name};
 use crate::model::path::CleanPath;
@@ -24,18 +24,10 @@ impl<'p> Planner<'_, 'p, '_> {
     pub(crate) fn edit_users(&mut self, tmp_volume: Cow<'p, str>) -> Vec<Notice> {
         let mut notices = Vec::new();
         for finding in std::mem::take(&mut self.swaps) {
-            let sub_path = match &finding.reach {
-                Reach::Socket(file) => Some(Cow::Borrowed(file.as_str())),
-                Reach::Client => Some(Cow::Borrowed(names::CLIENT_FILE)),
-                Reach::Directory
-                | Reach::Ancestor
-                | Reach::Runtime(_)
-                | Reach::Data(_)
-                | Reach::Unresolved
-                | Reach::Link
-                | Reach::UnknownSocket
-                | Reach::HostPath
-                | Reach::Pipe(_) => None,
+            let sub_path = match finding.reach.swap() {
+                Some(Swap::Socket(file)) => Some(Cow::Borrowed(file)),
+                Some(Swap::Client) => Some(Cow::Borrowed(names::CLIENT_FILE)),
+                Some(Swap::Directory) | None => None,
             };
             let swap = MountSwap {
                 mount: finding.mount,
