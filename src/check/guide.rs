@@ -9,7 +9,7 @@ pub enum Guide {
     Check,
     /// How to install.
     Install,
-    /// What breaks, what one sees, what to do.
+    /// What can break, its symptoms and remedies.
     Failures,
     /// Where certificates are from.
     Certificates,
@@ -47,7 +47,7 @@ impl Guide {
         match self {
             Self::Check => "docs/operations.md#does-it-work",
             Self::Install => "docs/operations.md#install",
-            Self::Failures => "docs/operations.md#what-breaks-what-one-sees-what-to-do",
+            Self::Failures => "docs/operations.md#what-can-break-symptoms-and-remedies",
             Self::Certificates => "docs/operations.md#certificates",
             Self::Rights => "docs/operations.md#what-it-may-do",
             Self::Guards => "docs/operations.md#the-guards",

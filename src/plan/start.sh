@@ -84,8 +84,7 @@ uncontained() {
 # They get a cgroup in the Pod's, with this container's limits. Not below its own: there one OOM kill ends the daemon.
 contain() {
     cgroups=/sys/fs/cgroup
-    if [ ! -f "$cgroups/cgroup.controllers" ]; then
-        # v1: they are inside the Pod, beside the daemon, which the kubelet would have killed before any of them.
+    if [ ! -f "$cgroups/cgroup.controllers" ]; then # v1: they are inside the Pod; this would be killed first
         echo 0 2>/dev/null >/proc/self/oom_score_adj || :
         return 0
     fi
