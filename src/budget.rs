@@ -59,9 +59,8 @@ pub enum Excess {
     )]
     Patch,
     #[error(
-        "the Pod takes more than {MOST_STEPS} steps, the most that one review takes: something long (a path, a \
-         label, a variable) is met by something many (mounts, variables, rules). Shorten the one or remove some of \
-         the other"
+        "the Pod takes more than {MOST_STEPS} steps, the most that one review takes, because a long path, label or \
+         variable is compared with many mounts, variables or rules. Shorten it, or remove some of them"
     )]
     Steps,
     #[error(

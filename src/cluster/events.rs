@@ -145,9 +145,7 @@ fn note(record: &Record<'_>) -> Option<Note> {
             let message = if record.containers.is_empty() {
                 format!("a Pod's Docker sidecar was repaired (profile {profile})")
             } else {
-                format!(
-                    "a Pod got a Docker daemon of its own (profile {profile}) for: {containers}"
-                )
+                format!("a Pod got its own Docker daemon (profile {profile}) for: {containers}")
             };
             ("Normal", event::INJECTED, "Inject", message)
         }

@@ -80,7 +80,7 @@ pub enum AnnotationError {
         known: String,
     },
     #[error(
-        "annotation {} names nobody; the Pod's containers are: {known}",
+        "annotation {} names no container; the Pod's containers are: {known}",
         names::CONTAINERS
     )]
     NoContainer { known: String },
@@ -156,7 +156,7 @@ pub fn unknown_annotation(pod: &Pod<'_>) -> Option<String> {
     let written = unknown.strip_prefix(names::PREFIX).unwrap_or(unknown);
     let meant = match nearest(written, names::ANNOTATIONS.map(short)) {
         Some(near) => format!("did you mean {}{near}?", names::PREFIX),
-        None => "nobody reads it".to_owned(),
+        None => "it has no effect".to_owned(),
     };
     Some(format!(
         "unknown annotation {}: {meant}",

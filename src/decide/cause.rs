@@ -125,22 +125,22 @@ impl Named for Cause {
         (
             Self::InvalidSize,
             "InvalidSize",
-            "its annotation asks for an amount that is none, is 0, or requests more than its limit",
+            "its annotation asks for a size that is invalid or zero, or whose request is above its limit",
         ),
         (
             Self::InvalidAnnotation,
             "InvalidAnnotation",
-            "an annotation cannot be understood, where annotations are honored",
+            "an annotation cannot be understood, and the rule honors annotations",
         ),
         (
             Self::PathTooLong,
             "PathTooLong",
-            "a path of it is longer than Linux takes, whatever the rule says",
+            "it has a path longer than Linux accepts, whatever the rule says",
         ),
         (
             Self::TooLarge,
             "TooLarge",
-            "it has too much of something, or to review it would take too much work, whatever the rule says",
+            "it is too large, or its review would take too many steps, whatever the rule says",
         ),
     ];
 }

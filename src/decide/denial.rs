@@ -58,8 +58,8 @@ pub enum Denial {
         need: Option<Need>,
     },
     #[error(
-        "container {container:?} of a node agent ({}) mounts the node's Docker socket ({path}){}. A \
-         daemon of its own cannot replace the node's there, and rule {} denies it. {exemption}",
+        "container {container:?} of a node agent ({}) mounts the node's Docker socket ({path}){}. \
+         The Pod's own daemon cannot replace the node's there, and rule {} denies it. {exemption}",
         agent.name(),
         and(*.need),
         exemption.above_name()
@@ -195,7 +195,7 @@ pub enum Denial {
     /// An ephemeral container cannot have a mount that its Pod lacks.
     #[error(
         "ephemeral container {container:?} mounts the node's Docker socket ({path}), which cannot be \
-         swapped in a running Pod. Use a container of a Pod that was created with a daemon of its own"
+         swapped in a running Pod. Use a container in a Pod that was created with its own daemon"
     )]
     EphemeralContainer {
         container: String,
@@ -217,7 +217,7 @@ pub enum Denial {
     },
     #[error(
         "container {container:?} is the Pod's Docker daemon: its image is the profile's, and cannot be \
-         changed while the Pod runs. Create the Pod anew"
+         changed while the Pod runs. Recreate the Pod"
     )]
     SidecarImage { container: String },
     #[error(
@@ -248,7 +248,7 @@ fn and(need: Option<Need>) -> String {
 fn but(need: Option<Need>) -> String {
     need.map_or_else(String::new, |need| {
         format!(
-            ". By its image, it {}, which a daemon of its own does not show",
+            ". By its image, it {}, which the Pod's own daemon does not show",
             need.phrase()
         )
     })

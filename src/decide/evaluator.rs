@@ -274,15 +274,10 @@ impl<'p, 's, 'a> Evaluator<'p, 's, 'a> {
 
     /// The mounted path as the Pod's author wrote it, cut if it is too long for a message.
     pub(super) fn spelled(&self, finding: &Finding) -> Cow<'s, str> {
-        let mount = self.mount(finding);
-        let volume = &self.pod.spec.volumes[finding.volume];
-        let host = volume.host_path.as_ref().map_or("", |source| &*source.path);
-        let below = match (&finding.reach, &*mount.sub_path) {
-            // The messages about it mention the expression themselves.
-            (Reach::Unresolved, _) => "",
-            (_, "") => &*mount.sub_path_expr,
-            (_, sub) => sub,
-        };
+        let (host, below) = finding.written(self.pod);
+        // The messages about this one mention the expression themselves.
+        let is_told = finding.reach != Reach::Unresolved;
+        let below = if is_told { below } else { "" };
         let host = told_path(host);
         match below {
             "" => host,

@@ -30,13 +30,9 @@ pub trait Named: Copy + PartialEq + 'static {
 
 impl Named for Action {
     const ALL: &'static [Entry<Self>] = &[
-        (
-            Self::Swap,
-            "Swap",
-            "give the Pod a daemon of its own in its place",
-        ),
+        (Self::Swap, "Swap", "give the Pod its own daemon instead"),
         (Self::Deny, "Deny", "refuse the Pod"),
-        (Self::Warn, "Warn", "leave it, and say so"),
+        (Self::Warn, "Warn", "leave it, and warn"),
         (Self::Allow, "Allow", "leave it"),
     ];
 }
@@ -44,7 +40,7 @@ impl Named for Action {
 impl Named for Restriction {
     const ALL: &'static [Entry<Self>] = &[
         (Self::Deny, "Deny", "refuse the Pod"),
-        (Self::Warn, "Warn", "leave it, and say so"),
+        (Self::Warn, "Warn", "leave it, and warn"),
         (Self::Allow, "Allow", "leave it"),
     ];
 }
@@ -54,10 +50,10 @@ impl Named for TcpAction {
         (
             Self::Replace,
             "Replace",
-            "give the Pod a daemon of its own, and set the variable to it",
+            "give the Pod its own daemon, and set the variable to it",
         ),
         (Self::Deny, "Deny", "refuse the Pod"),
-        (Self::Warn, "Warn", "leave it, and say so"),
+        (Self::Warn, "Warn", "leave it, and warn"),
         (Self::Allow, "Allow", "leave it"),
     ];
 }

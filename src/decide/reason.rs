@@ -54,7 +54,7 @@ impl Named for Reason {
         (
             Self::MirrorPod,
             "MirrorPod",
-            "it is the mirror of a static Pod, which nobody may change",
+            "it is the mirror of a static Pod, which cannot be changed",
         ),
         (
             Self::WindowsPod,
@@ -69,7 +69,7 @@ impl Named for Reason {
         (
             Self::NotReached,
             "NotReached",
-            "it asks for a daemon that it did not get before it could be changed no more",
+            "it asks for a daemon, but can no longer be changed",
         ),
         (
             Self::NotACreation,

@@ -45,7 +45,7 @@ pub enum Effect {
 
 impl Named for Effect {
     const ALL: &'static [Entry<Self>] = &[
-        (Self::Swap, "Swap", "a daemon of its own in its place"),
+        (Self::Swap, "Swap", "its own daemon instead"),
         (Self::Deny, "Deny", "the Pod is refused"),
         (Self::Warn, "Warn", "left, with a warning"),
         (Self::Allow, "Allow", "left"),

@@ -44,6 +44,36 @@ pub enum Reach {
     Pipe(Runtime),
 }
 
+/// What a swap puts in the place of a mount.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Swap<'r> {
+    /// The daemon's socket, which the container knows by this file name.
+    Socket(&'r str),
+    /// The directory of the daemon's socket.
+    Directory,
+    /// The daemon's own `docker` client.
+    Client,
+}
+
+impl Reach {
+    /// `None` for a mount that cannot be swapped.
+    pub fn swap(&self) -> Option<Swap<'_>> {
+        match self {
+            Self::Socket(file) => Some(Swap::Socket(file)),
+            Self::Directory => Some(Swap::Directory),
+            Self::Client => Some(Swap::Client),
+            Self::Ancestor
+            | Self::Runtime(_)
+            | Self::Data(_)
+            | Self::Unresolved
+            | Self::Link
+            | Self::UnknownSocket
+            | Self::HostPath
+            | Self::Pipe(_) => None,
+        }
+    }
+}
+
 /// Which mounts are reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Watch {
@@ -69,6 +99,17 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// The volume's path and the mount's `subPath` or `subPathExpr`, as the Pod's author wrote them.
+    pub fn written<'p>(&self, pod: &'p Pod<'_>) -> (&'p str, &'p str) {
+        let source = &pod.spec.volumes[self.volume].host_path;
+        let mount = &pod.container(self.place).volume_mounts[self.mount];
+        let below = match &*mount.sub_path {
+            "" => &*mount.sub_path_expr,
+            sub_path => sub_path,
+        };
+        (source.as_ref().map_or("", |source| &*source.path), below)
+    }
+
     /// Whether the mount allows commands to a runtime. Other paths of the node only matter to the policy.
     pub fn is_way_to_a_runtime(&self) -> bool {
         match self.reach {
@@ -154,17 +195,9 @@ pub fn detect(
                 place,
                 mount: index,
                 volume: volume.index,
-                sockets: match reach {
-                    Reach::Socket(_) | Reach::Directory => sockets.names_at(&node_path),
-                    Reach::Ancestor
-                    | Reach::Client
-                    | Reach::Runtime(_)
-                    | Reach::Data(_)
-                    | Reach::Unresolved
-                    | Reach::Link
-                    | Reach::UnknownSocket
-                    | Reach::HostPath
-                    | Reach::Pipe(_) => Vec::new(),
+                sockets: match reach.swap() {
+                    Some(Swap::Socket(_) | Swap::Directory) => sockets.names_at(&node_path),
+                    Some(Swap::Client) | None => Vec::new(),
                 },
                 node_path,
                 reach,

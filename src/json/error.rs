@@ -88,7 +88,7 @@ fn worded(said: &str) -> (&str, String) {
     if let Some(field) = said.strip_prefix("duplicate field `") {
         return (
             field.trim_end_matches('`'),
-            "the field is there twice".to_owned(),
+            "the field appears twice".to_owned(),
         );
     }
     let is_type = said.starts_with("invalid type: ") || said.starts_with("invalid value: ");

@@ -99,7 +99,7 @@ fn an_error_names_the_field_and_the_place() {
         ),
         (
             r#"{"count":1,"count":1}"#,
-            "count: the field is there twice, at line 1 column 18",
+            "count: the field appears twice, at line 1 column 18",
         ),
         (r#"{"name":"\x"}"#, "invalid escape, at line 1 column 11"),
         (

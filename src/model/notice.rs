@@ -61,7 +61,7 @@ impl Notices {
     /// The same, each with the paragraph of `docs/messages.md` that explains it.
     pub fn with_topics(&self) -> impl Iterator<Item = (String, &'static str)> {
         let more = (self.more > 0).then(|| {
-            let text = format!("and {} more, of which none is told", self.more);
+            let text = format!("and {} more warnings", self.more);
             (text, MORE)
         });
         let kept = self
@@ -171,9 +171,9 @@ impl Notice {
                     Why::Taken => "another container's volume is there",
                     Why::LeadsToNode => "it leads to the node's own runtime",
                     Why::DaemonPath => "a volume there could change the daemon",
-                    Why::DaemonSettings => "a daemon's settings are its profile's",
-                    Why::Trusted => "the daemon trusts it, elsewhere",
-                    Why::MadeLater => "it may be made after the daemon starts",
+                    Why::DaemonSettings => "only the profile sets the daemon's settings",
+                    Why::Trusted => "the daemon trusts it elsewhere",
+                    Why::MadeLater => "it may be created after the daemon starts",
                     Why::UnknownSubPath => "its subPathExpr is not known before the Pod runs",
                     Why::AbsoluteSubPath => "the kubelet refuses its absolute subPathExpr",
                     Why::SubPathUpwards => "the kubelet refuses .. in its subPathExpr",
@@ -193,7 +193,7 @@ impl Notice {
                     .to_owned()
             }
             Self::DockerHostElsewhere { container, value } => format!(
-                "{}: DOCKER_HOST={} still leads past the Pod's own Docker daemon",
+                "{}: DOCKER_HOST={} does not lead to the Pod's own Docker daemon",
                 shortened(container, 30),
                 shortened(value, 30)
             ),
@@ -220,15 +220,15 @@ impl Notice {
                 let variable = shortened(variable, 30);
                 match replaced {
                     true => format!(
-                        "{container}: {variable} was the node; published ports are in this Pod: localhost"
+                        "{container}: {variable} now says localhost: published ports are in this Pod, not at the node"
                     ),
                     false => format!(
-                        "{container}: {variable} is the node, but published ports are in this Pod: localhost"
+                        "{container}: {variable} is the node, but published ports are in this Pod: use localhost"
                     ),
                 }
             }
             Self::SocketByDirectory { container, host } => format!(
-                "{}: no single file may be mounted here; this Pod's Docker is at DOCKER_HOST={}",
+                "{}: a single file cannot be mounted here; this Pod's Docker is at DOCKER_HOST={}",
                 shortened(container, 20),
                 shortened(host, 34)
             ),

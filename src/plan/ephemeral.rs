@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use crate::detect::installed::Installed;
-use crate::detect::mounts::{Finding, Reach};
+use crate::detect::mounts::{Finding, Swap};
 use crate::model::injection::Injection;
 use crate::model::notice::{Notice, Notices, told_name};
 use crate::model::path::CleanPath;
@@ -30,21 +30,11 @@ pub fn plan<'p>(
         .iter()
         .filter_map(|&index| {
             let finding = &findings[index];
-            let is_directory = match finding.reach {
-                Reach::Socket(_) => false,
-                Reach::Directory => true,
+            let is_directory = match finding.reach.swap() {
+                Some(Swap::Socket(_)) => false,
+                Some(Swap::Directory) => true,
                 // A client is a file too, so the container has to use its own.
-                Reach::Client
-                | Reach::Ancestor
-                | Reach::Runtime(_)
-                | Reach::Data(_)
-                | Reach::Unresolved
-                | Reach::Link
-                | Reach::UnknownSocket
-                | Reach::HostPath
-                | Reach::Pipe(_) => {
-                    return None;
-                }
+                Some(Swap::Client) | None => return None,
             };
             Some((finding.place, finding.mount, is_directory))
         })

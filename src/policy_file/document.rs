@@ -34,7 +34,7 @@ pub(crate) struct Document {
 pub(crate) fn read(fields: &mut Fields<'_, '_>) -> Document {
     fields.required(
         "apiVersion",
-        "The version of this form.",
+        "The version of this file's format.",
         &Fixed(API_VERSION),
     );
     fields.required("kind", "What the file is.", &Fixed(KIND));
@@ -46,13 +46,13 @@ pub(crate) fn read(fields: &mut Fields<'_, '_>) -> Document {
     );
     let sockets = fields.or(
         "sockets",
-        "Where nodes have a Docker socket beside /var/run/docker.sock.",
+        "Other paths where nodes have a Docker socket, besides /var/run/docker.sock.",
         &List::of(Socket),
         &Vec::new(),
     );
     let defined = fields.get(
         "profiles",
-        "Sidecars that rules and annotations may choose, beside the built-in `privileged` and \
+        "Sidecars that rules and annotations may choose, besides the built-in `privileged` and \
          `rootless`. What a profile leaves out is as in the one that it extends.",
         &NamedRecords::new("profile", profile::read),
     );
@@ -66,7 +66,7 @@ pub(crate) fn read(fields: &mut Fields<'_, '_>) -> Document {
     let base = builtin::warn_rule(rule::DEFAULT, base);
     let otherwise = fields.get(
         "default",
-        "What holds where no rule matches, and gives each rule what it leaves out.",
+        "Applies if no rule matches. Rules get the fields that they omit from it.",
         &Record(|fields: &mut Fields<'_, '_>| rule::read_default(fields, &base, known)),
     );
     let otherwise = otherwise.unwrap_or(base);

@@ -125,26 +125,26 @@ pub(crate) static LABEL: Form = Form::new(
 pub(crate) static LABEL_GLOB: Form = Form::new(
     r"^[-A-Za-z0-9_.*?]*$",
     63,
-    "a label's value, in which * stands for any text (a number or true needs quotes)",
+    "a label's value, in which * matches any text (a number or true needs quotes)",
 );
 
 pub(crate) static NAMESPACE_GLOB: Form = Form::new(
     r"^[-a-z0-9*?]+$",
     63,
-    "a namespace's name in lower case, in which * stands for any text, such as ci-*",
+    "a namespace's name in lower case, in which * matches any text, such as ci-*",
 );
 
 pub(crate) static ACCOUNT_GLOB: Form = Form::new(
     r"^([-a-z0-9*?]+/)?[-.a-z0-9*?]+$",
     317,
-    "a service account as name or namespace/name, in which * stands for any text, such \
+    "a service account as name or namespace/name, in which * matches any text, such \
                as ci/builder",
 );
 
 pub(crate) static USER_GLOB: Form = Form::new(
     r"^[^\s].*$",
     1024,
-    "a user's or group's name, in which * stands for any text, such as \
+    "a user's or group's name, in which * matches any text, such as \
                system:serviceaccount:ci:*",
 );
 

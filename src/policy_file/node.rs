@@ -103,7 +103,7 @@ impl<'d> Report<'d> {
         self.errors.push(ConfigError {
             line,
             column,
-            field: spelled(&node.pointer),
+            field: dotted(&node.pointer),
             problem,
         });
     }
@@ -118,7 +118,7 @@ impl<'d> Report<'d> {
         if self.more > 0 {
             return true;
         }
-        let field = spelled(&node.pointer);
+        let field = dotted(&node.pointer);
         let mut errors = self.errors.iter();
         errors.any(|error| error.field.starts_with(&field))
     }
@@ -158,7 +158,7 @@ impl<'d> Report<'d> {
 }
 
 /// A JSON pointer in the usual form: `rules[0].match.namespaces[1]`.
-fn spelled(pointer: &str) -> String {
+fn dotted(pointer: &str) -> String {
     let mut path = String::new();
     for token in tokens(pointer) {
         if !token.is_empty() && token.bytes().all(|b| b.is_ascii_digit()) {

@@ -90,7 +90,7 @@ pub(crate) fn read(fields: &mut Fields<'_, '_>, above: &[Profile]) -> Profile {
     let own = own.unwrap_or_else(Profile::privileged);
     let base = fields.or(
         "extends",
-        "The profile that this one changes: a built-in one, or one that stands above it.",
+        "The profile that this one changes: a built-in one, or one above it.",
         &extends,
         &own,
     );
@@ -105,25 +105,25 @@ fn read_over(fields: &mut Fields<'_, '_>, name: String, base: &Profile) -> Profi
         name,
         image: fields.or(
             "image",
-            "The sidecar's image: `docker:<version>-dind`, or one that behaves as it does.",
+            "The sidecar's image: `docker:<version>-dind`, or one that behaves like it.",
             &Text(&form::IMAGE),
             &base.image,
         ),
         image_pull_policy: fields.or_none(
             "imagePullPolicy",
-            "When the kubelet pulls the image; Kubernetes' own default where it is missing.",
+            "When the kubelet pulls the image; if omitted, Kubernetes' default.",
             &Choice::<PullPolicy>::new(),
             &base.image_pull_policy,
         ),
         rootless: fields.or(
             "rootless",
-            "Whether the image is `docker:<version>-dind-rootless`, or behaves as it does.",
+            "Whether the image is `docker:<version>-dind-rootless`, or behaves like it.",
             &Flag,
             &base.rootless,
         ),
         security_context: fields.or_none(
             "securityContext",
-            "Replaces the sidecar's `securityContext`, which is privileged otherwise.",
+            "Replaces the sidecar's `securityContext`, which is otherwise privileged.",
             &Record(security::read),
             &base.security_context,
         ),
@@ -215,7 +215,7 @@ fn read_over(fields: &mut Fields<'_, '_>, name: String, base: &Profile) -> Profi
         ),
         insecure_registries: fields.or(
             "insecureRegistries",
-            "Registries without TLS, or with a certificate that nobody can check.",
+            "Registries without TLS, or with a certificate that cannot be verified.",
             &List::of(Text(&form::REGISTRY)),
             &base.insecure_registries,
         ),
@@ -227,7 +227,7 @@ fn read_over(fields: &mut Fields<'_, '_>, name: String, base: &Profile) -> Profi
         ),
         inherit_proxy: fields.or(
             "inheritProxy",
-            "Whether proxy variables are taken over from the first container that uses Docker.",
+            "Whether to copy proxy variables from the first container that uses Docker.",
             &Flag,
             &base.inherit_proxy,
         ),
@@ -248,7 +248,7 @@ fn read_over(fields: &mut Fields<'_, '_>, name: String, base: &Profile) -> Profi
         mtu: fields
             .or_none(
                 "mtu",
-                "A fixed MTU of the daemon's networks; the Pod interface's where it is missing.",
+                "A fixed MTU of the daemon's networks; if omitted, that of the Pod's interface.",
                 &Whole {
                     least: 576,
                     most: 65535,
@@ -318,7 +318,7 @@ fn refuse_flag(flag: &str) -> Option<&'static str> {
     .any(|start| value.starts_with(start));
     match name {
         "--host" | "--hosts" if !on_loopback => Some(
-            "which would make whoever reaches the Pod's address root in the sidecar; write \
+            "which would make anyone who reaches the Pod's address root in the sidecar; write \
              tcp://127.0.0.1:PORT, or remove it",
         ),
         "--data-root" => Some("but the storage volume is at the default path; remove it"),

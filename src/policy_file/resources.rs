@@ -25,7 +25,7 @@ fn read_amounts(fields: &mut Fields<'_, '_>, may_be_zero: bool) -> Amounts {
         memory: fields.get("memory", "Memory.", &amount),
         ephemeral_storage: fields.get(
             "ephemeral-storage",
-            "The node's disk, beside the daemon's own volume.",
+            "Disk space of the node, besides the daemon's own volume.",
             &amount,
         ),
     }
@@ -34,12 +34,12 @@ fn read_amounts(fields: &mut Fields<'_, '_>, may_be_zero: bool) -> Amounts {
 pub(crate) fn read_resources(fields: &mut Fields<'_, '_>) -> Resources {
     let requests = fields.get(
         "requests",
-        "What is set aside.",
+        "What the scheduler reserves.",
         &Record(|fields: &mut Fields<'_, '_>| read_amounts(fields, true)),
     );
     let limits = fields.get(
         "limits",
-        "What is never exceeded; no limit where one is missing.",
+        "What is never exceeded; if omitted, there is no limit.",
         &Record(|fields: &mut Fields<'_, '_>| read_amounts(fields, false)),
     );
     let (requests, limits) = (requests.unwrap_or_default(), limits.unwrap_or_default());
@@ -105,18 +105,18 @@ pub(crate) fn read_storage(fields: &mut Fields<'_, '_>) -> Storage {
         &Record(|fields: &mut Fields<'_, '_>| Storage::EmptyDir {
             size_limit: fields.get(
                 "sizeLimit",
-                "Over it, the kubelet evicts the Pod; no limit where it is missing.",
+                "Above it, the kubelet evicts the Pod; if omitted, there is no limit.",
                 &size,
             ),
         }),
     );
     let ephemeral = fields.get(
         "ephemeral",
-        "A volume claim that is made and deleted with the Pod.",
+        "A volume claim that is created and deleted with the Pod.",
         &Record(|fields: &mut Fields<'_, '_>| {
             let storage_class = fields.get(
                 "storageClassName",
-                "The claim's storage class; the cluster's default where it is missing.",
+                "The claim's storage class; if omitted, the cluster's default.",
                 &Text(&form::OBJECT_NAME),
             );
             let size = fields.required("size", "The claim's size.", &size);

@@ -98,16 +98,15 @@ pub(crate) fn read(fields: &mut Fields<'_, '_>, base: &Rule, known: Known<'_>) -
         &Sound {
             form: &form::NAME,
             refuse: |name| {
-                (name == DEFAULT).then_some(
-                    "the name of the rule that decides where no other does; choose another",
-                )
+                (name == DEFAULT)
+                    .then_some("the name of the rule that decides if no other does; choose another")
             },
         },
     );
     let matches = fields.get(
         "match",
-        "The Pods that the rule is for: every part that is named must hold, and of each part's \
-         entries one. Without it the rule is for every Pod.",
+        "The Pods that the rule is for: every field that is set must match; of a field's entries, \
+         one must. If omitted, the rule is for every Pod.",
         &Record(read_match),
     );
     let name = name.unwrap_or_default();
@@ -141,46 +140,45 @@ fn read_actions(
         ),
         node_agents: fields.or(
             "nodeAgents",
-            "The same for node agents, which want the node's own daemon: Pods of a DaemonSet, and \
+            "The same for node agents, which need the node's own daemon: Pods of a DaemonSet, and \
              Pods with hostNetwork, hostPID or hostIPC.",
             &Record(|fields: &mut Fields<'_, '_>| read_agents(fields, base.node_agents)),
             &base.node_agents,
         ),
         ancestors: fields.or(
             "ancestors",
-            "What is done with a mount that holds the socket among much else (/, /var), that leads \
+            "What is done with a mount that contains the socket and much else (/, /var), that leads \
              to it through a process (/proc, /proc/1), or that may lead to it: a subPathExpr that only \
-             the kubelet can resolve, or a path below a directory that the same Pod may write, which \
-             it may make a link. It cannot be swapped. Of a node agent, links are judged by \
-             nodeAgents.directories.",
+             the kubelet can resolve, or a path below a directory in which the same Pod can create a \
+             link. It cannot be swapped. For links of a node agent, nodeAgents.directories applies.",
             &restriction,
             &base.ancestors,
         ),
         other_runtimes: fields.or(
             "otherRuntimes",
             "What is done with a mount of another runtime's socket (containerd, CRI-O, Podman, \
-             cri-dockerd, BuildKit, iSulad), or of a directory above or below which one is.",
+             cri-dockerd, BuildKit, iSulad), or of a directory that leads to one.",
             &restriction,
             &base.other_runtimes,
         ),
         data_directories: fields.or(
             "dataDirectories",
             "What is done with a mount, without readOnly: true, of the images and containers of a \
-             runtime (/var/lib/docker, /var/lib/containerd), or of a directory that holds them. \
-             Whoever writes there owns every container of the node.",
+             runtime (/var/lib/docker, /var/lib/containerd), or of a directory above them. \
+             Write access there is control of every container of the node.",
             &restriction,
             &base.data_directories,
         ),
         host_paths: fields.or(
             "hostPaths",
             "What is done with a mount of any other path of the node that is not in \
-             allowedHostPaths. A Pod that may write one can put a link there, which another Pod mounts.",
+             allowedHostPaths. A Pod that can write to one can create a link there that another Pod mounts.",
             &restriction,
             &base.host_paths,
         ),
         allowed_host_paths: fields.or(
             "allowedHostPaths",
-            "The other paths of the node that Pods may mount, as PodSecurityPolicy had them.",
+            "The other paths of the node that Pods may mount, as in PodSecurityPolicy.",
             &List::of(Record(read_allowed_host_path)),
             &base.allowed_host_paths,
         ),
@@ -188,14 +186,14 @@ fn read_actions(
             "tcpDockerHost",
             "What is done with a DOCKER_HOST that leads to the node's daemon over TCP (in a Pod with \
              hostNetwork, also localhost and podIP), or whose address is known only when the Pod runs. \
-             Where a Pod has hostNetwork, Replace does what nodeAgents.sockets says.",
+             In a Pod with hostNetwork, Replace does what nodeAgents.sockets says.",
             &Choice::<TcpAction>::new(),
             &base.tcp_docker_host,
         ),
         annotation: fields.or(
             "annotation",
             "Whether the annotation `dind-injector.io/inject: \"true\"` gives a Pod a daemon. \
-             Where it does, whoever may create Pods there gets a privileged sidecar.",
+             Where it does, anyone who can create Pods there gets a privileged sidecar.",
             &leave,
             &base.annotation,
         ),
@@ -208,8 +206,8 @@ fn read_actions(
         ),
         profiles: fields.or(
             "profiles",
-            "The profiles that the annotation `dind-injector.io/profile` may choose; the first one \
-             is used where it is missing.",
+            "The profiles that the annotation `dind-injector.io/profile` may choose; without \
+             the annotation, the first one is used.",
             &Chosen(List::of_some(known)),
             &base.profiles,
         ),
@@ -235,8 +233,8 @@ fn read_actions(
         fields.fault(
             "podSecurityProfile",
             Problem::Contradiction(format!(
-                "is {:?}, whose podSecurity is Privileged, so that no namespace admits it that would \
-                 refuse another; name a profile with podSecurity: Baseline or Restricted",
+                "is {:?}, whose podSecurity is Privileged, so no namespace that refuses \
+                 other profiles would admit it; name a profile with podSecurity: Baseline or Restricted",
                 profile.name
             )),
         );
@@ -255,7 +253,7 @@ fn read_agents(fields: &mut Fields<'_, '_>, base: AgentActions) -> AgentActions 
         ),
         directories: fields.or(
             "directories",
-            "For the directory that holds it, in which agents look for other sockets too.",
+            "For its directory, in which agents look for other sockets too.",
             &action,
             &base.directories,
         ),
@@ -265,7 +263,7 @@ fn read_agents(fields: &mut Fields<'_, '_>, base: AgentActions) -> AgentActions 
 fn read_allowed_host_path(fields: &mut Fields<'_, '_>) -> AllowedHostPath {
     let path_prefix = fields.required(
         "pathPrefix",
-        "The path, and all that lies below it: /var/log allows /var/log/pods, and not /var/logs.",
+        "The path, with everything below it: /var/log allows /var/log/pods, and not /var/logs.",
         &Sound {
             form: &form::HOST_PATH,
             refuse: |path| {
@@ -359,8 +357,8 @@ fn read_match(fields: &mut Fields<'_, '_>) -> Matcher {
         owners: fields
             .get(
                 "owners",
-                "Kinds that made the Pod; Pod for one that nothing made. The Pod's author can write \
-                 what its owner is.",
+                "Kinds that created the Pod; Pod for one that nothing created. The Pod's author can \
+                 set its owner.",
                 &List::of_some(Sound {
                     form: &form::OBJECT_KIND,
                     refuse: refuse_owner,
@@ -413,7 +411,7 @@ pub(crate) fn refuse_unreachable(rules: &[Rule], node: &Node<'_>, report: &mut R
     for ((index, item), rule) in items.zip(above_others) {
         let item = node.item(index, item);
         if rule.matches == Matcher::default() && !report.is_faulty(&item) {
-            let text = "matches every Pod, so that no rule below it is ever asked; add a match, or \
+            let text = "matches every Pod, so that no rule below it is ever used; add a match, or \
                         write it as `default`";
             let problem = Problem::Contradiction(text.to_owned());
             report.note(&item, At::Key, problem);

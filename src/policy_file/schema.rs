@@ -10,7 +10,7 @@ pub fn schema() -> Value {
     let mut schema = json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Policy of dind-injector",
-        "description": "Who gets a Docker daemon of their own, who is refused, and who decides.",
+        "description": "Which Pods get their own Docker daemon, which are refused, and which rule decides.",
     });
     if let (Value::Object(schema), Value::Object(form)) = (&mut schema, document::schema()) {
         schema.extend(form);

@@ -270,15 +270,10 @@ impl Evaluation<'_, '_, '_> {
 
     /// The path of the node as its author wrote it.
     fn spelled(&self, way: &mounts::Finding) -> String {
-        let mount = &self.pod.container(way.place).volume_mounts[way.mount];
-        let source = &self.pod.spec.volumes[way.volume].host_path;
-        let host = source.as_ref().map_or("", |source| &*source.path);
-        let below = match (&*mount.sub_path, &*mount.sub_path_expr) {
-            ("", "") => return host.to_owned(),
-            ("", expr) => expr,
-            (sub, _) => sub,
-        };
-        format!("{}/{below}", host.trim_end_matches('/'))
+        match way.written(self.pod) {
+            (host, "") => host.to_owned(),
+            (host, below) => format!("{}/{below}", host.trim_end_matches('/')),
+        }
     }
 
     fn change(&self) -> Result<Option<Change>, OfflineError> {

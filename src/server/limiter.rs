@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 #[derive(Debug)]
 pub(crate) struct Limiter {
-    max_seats: usize,
+    max_permits: usize,
     max_weight: usize,
     inside: Mutex<Inside>,
 }
@@ -42,8 +42,8 @@ struct Eviction {
 /// Which limit was reached.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Full {
-    Seats,
-    Weight,
+    Permits,
+    Memory,
 }
 
 /// Returned when it is dropped.
@@ -55,9 +55,9 @@ pub(crate) struct Permit {
 }
 
 impl Limiter {
-    pub(crate) fn new(max_seats: usize, max_weight: usize) -> Arc<Self> {
+    pub(crate) fn new(max_permits: usize, max_weight: usize) -> Arc<Self> {
         Arc::new(Self {
-            max_seats,
+            max_permits,
             max_weight,
             inside: Mutex::default(),
         })
@@ -66,9 +66,9 @@ impl Limiter {
     /// Gives a permit, and evicts the longest-waiting one if there are too many.
     pub(crate) fn enter(self: &Arc<Self>) -> Result<Permit, Full> {
         let mut inside = self.lock();
-        while inside.permits >= self.max_seats {
-            if !inside.evict_oldest(Full::Seats) {
-                return Err(Full::Seats);
+        while inside.permits >= self.max_permits {
+            if !inside.evict_oldest(Full::Permits) {
+                return Err(Full::Permits);
             }
         }
         let number = inside.next;
@@ -121,7 +121,7 @@ impl Permit {
         };
         waiting.weight += by;
         inside.weight += by;
-        while inside.weight > self.limiter.max_weight && inside.evict_oldest(Full::Weight) {}
+        while inside.weight > self.limiter.max_weight && inside.evict_oldest(Full::Memory) {}
     }
 
     /// Protects the permit from eviction for good.
@@ -183,7 +183,7 @@ mod tests {
         let first = limiter.enter().unwrap();
         let second = limiter.enter().unwrap();
         let third = limiter.enter().unwrap();
-        assert_eq!(is_evicted(&first), Some(Full::Seats));
+        assert_eq!(is_evicted(&first), Some(Full::Permits));
         assert_eq!((is_evicted(&second), is_evicted(&third)), (None, None));
         assert_eq!(limiter.permits(), 2);
         drop(first);
@@ -193,11 +193,11 @@ mod tests {
     }
 
     #[test]
-    fn kept_seats_never_make_way() {
+    fn kept_permits_are_never_evicted() {
         let limiter = Limiter::new(1, usize::MAX);
         let kept = limiter.enter().unwrap();
         kept.keep();
-        assert_eq!(limiter.enter().unwrap_err(), Full::Seats);
+        assert_eq!(limiter.enter().unwrap_err(), Full::Permits);
         assert_eq!(is_evicted(&kept), None);
         drop(kept);
         assert!(limiter.enter().is_ok());
@@ -210,10 +210,10 @@ mod tests {
         first.grow(60);
         let second = limiter.enter().unwrap();
         second.grow(60);
-        assert_eq!(is_evicted(&first), Some(Full::Weight));
+        assert_eq!(is_evicted(&first), Some(Full::Memory));
         assert_eq!(is_evicted(&second), None);
         second.grow(60);
-        assert_eq!(is_evicted(&second), Some(Full::Weight));
+        assert_eq!(is_evicted(&second), Some(Full::Memory));
         assert_eq!(limiter.lock().weight, 0);
     }
 
@@ -222,7 +222,7 @@ mod tests {
         let limiter = Limiter::new(1, usize::MAX);
         let first = limiter.enter().unwrap();
         let (by, second) = tokio::join!(first.evicted(), async { limiter.enter() });
-        assert_eq!(by, Full::Seats);
+        assert_eq!(by, Full::Permits);
         assert!(second.is_ok());
     }
 }

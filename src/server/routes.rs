@@ -148,7 +148,7 @@ async fn turn_for(app: &App, declared: usize) -> Result<(Option<Turn>, Limits), 
                 ..limits
             },
         )),
-        Err(_) => Err(BodyError::Shed(Full::Weight)),
+        Err(_) => Err(BodyError::Shed(Full::Memory)),
     }
 }
 
@@ -240,11 +240,11 @@ fn refuse(app: &App, error: BodyError) -> Answer {
         .closing(true),
         BodyError::Shed(full) => {
             let (reason, message) = match full {
-                Full::Seats => (
+                Full::Permits => (
                     ShedReason::Requests,
                     "too many requests wait for their body",
                 ),
-                Full::Weight => (ShedReason::Memory, "bodies waited for hold too much memory"),
+                Full::Memory => (ShedReason::Memory, "bodies waited for hold too much memory"),
             };
             app.metrics.shed(reason);
             // The API server retries a 503 with an integer Retry-After, within its deadline.

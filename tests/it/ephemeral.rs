@@ -87,7 +87,7 @@ fn a_socket_is_had_by_its_directory() {
         assert_eq!(
             passed.warnings,
             [
-                "debug: no single file may be mounted here; this Pod's Docker is at \
+                "debug: a single file cannot be mounted here; this Pod's Docker is at \
               DOCKER_HOST=unix:///dind/docker.sock"
             ]
         );

@@ -14,7 +14,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::budget::{Budget, Excess};
-use crate::detect::mounts::{Finding, Reach};
+use crate::detect::mounts::{Finding, Reach, Swap};
 use crate::model::asked::{AskedMount, DaemonPart};
 use crate::model::path::CleanPath;
 use crate::model::place::Place;
@@ -264,17 +264,9 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
 
 /// The part of the daemon that takes the place of what a mount reaches.
 fn part_of(reach: &Reach) -> Option<DaemonPart> {
-    match reach {
-        Reach::Socket(_) => Some(DaemonPart::Socket),
-        Reach::Directory => Some(DaemonPart::Directory),
-        Reach::Client => Some(DaemonPart::Client),
-        Reach::Ancestor
-        | Reach::Runtime(_)
-        | Reach::Data(_)
-        | Reach::Unresolved
-        | Reach::Link
-        | Reach::UnknownSocket
-        | Reach::HostPath
-        | Reach::Pipe(_) => None,
-    }
+    reach.swap().map(|swap| match swap {
+        Swap::Socket(_) => DaemonPart::Socket,
+        Swap::Directory => DaemonPart::Directory,
+        Swap::Client => DaemonPart::Client,
+    })
 }

@@ -117,7 +117,7 @@ async fn a_change_and_a_denial_are_told_to_the_owner() {
     assert_eq!(changed["reason"], "DockerInjected");
     assert_eq!(
         changed["message"],
-        "a Pod got a Docker daemon of its own (profile privileged) for: build"
+        "a Pod got its own Docker daemon (profile privileged) for: build"
     );
     assert_eq!(
         changed["involvedObject"],
@@ -183,7 +183,7 @@ async fn a_change_says_nothing_in_the_sender_s_words() {
     until(|| written.count("sent") == 1).await;
     assert_eq!(
         written.api.all(PATH)[0]["message"],
-        "a Pod got a Docker daemon of its own (profile privileged) for: some of its containers"
+        "a Pod got its own Docker daemon (profile privileged) for: some of its containers"
     );
 }
 
