@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod case_command;
+mod check;
 mod cluster;
 mod convert;
 mod convert_command;
