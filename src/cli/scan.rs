@@ -60,6 +60,9 @@ pipelines and Compose files are searched, but not read.
 Every text is searched, whatever its ending: what names a container runtime's socket, and is
 nothing that could be read, makes the result incomplete, and is told with its line.
 
+The folder of a chart is rendered with its default values where helm is on PATH (--values adds some);
+else it is one gap, if a template of it leads to a container runtime.
+
 What is meant to stay is set aside by a comment beside its line, # dind-injector:ignore REASON,
 and told as ignored.
 
@@ -98,6 +101,9 @@ pub struct ScanArgs {
     /// An earlier result (-o json or -o sarif): only what it does not have decides the status
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
+    /// Values that charts are rendered with beside their own, where helm is on PATH; repeatable
+    #[arg(long, value_name = "FILE")]
+    values: Vec<PathBuf>,
     /// Look also at what .gitignore leaves out of the repository
     #[arg(long)]
     no_gitignore: bool,
@@ -182,6 +188,7 @@ pub fn run(args: ScanArgs, out: &mut dyn Write) -> Result<Exit, CliError> {
         exclude,
         baseline,
         no_gitignore,
+        values,
         watch,
     } = args;
     if watch.is_asked() {
@@ -208,7 +215,7 @@ pub fn run(args: ScanArgs, out: &mut dyn Write) -> Result<Exit, CliError> {
         let look = Look {
             exclude,
             gitignore: !no_gitignore,
-            ..Look::default()
+            values,
         };
         let inputs = Inputs::find(&paths, &mut io::stdin().lock(), &look);
         Scanned::Files(inputs.map_err(ScanError::from)?)

@@ -612,6 +612,77 @@ fn a_comparison_tells_what_another_policy_changes_for_whom() {
     );
 }
 
+const CHART: &str = "apiVersion: v2\nname: agent\nversion: 1.0.0\n";
+const TEMPLATE: &str =
+    "kind: Pod\nmetadata:\n  name: {{ .Release.Name }}\n# mounts /var/run/docker.sock\n";
+
+/// A scan with this folder as `PATH`.
+fn scan_with_path(dir: &Dir, bin: &Path, args: &[&str]) -> Ended {
+    let output = Command::new(env!("CARGO_BIN_EXE_dind-injector"))
+        .arg("scan")
+        .args(args)
+        .current_dir(&dir.0)
+        .env_remove("DIND_INJECTOR_CONFIG")
+        .env("PATH", bin)
+        .output()
+        .unwrap();
+    Ended {
+        status: output.status.code().unwrap(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+#[test]
+fn a_chart_that_is_not_rendered_is_one_gap_and_none_where_no_template_leads_to_a_runtime() {
+    let dir = Dir::new()
+        .with("agent/Chart.yaml", CHART)
+        .with("agent/templates/a.yaml", TEMPLATE)
+        .with("agent/templates/b.yaml", TEMPLATE)
+        .with("web/Chart.yaml", CHART)
+        .with(
+            "web/templates/a.yaml",
+            "kind: Pod\nmetadata:\n  name: {{ .Release.Name }}\n",
+        );
+    let nowhere = dir.0.join("web");
+    let ended = scan_with_path(&dir, &nowhere, &[".", "-o", "json"]);
+    assert_eq!(ended.status, 2);
+    let result = json(&ended);
+    assert_eq!(reasons(&result), [("./agent", "chart")], "{}", ended.out);
+    let message = result["incomplete"][0]["message"].as_str().unwrap();
+    assert!(message.contains("helm is not on PATH"), "{message}");
+    assert!(
+        message.contains("./agent/templates/a.yaml:4 (and 1 more)"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_chart_is_rendered_where_helm_is_on_the_path() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let helm = "#!/bin/sh\n[ \"$1 $2 $3 $4 $5\" = \"template release ./agent --values more.yaml\" ] || exit 1\n\
+        while read -r line; do echo \"$line\"; done < rendered.json\n";
+    let rendered = yaml(SWAPPED).to_string() + "\n";
+    let dir = Dir::new()
+        .with("agent/Chart.yaml", CHART)
+        .with("agent/templates/a.yaml", TEMPLATE)
+        .with("more.yaml", "a: 1\n")
+        .with("rendered.json", &rendered)
+        .with("bin/helm", helm);
+    let program = dir.0.join("bin/helm");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let args = ["agent", "--values", "more.yaml", "-o", "json"];
+    let args = args.map(|arg| if arg == "agent" { "./agent" } else { arg });
+    let ended = scan_with_path(&dir, program.parent().unwrap(), &args);
+    assert_eq!(ended.status, 1, "{}{}", ended.out, ended.err);
+    let result = json(&ended);
+    assert_eq!(result["complete"], true, "{}", ended.out);
+    assert_eq!(
+        result["workloads"][0]["source"]["file"],
+        "./agent (helm template)"
+    );
+}
+
 #[test]
 fn csv_has_a_row_for_each_way_and_each_gap() {
     let dir = Dir::new().with("a.yaml", SWAPPED).with("b.yaml", "a: [");
