@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 /// The folders and files of `src`, each after everything that it may import.
 ///
-/// Up to `uninject` they are pure: no network, no clock, no cluster.
-const ORDER: [&str; 30] = [
+/// Up to `check` they are pure: no network, no clock, no cluster.
+const ORDER: [&str; 32] = [
     "names",
     "text",
     "calendar",
@@ -26,12 +26,14 @@ const ORDER: [&str; 30] = [
     "explain",
     "convert",
     "uninject",
+    "check",
     // Adapters.
     "telemetry",
     "reload",
     "cluster",
     "tls",
     "server",
+    "inspect",
     "scan",
     "migrate",
     "render",
@@ -42,7 +44,7 @@ const ORDER: [&str; 30] = [
 ];
 
 /// The last pure folder.
-const LAST_PURE: &str = "uninject";
+const LAST_PURE: &str = "check";
 
 /// Crates that no pure folder names.
 const ADAPTERS: [&str; 10] = [
