@@ -1,6 +1,6 @@
 //! The cluster of a live scan: the one that `kubectl` would ask.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 

@@ -275,7 +275,12 @@ fn every_file_of_the_corpus_becomes_what_is_expected() {
             .unwrap();
         }
         for one in &done.refused {
-            writeln!(told, "{}: {}: {}", one.line, one.what, one.message).unwrap();
+            // A denial's own words are held by the goldens.
+            let message = match one.message.starts_with("denied: ") {
+                true => "denied",
+                false => &one.message,
+            };
+            writeln!(told, "{}: {}: {}", one.line, one.what, message).unwrap();
         }
         told.push_str(&patch(&case.text, &done.text, short));
         if told.is_empty() {

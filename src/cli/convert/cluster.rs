@@ -42,7 +42,7 @@ impl CheckArgs {
     /// Asks for each namespace.
     pub(super) fn check(&self, namespaces: &BTreeSet<String>) -> Result<Vec<Answer>, ConnectError> {
         let asked = async {
-            let client = connect(self.context.as_deref(), self.kubeconfig.as_deref()).await?;
+            let client = connect(self.context.as_ref(), self.kubeconfig.as_ref()).await?;
             let mut answers = Vec::new();
             for namespace in namespaces {
                 answers.push((namespace.clone(), ask(&client, namespace).await));
