@@ -8,6 +8,7 @@
 
 pub mod budget;
 mod calendar;
+pub mod check;
 pub mod cli;
 pub mod cluster;
 pub mod convert;
@@ -15,6 +16,7 @@ pub mod decide;
 pub mod decode;
 pub mod detect;
 pub mod explain;
+pub mod inspect;
 pub mod json;
 pub mod manifest;
 pub mod model;

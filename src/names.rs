@@ -11,6 +11,12 @@ pub const NAMESPACE: &str = "dind-injector";
 pub const SERVICE: &str = "dind-injector";
 /// What the API server calls the webhook by: `<service>.<namespace>.svc`.
 pub const SERVICE_DNS: &str = "dind-injector.dind-injector.svc";
+/// The webhook that swaps, of the mutating configuration.
+pub const POD_WEBHOOK: &str = "pods.dind-injector.io";
+/// The webhook that looks again at the end, of the validating configuration.
+pub const VERIFY_WEBHOOK: &str = "verify.dind-injector.io";
+/// The backstop's policy.
+pub const BACKSTOP: &str = "dind-injector-backstop";
 /// The Secret that holds the CA of self-managed certificates; [`ca_secret`] has its keys.
 pub const CA_SECRET: &str = "dind-injector-ca";
 /// The prefix of every annotation and label of this project.
@@ -232,6 +238,8 @@ pub mod metric {
     pub const FILE_REFUSED: &str = "dind_injector_file_refused";
     /// Always 1; the label `sha256` is that of the policy file in force, `builtin` without one.
     pub const POLICY_INFO: &str = "dind_injector_policy_info";
+    /// What that label is where no file is given.
+    pub const POLICY_BUILTIN: &str = "builtin";
     /// When the policy in force was taken, in seconds since 1970.
     pub const POLICY_LOADED: &str = "dind_injector_policy_loaded_timestamp_seconds";
     /// When the signing CA of self-managed certificates expires, in seconds since 1970.

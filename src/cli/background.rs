@@ -20,6 +20,7 @@ use crate::model::docs_url::DocsUrl;
 use crate::model::namespaces::{Namespaces, NoNamespaces};
 use crate::model::sidecar_mode::SidecarMode;
 use crate::names::PROGRAM;
+use crate::names::metric::POLICY_BUILTIN;
 use crate::policy_file::{Config, SidecarChoice};
 use crate::reload::{Followed, Source};
 use crate::telemetry::metrics::{FollowedFile, Metrics};
@@ -204,7 +205,7 @@ pub(super) async fn in_force(
         None => {
             let policy = policy_of(&config.load(), &cluster);
             let now = std::time::SystemTime::now();
-            metrics.gauges().policy_in_force("builtin", now);
+            metrics.gauges().policy_in_force(POLICY_BUILTIN, now);
             readiness.probe_in_detail("policy", || Ok(Some("the built-in one".to_owned())));
             (Arc::new(ArcSwap::from_pointee(policy)), None)
         }

@@ -81,31 +81,37 @@ impl LiveArgs {
     /// # Errors
     /// Where there is none, or it cannot be used.
     pub(super) async fn connect(&self) -> Result<Client, ConnectError> {
-        let Self {
-            cluster: _,
-            context,
-            kubeconfig,
-        } = self;
-        let named = ClusterArgs {
-            kubeconfig: kubeconfig.clone(),
-            context: context.clone(),
-            no_cluster: false,
-        };
-        if kubeconfig.is_some() {
-            return Ok(named.connect().await?);
-        }
-        let file = match Kubeconfig::read() {
-            Ok(file) => file,
-            Err(_) if context.is_none() && in_cluster() => return Ok(named.connect().await?),
-            Err(error) => return Err(ConnectError::Unknown(error)),
-        };
-        let options = KubeConfigOptions {
-            context: context.clone(),
-            ..KubeConfigOptions::default()
-        };
-        let config = Config::from_custom_kubeconfig(file, &options)
-            .await
-            .map_err(ConnectError::Kubeconfig)?;
-        Client::try_from(config).map_err(|error| ConnectError::Client(Box::new(error)))
+        connect(self.context.as_ref(), self.kubeconfig.as_ref()).await
     }
+}
+
+/// A client of the cluster of this context and this kubeconfig, of the current one, or of the one around.
+///
+/// # Errors
+/// Where there is none, or it cannot be used.
+pub(super) async fn connect(
+    context: Option<&String>,
+    kubeconfig: Option<&PathBuf>,
+) -> Result<Client, ConnectError> {
+    let named = ClusterArgs {
+        kubeconfig: kubeconfig.cloned(),
+        context: context.cloned(),
+        no_cluster: false,
+    };
+    if kubeconfig.is_some() {
+        return Ok(named.connect().await?);
+    }
+    let file = match Kubeconfig::read() {
+        Ok(file) => file,
+        Err(_) if context.is_none() && in_cluster() => return Ok(named.connect().await?),
+        Err(error) => return Err(ConnectError::Unknown(error)),
+    };
+    let options = KubeConfigOptions {
+        context: context.cloned(),
+        ..KubeConfigOptions::default()
+    };
+    let config = Config::from_custom_kubeconfig(file, &options)
+        .await
+        .map_err(ConnectError::Kubeconfig)?;
+    Client::try_from(config).map_err(|error| ConnectError::Client(Box::new(error)))
 }

@@ -6,6 +6,7 @@
 mod background;
 mod beyond;
 mod certs;
+mod check;
 mod check_config;
 mod client;
 mod completions;
@@ -59,6 +60,8 @@ enum Command {
     Convert(convert::ConvertArgs),
     /// Take injected manifests or live Pods back to what their authors wrote
     Uninject(uninject::UninjectArgs),
+    /// Check that a cluster can have the webhook, that it works, and that a Pod with its own daemon runs
+    Check(check::CheckArgs),
     /// Check a policy file, or print its JSON Schema
     CheckConfig(check_config::CheckConfigArgs),
     /// Say what the webhook would do with Pods, and which rule says so
@@ -115,6 +118,9 @@ pub enum CliError {
     /// The scan.
     #[error(transparent)]
     Scan(#[from] scan::ScanError),
+    /// The cluster of a check.
+    #[error(transparent)]
+    Check(#[from] check::CheckError),
     /// The rewritten manifests.
     #[error(transparent)]
     Convert(#[from] convert::ConvertError),
@@ -168,6 +174,7 @@ impl Cli {
             Command::Inject(args) => inject::run(args, out, err),
             Command::Convert(args) => convert::run(args, out, err),
             Command::Uninject(args) => uninject::run(args, out, err),
+            Command::Check(args) => check::run(args, out),
             Command::CheckConfig(args) => check_config::run(args, out),
             Command::Explain(args) => explain::run(args, out, err),
             Command::Certs(args) => certs::run(args, out),

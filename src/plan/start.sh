@@ -84,7 +84,10 @@ uncontained() {
 # They get a cgroup in the Pod's, with this container's limits. Not below its own: there one OOM kill ends the daemon.
 contain() {
     cgroups=/sys/fs/cgroup
-    [ -f "$cgroups/cgroup.controllers" ] || return 0 # v1: they are inside the Pod
+    if [ ! -f "$cgroups/cgroup.controllers" ]; then # v1: they are inside the Pod; this would be killed first
+        echo 0 2>/dev/null >/proc/self/oom_score_adj || :
+        return 0
+    fi
     path=$(sed -n 's/^0:://p' /proc/self/cgroup)
     [ "$path" != / ] || return 0 # a cgroup namespace: likewise
     own=$(printf '%s' "$path" | sed -nE 's|^(.*pod[0-9a-f]{8}[^/]*/[^/]+).*|\1|p')

@@ -1,6 +1,7 @@
 //! What people and programs read: how a manifest changes, what a scan found.
 
 pub mod changes;
+pub mod checks;
 pub mod columns;
 pub mod diff;
 pub mod document;

@@ -25,6 +25,7 @@ use crate::server::limiter::Limiter;
 use crate::server::shutdown::Phase;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::readiness::Readiness;
+use crate::tls::CertStore;
 
 /// Connections at one time: a kubelet, some scrapers, a person.
 pub(crate) const MAX_CONNECTIONS: usize = 64;
@@ -38,7 +39,7 @@ struct Admin {
 }
 
 /// The answer for a path that does not exist.
-pub(crate) const PATHS: &str = "there is /livez, /readyz and /metrics\n";
+pub(crate) const PATHS: &str = "there is /livez, /readyz, /metrics and /certificate\n";
 
 /// The admin port's routes. `paths` is the answer for any other path.
 pub(crate) fn router(metrics: Arc<Metrics>, readiness: Readiness, paths: &'static str) -> Router {
@@ -48,6 +49,24 @@ pub(crate) fn router(metrics: Arc<Metrics>, readiness: Readiness, paths: &'stati
         .route("/metrics", get(scrape))
         .fallback(async move || (StatusCode::NOT_FOUND, paths))
         .with_state(Admin { metrics, readiness })
+}
+
+/// Adds the chain that the webhook's port serves, in PEM, for those who compare it with a caBundle. It is
+/// what every client of that port is shown.
+pub(crate) fn with_certificate(router: Router, certs: Arc<CertStore>) -> Router {
+    let chain = move || {
+        let pair = certs.current();
+        async move {
+            match pair {
+                Some(pair) => (StatusCode::OK, pair.chain_pem()),
+                None => (
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "no certificate yet\n".to_owned(),
+                ),
+            }
+        }
+    };
+    router.route("/certificate", get(chain))
 }
 
 /// Serves the admin port on a separate thread until the result is dropped.

@@ -175,6 +175,7 @@ impl Bound {
             grace,
         } = args;
 
+        let served = Arc::clone(&certs);
         readiness.probe("certificate", move || certs.ready(SystemTime::now()));
         let staying = readiness.check("shutdown");
         staying.pass();
@@ -210,6 +211,7 @@ impl Bound {
         );
 
         let router = admin::router(Arc::clone(&metrics), readiness, admin::PATHS);
+        let router = admin::with_certificate(router, served);
         let admin = admin::serve(admin, router, limits, metrics);
 
         let client_ca = async {

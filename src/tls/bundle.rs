@@ -68,20 +68,25 @@ impl CaCert {
 
     #[must_use]
     pub fn pem(&self) -> String {
-        let base64 = STANDARD.encode_to_string(&self.der);
-        let mut pem = String::with_capacity(base64.len() + base64.len() / 64 + 64);
-        pem.push_str("-----BEGIN CERTIFICATE-----\n");
-        let mut rest = base64.as_str();
-        while !rest.is_empty() {
-            // Base64 is ASCII, so every index is a boundary.
-            let (line, more) = rest.split_at(rest.len().min(64));
-            pem.push_str(line);
-            pem.push('\n');
-            rest = more;
-        }
-        pem.push_str("-----END CERTIFICATE-----\n");
-        pem
+        pem(&self.der)
     }
+}
+
+/// A certificate in PEM.
+pub(crate) fn pem(der: &CertificateDer<'_>) -> String {
+    let base64 = STANDARD.encode_to_string(der);
+    let mut pem = String::with_capacity(base64.len() + base64.len() / 64 + 64);
+    pem.push_str("-----BEGIN CERTIFICATE-----\n");
+    let mut rest = base64.as_str();
+    while !rest.is_empty() {
+        // Base64 is ASCII, so every place is a boundary.
+        let (line, more) = rest.split_at(rest.len().min(64));
+        pem.push_str(line);
+        pem.push('\n');
+        rest = more;
+    }
+    pem.push_str("-----END CERTIFICATE-----\n");
+    pem
 }
 
 fn common_name(certificate: &X509Certificate<'_>) -> String {

@@ -12,6 +12,7 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::time::ASN1Time;
 
 use crate::tls::CertError;
+use crate::tls::bundle::pem;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Validity {
@@ -98,6 +99,12 @@ impl ServingPair {
         &self.key
     }
 
+    /// The chain in PEM, the leaf first: what every client is shown.
+    #[must_use]
+    pub fn chain_pem(&self) -> String {
+        self.key.cert.iter().map(pem).collect()
+    }
+
     #[must_use]
     pub fn validity(&self) -> Validity {
         self.validity
@@ -105,6 +112,16 @@ impl ServingPair {
 }
 
 impl Validity {
+    /// That of a certificate in DER.
+    ///
+    /// # Errors
+    /// Where it is none.
+    pub fn of_der(certificate: &CertificateDer<'_>) -> Result<Self, CertError> {
+        let (_, parsed) = x509_parser::parse_x509_certificate(certificate)
+            .map_err(|error| CertError::Parse(error.to_string()))?;
+        Self::of(&parsed)
+    }
+
     pub(super) fn of(certificate: &X509Certificate<'_>) -> Result<Self, CertError> {
         Ok(Self {
             not_before: moment(certificate.validity().not_before)?,

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 /// The folders and files of `src`, each after everything that it may import.
 ///
-/// Up to `uninject` they are pure: no network, no clock, no cluster.
-const ORDER: [&str; 29] = [
+/// Up to `check` they are pure: no network, no clock, no cluster.
+const ORDER: [&str; 31] = [
     "names",
     "text",
     "calendar",
@@ -26,12 +26,14 @@ const ORDER: [&str; 29] = [
     "explain",
     "convert",
     "uninject",
+    "check",
     // Adapters.
     "telemetry",
     "reload",
     "cluster",
     "tls",
     "server",
+    "inspect",
     "scan",
     "render",
     "reporter",
@@ -41,7 +43,7 @@ const ORDER: [&str; 29] = [
 ];
 
 /// The last pure folder.
-const LAST_PURE: &str = "uninject";
+const LAST_PURE: &str = "check";
 
 /// Crates that no pure folder names.
 const ADAPTERS: [&str; 10] = [

@@ -684,6 +684,28 @@ fn the_image_is_kept_from_the_nodes_root_cgroup_and_from_another_namespace() {
     }
 }
 
+/// Found by `check --run`: a burstable container's processes are killed first, and dockerd gives inner ones 0.
+#[test]
+fn on_cgroup_v1_the_daemon_is_not_killed_before_what_it_runs() {
+    for shell in Shell::all() {
+        let score_after = |sidecar: Sidecar| {
+            sidecar.file("/proc/self/oom_score_adj", "990\n");
+            let outcome = sidecar.run();
+            assert!(outcome.success, "{}", outcome.stderr);
+            fs::read_to_string(sidecar.path("/proc/self/oom_score_adj")).unwrap()
+        };
+        let v1 = Sidecar::at_cgroup(shell, SCOPE);
+        fs::remove_file(v1.path("/sys/fs/cgroup/cgroup.controllers")).unwrap();
+        assert_eq!(score_after(v1), "0\n", "{shell:?}");
+        // What it runs is in another cgroup there.
+        assert_eq!(
+            score_after(Sidecar::at_cgroup(shell, SCOPE)),
+            "990\n",
+            "{shell:?}"
+        );
+    }
+}
+
 #[test]
 fn where_containers_are_in_the_pod_already_the_image_does_its_own_work() {
     for shell in Shell::all() {

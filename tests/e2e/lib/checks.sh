@@ -230,3 +230,35 @@ daemon_start() {
         /API listen on/ { last = seconds($1) }
         END { if (last == "") exit 1; printf "%.1f", last - first }'
 }
+
+# checked ARGUMENT…: what `dind-injector check` says with these, in $CHECKED; its status is $STATUS.
+checked() {
+    STATUS=0
+    CHECKED=$(dind_injector check "$@" -o json) || STATUS=$?
+}
+
+# told NAME OUTCOME TEXT: that check ended so (ok, warning, failed, could-not-ask), and what it found has the text.
+told() {
+    jq --exit-status --arg name "$1" --arg outcome "$2" --arg text "$3" \
+        '.checks[] | select(.name == $name) | .outcome == $outcome and (.found | contains($text))' <<<"$CHECKED" >/dev/null ||
+        fail "$1 is not $2 with \"$3\" but: $(jq -c --arg name "$1" '.checks[] | select(.name == $name)' <<<"$CHECKED")"
+}
+
+# all_green: no check of the last ones is anything but ok.
+all_green() {
+    [[ $STATUS == 0 ]] && jq --exit-status 'all(.checks[]; .outcome == "ok")' <<<"$CHECKED" >/dev/null ||
+        fail "not all green (status $STATUS): $(jq -c '.checks[] | select(.outcome != "ok")' <<<"$CHECKED")"
+}
+
+# limited RULE: a kubeconfig, in $LIMITED, of an account that may do no more than a ClusterRole of these rules (JSON).
+limited() {
+    local account=limited-$RANDOM
+    LIMITED=$RESULTS/$NS-$account.kubeconfig
+    k create serviceaccount "$account" >/dev/null
+    at_end "kubectl delete --ignore-not-found clusterrole,clusterrolebinding '$NS-$account' >/dev/null"
+    jq -n --arg name "$NS-$account" --argjson rules "$1" '{apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRole",
+        metadata: {name: $name}, rules: $rules}' | kubectl create -f - >/dev/null
+    kubectl create clusterrolebinding "$NS-$account" --clusterrole="$NS-$account" --serviceaccount="$NS:$account" >/dev/null
+    kubectl config view --raw -o json |
+        jq --arg token "$(k create token "$account")" '.users[].user = {token: $token}' >"$LIMITED"
+}

@@ -152,7 +152,7 @@ finish() {
         ! node_is_up || how_to_use
     else
         remove_webhook || status=1
-        if ! foreign; then
+        if [[ -n ${BROUGHT_UP:-} ]]; then
             cluster_down
             compare_machine || status=1
         fi

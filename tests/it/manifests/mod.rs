@@ -7,6 +7,7 @@ mod chart;
 mod deployment;
 mod examples;
 mod guard;
+mod helm_test;
 mod matching;
 mod monitoring;
 mod rbac;

@@ -4,6 +4,8 @@ use std::sync::{Arc, Mutex, mpsc};
 
 use dind_injector::server::{Handler, Reply, Route, StatusCode};
 use dind_injector::telemetry::metrics::Metrics;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 
 use super::support::*;
 
@@ -30,6 +32,19 @@ async fn live_whatever_readiness_says() {
             ready.text()
         );
     }
+}
+
+/// Who compares it with a caBundle sees what the API server sees.
+#[tokio::test]
+async fn the_chain_that_is_served_is_shown() {
+    let server = start(|_| {}).await;
+    let shown = server.admin_get("/certificate").await;
+    assert_eq!(shown.status, 200);
+    let shown = CertificateDer::from_pem_slice(shown.text().as_bytes()).unwrap();
+    let stream = server.tls().await;
+    let (_, session) = stream.get_ref();
+    let served = session.peer_certificates().unwrap();
+    assert_eq!([shown], served);
 }
 
 /// Keeps whoever runs it until it is let go.
