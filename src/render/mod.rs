@@ -3,10 +3,13 @@
 pub mod changes;
 pub mod checks;
 pub mod columns;
+pub mod compare;
+pub mod csv;
 pub mod diff;
 pub mod document;
 pub mod fold;
 pub mod html;
 pub mod moment;
 pub mod sarif;
+mod sentence;
 pub mod table;

@@ -7,6 +7,8 @@
 mod account;
 pub mod baseline;
 pub mod candidate;
+mod charts;
+pub mod compare;
 mod contents;
 pub mod evaluator;
 pub mod files;
