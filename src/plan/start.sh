@@ -3,7 +3,6 @@
 # DIND_SOCKETS  sockets to listen on         DIND_CGROUP        auto, required or off; unset is auto
 # DIND_GROUP    gid that may use them        DIND_ROOTLESS      1: the image is docker:dind-rootless
 # DIND_CLIENT   where to copy `docker`       DIND_HOST_NETWORK  1: leave the node's network alone
-# DIND_SLOT_SCRIPT  slot.sh, for storage of the node
 # DIND_MTU      in place of the Pod's own    DIND_LINK_0, _1 ... links to make, to what DIND_LINK_0_TO ... says
 #                                            DIND_BIND_0, _1 ... the same, bound once both are there
 set -euf
@@ -95,7 +94,7 @@ contain() {
     pod=$cgroups${own%/*} own=$cgroups$own
     mkdir -p "$pod/docker" 2>/dev/null || { uncontained "cannot make $pod/docker" && return 0; }
     parent=${pod#"$cgroups"}/docker
-    # On already, as a rule. And in a shared process namespace, containers of an earlier run may be alive.
+    # On already, as a rule. In a shared process namespace, containers of an earlier run may live.
     echo '+cpu +memory +pids' 2>/dev/null >"$pod/cgroup.subtree_control" || :
     [ ! -e "$pod/docker/cgroup.kill" ] || echo 1 >"$pod/docker/cgroup.kill"
     for limit in memory.max memory.swap.max cpu.max cpu.weight cpuset.cpus cpuset.mems pids.max; do
@@ -164,7 +163,7 @@ done
 if [ -n "${DIND_CLIENT:-}" ]; then
     need docker
     make_way "$DIND_CLIENT"
-    # Moved into place, so that nobody runs half a file.
+    # Moved into place, never half a file.
     { cp "$(command -v docker)" "$DIND_CLIENT.new" && chmod 0755 "$DIND_CLIENT.new" &&
         mv -f "$DIND_CLIENT.new" "$DIND_CLIENT"; } || die "cannot write $DIND_CLIENT"
 fi
