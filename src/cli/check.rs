@@ -133,7 +133,7 @@ async fn asked(args: CheckArgs) -> Result<Report, CheckError> {
         kubeconfig,
         output: _,
     } = args;
-    let client = connect(context.as_deref(), kubeconfig.as_deref()).await?;
+    let client = connect(context.as_ref(), kubeconfig.as_ref()).await?;
     let api = Api::new(client);
     if pre {
         return Ok(before(&api).await.checks());

@@ -100,21 +100,21 @@ impl LiveArgs {
     /// # Errors
     /// Where there is none, or it cannot be used.
     pub(super) async fn connect(&self) -> Result<Client, ConnectError> {
-        connect(self.context.as_deref(), self.kubeconfig.as_deref()).await
+        connect(self.context.as_ref(), self.kubeconfig.as_ref()).await
     }
 }
 
-/// A client of the cluster of a context, of the current one, or of the one around.
+/// A client of the cluster of this context and this kubeconfig, of the current one, or of the one around.
 ///
 /// # Errors
 /// Where there is none, or it cannot be used.
 pub(super) async fn connect(
-    context: Option<&str>,
-    kubeconfig: Option<&Path>,
+    context: Option<&String>,
+    kubeconfig: Option<&PathBuf>,
 ) -> Result<Client, ConnectError> {
     let named = ClusterArgs {
-        kubeconfig: kubeconfig.map(Path::to_owned),
-        context: context.map(str::to_owned),
+        kubeconfig: kubeconfig.cloned(),
+        context: context.cloned(),
         no_cluster: false,
     };
     if kubeconfig.is_some() {
@@ -126,7 +126,7 @@ pub(super) async fn connect(
         Err(error) => return Err(ConnectError::Unknown(error)),
     };
     let options = KubeConfigOptions {
-        context: context.map(str::to_owned),
+        context: context.cloned(),
         ..KubeConfigOptions::default()
     };
     let config = Config::from_custom_kubeconfig(file, &options)

@@ -163,7 +163,7 @@ done
 if [ -n "${DIND_CLIENT:-}" ]; then
     need docker
     make_way "$DIND_CLIENT"
-    # Moved into place, never half a file.
+    # Moved: never half a file.
     { cp "$(command -v docker)" "$DIND_CLIENT.new" && chmod 0755 "$DIND_CLIENT.new" &&
         mv -f "$DIND_CLIENT.new" "$DIND_CLIENT"; } || die "cannot write $DIND_CLIENT"
 fi
