@@ -60,6 +60,25 @@ impl LiveArgs {
         self.cluster || self.context.is_some()
     }
 
+    /// What a scan of it is of, for people; none where no cluster is named.
+    pub fn source(&self) -> Option<String> {
+        let context = match &self.context {
+            Some(context) => context.clone(),
+            None if !self.cluster => return None,
+            None => {
+                let file = match &self.kubeconfig {
+                    Some(path) => Kubeconfig::read_from(path),
+                    None => Kubeconfig::read(),
+                };
+                match file.ok().and_then(|file| file.current_context) {
+                    Some(context) => context,
+                    None => return Some("the cluster that this runs in".to_owned()),
+                }
+            }
+        };
+        Some(format!("context {context}"))
+    }
+
     /// Scans these namespaces of the cluster, or all.
     ///
     /// # Errors

@@ -28,6 +28,7 @@ mod runtime;
 mod scan;
 mod serve;
 mod terminal;
+mod test;
 mod uninject;
 mod watch;
 
@@ -70,6 +71,8 @@ enum Command {
     Certs(certs::CertsArgs),
     /// Find what reaches a node's container runtime, and what the webhook would make of it
     Scan(scan::ScanArgs),
+    /// Check a team's own cases against a policy: which Pods it swaps, leaves or denies, and why
+    Test(test::TestArgs),
     /// Print a shell's completions for this command
     Completions(completions::CompletionsArgs),
     /// Write the manual's pages, one for each command
@@ -118,6 +121,9 @@ pub enum CliError {
     /// The scan.
     #[error(transparent)]
     Scan(#[from] scan::ScanError),
+    /// The cases.
+    #[error(transparent)]
+    Test(#[from] test::TestError),
     /// The cluster of a check.
     #[error(transparent)]
     Check(#[from] check::CheckError),
@@ -182,6 +188,7 @@ impl Cli {
             Command::Explain(args) => explain::run(args, out, err),
             Command::Certs(args) => certs::run(args, out),
             Command::Scan(args) => scan::run(args, out),
+            Command::Test(args) => test::run(args, out),
             Command::Completions(args) => completions::run(args, out),
             Command::Man(args) => man::run(args).map_err(CliError::from),
         }

@@ -7,6 +7,7 @@ use clap::Args;
 
 use crate::decide::Policy;
 use crate::policy_file::{Config, ConfigErrors};
+use crate::scan::result::PolicyFile;
 use crate::text::visible;
 
 /// The flag that names a policy file.
@@ -39,6 +40,26 @@ pub enum PolicyError {
 }
 
 impl PolicyArgs {
+    /// The policy's file, as a report names it; none for the policy that is built in.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn file(&self) -> Result<Option<PolicyFile>, PolicyError> {
+        let Some(path) = &self.config else {
+            return Ok(None);
+        };
+        let bytes = fs::read(path).map_err(|error| PolicyError::Read {
+            path: path.clone(),
+            error,
+        })?;
+        let digest = ring::digest::digest(&ring::digest::SHA256, &bytes);
+        let digits = digest.as_ref().iter().map(|byte| format!("{byte:02x}"));
+        Ok(Some(PolicyFile {
+            path: path.display().to_string(),
+            sha256: digits.collect(),
+        }))
+    }
+
     /// The policy for work without a cluster: the file's, or one that swaps everywhere.
     ///
     /// # Errors

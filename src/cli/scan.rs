@@ -13,17 +13,20 @@ use terminal_size::{Width, terminal_size};
 use time::OffsetDateTime;
 
 use crate::manifest::to_yaml;
+use crate::render;
+use crate::render::csv::csv;
 use crate::render::document::document;
 use crate::render::html::html;
-use crate::render::moment::moment;
+use crate::render::moment::{moment, rfc3339};
 use crate::render::sarif::sarif;
-use crate::render::table::table;
+use crate::render::table;
 use crate::review::offline::Setting;
 use crate::scan::baseline::{Baseline, BaselineError};
+use crate::scan::compare::compare;
 use crate::scan::evaluator::Evaluator;
 use crate::scan::files::{FindError, Inputs};
 use crate::scan::finding::Verdict;
-use crate::scan::result::Report;
+use crate::scan::result::{Basis, Report};
 use crate::scan::walk::Look;
 
 use crate::cli::live::{ConnectError, LiveArgs};
@@ -40,6 +43,9 @@ Examples:
   helm template ci ./chart | dind-injector scan -
   dind-injector scan . --config policy.yaml -o html > report.html
   dind-injector scan . -o sarif --fail-on denied > scan.sarif
+  dind-injector scan . --summary
+  dind-injector scan --cluster --config now.yaml --compare then.yaml
+  dind-injector scan . -o csv > scan.csv
   dind-injector scan --context prod --namespace ci
   dind-injector scan . --exclude 'docs/**' --exclude '*.md'
   dind-injector scan . -o json > known.json; dind-injector scan . --baseline known.json
@@ -54,11 +60,15 @@ pipelines and Compose files are searched, but not read.
 Every text is searched, whatever its ending: what names a container runtime's socket, and is
 nothing that could be read, makes the result incomplete, and is told with its line.
 
+The folder of a chart is rendered with its default values where helm is on PATH (--values adds some);
+else it is one gap, if a template of it leads to a container runtime.
+
 What is meant to stay is set aside by a comment beside its line, # dind-injector:ignore REASON,
 and told as ignored.
 
 Exit status: 0 nothing found, 1 found (see --fail-on), 2 an error, or a result that is not complete,
-whatever else was found (see --allow-incomplete).")]
+whatever else was found (see --allow-incomplete). With --compare: 0 the second policy changes nothing,
+1 it changes something, and 2 likewise.")]
 pub struct ScanArgs {
     /// File or directory to scan; - is standard input
     #[arg(value_name = "PATH", required_unless_present_any = ["cluster", "context", "watch"])]
@@ -67,6 +77,12 @@ pub struct ScanArgs {
     live: LiveArgs,
     #[command(flatten)]
     policy: PolicyArgs,
+    /// Another policy file: show what changes for whom, under this one in place of --config
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["summary", "baseline", "watch"])]
+    compare: Option<PathBuf>,
+    /// Write only the summary: how much was looked at, and how much of it reaches a runtime
+    #[arg(long, conflicts_with = "output")]
+    summary: bool,
     /// How to write the result
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     output: Format,
@@ -85,6 +101,9 @@ pub struct ScanArgs {
     /// An earlier result (-o json or -o sarif): only what it does not have decides the status
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
+    /// Values that charts are rendered with beside their own, where helm is on PATH; repeatable
+    #[arg(long, value_name = "FILE")]
+    values: Vec<PathBuf>,
     /// Look also at what .gitignore leaves out of the repository
     #[arg(long)]
     no_gitignore: bool,
@@ -104,6 +123,8 @@ enum Format {
     Sarif,
     /// One self-contained page
     Html,
+    /// One row for each way to a runtime, for spreadsheets
+    Csv,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -141,6 +162,9 @@ pub enum ScanError {
     /// Several namespaces for files.
     #[error("--namespace can be given once for files: it is the namespace of Pods that name none")]
     Namespaces,
+    /// A comparison in a form that it has not.
+    #[error("--compare is written with -o table, json or yaml")]
+    CompareFormat,
     /// The cluster.
     #[error(transparent)]
     Cluster(#[from] ConnectError),
@@ -156,12 +180,15 @@ pub fn run(args: ScanArgs, out: &mut dyn Write) -> Result<Exit, CliError> {
         live,
         policy,
         output: format,
+        summary,
+        compare: other_policy,
         namespace,
         fail_on,
         allow_incomplete,
         exclude,
         baseline,
         no_gitignore,
+        values,
         watch,
     } = args;
     if watch.is_asked() {
@@ -173,8 +200,12 @@ pub fn run(args: ScanArgs, out: &mut dyn Write) -> Result<Exit, CliError> {
         changes: format == Format::Html,
     };
     let baseline = baseline.as_deref().map(earlier).transpose()?;
-    let mut report = if live.is_asked() {
-        live.scan(court, &namespace).map_err(ScanError::from)?
+    let source = match live.source() {
+        Some(source) => source,
+        None => paths.join(" "),
+    };
+    let scanned = if live.is_asked() {
+        Scanned::Cluster(&live, namespace)
     } else {
         court.setting.namespace = match namespace.as_slice() {
             [] => "default".to_owned(),
@@ -184,24 +215,102 @@ pub fn run(args: ScanArgs, out: &mut dyn Write) -> Result<Exit, CliError> {
         let look = Look {
             exclude,
             gitignore: !no_gitignore,
-            ..Look::default()
+            values,
         };
-        let inputs =
-            Inputs::find(&paths, &mut io::stdin().lock(), &look).map_err(ScanError::from)?;
-        let done = AtomicUsize::new(0);
-        Progress::show(Bar::Files(inputs.len()), &done, || {
-            inputs.scan(&court, &done)
-        })
+        let inputs = Inputs::find(&paths, &mut io::stdin().lock(), &look);
+        Scanned::Files(inputs.map_err(ScanError::from)?)
     };
+    let mut report = scanned.judged(court.clone())?;
+    if let Some(path) = other_policy {
+        let other = PolicyArgs {
+            config: Some(path.clone()),
+        };
+        court.policy = other.offline()?;
+        let after = scanned.judged(court)?;
+        let first = policy
+            .config
+            .as_ref()
+            .map(|path| path.display().to_string());
+        let names = [
+            first.unwrap_or_else(|| "the built-in policy".to_owned()),
+            path.display().to_string(),
+        ];
+        return compared(&report, &after, &names, format, allow_incomplete, out);
+    }
+    report.basis = Some(Basis {
+        policy: policy.file()?,
+        source,
+        made: rfc3339(OffsetDateTime::now_utc()),
+    });
     report.known = baseline.as_ref().map(|baseline| baseline.known(&report));
-    write(&report, format, out)?;
+    if summary {
+        out.write_all(table::summary(&report, width(), output::paint()).as_bytes())?;
+    } else {
+        write(&report, format, out)?;
+    }
     let baseline = baseline.unwrap_or_default();
     Ok(exit(&report, &baseline, fail_on, allow_incomplete))
 }
 
+/// What is scanned, as often as there are policies to judge it by.
+enum Scanned<'a> {
+    Cluster(&'a LiveArgs, Vec<String>),
+    Files(Inputs),
+}
+
+impl Scanned<'_> {
+    fn judged(&self, court: Evaluator) -> Result<Report, ScanError> {
+        match self {
+            Self::Cluster(live, namespaces) => Ok(live.scan(court, namespaces)?),
+            Self::Files(inputs) => {
+                let done = AtomicUsize::new(0);
+                let bar = Bar::Files(inputs.len());
+                Ok(Progress::show(bar, &done, || inputs.scan(&court, &done)))
+            }
+        }
+    }
+}
+
+/// What the second policy does differently.
+fn compared(
+    before: &Report,
+    after: &Report,
+    names: &[String; 2],
+    format: Format,
+    allow_incomplete: bool,
+    out: &mut dyn Write,
+) -> Result<Exit, CliError> {
+    let shifts = compare(before, after);
+    let names = names.each_ref().map(String::as_str);
+    match format {
+        Format::Table => {
+            out.write_all(render::compare::table(&shifts, names, after).as_bytes())?;
+        }
+        Format::Json => {
+            let document = render::compare::document(&shifts, names, after);
+            output::json(out, &[document])?;
+        }
+        Format::Yaml => {
+            let document = render::compare::document(&shifts, names, after);
+            out.write_all(to_yaml(&document).as_bytes())?;
+        }
+        Format::Sarif | Format::Html | Format::Csv => {
+            return Err(ScanError::CompareFormat.into());
+        }
+    }
+    Ok(if !after.is_complete() && !allow_incomplete {
+        Exit::Failed
+    } else if shifts.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Findings
+    })
+}
+
 fn write(report: &Report, format: Format, out: &mut dyn Write) -> io::Result<()> {
     match format {
-        Format::Table => out.write_all(table(report, width(), output::paint()).as_bytes()),
+        Format::Csv => out.write_all(&csv(report)?),
+        Format::Table => out.write_all(table::table(report, width(), output::paint()).as_bytes()),
         Format::Json => output::json(out, &[document(report)]),
         Format::Yaml => out.write_all(to_yaml(&document(report)).as_bytes()),
         Format::Sarif => output::json(out, &[sarif(report)]),
@@ -211,8 +320,14 @@ fn write(report: &Report, format: Format, out: &mut dyn Write) -> io::Result<()>
     }
 }
 
-/// The terminal's columns; none where the output is for a program.
+/// `COLUMNS`, or the terminal's; none where the output is for a program.
 fn width() -> Option<usize> {
+    let columns = std::env::var("COLUMNS")
+        .ok()
+        .and_then(|text| text.parse().ok());
+    if columns.is_some_and(|columns: usize| columns > 0) {
+        return columns;
+    }
     if !io::stdout().is_terminal() {
         return None;
     }

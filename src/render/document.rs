@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::names;
 use crate::scan::baseline::Known;
 use crate::scan::finding::{Finding, Spot, Verdict, Workload};
-use crate::scan::result::{Gap, Ignored, Report};
+use crate::scan::result::{Basis, Gap, Ignored, OFFLINE, PolicyFile, Report};
 use crate::scan::risk::Risk;
 
 /// The result as one object.
@@ -34,6 +34,20 @@ pub fn document(report: &Report) -> Value {
         "workloads": report.workloads.iter().map(workload).collect::<Vec<_>>(),
         "incomplete": report.gaps.iter().map(gap).collect::<Vec<_>>(),
     });
+    if let Some(basis) = &report.basis {
+        let Basis {
+            policy,
+            source,
+            made,
+        } = basis;
+        value["policy"] = match policy {
+            Some(PolicyFile { path, sha256 }) => json!({"file": path, "sha256": sha256}),
+            None => json!({"builtIn": "offline", "means": OFFLINE}),
+        };
+        value["scanned"] = source.as_str().into();
+        value["version"] = env!("CARGO_PKG_VERSION").into();
+        value["time"] = made.as_str().into();
+    }
     if let Some(Known { findings, gaps }) = report.known {
         value["summary"]["inBaseline"] = json!({"findings": findings, "incomplete": gaps});
     }

@@ -3,6 +3,8 @@
 pub mod changes;
 pub mod checks;
 pub mod columns;
+pub mod compare;
+pub mod csv;
 pub mod diff;
 pub mod document;
 pub mod fold;
@@ -10,4 +12,5 @@ pub mod html;
 pub mod moment;
 pub mod patch;
 pub mod sarif;
+mod sentence;
 pub mod table;

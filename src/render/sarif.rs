@@ -97,11 +97,18 @@ pub fn sarif(report: &Report) -> Value {
     let mut results = Vec::new();
     for workload in &report.workloads {
         for finding in &workload.findings {
-            results.push(way(workload, finding));
+            results.push(way(workload, finding, report.cluster.is_some()));
         }
         for risk in &workload.risks {
             results.extend(hint(workload, risk));
         }
+    }
+    let mut invocation = json!({
+        "executionSuccessful": report.is_complete(),
+        "toolExecutionNotifications": report.gaps.iter().map(notification).collect::<Vec<_>>(),
+    });
+    if let Some(basis) = &report.basis {
+        invocation["endTimeUtc"] = basis.made.as_str().into();
     }
     json!({
         "$schema": SCHEMA,
@@ -113,13 +120,19 @@ pub fn sarif(report: &Report) -> Value {
                 "rules": rules(),
             }},
             "columnKind": "unicodeCodePoints",
-            "invocations": [{
-                "executionSuccessful": report.is_complete(),
-                "toolExecutionNotifications": report.gaps.iter().map(notification).collect::<Vec<_>>(),
-            }],
+            "properties": properties(report),
+            "invocations": [invocation],
             "results": results,
         }],
     })
+}
+
+/// By what the results were judged.
+fn properties(report: &Report) -> Value {
+    match &report.basis {
+        Some(basis) => json!({"policy": basis.policy(), "scanned": basis.source}),
+        None => json!({}),
+    }
 }
 
 fn rules() -> Vec<Value> {
@@ -131,7 +144,11 @@ fn rules() -> Vec<Value> {
             "fullDescription": {"text": help},
             "help": {"text": help},
             "defaultConfiguration": {"level": "warning"},
-            "properties": {"tags": ["security", "kubernetes"]},
+            "helpUri": help_uri(id),
+            "properties": {
+                "tags": ["security", "kubernetes"],
+                "security-severity": severity(id),
+            },
         })
     });
     let hints = RULES.iter().map(|rule| {
@@ -148,12 +165,37 @@ fn rules() -> Vec<Value> {
     ways.chain(hints).collect()
 }
 
+/// The page of Kubernetes' or Docker's own documentation on what a rule is about.
+fn help_uri(id: &str) -> &'static str {
+    match id {
+        "persistent-volume" => "https://kubernetes.io/docs/concepts/storage/persistent-volumes/",
+        "sub-path-expr" => {
+            "https://kubernetes.io/docs/concepts/storage/volumes/#using-subpath-expanded-environment"
+        }
+        "tcp-docker-host" => "https://docs.docker.com/engine/security/protect-access/",
+        _ => "https://kubernetes.io/docs/concepts/storage/volumes/#hostpath",
+    }
+}
+
+/// From 0 to 10, as code scanning sorts by it: root on the node is 9 and more.
+fn severity(id: &str) -> &'static str {
+    match id {
+        "tcp-docker-host" => "9.8",
+        "socket" | "directory" | "ancestor" | "other-runtime" | "persistent-volume" => "9.3",
+        "data-directory" | "link" => "8.8",
+        "named-pipe" => "8.0",
+        "unknown-socket" | "sub-path-expr" => "7.0",
+        "host-path" => "5.0",
+        _ => "3.0",
+    }
+}
+
 /// The rule's index in [`rules`].
 fn index_of_way(how: &How) -> Option<usize> {
     WAYS.iter().position(|(id, ..)| *id == how.name())
 }
 
-fn way(workload: &Workload, finding: &Finding) -> Value {
+fn way(workload: &Workload, finding: &Finding, is_live: bool) -> Value {
     let level = match finding.verdict {
         Verdict::Denied | Verdict::Unseen => "error",
         Verdict::Swapped | Verdict::Warned => "warning",
@@ -168,14 +210,15 @@ fn way(workload: &Workload, finding: &Finding) -> Value {
         verdict => verdict.sentence(),
     };
     let mut text = format!(
-        "{named} reaches the node's container runtime by {}. Under the policy it {}: {reason}.",
+        "{named} reaches the node's container runtime by {}. Under the policy it {} {}: {reason}.",
         finding.target,
+        if is_live { "is" } else { "would be" },
         match finding.verdict {
-            Verdict::Swapped => "is swapped",
-            Verdict::Allowed => "is allowed",
-            Verdict::Warned => "is only warned about",
-            Verdict::Unseen => "is not seen",
-            Verdict::Denied => "is denied",
+            Verdict::Swapped => "swapped",
+            Verdict::Allowed => "allowed",
+            Verdict::Warned => "warned about",
+            Verdict::Unseen => "unseen",
+            Verdict::Denied => "denied",
         }
     );
     if let Some(hand) = &finding.hand {

@@ -18,6 +18,7 @@ use crate::scan::risk::{Rule, Weight};
 
 use crate::render::columns::{GUTTER, fit, shortened};
 use crate::render::diff::Paint;
+use crate::render::sentence::{counted, sentence};
 use crate::text::{push_visible, push_visible_lines, visible};
 
 /// Below this many columns a table is hard to read.
@@ -26,14 +27,28 @@ const NARROWEST_TABLE: usize = 72;
 const HEAD: Style = Style::new().bold();
 const FAINT: Style = Style::new().dimmed();
 
-/// Writes the table. `width` is the terminal's, none where the output is no terminal.
+/// Writes the summary alone.
+pub fn summary(report: &Report, width: Option<usize>, paint: Paint) -> String {
+    let mut page = Page {
+        out: String::new(),
+        paint,
+        width,
+    };
+    page.summary(report);
+    page.out
+}
+
+/// Writes the summary and the table, the worst first. `width` is the terminal's, none where the output
+/// is no terminal.
 pub fn table(report: &Report, width: Option<usize>, paint: Paint) -> String {
     let mut page = Page {
         out: String::new(),
         paint,
         width,
     };
+    page.summary(report);
     if !report.workloads.is_empty() {
+        page.out.push('\n');
         match width {
             Some(width) if width < NARROWEST_TABLE => page.blocks(report),
             Some(_) | None => page.rows(report),
@@ -43,7 +58,6 @@ pub fn table(report: &Report, width: Option<usize>, paint: Paint) -> String {
     }
     page.gaps(report);
     page.ignored(report);
-    page.summary(report);
     page.out
 }
 
@@ -73,17 +87,32 @@ struct Row {
     cells: [String; 5],
 }
 
-const TITLES: [&str; 5] = ["VERDICT", "WORKLOAD", "CONTAINER", "REACHES", "WHERE"];
+/// The columns. What is in files is not in a cluster yet: it would be swapped.
+fn titles(report: &Report) -> [&'static str; 5] {
+    let verdict = match report.cluster {
+        Some(_) => "VERDICT",
+        None => "WOULD BE",
+    };
+    [verdict, "WORKLOAD", "CONTAINER", "REACHES", "WHERE"]
+}
+
+/// The worst verdict first; otherwise as they were read.
+fn sorted(report: &Report) -> Vec<&Workload> {
+    let mut workloads: Vec<&Workload> = report.workloads.iter().collect();
+    workloads.sort_by_key(|workload| Reverse(workload.verdict));
+    workloads
+}
 
 impl Page {
     fn rows(&mut self, report: &Report) {
         let mut rows = Vec::new();
-        for workload in &report.workloads {
+        for workload in sorted(report) {
             for (index, finding) in workload.findings.iter().enumerate() {
                 rows.push(row(workload, finding, index > 0));
             }
         }
-        let mut widths = TITLES.map(UnicodeWidthStr::width);
+        let titles = titles(report);
+        let mut widths = titles.map(UnicodeWidthStr::width);
         for row in &rows {
             for (width, cell) in widths.iter_mut().zip(&row.cells) {
                 *width = (*width).max(cell.width());
@@ -92,7 +121,7 @@ impl Page {
         if let Some(width) = self.width {
             fit(&mut widths, width);
         }
-        let titles = TITLES.map(str::to_owned);
+        let titles = titles.map(str::to_owned);
         self.row(&titles, &widths, HEAD, HEAD);
         for row in &rows {
             self.row(&row.cells, &widths, color(row.verdict), Style::new());
@@ -114,7 +143,7 @@ impl Page {
     }
 
     fn blocks(&mut self, report: &Report) {
-        for workload in &report.workloads {
+        for workload in sorted(report) {
             self.styled(color(workload.verdict), workload.verdict.name());
             self.text("  ");
             self.styled(HEAD, &title(workload));
@@ -147,7 +176,7 @@ impl Page {
         if by_advice.is_empty() {
             return;
         }
-        self.heading("Needs a hand");
+        self.heading("Needs manual work");
         for (name, (advice, workloads)) in by_advice {
             self.item(&format!("{name}: {}", listed(&workloads)), advice);
         }
@@ -211,54 +240,13 @@ impl Page {
     }
 
     fn summary(&mut self, report: &Report) {
-        if !self.out.is_empty() {
-            self.out.push('\n');
+        for line in self.lines(&sentence(report)) {
+            self.text(&format!("{line}\n"));
         }
-        let seen = report.seen;
-        // A cluster has no files.
-        if seen.files > 0 {
-            self.text(&format!("{} with ", counted(seen.files, "file", "files")));
-        }
-        let pods = counted(seen.pods, "Pod or Pod template", "Pods and Pod templates");
-        self.text(&format!("{pods} looked at: "));
-        let summary = report.summary();
-        if report.workloads.is_empty() {
-            self.text(if report.is_complete() {
-                "none reaches a node's container runtime.\n"
-            } else {
-                "no way to a node's container runtime was found in what could be read.\n"
-            });
-        } else {
-            let verdicts: Vec<String> = Verdict::ALL
-                .into_iter()
-                .filter(|verdict| summary.of(*verdict) > 0)
-                .map(|verdict| format!("{} {}", summary.of(verdict), verdict.name()))
-                .collect();
-            let reach = match report.workloads.len() {
-                1 => "1 workload reaches".to_owned(),
-                count => format!("{count} workloads reach"),
-            };
-            self.text(&format!(
-                "{reach} a node's container runtime: {}",
-                verdicts.join(", ")
-            ));
-            if summary.by_hand > 0 {
-                let verb = if summary.by_hand == 1 {
-                    "needs"
-                } else {
-                    "need"
-                };
-                self.text(&format!("; {} {verb} a hand", summary.by_hand));
-            }
-            if summary.useless > 0 {
-                self.text(&format!("; {} would be swapped to no use", summary.useless));
-            }
-            self.text(".\n");
-            match report.live_pods() {
-                None => {}
-                Some(1) => self.text("1 Pod reaches it as it is stored now.\n"),
-                Some(pods) => self.text(&format!("{pods} Pods reach it as they are stored now.\n")),
-            }
+        match report.live_pods() {
+            None => {}
+            Some(1) => self.text("1 Pod reaches it as it is stored now.\n"),
+            Some(pods) => self.text(&format!("{pods} Pods reach it as they are stored now.\n")),
         }
         if let Some(Known { findings, gaps }) = report.known {
             let findings = counted(findings, "way", "ways");
@@ -274,6 +262,23 @@ impl Page {
                 &format!("Incomplete: {count} could not be looked at."),
             );
             self.out.push('\n');
+        }
+        if let Some(basis) = &report.basis {
+            let by = [
+                format!("Policy: {}", basis.policy()),
+                format!(
+                    "Scanned: {}, by dind-injector {} at {}",
+                    basis.source,
+                    env!("CARGO_PKG_VERSION"),
+                    basis.made
+                ),
+            ];
+            for text in by {
+                for line in self.lines(&text) {
+                    self.styled(FAINT, &line);
+                    self.out.push('\n');
+                }
+            }
         }
     }
 
@@ -294,6 +299,14 @@ impl Page {
             self.text("    ");
             self.styled(FAINT, &line);
             self.out.push('\n');
+        }
+    }
+
+    /// `text` in lines of the terminal's width; as it is where there is none.
+    fn lines(&self, text: &str) -> Vec<String> {
+        match self.width {
+            Some(_) => self.wrapped(text, 0),
+            None => vec![text.to_owned()],
         }
     }
 
@@ -374,10 +387,6 @@ fn title(workload: &Workload) -> String {
 
 fn place(spot: &Spot) -> String {
     format!("{}:{}", spot.file, spot.line)
-}
-
-fn counted(count: usize, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 /// A few names, and how many more.

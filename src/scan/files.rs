@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use crate::scan::charts::Chart;
 use crate::scan::contents;
 use crate::scan::contents::{Contents, Unread, not_text};
 use crate::scan::evaluator::Evaluator;
@@ -33,6 +34,11 @@ enum Input {
         syntax: Option<Syntax>,
     },
     Stdin(Contents),
+    /// What helm makes of a chart.
+    Rendered {
+        name: String,
+        text: String,
+    },
 }
 
 /// What is to be scanned, found by [`Inputs::find`].
@@ -40,6 +46,8 @@ enum Input {
 pub struct Inputs {
     inputs: Vec<Input>,
     gaps: Vec<Gap>,
+    /// Charts that are not rendered, each with the reason.
+    charts: Vec<(Chart, String)>,
 }
 
 /// Why there is nothing to scan.
@@ -91,7 +99,48 @@ impl Inputs {
                 found.inputs.push(Input::Named { path, syntax });
             }
         }
+        found.render(&look.values);
         Ok(found)
+    }
+
+    /// Puts what helm makes of each chart in the place of its templates.
+    fn render(&mut self, values: &[PathBuf]) {
+        let paths = self.inputs.iter().filter_map(Input::path);
+        for chart in Chart::among(paths) {
+            match chart.rendered(values) {
+                Ok(Some(text)) => {
+                    let is_template =
+                        |input: &Input| input.path().is_some_and(|path| chart.has_template(path));
+                    self.inputs.retain(|input| !is_template(input));
+                    self.inputs.push(Input::Rendered {
+                        name: format!("{} (helm template)", chart.name()),
+                        text,
+                    });
+                }
+                Ok(None) => self.charts.push((chart, "helm is not on PATH".to_owned())),
+                Err(said) => self.charts.push((chart, format!("helm template: {said}"))),
+            }
+        }
+    }
+
+    /// The gaps of the templates of each chart as one.
+    fn chart_gaps(&self, readings: &mut [Reading]) -> Vec<Gap> {
+        let mut gaps = Vec::new();
+        for (chart, why) in &self.charts {
+            let mut own = Vec::new();
+            for (input, reading) in self.inputs.iter().zip(readings.iter_mut()) {
+                if input.path().is_some_and(|path| chart.has_template(path)) {
+                    let all = std::mem::take(&mut reading.gaps);
+                    let (templates, others): (Vec<Gap>, _) = all
+                        .into_iter()
+                        .partition(|gap| gap.is_unread() || gap.is_named());
+                    reading.gaps = others;
+                    own.extend(templates);
+                }
+            }
+            gaps.extend(chart.gap(&own, why));
+        }
+        gaps
     }
 
     /// How many files there are.
@@ -105,11 +154,15 @@ impl Inputs {
     }
 
     /// Scans them all. `done` counts the files that were read, for whoever watches.
-    pub fn scan(self, court: &Evaluator, done: &AtomicUsize) -> Report {
-        let Self { inputs, gaps } = self;
+    pub fn scan(&self, court: &Evaluator, done: &AtomicUsize) -> Report {
+        let Self {
+            inputs,
+            gaps,
+            charts: _,
+        } = self;
         let nothing = Namespaces::new();
         let all: Vec<usize> = (0..inputs.len()).collect();
-        let mut readings = read_all(court, &nothing, &inputs, &all, done);
+        let mut readings = read_all(court, &nothing, inputs, &all, done);
         let mut namespaces = Namespaces::new();
         for reading in &mut readings {
             namespaces.append(&mut reading.namespaces);
@@ -124,7 +177,7 @@ impl Inputs {
         let again: Vec<usize> = (0..inputs.len())
             .filter(|index| concerned(&readings[*index]))
             .collect();
-        let second = read_all(court, &namespaces, &inputs, &again, &AtomicUsize::new(0));
+        let second = read_all(court, &namespaces, inputs, &again, &AtomicUsize::new(0));
         for (index, reading) in again.into_iter().zip(second) {
             readings[index] = reading;
         }
@@ -136,10 +189,12 @@ impl Inputs {
                 }
             }
         }
+        let chart_gaps = self.chart_gaps(&mut readings);
         for reading in readings {
             report.add(reading);
         }
-        report.gaps.extend(gaps);
+        report.gaps.extend(chart_gaps);
+        report.gaps.extend(gaps.iter().cloned());
         report
     }
 }
@@ -183,14 +238,18 @@ fn read_all(
 }
 
 impl Input {
+    /// Its path, where it is a file.
+    fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Stdin(_) | Self::Rendered { .. } => None,
+            Self::File { path, .. } | Self::Named { path, .. } => Some(path),
+        }
+    }
+
     /// Whether it is a file with this path, from wherever one looks.
     fn is(&self, name: &str) -> bool {
-        match self {
-            Self::Stdin(_) => false,
-            Self::File { path, .. } | Self::Named { path, .. } => {
-                path.ends_with(name.trim_start_matches(['.', '/']))
-            }
-        }
+        let name = name.trim_start_matches(['.', '/']);
+        self.path().is_some_and(|path| path.ends_with(name))
     }
 
     fn scan(&self, court: &Evaluator, namespaces: &Namespaces) -> Reading {
@@ -201,6 +260,10 @@ impl Input {
                     Contents::Foreign(_) | Contents::Binary => Syntax::Manifest,
                 };
                 return scan(court, namespaces, "stdin", contents, syntax);
+            }
+            Self::Rendered { name, text } => {
+                let contents = Contents::Text(text.clone());
+                return scan(court, namespaces, name, &contents, Syntax::Manifest);
             }
             Self::File { path, .. } | Self::Named { path, .. } => path,
         };
@@ -224,7 +287,7 @@ impl Input {
                 syntax.unwrap_or_else(|| text::of_named(path, text, &words))
             }
             (Self::Named { syntax, .. }, _) => syntax.unwrap_or(Syntax::Manifest),
-            (Self::Stdin(_), _) => Syntax::Manifest,
+            (Self::Stdin(_) | Self::Rendered { .. }, _) => Syntax::Manifest,
         };
         let mut reading = scan(court, namespaces, &name, &contents, syntax);
         if matches!(self, Self::Named { .. }) {

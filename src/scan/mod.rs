@@ -8,6 +8,8 @@ mod account;
 mod asked;
 pub mod baseline;
 pub mod candidate;
+mod charts;
+pub mod compare;
 mod contents;
 pub mod evaluator;
 pub mod files;

@@ -10,9 +10,46 @@ use crate::scan::baseline::Known;
 use crate::scan::finding::{Verdict, Workload};
 use crate::scan::risk::Weight;
 
+/// By what a result was judged, of what it is, and when it was made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Basis {
+    /// The policy's file; none for the policy of the offline commands.
+    pub policy: Option<PolicyFile>,
+    /// What was looked at: paths, or a cluster's context.
+    pub source: String,
+    /// When, as RFC 3339 writes it.
+    pub made: String,
+}
+
+/// A policy's file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyFile {
+    /// As it was named.
+    pub path: String,
+    /// The SHA-256 of its bytes, in hexadecimal digits.
+    pub sha256: String,
+}
+
+impl Basis {
+    /// The policy, for people.
+    pub fn policy(&self) -> String {
+        match &self.policy {
+            Some(PolicyFile { path, sha256 }) => {
+                format!("{path} (sha256 {})", sha256.get(..12).unwrap_or(sha256))
+            }
+            None => OFFLINE.to_owned(),
+        }
+    }
+}
+
+/// The policy of the offline commands in a few words; see [`crate::decide::Policy::offline`].
+pub const OFFLINE: &str = "built into the offline commands: swaps sockets, denies node agents";
+
 /// What a scan came to.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
+    /// By what it was judged; none where the caller does not say.
+    pub basis: Option<Basis>,
     /// What reaches a node's runtime, in the order in which it was read.
     pub workloads: Vec<Workload>,
     /// What could not be looked at.

@@ -4,6 +4,7 @@
 //! since it counts or changes what all tests share, is a file beside this folder.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod case_command;
 mod check;
 mod cluster;
 mod convert;

@@ -352,9 +352,15 @@ fn json_and_yaml_say_the_same() {
         .with("a.yaml", SWAPPED)
         .with("b.yaml", &denied())
         .with("c.yaml", "a: [");
-    let as_json = json(&dir.scan(&[".", "-o", "json"]));
-    let as_yaml = dir.scan(&[".", "-o", "yaml"]);
-    assert_eq!(yaml(&as_yaml.out), as_json);
+    let mut as_json = json(&dir.scan(&[".", "-o", "json"]));
+    let mut as_yaml = yaml(&dir.scan(&[".", "-o", "yaml"]).out);
+    for result in [&mut as_json, &mut as_yaml] {
+        let made = result.as_object_mut().unwrap().remove("time").unwrap();
+        assert!(made.as_str().unwrap().ends_with('Z'), "{made}");
+    }
+    assert_eq!(as_yaml, as_json);
+    assert_eq!(as_json["policy"]["builtIn"], "offline");
+    assert_eq!(as_json["scanned"], ".");
     assert_eq!(as_json["kind"], "ScanReport");
     assert_eq!(as_json["summary"]["verdicts"]["swapped"], 1);
     assert_eq!(as_json["summary"]["verdicts"]["denied"], 1);
@@ -379,15 +385,18 @@ fn the_table_names_what_was_found_and_what_to_do() {
     let Ended { out, .. } = dir.scan(&["."]);
     let rows: Vec<Vec<&str>> = out
         .lines()
+        .skip_while(|line| !line.starts_with("WOULD BE"))
         .take(3)
         .map(|line| line.split_whitespace().collect())
         .collect();
     assert_eq!(
         rows[0],
-        ["VERDICT", "WORKLOAD", "CONTAINER", "REACHES", "WHERE"]
+        ["WOULD", "BE", "WORKLOAD", "CONTAINER", "REACHES", "WHERE"]
     );
+    // The worst comes first.
+    assert_eq!(rows[1][0], "denied");
     assert_eq!(
-        rows[1],
+        rows[2],
         [
             "swapped",
             "ci/Pod/builder",
@@ -397,11 +406,10 @@ fn the_table_names_what_was_found_and_what_to_do() {
             "./a.yaml:8"
         ]
     );
-    assert_eq!(rows[2][0], "denied");
     assert!(out.contains("HostNetwork: ci/Pod/proxy"), "{out}");
     assert!(
         out.contains(
-            "2 workloads reach a node's container runtime: 1 swapped, 1 denied; 1 needs a hand."
+            "2 workloads reach a node's container runtime: 1 would be swapped, 1 denied; 1 needs manual work."
         ),
         "{out}"
     );
@@ -413,14 +421,25 @@ fn the_table_names_what_was_found_and_what_to_do() {
 }
 
 #[test]
-fn a_clean_table_is_one_line() {
+fn a_clean_table_says_what_was_judged_and_by_what() {
     let dir = Dir::new().with("a.yaml", CLEAN);
     let Ended { out, err, .. } = dir.scan(&["."]);
+    let lines: Vec<&str> = out.lines().collect();
     assert_eq!(
-        out,
-        "1 file with 1 Pod or Pod template looked at: none reaches a node's container runtime.\n"
+        lines[..2],
+        [
+            "1 file with 1 Pod or Pod template looked at: none reaches a node's container runtime.",
+            "Policy: built into the offline commands: swaps sockets, denies node agents",
+        ]
     );
+    assert!(
+        lines[2].starts_with("Scanned: ., by dind-injector "),
+        "{out}"
+    );
+    assert_eq!(lines.len(), 3);
     assert_eq!(err, "");
+    let summary = dir.scan(&[".", "--summary"]).out;
+    assert_eq!(summary.lines().take(2).collect::<Vec<_>>(), lines[..2]);
 }
 
 /// What SARIF 2.1.0 demands of what is written here: sections 3.13 to 3.58 of the standard.
@@ -518,6 +537,167 @@ fn is_location(location: &Value) {
 }
 
 #[test]
+fn a_result_says_by_which_policy_file_it_was_judged() {
+    let policy = "apiVersion: dind-injector.io/v1alpha1\nkind: Policy\n";
+    let dir = Dir::new()
+        .with("a.yaml", SWAPPED)
+        .with("policy.yaml", policy);
+    let result = json(&dir.scan(&["a.yaml", "--config", "policy.yaml", "-o", "json"]));
+    assert_eq!(result["policy"]["file"], "policy.yaml");
+    let digest = ring::digest::digest(&ring::digest::SHA256, policy.as_bytes());
+    let digits: String = digest
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    assert_eq!(result["policy"]["sha256"], digits);
+}
+
+#[test]
+fn a_comparison_tells_what_another_policy_changes_for_whom() {
+    let policy = |sockets: &str| {
+        format!(
+            "apiVersion: dind-injector.io/v1alpha1\nkind: Policy\ndefault: {{hostSockets: {sockets}}}\n"
+        )
+    };
+    let dir = Dir::new()
+        .with("a.yaml", SWAPPED)
+        .with("b.yaml", CLEAN)
+        .with("now.yaml", &policy("Swap"))
+        .with("then.yaml", &policy("Deny"));
+    let compare = |then: &str, more: &[&str]| {
+        let mut args = vec![
+            "a.yaml",
+            "b.yaml",
+            "--config",
+            "now.yaml",
+            "--compare",
+            then,
+        ];
+        args.extend(more);
+        dir.scan(&args)
+    };
+    let same = compare("now.yaml", &[]);
+    assert_eq!(same.status, 0, "{}", same.out);
+    assert!(
+        same.out.contains("none is treated differently"),
+        "{}",
+        same.out
+    );
+    let other = compare("then.yaml", &[]);
+    assert_eq!(other.status, 1);
+    let row: Vec<&str> = other
+        .out
+        .lines()
+        .last()
+        .unwrap()
+        .split_whitespace()
+        .collect();
+    assert_eq!(
+        row[..3],
+        ["ci/Pod/builder", "swapped", "denied"],
+        "{}",
+        other.out
+    );
+    let as_json = json(&compare("then.yaml", &["-o", "json"]));
+    assert_eq!(as_json["kind"], "PolicyComparison");
+    assert_eq!(as_json["changes"][0]["now"]["verdict"], "swapped");
+    assert_eq!(as_json["changes"][0]["then"]["verdict"], "denied");
+    let unknown = compare("then.yaml", &["-o", "sarif"]);
+    assert_eq!(unknown.status, 2);
+    assert!(
+        unknown.err.contains("-o table, json or yaml"),
+        "{}",
+        unknown.err
+    );
+}
+
+const CHART: &str = "apiVersion: v2\nname: agent\nversion: 1.0.0\n";
+const TEMPLATE: &str =
+    "kind: Pod\nmetadata:\n  name: {{ .Release.Name }}\n# mounts /var/run/docker.sock\n";
+
+/// A scan with this folder as `PATH`.
+fn scan_with_path(dir: &Dir, bin: &Path, args: &[&str]) -> Ended {
+    let output = Command::new(env!("CARGO_BIN_EXE_dind-injector"))
+        .arg("scan")
+        .args(args)
+        .current_dir(&dir.0)
+        .env_remove("DIND_INJECTOR_CONFIG")
+        .env("PATH", bin)
+        .output()
+        .unwrap();
+    Ended {
+        status: output.status.code().unwrap(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+#[test]
+fn a_chart_that_is_not_rendered_is_one_gap_and_none_where_no_template_leads_to_a_runtime() {
+    let dir = Dir::new()
+        .with("agent/Chart.yaml", CHART)
+        .with("agent/templates/a.yaml", TEMPLATE)
+        .with("agent/templates/b.yaml", TEMPLATE)
+        .with("web/Chart.yaml", CHART)
+        .with(
+            "web/templates/a.yaml",
+            "kind: Pod\nmetadata:\n  name: {{ .Release.Name }}\n",
+        );
+    let nowhere = dir.0.join("web");
+    let ended = scan_with_path(&dir, &nowhere, &[".", "-o", "json"]);
+    assert_eq!(ended.status, 2);
+    let result = json(&ended);
+    assert_eq!(reasons(&result), [("./agent", "chart")], "{}", ended.out);
+    let message = result["incomplete"][0]["message"].as_str().unwrap();
+    assert!(message.contains("helm is not on PATH"), "{message}");
+    assert!(
+        message.contains("./agent/templates/a.yaml:4 (and 1 more)"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_chart_is_rendered_where_helm_is_on_the_path() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let helm = "#!/bin/sh\n[ \"$1 $2 $3 $4 $5\" = \"template release ./agent --values more.yaml\" ] || exit 1\n\
+        while read -r line; do echo \"$line\"; done < rendered.json\n";
+    let rendered = yaml(SWAPPED).to_string() + "\n";
+    let dir = Dir::new()
+        .with("agent/Chart.yaml", CHART)
+        .with("agent/templates/a.yaml", TEMPLATE)
+        .with("more.yaml", "a: 1\n")
+        .with("rendered.json", &rendered)
+        .with("bin/helm", helm);
+    let program = dir.0.join("bin/helm");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let args = ["agent", "--values", "more.yaml", "-o", "json"];
+    let args = args.map(|arg| if arg == "agent" { "./agent" } else { arg });
+    let ended = scan_with_path(&dir, program.parent().unwrap(), &args);
+    assert_eq!(ended.status, 1, "{}{}", ended.out, ended.err);
+    let result = json(&ended);
+    assert_eq!(result["complete"], true, "{}", ended.out);
+    assert_eq!(
+        result["workloads"][0]["source"]["file"],
+        "./agent (helm template)"
+    );
+}
+
+#[test]
+fn csv_has_a_row_for_each_way_and_each_gap() {
+    let dir = Dir::new().with("a.yaml", SWAPPED).with("b.yaml", "a: [");
+    let out = dir.scan(&[".", "-o", "csv"]).out;
+    let rows: Vec<&str> = out.lines().collect();
+    assert!(rows[0].starts_with("verdict,namespace,kind,name,container,reach,target,"));
+    assert!(rows[1].starts_with("swapped,ci,Pod,builder,docker,socket,/var/run/docker.sock,"));
+    assert!(
+        rows[2].starts_with("incomplete,") && rows[2].contains("not-yaml"),
+        "{out}"
+    );
+    assert_eq!(rows.len(), 3);
+}
+
+#[test]
 fn the_page_needs_nothing_but_itself() {
     let corpus = scan_in(
         Path::new(env!("CARGO_MANIFEST_DIR")),
@@ -527,7 +707,9 @@ fn the_page_needs_nothing_but_itself() {
     let page = corpus.out;
     assert!(page.starts_with("<!doctype html>"));
     assert_eq!(page.matches("<script>").count(), 1);
-    assert_eq!(page.matches("</script>").count(), 1);
+    // And the details of the workloads, which are data and do not run.
+    assert_eq!(page.matches("<script type=\"application/json\"").count(), 1);
+    assert_eq!(page.matches("</script>").count(), 2);
     assert_eq!(page.matches("<style>").count(), 1);
     // The one hostile name in the corpus is there as text.
     assert_eq!(

@@ -1,11 +1,12 @@
 //! A scan's result as one page: no network, no other file, no cookie.
 //!
-//! Everything is in the markup; the script only filters, sorts and folds, so the page can
-//! be read and printed without it. The page's own policy lets nothing run or load but the
+//! Every workload is a row of the markup, so the page can be read without its script, which filters, sorts and
+//! opens the details. Those are rendered when they are looked at: 3,000 workloads open in two seconds. The page's own policy lets nothing run or load but the
 //! style and the script below, known by their hashes. What is from manifests is text by its type
 //! and not markup, so that it cannot be put into the page without being escaped.
 
 pub mod chart;
+mod details;
 pub mod escape;
 pub mod rows;
 
@@ -16,6 +17,7 @@ use maud::{Markup, PreEscaped, html as markup};
 
 use crate::names::NO_NAMESPACE;
 
+use crate::render::html::details::Details;
 use crate::render::html::escape::breakable;
 use crate::render::html::rows::capital;
 use crate::scan::finding::{Verdict, Workload};
@@ -29,6 +31,11 @@ const SCRIPT: &str = include_str!("page.js");
 /// of now.
 pub fn html(report: &Report, made: &str, stale: Option<&str>) -> String {
     let workloads = &report.workloads;
+    let workloads = sorted(workloads);
+    let mut details = Details::default();
+    for workload in &workloads {
+        details.push(workload);
+    }
     let page = markup! {
         (PreEscaped("<!doctype html>\n"))
         html lang="en" {
@@ -47,10 +54,10 @@ pub fn html(report: &Report, made: &str, stale: Option<&str>) -> String {
                     @if workloads.is_empty() { (nothing(report)) } @else {
                         (tiles(report))
                         div class="charts" {
-                            (chart::chart("By namespace", "ns", workloads, |w| w.namespace.as_str()))
-                            (chart::chart("By kind", "kind", workloads, |w| w.kind.as_str()))
+                            (chart::chart("By namespace", "ns", &report.workloads, |w| w.namespace.as_str()))
+                            (chart::chart("By kind", "kind", &report.workloads, |w| w.kind.as_str()))
                         }
-                        (table(workloads))
+                        (table(&workloads))
                     }
                     (gaps(report))
                 }
@@ -58,6 +65,7 @@ pub fn html(report: &Report, made: &str, stale: Option<&str>) -> String {
                     "Made by dind-injector " (env!("CARGO_PKG_VERSION")) ". The verdicts are the webhook’s own, \
                      under the same policy. Hints on what works differently are guesses to be checked."
                 }
+                (details.markup())
                 script { (PreEscaped(SCRIPT)) }
             }
         }
@@ -101,6 +109,12 @@ fn head(report: &Report, made: &str, stale: Option<&str>) -> Markup {
                 }
                 @if !made.is_empty() { " · " (made) }
             }
+            @if let Some(basis) = &report.basis {
+                p class="sub" {
+                    "Scanned: " (basis.source) " · Policy: " (basis.policy())
+                }
+            }
+            noscript { p class="sub" { "The details of each workload need the page's script." } }
         }
         @if let Some(stale) = stale {
             p class="incomplete" role="status" { strong { "Not of now." } " " (capital(stale)) "." }
@@ -155,9 +169,7 @@ fn tiles(report: &Report) -> Markup {
                 @if summary.by_hand > 0 {
                     button type="button" class="tile t-hand" data-facet="hand" data-value="1" {
                         span class="count" { (grouped(summary.by_hand)) } " "
-                        span class="badge b-hand" {
-                            (if summary.by_hand == 1 { "needs a hand" } else { "need a hand" })
-                        } " "
+                        span class="badge b-hand" { "manual work" } " "
                         span class="means" { "a person must change or exempt them" }
                     }
                 }
@@ -201,13 +213,17 @@ fn options<'t>(values: impl IntoIterator<Item = &'t str>) -> Markup {
     }
 }
 
-fn table(workloads: &[Workload]) -> Markup {
+/// What stands in the way of enforcement comes first.
+fn sorted(workloads: &[Workload]) -> Vec<&Workload> {
+    let mut workloads: Vec<&Workload> = workloads.iter().collect();
+    workloads.sort_by_key(|workload| std::cmp::Reverse(workload.verdict));
+    workloads
+}
+
+fn table(workloads: &[&Workload]) -> Markup {
     let namespaces: BTreeSet<&str> = workloads.iter().map(|w| w.namespace.as_str()).collect();
     let kinds: BTreeSet<&str> = workloads.iter().map(|w| w.kind.as_str()).collect();
     let verdicts: BTreeSet<Verdict> = workloads.iter().map(|w| w.verdict).collect();
-    // What stands in the way of enforcement comes first.
-    let mut workloads: Vec<&Workload> = workloads.iter().collect();
-    workloads.sort_by_key(|workload| std::cmp::Reverse(workload.verdict));
     markup! {
         section class="card list" id="workloads" aria-labelledby="list" {
             div class="bar-top" {
@@ -222,7 +238,7 @@ fn table(workloads: &[Workload]) -> Markup {
                 label { "Verdict" select id="verdict" { (options(verdicts.iter().map(|verdict| verdict.name()))) } }
                 label { "Namespace" select id="ns" { (options(namespaces)) } }
                 label { "Kind" select id="kind" { (options(kinds)) } }
-                label class="f-hand" { input type="checkbox" id="hand"; " Needs a hand" }
+                label class="f-hand" { input type="checkbox" id="hand"; " Needs manual work" }
                 button type="button" id="reset" disabled { "Reset" }
             }
             table id="table" {
@@ -233,7 +249,7 @@ fn table(workloads: &[Workload]) -> Markup {
                             ("Workload", "name"),
                             ("Namespace", "ns"),
                             ("Reaches", "reach"),
-                            ("Needs a hand", "hand"),
+                            ("Manual work", "hand"),
                             ("Where", "where"),
                         ] {
                             th scope="col" data-key=(key) aria-sort=[(key == "order").then_some("ascending")] {
@@ -244,10 +260,11 @@ fn table(workloads: &[Workload]) -> Markup {
                         }
                     }
                 }
-                @for (index, workload) in workloads.into_iter().enumerate() {
+                @for (index, workload) in workloads.iter().enumerate() {
                     (rows::rows(workload, index)) "\n"
                 }
             }
+            button type="button" id="more" class="show" hidden { "Show more" }
             p id="none" class="empty" hidden { "No workload matches the filters." }
         }
     }

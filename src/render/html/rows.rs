@@ -1,16 +1,13 @@
-//! The table's rows: one workload each, with its details below.
+//! The table's rows: one workload each, with room for its details below.
 
 use maud::{Markup, html};
 
-use crate::manifest::to_yaml;
-use crate::render::diff::{Paint, unified};
-use crate::render::fold::fold_script;
 use crate::render::html::escape::breakable;
-use crate::scan::finding::{Change, Finding, Spot, Verdict, Workload};
+use crate::scan::finding::{Finding, Spot, Verdict, Workload};
 use crate::scan::result::is_to_no_use;
-use crate::scan::risk::Risk;
 
-/// The rows of one workload, as a table body of their own.
+/// The rows of one workload, as a table body of their own. The second is empty until it is opened: its
+/// details are the page's data with this `index`.
 pub fn rows(workload: &Workload, index: usize) -> Markup {
     let verdict = workload.verdict;
     let hand = workload.hand.as_ref().map(|hand| hand.name());
@@ -39,7 +36,7 @@ pub fn rows(workload: &Workload, index: usize) -> Markup {
                 td class="c-reach" data-label="Reaches" {
                     @if let Some(finding) = workload.main_finding() { (reach(finding)) }
                 }
-                td class="c-hand" data-label="Needs a hand" {
+                td class="c-hand" data-label="Manual work" {
                     @if let Some(hand) = hand { span class="hand" { (hand) } }
                     @else if is_to_no_use(workload) { span class="look" { (LOOK) } }
                     @else { (none()) }
@@ -47,7 +44,7 @@ pub fn rows(workload: &Workload, index: usize) -> Markup {
                 td class="c-where" data-label="Where" { (location(workload)) }
             }
             tr class="detail" id={ "d" (index) } {
-                td colspan="6" { div class="inside" { (details(workload)) } }
+                td colspan="6" { div class="inside" {} }
             }
         }
     }
@@ -88,93 +85,6 @@ fn location(workload: &Workload) -> Markup {
 
 fn file(Spot { file, line, .. }: &Spot) -> Markup {
     html! { span class="file" { (breakable(file)) ":" (line) } }
-}
-
-fn details(workload: &Workload) -> Markup {
-    let Workload { message, risks, .. } = workload;
-    let notices = workload.notices.iter();
-    let notices: Vec<_> = notices
-        .filter(|notice| !message.contains(notice.as_str()))
-        .collect();
-    html! {
-        p class="why" {
-            strong { (capital(workload.verdict.name())) "." } " "
-            (capital(message)) @if !message.ends_with('.') { "." }
-        }
-        @if let Some(hand) = &workload.hand {
-            p class="advice" { strong { (hand.name()) } " " (hand.advice()) }
-        }
-        h3 { "Ways to the node's runtime" }
-        ul class="ways" { @for finding in &workload.findings { (way(finding)) } }
-        @if !risks.is_empty() {
-            h3 { "Works differently with a daemon of its own" }
-            ul class="risks" { @for risk in risks { (hint(risk)) } }
-        }
-        @if !notices.is_empty() {
-            h3 { "Told to its author" }
-            ul { @for notice in notices { li { (capital(notice)) "." } } }
-        }
-        @if let Some(rule) = &workload.rule {
-            p class="rule" { "Decided by rule " code { (rule) } }
-        }
-        @if let Some(change) = &workload.change { (diff(change)) }
-    }
-}
-
-fn way(finding: &Finding) -> Markup {
-    html! {
-        li {
-            (badge(finding.verdict))
-            span {
-                @if let Some(container) = &finding.container { b { (container) } " " }
-                (reach(finding))
-                @if let Some(path) = &finding.mount_path { " at " code { (breakable(path)) } }
-            }
-            span {
-                @if let Some(spot) = &finding.spot { (file(spot)) " " }
-                span class="pointer" { (breakable(&finding.pointer)) }
-            }
-        }
-    }
-}
-
-fn hint(risk: &Risk) -> Markup {
-    html! {
-        li class={ "w-" (risk.rule.weight.name()) } {
-            b { (risk.container) } ": " (risk.rule.title) " (" code { (risk.seen) } "). "
-            span class="help" { (risk.rule.help) }
-        }
-    }
-}
-
-fn diff(change: &Change) -> Markup {
-    let (before, mut after) = (change.before.clone(), change.after.clone());
-    fold_script(&mut after);
-    let text = unified(
-        &to_yaml(&before),
-        &to_yaml(&after),
-        ("before", "after"),
-        Paint::Plain,
-    );
-    let lines: Vec<&str> = text.lines().skip(2).collect();
-    let count = |sign| lines.iter().filter(|line| line.starts_with(sign)).count();
-    let class = |line: &str| match line.as_bytes().first() {
-        Some(b'+') => "a",
-        Some(b'-') => "r",
-        Some(b'@') => "h",
-        _ => "s",
-    };
-    html! {
-        details class="diff" {
-            summary {
-                "Before and after " span class="plus" { "+" (count('+')) } " "
-                span class="minus" { "−" (count('-')) }
-            }
-            pre tabindex="0" aria-label="The Pod before and after" {
-                @for line in &lines { span class=(class(line)) { (line) "\n" } }
-            }
-        }
-    }
 }
 
 /// `text` with a capital letter first.

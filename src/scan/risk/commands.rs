@@ -217,14 +217,17 @@ pub(super) static LOCAL_REGISTRY: Rule = Rule {
     help: "localhost is the Pod's, no longer the node's. Name the registry by its Service.",
     holds: |evidence| {
         let words = evidence.commands.iter().flat_map(|command| &command.words);
-        words
-            .filter(|word| {
-                let host = word.split('/').next().unwrap_or_default();
-                word.contains('/')
-                    && (host.starts_with("localhost:") || host.starts_with("127.0.0.1:"))
-            })
-            .map(ToString::to_string)
-            .next()
+        let mut images = words.filter(|word| word.contains('/') && is_on_localhost(word));
+        images.next().map(ToString::to_string).or_else(|| {
+            // What a variable hands on to the command, by the variable's name.
+            let mut variables = evidence.container.env.iter();
+            let variable = variables.find(|variable| {
+                let name = variable.name.to_ascii_uppercase();
+                let is_image = ["REGISTRY", "IMAGE", "REPO", "TAG"];
+                is_image.iter().any(|word| name.contains(word)) && is_on_localhost(&variable.value)
+            })?;
+            Some(format!("{}={}", variable.name, variable.value))
+        })
     },
 };
 
@@ -286,6 +289,13 @@ impl Evidence<'_, '_> {
         mounts.any(|mount| CleanPath::on_node(&mount.mount_path).holds(&path))
             || path == CleanPath::on_node(crate::model::sockets::DEFAULT_SOCKET)
     }
+}
+
+/// Whether an image, or a registry, is at a port of localhost.
+fn is_on_localhost(image: &str) -> bool {
+    let image = image.split_once("://").map_or(image, |(_, rest)| rest);
+    let host = image.split('/').next().unwrap_or_default();
+    host.starts_with("localhost:") || host.starts_with("127.0.0.1:")
 }
 
 fn restarts(command: &DockerCommand) -> bool {

@@ -221,8 +221,20 @@ fn cases() -> Vec<(&'static str, Vec<Case>, Vec<Case>)> {
         ),
         (
             "local-registry",
-            vec![script("docker push localhost:5000/web")],
-            vec![script("docker push registry:5000/web")],
+            vec![
+                script("docker push localhost:5000/web"),
+                Case {
+                    env: r#"[{"name":"REGISTRY","value":"localhost:5000"}]"#,
+                    ..script("docker push $REGISTRY/web")
+                },
+            ],
+            vec![
+                script("docker push registry:5000/web"),
+                Case {
+                    env: r#"[{"name":"DATABASE","value":"localhost:5432"}]"#,
+                    ..script("docker push r/web")
+                },
+            ],
         ),
         (
             "gpu",

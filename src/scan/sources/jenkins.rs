@@ -134,9 +134,11 @@ pub fn container_of(lines: &[String; 4]) -> Value {
     container(&json!({"name": name, "image": image, "command": command, "args": args}))
 }
 
-/// A Pod with `containers` (or the plugin's own), each with all of `mounts`.
+/// A Pod with `containers` and the plugin's own, each with all of `mounts`.
 pub fn pod_of(mut containers: Vec<Value>, mounts: &[HostPath]) -> Map<String, Value> {
-    if containers.is_empty() {
+    // The plugin adds its agent to every Pod that has no container of this name.
+    let is_agent = |container: &Value| container.get("name").is_some_and(|name| name == "jnlp");
+    if !containers.iter().any(is_agent) {
         containers.push(json!({"name": "jnlp", "image": "jenkins/inbound-agent"}));
     }
     let volume_mounts: Vec<Value> = mounts

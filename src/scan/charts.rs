@@ -1,0 +1,127 @@
+//! Charts of a directory: rendered by helm where it is on `PATH`; else one gap each.
+//!
+//! A template says what a Pod will be only once it is rendered, with its default values here as
+//! kube-linter does it. Nothing is fetched: a chart whose dependencies are missing is a gap, with what
+//! helm says of it. A chart without a template that leads to a runtime hides none, and is no gap.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::scan::result::{Gap, Why};
+
+/// A chart's folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chart(PathBuf);
+
+impl Chart {
+    /// The charts among `files`, without those in the `charts` folder of another.
+    pub fn among<'p>(files: impl Iterator<Item = &'p Path>) -> Vec<Self> {
+        let names = files.filter(|path| path.file_name().is_some_and(|name| name == "Chart.yaml"));
+        let mut folders: Vec<&Path> = names.filter_map(Path::parent).collect();
+        folders.sort_unstable();
+        let mut found: Vec<Self> = Vec::new();
+        for folder in folders {
+            let is_inside = |chart: &Self| folder.starts_with(chart.0.join("charts"));
+            if !found.iter().any(is_inside) {
+                found.push(Self(folder.to_owned()));
+            }
+        }
+        found
+    }
+
+    /// Whether `path` is a template of it, or of a chart that it depends on.
+    pub fn has_template(&self, path: &Path) -> bool {
+        let Ok(inner) = path.strip_prefix(&self.0) else {
+            return false;
+        };
+        let mut parts = inner.components().map(|part| part.as_os_str());
+        match parts.next() {
+            Some(first) if first == "templates" => true,
+            Some(first) if first == "charts" => parts.any(|part| part == "templates"),
+            Some(_) | None => false,
+        }
+    }
+
+    /// Its folder, for people.
+    pub fn name(&self) -> String {
+        match self.0.to_string_lossy() {
+            name if name.is_empty() => ".".to_owned(),
+            name => name.into_owned(),
+        }
+    }
+
+    /// What helm makes of it with its default values and `values`; none where there is no helm.
+    ///
+    /// # Errors
+    /// What helm says of it.
+    pub fn rendered(&self, values: &[PathBuf]) -> Result<Option<String>, String> {
+        let mut command = Command::new("helm");
+        command.args(["template", "release"]).arg(self.name());
+        for file in values {
+            command.arg("--values").arg(file);
+        }
+        match command.output() {
+            Ok(output) if output.status.success() => {
+                Ok(Some(String::from_utf8_lossy(&output.stdout).into_owned()))
+            }
+            Ok(output) => {
+                let said = String::from_utf8_lossy(&output.stderr);
+                Err(said.lines().next().unwrap_or("it failed").to_owned())
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// The one gap of a chart that is not rendered, in place of those of its templates.
+    pub fn gap(&self, templates: &[Gap], why: &str) -> Option<Gap> {
+        let first = templates.first()?;
+        let line = first.mentions.or(first.line);
+        let at = line.map(|line| format!(":{line}")).unwrap_or_default();
+        let more = match templates.len() {
+            1 => String::new(),
+            count => format!(" (and {} more)", count - 1),
+        };
+        Some(Gap {
+            place: self.name(),
+            line: None,
+            why: Why::Chart,
+            message: format!(
+                "a chart that was not rendered: {why}; {}{at}{more} leads to a container runtime. Run helm \
+                 template and pass the result",
+                first.place
+            ),
+            mentions: None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chart_in_another_belongs_to_it() {
+        let files = [
+            "a/Chart.yaml",
+            "a/charts/b/Chart.yaml",
+            "c/Chart.yaml",
+            "x.yaml",
+        ];
+        let charts = Chart::among(files.iter().map(Path::new));
+        assert_eq!(charts, ["a", "c"].map(|folder| Chart(folder.into())));
+        for (path, is_template) in [
+            ("a/templates/d.yaml", true),
+            ("a/charts/b/templates/d.yaml", true),
+            ("a/charts/b/values.yaml", false),
+            ("a/values.yaml", false),
+            ("c/templates", true),
+        ] {
+            let is_one = charts
+                .iter()
+                .any(|chart| chart.has_template(Path::new(path)));
+            assert_eq!(is_one, is_template, "{path}");
+        }
+    }
+}
