@@ -79,12 +79,20 @@ pub const SCRIPT_NAME: &str = PROGRAM;
 pub const SOCKET_VOLUME: &str = "dind-socket";
 /// The volume that holds the daemon's images and containers.
 pub const STORAGE_VOLUME: &str = "dind-storage";
+/// The volume with the slots of the Pod's key, where a profile has storage of the node.
+pub const SLOTS_VOLUME: &str = "dind-slots";
 /// The volume on `/tmp` of sidecar and containers, where the profile shares it.
 pub const TMP_VOLUME: &str = "dind-tmp";
 /// The volume of a profile's CA bundle.
 pub const CA_VOLUME: &str = "dind-ca";
 /// Where the socket volume is mounted, in the sidecar and in the Pod's containers.
 pub const SHARED_DIR: &str = "/dind";
+/// Where the sidecar mounts the slots of the Pod's key.
+pub const SLOTS_DIR: &str = "/dind-slots";
+/// Is there once a daemon with storage of the node has nothing left of the Pod before it.
+pub const READY_FILE: &str = "/run/dind-injector/ready";
+/// Leads to the slot of a daemon with storage of the node.
+pub const SLOT_LINK: &str = "/run/dind-injector/slot";
 /// Where the sidecar mounts volumes of which containers have only a part.
 pub const VOLUMES_DIR: &str = "/dind-volumes";
 /// Where the sidecar mounts authorities that a container trusts.
@@ -113,6 +121,16 @@ pub mod env {
     pub const HOST_NETWORK: &str = "DIND_HOST_NETWORK";
     /// A fixed MTU in place of the Pod interface's.
     pub const MTU: &str = "DIND_MTU";
+    /// The script that takes a slot of the node's storage (`src/plan/slot.sh`), which the start script runs.
+    pub const SLOT_SCRIPT: &str = "DIND_SLOT_SCRIPT";
+    /// How many slots there are.
+    pub const SLOTS: &str = "DIND_SLOTS";
+    /// The megabytes of images and build cache that a slot keeps.
+    pub const KEEP_MB: &str = "DIND_KEEP_MB";
+    /// The hours for which a slot keeps what is not used.
+    pub const KEEP_HOURS: &str = "DIND_KEEP_HOURS";
+    /// The Pod's uid.
+    pub const POD_UID: &str = "DIND_POD_UID";
     /// Prefix of variables copied from a container for a mirrored `subPathExpr`.
     pub const COPIED: &str = "DIND_ENV_";
     /// Prefix of variables that name a path at which the sidecar makes a link; the same with

@@ -19,6 +19,7 @@ pub enum Cause {
     UnresolvedSubPath,
     OtherRuntimeSocket,
     DataDirectory,
+    NodeStorage,
     LinkedHostPath,
     HostPath,
     TcpDockerHost,
@@ -64,6 +65,12 @@ impl Named for Cause {
             Self::DataDirectory,
             "DataDirectory",
             "it may write a runtime's images and containers, and dataDirectories is Deny",
+        ),
+        (
+            Self::NodeStorage,
+            "NodeStorage",
+            "it mounts the storage of a profile on the node (storage.node), and allowedHostPaths does not \
+             have that path",
         ),
         (
             Self::LinkedHostPath,

@@ -124,7 +124,7 @@ impl<'p> Case<'p, '_, '_> {
     ) -> Result<Verdict<'p>, Denial> {
         let request = self.request()?;
         self.evaluator.opts_out = request.ask == Requested::OptOut;
-        self.evaluator.has_daemon = installed.is_some();
+        self.evaluator.sidecar = installed.map(|installed| installed.place);
         let swap = self.evaluator.findings(findings)?;
         let hosts = self.evaluator.docker_hosts()?;
         let ordering = self.evaluator.first_with(Effect::Swap, |rule_match| {
@@ -165,7 +165,7 @@ impl<'p> Case<'p, '_, '_> {
         };
         self.decided = Some(rule);
         let evaluator = &mut self.evaluator;
-        let (profile, resources, storage) = if installed.is_some() {
+        let (profile, resources, storage, slots) = if installed.is_some() {
             // The sidecar of an earlier pass stays as it is: no profile is chosen again.
             let chosen = request
                 .profile
@@ -176,12 +176,15 @@ impl<'p> Case<'p, '_, '_> {
                 profile,
                 Cow::Borrowed(&profile.resources),
                 Cow::Borrowed(&profile.storage),
+                None,
             )
         } else {
             let (profile, notice) = fit::profile(rule, &request, evaluator.subject, evaluator.pod)?;
             evaluator.notices.extend(notice);
             let (resources, storage) = fit::sizes(rule, profile, &request)?;
-            (profile, resources, storage)
+            let (slots, notice) = fit::slots(profile, evaluator.subject, evaluator.pod);
+            evaluator.notices.extend(notice);
+            (profile, resources, storage, slots)
         };
         let published = evaluator
             .rule_for(Detection::TcpDockerHost)?
@@ -190,6 +193,7 @@ impl<'p> Case<'p, '_, '_> {
             profile,
             resources,
             storage,
+            slots,
             swap,
             targets,
             asked,

@@ -120,6 +120,17 @@ pub enum Denial {
         path: String,
         exemption: Box<Exemption>,
     },
+    /// The folder in which daemons of other Pods leave their images.
+    #[error(
+        "container {container:?} mounts {path} of the node, where daemons of other Pods keep their \
+         images (storage.node of a profile); rule {rule:?} does not allow that. Remove the mount, or have an \
+         admin add the path to allowedHostPaths"
+    )]
+    NodeStorage {
+        container: String,
+        path: String,
+        rule: String,
+    },
     /// The path may be a link that the Pod makes itself.
     #[error(
         "container {container:?} mounts {path} of the node, below a directory that this Pod may \
@@ -276,6 +287,7 @@ impl Denial {
             Self::Unresolved { .. } => Cause::UnresolvedSubPath,
             Self::OtherRuntime { .. } => Cause::OtherRuntimeSocket,
             Self::DataDirectory { .. } => Cause::DataDirectory,
+            Self::NodeStorage { .. } => Cause::NodeStorage,
             Self::Link { .. } => Cause::LinkedHostPath,
             Self::HostPath { .. } | Self::UnknownSocket { .. } => Cause::HostPath,
             Self::TcpDockerHost { .. } => Cause::TcpDockerHost,

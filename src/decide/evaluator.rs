@@ -41,8 +41,8 @@ pub(crate) struct Evaluator<'p, 's, 'a> {
     pub(super) agent: Option<Agent>,
     /// Whether the Pod's annotation opts out.
     pub opts_out: bool,
-    /// Whether the Pod already has its own daemon.
-    pub has_daemon: bool,
+    /// Where the sidecar of an earlier pass is.
+    pub sidecar: Option<Place>,
     pub rule_matches: Vec<RuleMatch<'p>>,
     pub notices: Notices,
     /// The first refusal, and its rule.
@@ -68,7 +68,7 @@ impl<'p, 's, 'a> Evaluator<'p, 's, 'a> {
             opt_outs: Vec::new(),
             agent: mounts::agent(pod, Some(subject.owner)),
             opts_out: false,
-            has_daemon: false,
+            sidecar: None,
             rule_matches: Vec::new(),
             notices: Notices::default(),
             denial: None,

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use crate::model::node_storage::Tenant;
 use crate::model::notice::Notice;
 use crate::model::profile::{Bounds, BoundsError, PodSecurity, Profile, Resources, Storage};
 use crate::model::quantity::Quantity;
@@ -135,11 +136,47 @@ pub(crate) fn sizes<'p>(
         )?;
         match (storage.to_mut(), asked.limit()) {
             (Storage::EmptyDir { size_limit }, limit) => *size_limit = limit.cloned(),
+            (Storage::Node(node), limit) => node.size_limit = limit.cloned(),
             (Storage::Ephemeral { size, .. }, Some(limit)) => *size = limit.clone(),
             (Storage::Ephemeral { .. }, None) => {}
         }
     }
     Ok((resources, storage))
+}
+
+/// The folder of the node with the Pod's slots, where its profile has storage of the node.
+///
+/// A virtual machine does not see the lock on a slot, and files that a user namespace makes are not the
+/// next daemon's: such a Pod has an `emptyDir`, and its author is told.
+pub(crate) fn slots(
+    profile: &Profile,
+    subject: &Subject<'_>,
+    pod: &Pod<'_>,
+) -> (Option<String>, Option<Notice>) {
+    let Storage::Node(storage) = &profile.storage else {
+        return (None, None);
+    };
+    let asked = if !pod.spec.runtime_class_name.is_empty() {
+        "runtimeClassName"
+    } else if pod.spec.host_users == Some(false) {
+        "hostUsers: false"
+    } else {
+        let folder = storage.folder(tenant(profile, subject));
+        return (folder, None);
+    };
+    let notice = Notice::Policy(format!(
+        "each run starts without the images of earlier ones: storage of the node is not for a Pod with {asked}"
+    ));
+    (None, Some(notice))
+}
+
+/// Whose slots a Pod of `subject` gets with this profile.
+pub(crate) fn tenant<'t>(profile: &'t Profile, subject: &'t Subject<'_>) -> Tenant<'t> {
+    Tenant {
+        namespace: subject.namespace,
+        service_account: subject.service_account,
+        profile: &profile.name,
+    }
 }
 
 fn within(

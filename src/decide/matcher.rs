@@ -46,7 +46,7 @@ impl Detection {
             Reach::Client => Self::Client,
             // No rule is asked about a pipe.
             Reach::Runtime(_) | Reach::Pipe(_) => Self::OtherRuntime,
-            Reach::Data(_) => Self::DataDirectory,
+            Reach::Data(_) | Reach::Storage => Self::DataDirectory,
             Reach::UnknownSocket | Reach::HostPath => Self::HostPath,
         }
     }

@@ -3,10 +3,14 @@
 use crate::budget::Excess;
 use crate::detect::mounts::{Finding, Reach};
 use crate::model::notice::{told_name, told_path};
+use crate::model::profile::Storage;
 use crate::model::scope::Scope;
+use crate::model::sockets::Leads;
+use crate::names;
 
 use super::denial::Denial;
 use super::evaluator::Evaluator;
+use super::fit::tenant;
 use super::matcher::Detection;
 use super::rule::{Action, Restriction, Rule};
 use super::rule_match::{Effect, MatchedPart, RuleMatch};
@@ -17,6 +21,9 @@ impl<'p> Evaluator<'p, '_, '_> {
         let mut swap = Vec::new();
         for (index, finding) in findings.iter().enumerate() {
             if !self.scope.holds(finding.place) {
+                continue;
+            }
+            if self.is_own_storage(finding)? {
                 continue;
             }
             let detection = Detection::of(finding);
@@ -30,6 +37,8 @@ impl<'p> Evaluator<'p, '_, '_> {
                 Reach::HostPath => self.restricted(rule, finding, rule.host_paths),
                 Reach::Link => self.restricted(rule, finding, self.links(rule)),
                 Reach::Data(_) => self.restricted(rule, finding, rule.data_directories),
+                Reach::Storage if self.names_storage(rule, finding) => continue,
+                Reach::Storage => self.restricted(rule, finding, Restriction::Deny),
                 Reach::Socket(_) => self.socket(rule, finding, false),
                 Reach::Directory => self.socket(rule, finding, true),
                 Reach::Client => self.client(rule),
@@ -62,7 +71,7 @@ impl<'p> Evaluator<'p, '_, '_> {
         let name = told_name(&container.name);
         match action {
             Action::Swap if self.opted_out(rule) => Effect::OptedOut,
-            Action::Swap if self.scope == Scope::EphemeralContainers && !self.has_daemon => {
+            Action::Swap if self.scope == Scope::EphemeralContainers && self.sidecar.is_none() => {
                 let path = self.spelled(finding).into_owned();
                 let container = name;
                 self.deny(rule, Denial::EphemeralContainer { container, path });
@@ -140,6 +149,52 @@ impl<'p> Evaluator<'p, '_, '_> {
         is_unremarkable || is_listed(self.mount(finding).read_only)
     }
 
+    /// Whether the rule lists the storage of the node itself, for a Pod that looks after it; a directory
+    /// above does not open it.
+    fn names_storage(&self, rule: &Rule, finding: &Finding) -> bool {
+        let sockets = &self.policy.sockets;
+        let read_only = self.mount(finding).read_only;
+        let mut allowed = rule.allowed_host_paths.iter();
+        allowed.any(|path| {
+            path.allows(&finding.node_path, read_only)
+                && sockets.leads(&path.path_prefix) == Some(Leads::Storage)
+        })
+    }
+
+    /// Whether it is the mount by which the sidecar of an earlier pass has its storage of the node: of the
+    /// folder that a rule for this Pod gives it, and no other. Its author could have written the sidecar.
+    fn is_own_storage(&mut self, finding: &Finding) -> Result<bool, Excess> {
+        if self.sidecar != Some(finding.place) {
+            return Ok(false);
+        }
+        let mount = self.mount(finding);
+        let is_whole = mount.sub_path.is_empty() && mount.sub_path_expr.is_empty();
+        if !is_whole || *mount.mount_path != *names::SLOTS_DIR {
+            return Ok(false);
+        }
+        let volume = &self.pod.spec.volumes[finding.volume];
+        let path = volume.host_path.as_ref().map(|source| &*source.path);
+        for detection in [
+            Detection::Socket,
+            Detection::Parent,
+            Detection::TcpDockerHost,
+            Detection::Annotation,
+        ] {
+            let rule = self.rule_for(detection)?;
+            let mut profiles = rule.every_profile();
+            let is_given = profiles.any(|profile| match &profile.storage {
+                Storage::Node(storage) => {
+                    storage.folder(tenant(profile, self.subject)).as_deref() == path
+                }
+                Storage::EmptyDir { .. } | Storage::Ephemeral { .. } => false,
+            });
+            if is_given && rule.gives_daemon() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// What is done with a possible link. A node agent may have made it in a directory that agents may mount.
     fn links(&self, rule: &Rule) -> Restriction {
         match (self.agent, rule.node_agents.directories) {
@@ -178,6 +233,10 @@ impl<'p> Evaluator<'p, '_, '_> {
             Reach::Data(runtime) => format!(
                 "{container}: writes {path}, where {} keeps the node's containers",
                 runtime.name()
+            ),
+            Reach::Storage => format!(
+                "{container}: {path} is where daemons of other Pods keep their images (rule {})",
+                rule.name
             ),
             Reach::Unresolved => format!(
                 "{container}: a subPathExpr below {path} may reach the node's Docker socket"
@@ -219,6 +278,11 @@ impl<'p> Evaluator<'p, '_, '_> {
                 runtime: runtime.name(),
                 path,
                 exemption: self.exemption(rule, "dataDirectories: Allow"),
+            },
+            Reach::Storage => Denial::NodeStorage {
+                container,
+                path,
+                rule: rule.name.clone(),
             },
             Reach::Unresolved => Denial::Unresolved {
                 container,

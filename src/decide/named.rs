@@ -3,6 +3,7 @@
 //! The parser, its suggestions, the schema, the documentation and `explain` all read these tables, so a value
 //! can never be accepted under one name and documented under another.
 
+use crate::model::node_storage::StorageKey;
 use crate::model::profile::{PodSecurity, PullPolicy};
 
 use crate::decide::matcher::Detection;
@@ -116,6 +117,22 @@ impl Named for PodSecurity {
         (Self::Privileged, "Privileged", "no level above privileged"),
         (Self::Baseline, "Baseline", "privileged and baseline"),
         (Self::Restricted, "Restricted", "every level"),
+    ];
+}
+
+impl Named for StorageKey {
+    const ALL: &'static [Entry<Self>] = &[
+        (Self::Namespace, "Namespace", "the Pods of one namespace"),
+        (
+            Self::ServiceAccount,
+            "ServiceAccount",
+            "the Pods of one service account of one namespace",
+        ),
+        (
+            Self::Profile,
+            "Profile",
+            "all Pods that have this profile, whatever their namespace",
+        ),
     ];
 }
 

@@ -43,6 +43,26 @@ pub struct Rule {
     pub maximum: Sizes,
 }
 
+impl Rule {
+    /// Whether it gives any Pod a daemon of its own.
+    pub fn gives_daemon(&self) -> bool {
+        let AgentActions {
+            sockets,
+            directories,
+        } = self.node_agents;
+        [self.host_sockets, sockets, directories].contains(&Action::Swap)
+            || self.tcp_docker_host == TcpAction::Replace
+            || self.annotation == AnnotationPolicy::Honor
+    }
+
+    /// The profiles of the daemons that it gives.
+    pub fn every_profile(&self) -> impl Iterator<Item = &Profile> {
+        self.profiles
+            .iter()
+            .chain(self.pod_security_profile.as_deref())
+    }
+}
+
 /// What is done with a way to the node's Docker daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {

@@ -79,6 +79,7 @@ mod tests {
             names::SCRIPT_NAME,
             names::SOCKET_VOLUME,
             names::STORAGE_VOLUME,
+            names::SLOTS_VOLUME,
             names::TMP_VOLUME,
             names::CA_VOLUME,
             names::SHARED_DIR,

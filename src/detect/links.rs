@@ -70,7 +70,7 @@ pub(super) fn mark_linked(
 fn gives_more(leads: Option<Leads>) -> bool {
     match leads {
         Some(Leads::Socket | Leads::Directory | Leads::Ancestor | Leads::Pipe(_)) => true,
-        Some(Leads::Client | Leads::Runtime(_) | Leads::Data(_)) | None => false,
+        Some(Leads::Client | Leads::Runtime(_) | Leads::Data(_) | Leads::Storage) | None => false,
     }
 }
 

@@ -33,6 +33,8 @@ pub enum Reach {
     Runtime(Runtime),
     /// A writable mount of a runtime's data.
     Data(Runtime),
+    /// The folder in which daemons of other Pods leave their images.
+    Storage,
     /// A `subPathExpr` below such a directory, whose value only the kubelet knows.
     Unresolved,
     /// A path in a directory that this Pod can write to, so that it may be a link to anywhere.
@@ -65,6 +67,7 @@ impl Reach {
             Self::Ancestor
             | Self::Runtime(_)
             | Self::Data(_)
+            | Self::Storage
             | Self::Unresolved
             | Self::Link
             | Self::UnknownSocket
@@ -120,7 +123,11 @@ impl Finding {
             | Reach::Runtime(_)
             | Reach::Unresolved
             | Reach::Link => true,
-            Reach::Data(_) | Reach::UnknownSocket | Reach::HostPath | Reach::Pipe(_) => false,
+            Reach::Data(_)
+            | Reach::Storage
+            | Reach::UnknownSocket
+            | Reach::HostPath
+            | Reach::Pipe(_) => false,
         }
     }
 }
@@ -328,6 +335,7 @@ impl HostVolume<'_> {
             Some(Leads::Runtime(runtime)) => Some(Reach::Runtime(runtime)),
             Some(Leads::Data(_)) if mount.read_only => None,
             Some(Leads::Data(runtime)) => Some(Reach::Data(runtime)),
+            Some(Leads::Storage) => Some(Reach::Storage),
             Some(Leads::Pipe(runtime)) => Some(Reach::Pipe(runtime)),
         };
         let reach = match reach {

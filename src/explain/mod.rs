@@ -248,6 +248,9 @@ fn mounted(finding: &Finding) -> String {
         Reach::Data(runtime) => {
             format!("may write the node's {path}, data of {}", runtime.name())
         }
+        Reach::Storage => {
+            format!("mounts the node's {path}, where daemons of other Pods keep their images")
+        }
         Reach::Link => format!(
             "mounts the node's {path}, below a directory that this Pod may write: a link there \
              leads anywhere"

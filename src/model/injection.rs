@@ -15,6 +15,8 @@ pub struct Injection<'o> {
     pub resources: Cow<'o, Resources>,
     /// The profile's, with the size that the Pod's annotation asks for.
     pub storage: Cow<'o, Storage>,
+    /// The folder of the node with the slots of this Pod's key; none where its storage is the Pod's alone.
+    pub slots: Option<String>,
     /// Indexes of the findings to swap.
     pub swap: Vec<usize>,
     /// Containers that get a socket because the annotation asks for it.

@@ -9,6 +9,7 @@ pub mod expand;
 pub mod injection;
 pub mod map;
 pub mod namespaces;
+pub mod node_storage;
 pub mod notice;
 pub mod path;
 pub mod place;

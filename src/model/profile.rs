@@ -5,6 +5,7 @@
 
 use serde_json::Value;
 
+use crate::model::node_storage::NodeStorage;
 use crate::model::quantity::{Quantity, QuantityError};
 
 /// The image of the default profile, pinned by version. It is spelled nowhere else.
@@ -195,6 +196,8 @@ pub enum Storage {
         storage_class: Option<String>,
         size: Quantity,
     },
+    /// A slot of the node's disk, in which the next daemon of the same key finds what this one leaves.
+    Node(NodeStorage),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -137,6 +137,11 @@ impl Quantity {
         }
     }
 
+    /// The value in units, rounded up; 2⁶⁴-1 for more.
+    pub fn units(&self) -> u64 {
+        u64::try_from(self.nanos.div_ceil(NANO)).unwrap_or(u64::MAX)
+    }
+
     /// The quantity as it was written.
     pub fn as_str(&self) -> &str {
         &self.text

@@ -31,15 +31,19 @@ pub enum Leads {
     /// A runtime's data directory, or a path in it or above it. Write access there is control of every
     /// container.
     Data(Runtime),
+    /// The folder in which daemons of Pods leave their images (`storage.node`), or a path in it.
+    Storage,
     /// A Windows named pipe of a runtime.
     Pipe(Runtime),
 }
 
-/// The Docker sockets of the nodes, and every path of [`TABLE`].
+/// The Docker sockets of the nodes, the storage of profiles on the nodes, and every path of [`TABLE`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sockets {
     /// Sockets whose directories hold only sockets and the like, so that they can be swapped whole.
     docker: Vec<CleanPath<'static>>,
+    /// The folders of profiles' `storage.node`.
+    storage: Vec<CleanPath<'static>>,
 }
 
 impl Default for Sockets {
@@ -58,7 +62,22 @@ impl Sockets {
                 docker.push(path);
             }
         }
-        Self { docker }
+        Self {
+            docker,
+            storage: Vec::new(),
+        }
+    }
+
+    /// These, and the folders of the node in which daemons of Pods leave their images.
+    #[must_use]
+    pub fn with_storage<'p>(mut self, paths: impl Iterator<Item = &'p CleanPath<'static>>) -> Self {
+        for path in paths {
+            let path = CleanPath::on_node(path.as_str()).into_owned();
+            if !self.storage.contains(&path) {
+                self.storage.push(path);
+            }
+        }
+        self
     }
 
     /// The default Docker socket and those of the policy, as the node resolves them.
@@ -86,6 +105,9 @@ impl Sockets {
         {
             return Some(Leads::Ancestor);
         }
+        if self.storage.iter().any(|folder| folder.holds(path)) {
+            return Some(Leads::Storage);
+        }
         match known.deepest.map(|found| (found.kind, found.is_at)) {
             Some((Kind::Client, true)) => return Some(Leads::Client),
             Some((Kind::Runtime(runtime), _)) => return Some(Leads::Runtime(runtime)),
@@ -95,7 +117,11 @@ impl Sockets {
         }
         let below = known.below;
         let runtime = below.runtime.map(Leads::Runtime);
-        runtime.or_else(|| below.data.map(Leads::Data))
+        runtime.or_else(|| below.data.map(Leads::Data)).or_else(|| {
+            let mut storage = self.storage.iter();
+            let holds = storage.any(|folder| path.holds(folder));
+            holds.then_some(Leads::Data(Runtime::Docker))
+        })
     }
 
     /// The file names of the Docker sockets at `path`, or directly below it if it can be swapped whole.
@@ -113,6 +139,7 @@ impl Sockets {
     /// Whether a known path may be below `path`, so that a `subPath` decides.
     pub fn may_lie_below(&self, path: &CleanPath<'_>) -> bool {
         self.docker.iter().any(|socket| path.holds(socket))
+            || self.storage.iter().any(|folder| path.holds(folder))
             || holds_by_link(path)
             || look_up(path).below.anything
             || is_proc(path)
@@ -299,6 +326,7 @@ mod tests {
             Some(Leads::Client) => "client".to_owned(),
             Some(Leads::Runtime(runtime)) => runtime.name().to_owned(),
             Some(Leads::Data(runtime)) => format!("data of {}", runtime.name()),
+            Some(Leads::Storage) => "storage of Pods".to_owned(),
             Some(Leads::Pipe(runtime)) => format!("pipe of {}", runtime.name()),
             None => "nothing".to_owned(),
         }
@@ -383,6 +411,27 @@ mod tests {
         ] {
             assert_eq!(leads(&sockets, path), "nothing", "{path}");
         }
+    }
+
+    #[test]
+    fn storage_of_the_node_is_told_at_below_and_above_it() {
+        let paths = ["/var/lib/dind-injector", "/mnt/disk/dind"].map(CleanPath::literal);
+        let sockets = Sockets::default().with_storage(paths.iter());
+        for (path, expected) in [
+            ("/var/lib/dind-injector", "storage of Pods"),
+            ("/var/lib/dind-injector/namespace/ci/0", "storage of Pods"),
+            ("/var/lib/../lib//dind-injector/", "storage of Pods"),
+            ("/proc/1/root/mnt/disk/dind/profile/x", "storage of Pods"),
+            ("/mnt/disk", "data of Docker"),
+            ("/mnt", "data of Docker"),
+            ("/var/lib", "data of Docker"),
+            ("/", "ancestor"),
+            ("/var/lib/dind-injectors", "nothing"),
+            ("/mnt/disk/other", "nothing"),
+        ] {
+            assert_eq!(leads(&sockets, path), expected, "{path}");
+        }
+        assert!(sockets.may_lie_below(&CleanPath::literal("/mnt/disk")));
     }
 
     /// At, above and below every path of the table, by a reading of its own.

@@ -12,6 +12,10 @@ use crate::names;
 
 pub const START_SCRIPT: &str = include_str!("../plan/start.sh");
 
+/// The script that takes a slot of the node's storage and readies it. The start script runs it, where the
+/// profile has such storage.
+pub const SLOT_SCRIPT: &str = include_str!("../plan/slot.sh");
+
 /// The sidecar's `command`: nothing in it differs from Pod to Pod.
 pub fn start_command() -> [&'static str; 4] {
     ["/bin/sh", "-c", START_SCRIPT, names::SCRIPT_NAME]

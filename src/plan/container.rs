@@ -16,6 +16,7 @@ use crate::model::view::{Pod, PodResources};
 use crate::model::profile::{Bounds, Profile, Resources};
 use crate::model::quantity::Quantity;
 use crate::model::start::StartCommand;
+use crate::names;
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -34,7 +35,7 @@ pub struct Sidecar<'a> {
     /// Delays later containers until the daemon answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub startup_probe: Option<Probe>,
-    /// Does the same if the sidecar is not a native one.
+    /// Does the same if the sidecar is not a native one, and tells the slot of its storage when the Pod ends.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lifecycle: Option<Lifecycle>,
     #[serde(skip_serializing_if = "ResourceRequirements::is_empty")]
@@ -117,15 +118,19 @@ pub struct Probe {
     failure_threshold: u32,
 }
 
-/// A `postStart` hook.
+/// What is run when the container starts and before it is stopped.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Lifecycle {
-    post_start: Hook,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    post_start: Option<Hook>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pre_stop: Option<Hook>,
 }
 
+/// A hook that runs a command.
 #[derive(Debug, Serialize)]
-struct Hook {
+pub struct Hook {
     exec: Exec,
 }
 
@@ -138,19 +143,39 @@ struct Exec {
 /// a slow disk.
 const START_SECONDS: u32 = 120;
 
+/// When a daemon is ready for clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ready {
+    /// Once it answers.
+    Answers,
+    /// Once it answers and its slot is tidied: [`names::READY_FILE`] is there.
+    FileToo,
+}
+
+impl Ready {
+    /// A command that succeeds once it is, for a shell.
+    fn command(self, socket: &str) -> String {
+        match self {
+            Self::Answers => format!("docker -H {socket} version"),
+            Self::FileToo => format!("[ -e {} ] && docker -H {socket} version", names::READY_FILE),
+        }
+    }
+}
+
 impl Probe {
-    /// Succeeds once the daemon answers at `socket`.
-    pub fn daemon_answers(socket: String) -> Self {
-        let command = [
-            "docker".into(),
-            "-H".into(),
-            socket.into(),
-            "version".into(),
-        ];
+    /// Succeeds once the daemon at `socket` is ready.
+    pub fn daemon_answers(socket: String, ready: Ready) -> Self {
+        let command = match ready {
+            Ready::Answers => vec![
+                "docker".into(),
+                "-H".into(),
+                socket.into(),
+                "version".into(),
+            ],
+            Ready::FileToo => vec!["/bin/sh".into(), "-c".into(), ready.command(&socket).into()],
+        };
         Self {
-            exec: Exec {
-                command: command.into(),
-            },
+            exec: Exec { command },
             period_seconds: 1,
             timeout_seconds: 10,
             failure_threshold: START_SECONDS,
@@ -159,17 +184,36 @@ impl Probe {
 }
 
 impl Lifecycle {
-    /// Returns once the daemon answers at `socket`.
-    pub fn wait_for_daemon(socket: &str) -> Self {
-        let wait = format!(
-            "n={START_SECONDS}; until docker -H {socket} version >/dev/null 2>&1; do \
+    /// These hooks; none where there is neither.
+    pub fn of(post_start: Option<Hook>, pre_stop: Option<Hook>) -> Option<Self> {
+        (post_start.is_some() || pre_stop.is_some()).then_some(Self {
+            post_start,
+            pre_stop,
+        })
+    }
+}
+
+impl Hook {
+    /// Returns once the daemon at `socket` is ready.
+    pub fn wait_for_daemon(socket: &str, ready: Ready) -> Self {
+        let command = ready.command(socket);
+        Self::shell(format!(
+            "n={START_SECONDS}; until {command} >/dev/null 2>&1; do \
              n=$((n - 1)); [ $n -gt 0 ] || exit 1; sleep 1; done"
-        );
+        ))
+    }
+
+    /// Notes in the slot that its daemon does not come back: the kubelet runs this where it stops the Pod,
+    /// and not where the daemon ends by itself.
+    pub fn leave_slot() -> Self {
+        let link = names::SLOT_LINK;
+        Self::shell(format!("[ ! -d {link} ] || touch {link}/ended"))
+    }
+
+    fn shell(script: String) -> Self {
         Self {
-            post_start: Hook {
-                exec: Exec {
-                    command: vec!["/bin/sh".into(), "-c".into(), wait.into()],
-                },
+            exec: Exec {
+                command: vec!["/bin/sh".into(), "-c".into(), script.into()],
             },
         }
     }

@@ -12,6 +12,7 @@ pub mod original;
 mod places;
 pub mod planner;
 pub mod pod;
+pub mod slots;
 pub mod start_order;
 mod sub_path;
 pub mod trust;

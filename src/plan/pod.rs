@@ -108,6 +108,8 @@ pub enum VolumeSource<'p> {
     /// An `emptyDir` without a limit.
     Shared,
     Storage(&'p Storage),
+    /// A folder of the node with the slots of the Pod's key.
+    Slots(&'p str),
     ConfigMap(&'p str),
 }
 

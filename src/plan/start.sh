@@ -94,7 +94,7 @@ contain() {
     pod=$cgroups${own%/*} own=$cgroups$own
     mkdir -p "$pod/docker" 2>/dev/null || { uncontained "cannot make $pod/docker" && return 0; }
     parent=${pod#"$cgroups"}/docker
-    # On already, as a rule. And in a shared process namespace, containers of an earlier run may be alive.
+    # On as a rule. In a shared process namespace, containers of an earlier run may be alive.
     echo '+cpu +memory +pids' 2>/dev/null >"$pod/cgroup.subtree_control" || :
     [ ! -e "$pod/docker/cgroup.kill" ] || echo 1 >"$pod/docker/cgroup.kill"
     for limit in memory.max memory.swap.max cpu.max cpu.weight cpuset.cpus cpuset.mems pids.max; do
@@ -153,6 +153,7 @@ else
     [ -z "${DIND_GROUP:-}" ] || set -- --group="$DIND_GROUP" "$@"
 fi
 
+eval "${DIND_SLOT_SCRIPT:-}"
 links
 [ "${DIND_ROOTLESS:-}" = 1 ] || binds
 for socket in $DIND_SOCKETS; do
@@ -162,7 +163,7 @@ done
 if [ -n "${DIND_CLIENT:-}" ]; then
     need docker
     make_way "$DIND_CLIENT"
-    # Moved into place, so that nobody runs half a file.
+    # Moved into place, as a whole.
     { cp "$(command -v docker)" "$DIND_CLIENT.new" && chmod 0755 "$DIND_CLIENT.new" &&
         mv -f "$DIND_CLIENT.new" "$DIND_CLIENT"; } || die "cannot write $DIND_CLIENT"
 fi

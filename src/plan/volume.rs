@@ -4,6 +4,7 @@
 
 use serde::Serialize;
 
+use crate::model::node_storage::NodeStorage;
 use crate::model::profile::Storage;
 use crate::model::quantity::Quantity;
 use crate::plan::pod::{NewVolume, VolumeSource};
@@ -22,6 +23,7 @@ enum Source<'v> {
     EmptyDir(EmptyDir<'v>),
     ConfigMap { name: &'v str },
     Ephemeral(Ephemeral<'v>),
+    HostPath(HostPath<'v>),
 }
 
 #[derive(Serialize)]
@@ -29,6 +31,12 @@ enum Source<'v> {
 struct EmptyDir<'v> {
     #[serde(skip_serializing_if = "Option::is_none")]
     size_limit: Option<&'v Quantity>,
+}
+
+#[derive(Serialize)]
+struct HostPath<'v> {
+    path: &'v str,
+    r#type: &'static str,
 }
 
 #[derive(Serialize)]
@@ -66,7 +74,13 @@ impl<'v> Volume<'v> {
         let source = match &volume.source {
             VolumeSource::Shared => Source::EmptyDir(EmptyDir { size_limit: None }),
             VolumeSource::ConfigMap(name) => Source::ConfigMap { name },
-            VolumeSource::Storage(Storage::EmptyDir { size_limit }) => Source::EmptyDir(EmptyDir {
+            VolumeSource::Slots(path) => Source::HostPath(HostPath {
+                path,
+                r#type: "DirectoryOrCreate",
+            }),
+            VolumeSource::Storage(
+                Storage::EmptyDir { size_limit } | Storage::Node(NodeStorage { size_limit, .. }),
+            ) => Source::EmptyDir(EmptyDir {
                 size_limit: size_limit.as_ref(),
             }),
             VolumeSource::Storage(Storage::Ephemeral {

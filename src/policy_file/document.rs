@@ -83,7 +83,7 @@ pub(crate) fn read(fields: &mut Fields<'_, '_>) -> Document {
         policy: Policy {
             rules: rules.unwrap_or_default(),
             otherwise,
-            sockets: Sockets::new(&sockets),
+            sockets: Sockets::new(&sockets).with_storage(known.storage()),
             sidecar_mode: match sidecar_mode {
                 SidecarChoice::Auto => SidecarMode::default(),
                 SidecarChoice::Fixed(mode) => mode,

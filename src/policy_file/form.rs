@@ -92,6 +92,21 @@ pub(crate) static HOST_PATH: Form = Form::new(
     "an absolute path without // and without a slash at its end, such as /var/log",
 );
 
+/// A folder of the node for daemons' storage.
+pub(crate) static STORAGE_PATH: Form = Form::new(
+    r"^(/\.?[A-Za-z0-9_-][A-Za-z0-9._-]*){2,}$",
+    200,
+    "an absolute path of letters, digits, ., _ and -, of two folders or more, such as \
+               /var/lib/dind-injector",
+);
+
+/// A time in hours or days.
+pub(crate) static AGE: Form = Form::new(
+    r"^[1-9][0-9]{0,4}[hd]$",
+    6,
+    "a number of hours or days, such as 12h or 7d",
+);
+
 pub(crate) static NETWORK: Form = Form::new(
     r"^[0-9a-fA-F.:]+/[0-9]{1,3}$",
     64,
@@ -173,6 +188,9 @@ mod tests {
             (&SOCKET, "/a", "/a b"),
             (&HOST_PATH, "/var/log", "/var/log/"),
             (&HOST_PATH, "/", "var"),
+            (&STORAGE_PATH, "/mnt/disk.1/dind", "/mnt"),
+            (&STORAGE_PATH, "/var/lib/dind-injector", "/var/lib/../x"),
+            (&AGE, "7d", "0h"),
             (&NETWORK, "fd00::/64", "10.0.0.0"),
             (&URL, "https://mirror.example/v2", "mirror.example"),
             (&REGISTRY, "10.0.0.0/8", "https://registry.example"),

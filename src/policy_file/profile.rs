@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::decide::named::Named;
-use crate::model::profile::{DEFAULT_NAME, PodSecurity, Profile, PullPolicy};
+use crate::model::profile::{DEFAULT_NAME, PodSecurity, Profile, PullPolicy, Storage};
 use crate::names;
 
 use crate::decide::suggest::nearest;
@@ -160,7 +160,7 @@ fn read_over(fields: &mut Fields<'_, '_>, name: String, base: &Profile) -> Profi
         ),
         storage: fields.or(
             "storage",
-            "Where the daemon keeps images and containers; `emptyDir` or `ephemeral`. Replaces the \
+            "Where the daemon keeps images and containers; `emptyDir`, `ephemeral` or `node`. Replaces the \
              extended profile's as a whole.",
             &Shown {
                 kind: Record(resources::read_storage),
@@ -280,6 +280,7 @@ fn refuse_contradictions(fields: &mut Fields<'_, '_>, profile: &Profile) {
             )),
         );
     }
+    refuse_storage(fields, profile);
     for (field, added) in [
         ("labels", &profile.labels),
         ("annotations", &profile.annotations),
@@ -303,6 +304,44 @@ fn refuse_contradictions(fields: &mut Fields<'_, '_>, profile: &Profile) {
                     .to_owned(),
             ),
         );
+    }
+}
+
+/// What cannot use storage of the node, or must not.
+fn refuse_storage(fields: &mut Fields<'_, '_>, profile: &Profile) {
+    if !matches!(profile.storage, Storage::Node(_)) {
+        return;
+    }
+    let contradictions = [
+        (
+            profile.rootless,
+            "rootless",
+            "is true, but storage.node is root's on the node; write emptyDir or ephemeral under storage, or \
+             rootless: false",
+        ),
+        (
+            profile.pod_security != PodSecurity::Privileged,
+            "podSecurity",
+            "is not Privileged, but storage.node is a hostPath, which no stricter level admits; write \
+             Privileged, or emptyDir or ephemeral under storage",
+        ),
+        (
+            profile.host_users == Some(false),
+            "hostUsers",
+            "is false, but what a user namespace writes into storage.node is not the next daemon's; write \
+             emptyDir or ephemeral under storage, or remove it",
+        ),
+        (
+            profile.runtime_class_name.is_some(),
+            "runtimeClassName",
+            "names a runtime that may be a virtual machine, in which the lock on a slot of storage.node does \
+             not hold; write emptyDir or ephemeral under storage, or remove it",
+        ),
+    ];
+    for (holds, field, why) in contradictions {
+        if holds {
+            fields.fault(field, Problem::Contradiction(why.to_owned()));
+        }
     }
 }
 

@@ -2,14 +2,18 @@
 
 use serde_json::{Value, json};
 
+use crate::decide::named::Named;
+use crate::model::node_storage::{Age, DEFAULT_PATH, Keep, NodeStorage, StorageKey};
+use crate::model::path::CleanPath;
 use crate::model::profile::{Bounds, Resources, Storage};
 use crate::model::quantity::Quantity;
 
-use crate::policy_file::collection::Record;
+use crate::model::sockets::Sockets;
+use crate::policy_file::collection::{Record, Shown};
 use crate::policy_file::error::Problem;
 use crate::policy_file::fields::Fields;
 use crate::policy_file::form;
-use crate::policy_file::kind::{Amount, Text};
+use crate::policy_file::kind::{Amount, Choice, Sound, Text, Whole};
 
 #[derive(Clone, Default)]
 struct Amounts {
@@ -94,6 +98,39 @@ pub(crate) fn show_storage(storage: &Storage) -> Value {
             storage_class: Some(class),
             size,
         } => json!({"ephemeral": {"storageClassName": class, "size": size}}),
+        Storage::Node(node) => json!({"node": show_node(node)}),
+    }
+}
+
+fn show_node(node: &NodeStorage) -> Value {
+    let NodeStorage {
+        path,
+        slots,
+        keep,
+        key,
+        size_limit,
+    } = node;
+    let mut shown = json!({
+        "path": path.as_str(),
+        "slots": slots,
+        "keep": show_keep(keep),
+        "key": Named::name(*key),
+    });
+    if let Some(limit) = size_limit {
+        shown["sizeLimit"] = json!(limit);
+    }
+    shown
+}
+
+fn show_keep(keep: &Keep) -> Value {
+    json!({"size": keep.size, "age": keep.age.text()})
+}
+
+/// A slot for each of a few builds at once, and a week of what they use.
+fn default_keep() -> Keep {
+    Keep {
+        size: "20Gi".parse().unwrap_or_else(|_| Quantity::zero()),
+        age: Age { hours: 7 * 24 },
     }
 }
 
@@ -126,14 +163,101 @@ pub(crate) fn read_storage(fields: &mut Fields<'_, '_>) -> Storage {
             })
         }),
     );
-    if fields.has("emptyDir") == fields.has("ephemeral") {
+    let node = fields.get(
+        "node",
+        "A slot of the node's disk, whose images and build cache the next Pod of the same key finds there. \
+         Containers, networks and volumes are gone before a client can ask for them.",
+        &Record(read_node),
+    );
+    let named = ["emptyDir", "ephemeral", "node"].map(|kind| fields.has(kind));
+    if named.into_iter().filter(|is_there| *is_there).count() != 1 {
         fields.fault_of_all(Problem::Contradiction(
-            "needs exactly one of emptyDir and ephemeral; write emptyDir: {} for the node's disk"
+            "needs exactly one of emptyDir, ephemeral and node; write emptyDir: {} for a disk that goes \
+             with the Pod"
                 .to_owned(),
         ));
     }
     let ephemeral = ephemeral.flatten();
     ephemeral
+        .or(node.map(Storage::Node))
         .or(empty_dir)
         .unwrap_or(Storage::EmptyDir { size_limit: None })
+}
+
+fn read_node(fields: &mut Fields<'_, '_>) -> NodeStorage {
+    let path = fields.or(
+        "path",
+        "The folder of the node, which is made where it is missing. It must be of the node's own disk: \
+         neither a network's, where no lock holds, nor read-only.",
+        &Sound {
+            form: &form::STORAGE_PATH,
+            refuse: refuse_path,
+        },
+        &DEFAULT_PATH.to_owned(),
+    );
+    let slots = fields.or(
+        "slots",
+        "How many daemons of one key use it at once, on one node. One more has an emptyDir, and says so in \
+         its log.",
+        &Whole { least: 1, most: 64 },
+        &4,
+    );
+    let keep = fields.or(
+        "keep",
+        "What a slot keeps from one Pod to the next.",
+        &Shown {
+            kind: Record(read_keep),
+            show: show_keep,
+        },
+        &default_keep(),
+    );
+    let key = fields.or(
+        "key",
+        "Which Pods share slots. What one of them tags or builds is what the next one runs: share only among \
+         those who trust each other.",
+        &Choice::<StorageKey>::new(),
+        &StorageKey::Namespace,
+    );
+    let size_limit = fields.get(
+        "sizeLimit",
+        "The size limit of the emptyDir that is used while every slot is taken; no limit where it is missing. A \
+         slot has none while its daemon runs.",
+        &Amount { may_be_zero: false },
+    );
+    NodeStorage {
+        path: CleanPath::new(&path).into_owned(),
+        slots: u8::try_from(slots).unwrap_or(u8::MAX),
+        keep,
+        key,
+        size_limit,
+    }
+}
+
+fn read_keep(fields: &mut Fields<'_, '_>) -> Keep {
+    let default = default_keep();
+    let size = fields.or(
+        "size",
+        "The most that images and build cache may be when a Pod starts. Over it, what was not used for longest \
+         is removed first, for at most half a minute.",
+        &Amount { may_be_zero: false },
+        &default.size,
+    );
+    let age = fields.or(
+        "age",
+        "How long what is not used is kept, in hours or days.",
+        &Text(&form::AGE),
+        &default.age.text(),
+    );
+    Keep {
+        size,
+        age: Age::parse(&age).unwrap_or(default.age),
+    }
+}
+
+fn refuse_path(path: &str) -> Option<&'static str> {
+    let leads = Sockets::default().leads(&CleanPath::on_node(path));
+    leads.map(|_| {
+        "which is, holds or lies in a directory of a container runtime; write a folder of its own, such as \
+         /var/lib/dind-injector"
+    })
 }

@@ -2,6 +2,7 @@
 //!
 //! A field that a rule omits is as in `default`, so that an exemption only exempts from what it names.
 
+use crate::model::profile::Storage;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -33,6 +34,14 @@ pub(crate) struct Known<'p>(pub &'p [Arc<Profile>]);
 impl Known<'_> {
     pub fn get(self, name: &str) -> Option<Arc<Profile>> {
         self.0.iter().find(|profile| profile.name == name).cloned()
+    }
+
+    /// The folders of the node in which profiles have their storage.
+    pub fn storage(&self) -> impl Iterator<Item = &CleanPath<'static>> {
+        self.0.iter().filter_map(|profile| match &profile.storage {
+            Storage::Node(node) => Some(&node.path),
+            Storage::EmptyDir { .. } | Storage::Ephemeral { .. } => None,
+        })
     }
 }
 

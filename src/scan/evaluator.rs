@@ -197,7 +197,9 @@ impl Evaluation<'_, '_, '_> {
             rule_match.part == MatchedPart::Mount(index) && rule_match.effect != Effect::Allow
         };
         match way.reach {
-            Reach::HostPath | Reach::Data(_) => self.outcome.rule_matches.iter().any(is_judged),
+            Reach::HostPath | Reach::Data(_) | Reach::Storage => {
+                self.outcome.rule_matches.iter().any(is_judged)
+            }
             Reach::Socket(_)
             | Reach::Directory
             | Reach::Ancestor
@@ -259,6 +261,7 @@ impl Evaluation<'_, '_, '_> {
             Reach::Unresolved => Some(Hand::SubPathExpr),
             Reach::Runtime(runtime) => Some(Hand::OtherRuntime(runtime.name())),
             Reach::Data(_) => Some(Hand::DataDirectory),
+            Reach::Storage => Some(Hand::NodeStorage),
             Reach::Link => Some(Hand::Link),
             Reach::UnknownSocket => Some(Hand::UnknownSocket),
             Reach::HostPath => Some(Hand::HostPath),
@@ -319,6 +322,7 @@ fn hand_of(denial: &Denial, agent: Option<Agent>) -> Option<Hand> {
         Denial::Unresolved { .. } => Hand::SubPathExpr,
         Denial::OtherRuntime { runtime, .. } => Hand::OtherRuntime(runtime),
         Denial::DataDirectory { .. } => Hand::DataDirectory,
+        Denial::NodeStorage { .. } => Hand::NodeStorage,
         Denial::Link { .. } => Hand::Link,
         Denial::UnknownSocket { .. } => Hand::UnknownSocket,
         Denial::HostPath { .. } => Hand::HostPath,

@@ -146,6 +146,8 @@ pub enum How {
     OtherRuntime(&'static str),
     /// A runtime's data directory may be written; the runtime's name.
     DataDirectory(&'static str),
+    /// The folder in which daemons of other Pods leave their images is mounted.
+    NodeStorage,
     /// It lies in a directory of the node that the Pod may write.
     Link,
     /// It is called as Docker's socket is, or mounted where it belongs, and is not known.
@@ -172,6 +174,7 @@ impl How {
             Self::Client => "client",
             Self::OtherRuntime(_) => "other-runtime",
             Self::DataDirectory(_) => "data-directory",
+            Self::NodeStorage => "node-storage",
             Self::Link => "link",
             Self::UnknownSocket => "unknown-socket",
             Self::HostPath => "host-path",
@@ -188,7 +191,7 @@ impl How {
             Self::OtherRuntime(name) | Self::DataDirectory(name) | Self::NamedPipe(name) => {
                 Some(name)
             }
-            Self::Link | Self::UnknownSocket | Self::HostPath => None,
+            Self::NodeStorage | Self::Link | Self::UnknownSocket | Self::HostPath => None,
             Self::Socket
             | Self::Directory
             | Self::Ancestor
@@ -209,6 +212,7 @@ impl From<&Reach> for How {
             Reach::Client => Self::Client,
             Reach::Runtime(runtime) => Self::OtherRuntime(runtime.name()),
             Reach::Data(runtime) => Self::DataDirectory(runtime.name()),
+            Reach::Storage => Self::NodeStorage,
             Reach::Unresolved => Self::SubPathExpr,
             Reach::Link => Self::Link,
             Reach::UnknownSocket => Self::UnknownSocket,
@@ -231,6 +235,8 @@ pub enum Hand {
     OtherRuntime(&'static str),
     /// Who writes there owns every container.
     DataDirectory,
+    /// Other Pods' daemons leave their images there.
+    NodeStorage,
     /// A link that the Pod makes there leads anywhere.
     Link,
     /// Whether it is a socket of Docker, only an admin knows.
@@ -269,6 +275,7 @@ impl Hand {
             Self::SubPathExpr => "SubPathExpr",
             Self::OtherRuntime(_) => "OtherRuntime",
             Self::DataDirectory => "DataDirectory",
+            Self::NodeStorage => "NodeStorage",
             Self::Link => "Link",
             Self::UnknownSocket => "UnknownSocket",
             Self::HostPath => "HostPath",
@@ -313,6 +320,10 @@ impl Hand {
             Self::DataDirectory => {
                 "Whoever writes in a runtime's data directory owns every container of the node. \
                  Mount it with readOnly: true, or remove the mount."
+            }
+            Self::NodeStorage => {
+                "Daemons of other Pods keep their images there (storage.node of a profile). Remove the \
+                 mount, or have an admin add the path to allowedHostPaths."
             }
             Self::Link => {
                 "The Pod may write a directory of the node above this one, and so put a link there. \

@@ -85,7 +85,7 @@ impl Words {
                 | Leads::Runtime(_)
                 | Leads::Pipe(_),
             ) => true,
-            Some(Leads::Client | Leads::Data(_)) | None => false,
+            Some(Leads::Client | Leads::Data(_) | Leads::Storage) | None => false,
         }
     }
 

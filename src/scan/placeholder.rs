@@ -42,7 +42,7 @@ pub fn is_for_sockets(mount_path: &str, sockets: &Sockets) -> bool {
     }
     match sockets.leads(&CleanPath::on_node(mount_path)) {
         Some(Leads::Socket | Leads::Directory | Leads::Runtime(_) | Leads::Pipe(_)) => true,
-        Some(Leads::Ancestor | Leads::Client | Leads::Data(_)) | None => false,
+        Some(Leads::Ancestor | Leads::Client | Leads::Data(_) | Leads::Storage) | None => false,
     }
 }
 

@@ -127,6 +127,7 @@ fn read(
     };
     let storage = ours(names::STORAGE_DIR, names::STORAGE_VOLUME)
         .or_else(|| ours(flags::ROOTLESS_STORAGE_DIR, names::STORAGE_VOLUME));
+    let slots = ours(names::SLOTS_DIR, names::SLOTS_VOLUME);
     let tmp_volume = ours("/tmp", names::TMP_VOLUME);
     let ca = ours(flags::CA_DIR, names::CA_VOLUME);
     let mut records = Vec::new();
@@ -144,6 +145,7 @@ fn read(
         volumes: [
             Some(socket_volume.to_owned()),
             storage,
+            slots,
             tmp_volume.clone(),
             ca,
         ]

@@ -23,7 +23,7 @@ use dind_injector::manifest;
 use dind_injector::manifest::PodRef;
 use dind_injector::manifest::kinds::owner_of;
 use dind_injector::model::scope::Scope;
-use dind_injector::model::start::START_SCRIPT;
+use dind_injector::model::start::{SLOT_SCRIPT, START_SCRIPT};
 use dind_injector::model::subject::{Requester, Subject, controller_of};
 use dind_injector::model::view::Pod;
 use dind_injector::policy_file::Config;
@@ -33,8 +33,9 @@ use dind_injector::review::offline::{Setting, evaluate};
 use dind_injector::text::shortened;
 use serde_json::{Map, Value, json};
 
-/// Stands for the start script in expected files.
+/// Stand for the sidecar's scripts in expected files.
 const PLACEHOLDER: &str = "<start.sh>";
+const SLOT_PLACEHOLDER: &str = "<slot.sh>";
 /// The user that creates Pods that nothing made.
 const AUTHOR: &str = "ann@example.com";
 const UID: &str = "705ab4f5-6393-11e8-b7cc-42010a800002";
@@ -213,10 +214,11 @@ fn policy(group_dir: &Path) -> Result<Policy, String> {
     }
 }
 
-/// Puts the placeholder where the whole start script stands.
+/// Puts a placeholder where a whole script is.
 fn with_placeholder(value: Value) -> Value {
     match value {
         Value::String(text) if text == START_SCRIPT => json!(PLACEHOLDER),
+        Value::String(text) if text == SLOT_SCRIPT => json!(SLOT_PLACEHOLDER),
         Value::Array(list) => list.into_iter().map(with_placeholder).collect(),
         Value::Object(map) => map
             .into_iter()

@@ -29,6 +29,7 @@ mod scan_live;
 mod scan_never_silent;
 mod scan_watch;
 mod server;
+mod slot_script;
 mod start_script;
 #[path = "../support/mod.rs"]
 mod support;

@@ -20,7 +20,7 @@ use crate::support::scratch;
 const SCRIPT: &str = include_str!("../../src/plan/start.sh");
 
 /// The absolute paths that the script may name, all of which move below the made-up root.
-const MOVED: [&str; 7] = [
+const MOVED: [&str; 9] = [
     "/proc/",
     "/sys/",
     "/etc/docker/",
@@ -28,16 +28,19 @@ const MOVED: [&str; 7] = [
     "/run/",
     "/usr/local/bin/",
     "/sys/fs/cgroup",
+    "/dind-slots",
+    "/var/lib/docker",
 ];
 
 /// The only tools, besides the shell's own, that the script may count on in the image.
-const TOOLS: [&str; 12] = [
-    "cat", "chmod", "cp", "flock", "grep", "ln", "mkdir", "mv", "readlink", "rm", "rmdir", "sed",
+const TOOLS: [&str; 20] = [
+    "awk", "cat", "chmod", "cp", "date", "find", "flock", "grep", "head", "ln", "mkdir", "mktemp",
+    "mv", "readlink", "rm", "rmdir", "sed", "sort", "timeout", "touch",
 ];
 
 /// Stand-ins whose names BusyBox has commands of its own for. Debian's build prefers those to what
 /// `PATH` finds (Alpine's does not), so there a function leads to the stand-in.
-const SHADOWED: [&str; 2] = ["id", "mount"];
+const SHADOWED: [&str; 4] = ["df", "id", "mount", "sleep"];
 
 const SCOPE: &str = "/kubepods.slice/kubepods-burstable.slice/\
                      kubepods-burstable-pod79227834_afc5_4f67_bf05_594a0d4d36bb.slice/\
@@ -47,7 +50,7 @@ const SLICE: &str = "/kubepods.slice/kubepods-burstable.slice/\
 
 /// A shell of the images, dash of Debian's and ash of Alpine's, which is BusyBox; or this machine's.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Shell {
+pub(super) enum Shell {
     Sh,
     Dash,
     BusyBox,
@@ -55,7 +58,7 @@ enum Shell {
 
 impl Shell {
     /// Those that the variable names, or else what every machine has.
-    fn all() -> Vec<Self> {
+    pub(super) fn all() -> Vec<Self> {
         let Ok(names) = std::env::var("START_SCRIPT_SHELLS") else {
             return vec![Self::Sh];
         };
@@ -93,7 +96,7 @@ fn found(program: &str) -> PathBuf {
 }
 
 /// A made-up sidecar: its root folder, its tools and its environment.
-struct Sidecar {
+pub(super) struct Sidecar {
     shell: Shell,
     root: PathBuf,
     env: BTreeMap<&'static str, String>,
@@ -101,20 +104,20 @@ struct Sidecar {
 }
 
 /// What came of running the script.
-struct Outcome {
+pub(super) struct Outcome {
     /// The process that was started, which must have become the entrypoint.
     pid: u32,
-    success: bool,
-    stderr: String,
+    pub(super) success: bool,
+    pub(super) stderr: String,
     /// What the entrypoint was called with; empty where the script ended before it.
-    argv: Vec<String>,
+    pub(super) argv: Vec<String>,
     /// What else the entrypoint saw, `NAME=value`.
-    env: BTreeMap<String, String>,
+    pub(super) env: BTreeMap<String, String>,
 }
 
 impl Sidecar {
     /// Root in a private cgroup namespace, an IPv4 default route over `eth0` of MTU 1450, Docker 28.
-    fn new(shell: Shell) -> Self {
+    pub(super) fn new(shell: Shell) -> Self {
         let root = scratch::folder("start-script");
         let sidecar = Self {
             shell,
@@ -142,6 +145,8 @@ impl Sidecar {
         sidecar.program("id", "echo 0");
         sidecar.program("mount", &format!("echo \"$@\" >>{calls}.mount"));
         sidecar.program("unshare", "exit 0");
+        sidecar.program("df", "echo; echo /dev/sda 100 50 50 50% /");
+        sidecar.program("sleep", "exit 1");
         sidecar.program("runc", &format!("echo \"$@\" >>{calls}.runc"));
         sidecar.program(
             "dockerd-entrypoint.sh",
@@ -178,17 +183,17 @@ impl Sidecar {
         sidecar
     }
 
-    fn path(&self, absolute: &str) -> PathBuf {
+    pub(super) fn path(&self, absolute: &str) -> PathBuf {
         self.root.join(absolute.trim_start_matches('/'))
     }
 
-    fn file(&self, absolute: &str, text: &str) {
+    pub(super) fn file(&self, absolute: &str, text: &str) {
         let path = self.path(absolute);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
 
-    fn read(&self, absolute: &str) -> String {
+    pub(super) fn read(&self, absolute: &str) -> String {
         fs::read_to_string(self.path(absolute))
             .unwrap_or_else(|error| panic!("{absolute}: {error}"))
     }
@@ -197,23 +202,23 @@ impl Sidecar {
         fs::set_permissions(self.path(absolute), fs::Permissions::from_mode(mode)).unwrap();
     }
 
-    fn program(&self, name: &str, body: &str) {
+    pub(super) fn program(&self, name: &str, body: &str) {
         let path = format!("/tools/{name}");
         self.file(&path, &format!("#!/bin/sh\n{body}\n"));
         self.mode(&path, 0o755);
     }
 
-    fn without(self, tool: &str) -> Self {
+    pub(super) fn without(self, tool: &str) -> Self {
         fs::remove_file(self.path(&format!("/tools/{tool}"))).unwrap();
         self
     }
 
-    fn env(mut self, name: &'static str, value: &str) -> Self {
+    pub(super) fn env(mut self, name: &'static str, value: &str) -> Self {
         self.env.insert(name, value.to_owned());
         self
     }
 
-    fn args(mut self, args: &[&'static str]) -> Self {
+    pub(super) fn args(mut self, args: &[&'static str]) -> Self {
         self.args = args.to_vec();
         self
     }
@@ -239,7 +244,7 @@ impl Sidecar {
         text + &moved(SCRIPT, &self.root)
     }
 
-    fn run(&self) -> Outcome {
+    pub(super) fn run(&self) -> Outcome {
         let child = self
             .shell
             .command()
@@ -319,7 +324,7 @@ impl Drop for Sidecar {
 }
 
 /// `script` with its absolute paths below `root`. A path starts where no path goes on.
-fn moved(script: &str, root: &Path) -> String {
+pub(super) fn moved(script: &str, root: &Path) -> String {
     let root = root.to_str().unwrap();
     let mut text = String::new();
     for (at, letter) in script.char_indices() {

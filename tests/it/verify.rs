@@ -214,3 +214,89 @@ fn an_ephemeral_container_is_looked_at_again_too() {
     let review = api_server::review(UID, &pod, Request::EphemeralContainers);
     assert!(said(&webhook.verify(&policy, &review)).0);
 }
+
+/// Two profiles with storage of the node; the namespace is given the first.
+fn with_node_storage() -> Arc<Policy> {
+    let text = "apiVersion: dind-injector.io/v1alpha1\n\
+                kind: Policy\n\
+                profiles:\n\
+                - {name: warm, storage: {node: {}}}\n\
+                - {name: shared, storage: {node: {key: Profile}}}\n\
+                default: {hostSockets: Deny, dataDirectories: Deny, hostPaths: Deny, profiles: [shared]}\n\
+                rules:\n\
+                - {name: ci, match: {namespaces: [ci]}, hostSockets: Swap, annotation: Honor, profiles: [warm]}\n";
+    Arc::new(Config::from_yaml(text).unwrap().policy().clone())
+}
+
+#[test]
+fn the_sidecars_own_storage_of_the_node_is_never_judged_again() {
+    let mut webhook = Webhook::start();
+    let policy = with_node_storage();
+    let pod = injected(&mut webhook, &policy);
+    let path = "/spec/volumes/2/hostPath/path";
+    assert_eq!(
+        pod.pointer(path).unwrap(),
+        "/var/lib/dind-injector/namespace/ci"
+    );
+    let review = api_server::review(UID, &pod, Request::Create);
+    let second = webhook.review(&policy, &review);
+    assert_eq!(second["allowed"], true, "{second}");
+    assert!(second["patch"].is_null(), "{second}");
+    assert!(second["warnings"].is_null(), "{second}");
+    let verified = webhook.verify(&policy, &review);
+    assert_eq!(verified["allowed"], true, "{verified}");
+    // With a socket that another webhook adds, too: only that is swapped.
+    let late = api_server::review(UID, &with_socket(pod, "/run/docker.sock"), Request::Create);
+    let third = webhook.review(&policy, &late);
+    assert_eq!(third["allowed"], true, "{third}");
+    assert!(third["patch"].is_string(), "{third}");
+}
+
+/// Its author could have written the sidecar himself.
+#[test]
+fn a_forged_sidecar_has_no_storage_but_what_a_rule_gives_it() {
+    let mut webhook = Webhook::start();
+    let policy = with_node_storage();
+    let pod = injected(&mut webhook, &policy);
+    let with_path = |path: &str| {
+        let mut pod = pod.clone();
+        pod["spec"]["volumes"][2]["hostPath"]["path"] = json!(path);
+        pod
+    };
+    let mut forged = vec![
+        with_path("/var/lib/dind-injector"),
+        with_path("/var/lib/dind-injector/namespace"),
+        with_path("/var/lib/dind-injector/namespace/other"),
+        with_path("/var/lib/dind-injector/namespace/ci/../other"),
+        with_path("/var/lib/dind-injector/profile/shared"),
+    ];
+    let mounts = "/spec/initContainers/0/volumeMounts";
+    let at = |pod: &Value| {
+        let mounts = pod.pointer(mounts).unwrap().as_array().unwrap();
+        mounts
+            .iter()
+            .position(|mount| mount["mountPath"] == "/dind-slots")
+            .unwrap()
+    };
+    // Elsewhere in the sidecar, a part of it, and in another container.
+    let mut elsewhere = pod.clone();
+    let index = at(&pod);
+    elsewhere.pointer_mut(mounts).unwrap()[index]["mountPath"] = json!("/theirs");
+    let mut part = pod.clone();
+    part.pointer_mut(mounts).unwrap()[index]["subPath"] = json!("0");
+    let mut app = pod.clone();
+    let mount = json!({"name": "dind-slots", "mountPath": "/dind-slots", "readOnly": true});
+    let app_mounts = app["spec"]["containers"][0]["volumeMounts"].as_array_mut();
+    app_mounts.unwrap().push(mount);
+    forged.extend([elsewhere, part, app]);
+    for pod in forged {
+        let review = api_server::review(UID, &pod, Request::Create);
+        for response in [
+            webhook.review(&policy, &review),
+            webhook.verify(&policy, &review),
+        ] {
+            assert_eq!(response["allowed"], false, "{}", pod["spec"]["volumes"]);
+            assert_eq!(response["auditAnnotations"]["reason"], "NodeStorage");
+        }
+    }
+}

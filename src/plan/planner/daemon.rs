@@ -8,16 +8,18 @@ use crate::detect::mounts::Reach;
 use crate::model::asked::DaemonPart;
 use crate::model::path::CleanPath;
 use crate::model::place::Place;
+use crate::model::profile::Storage;
 use crate::model::sidecar_mode::SidecarMode;
 use crate::model::start::StartCommand;
 use crate::names;
 use crate::plan::container::{
-    EnvEntry, Lifecycle, Mount, Probe, ResourceRequirements, Sidecar, SidecarSecurity,
+    EnvEntry, Hook, Lifecycle, Mount, Probe, Ready, ResourceRequirements, Sidecar, SidecarSecurity,
 };
 use crate::plan::flags;
 use crate::plan::ground::named_paths;
 use crate::plan::group::SocketGroup;
 use crate::plan::mirror::{Mirror, MirrorBuilder, Treat};
+use crate::plan::slots;
 use crate::plan::trust::with_directories;
 
 use crate::plan::planner::Planner;
@@ -29,6 +31,7 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
     pub(crate) fn own_mounts(
         &self,
         storage: &Cow<'p, str>,
+        slots: &Cow<'p, str>,
         tmp: &Cow<'p, str>,
         ca: &Cow<'p, str>,
     ) -> Vec<Mount<'p>> {
@@ -40,6 +43,9 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
             Mount::whole(self.socket_volume.clone(), self.shared_dir.clone()),
             Mount::whole(storage.clone(), flags::storage_dir(profile)),
         ];
+        if self.injection.slots.is_some() {
+            mounts.push(Mount::whole(slots.clone(), names::SLOTS_DIR));
+        }
         if self.share_tmp {
             mounts.push(Mount::whole(tmp.clone(), "/tmp"));
         }
@@ -70,7 +76,8 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
             .chain(named);
         let volumes = &self.pod.spec.volumes;
         let found = self.findings.iter().filter(|finding| {
-            finding.is_way_to_a_runtime() || matches!(finding.reach, Reach::Data(_))
+            finding.is_way_to_a_runtime()
+                || matches!(finding.reach, Reach::Data(_) | Reach::Storage)
         });
         let closed = found
             .map(|finding| &*volumes[finding.volume].name)
@@ -124,6 +131,15 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
             env.push(EnvEntry::new(names::env::CERT_DIR, value));
         }
         env.extend(mirror.env);
+        let storage = match &*self.injection.storage {
+            Storage::Node(storage) if self.injection.slots.is_some() => Some(storage),
+            Storage::Node(_) | Storage::EmptyDir { .. } | Storage::Ephemeral { .. } => None,
+        };
+        env.extend(storage.into_iter().flat_map(slots::environment));
+        let ready = match storage {
+            Some(_) => Ready::FileToo,
+            None => Ready::Answers,
+        };
         Sidecar {
             name,
             image: &profile.image,
@@ -132,8 +148,11 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
             command: StartCommand,
             args: flags::arguments(profile),
             env,
-            startup_probe: native.then(|| Probe::daemon_answers(self.docker_host())),
-            lifecycle: (!native).then(|| Lifecycle::wait_for_daemon(&self.docker_host())),
+            startup_probe: native.then(|| Probe::daemon_answers(self.docker_host(), ready)),
+            lifecycle: Lifecycle::of(
+                (!native).then(|| Hook::wait_for_daemon(&self.docker_host(), ready)),
+                storage.map(|_| Hook::leave_slot()),
+            ),
             resources: ResourceRequirements::new(&self.injection.resources, self.pod),
             security_context: SidecarSecurity::new(profile, self.pod),
             termination_message_policy: "FallbackToLogsOnError",

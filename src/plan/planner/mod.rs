@@ -141,6 +141,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
         let mut notices = self.what_happened();
         let mut add_volumes = Vec::new();
         let storage_volume = self.name_of_new_volume(names::STORAGE_VOLUME);
+        let slots_volume = self.name_of_new_volume(names::SLOTS_VOLUME);
         let tmp_volume = self.name_of_new_volume(names::TMP_VOLUME);
         let ca_volume = self.name_of_new_volume(names::CA_VOLUME);
         if self.installed.is_none() {
@@ -152,6 +153,12 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
                 name: storage_volume.clone(),
                 source: VolumeSource::Storage(&self.injection.storage),
             });
+            if let Some(folder) = &self.injection.slots {
+                add_volumes.push(NewVolume {
+                    name: slots_volume.clone(),
+                    source: VolumeSource::Slots(folder),
+                });
+            }
             if self.share_tmp {
                 add_volumes.push(NewVolume {
                     name: tmp_volume.clone(),
@@ -166,7 +173,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
             }
         }
         notices.extend(self.edit_users(tmp_volume.clone()));
-        let own = self.own_mounts(&storage_volume, &tmp_volume, &ca_volume);
+        let own = self.own_mounts(&storage_volume, &slots_volume, &tmp_volume, &ca_volume);
         let mut mirror = self.mirror(&own)?;
         let notices = notices.then(std::mem::take(&mut mirror.notices));
         mirror.mounts.splice(..0, own);

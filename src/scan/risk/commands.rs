@@ -247,8 +247,9 @@ pub(super) static COLD_CACHE: Rule = Rule {
     id: "cold-cache",
     weight: Weight::Note,
     title: "each run starts with an empty image cache",
-    help: "What the node's daemon had pulled before is pulled anew by each Pod. A registry mirror \
-           in the profile keeps that short, and builds take their cache from a registry.",
+    help: "What the node's daemon had pulled before is pulled anew by each Pod. With storage.node in the \
+           profile, the next Pod of the namespace finds images and build cache on its node; a registry \
+           mirror in the profile keeps the rest short.",
     holds: |evidence| {
         let short_lived = matches!(
             evidence.maker,

@@ -108,6 +108,7 @@ pub fn volumes(object: &Value, pointer: &str, sockets: &Sockets) -> Option<Workl
             Some(Leads::Ancestor) => How::Ancestor,
             Some(Leads::Runtime(runtime)) => How::OtherRuntime(runtime.name()),
             Some(Leads::Data(runtime)) => How::DataDirectory(runtime.name()),
+            Some(Leads::Storage) => How::NodeStorage,
             Some(Leads::Client | Leads::Pipe(_)) | None => continue,
         };
         findings.push(Finding {

@@ -39,6 +39,7 @@ fn volume(item: &Value, head: Object<'_>, pointer: &str, sockets: &Sockets) -> O
         Some(Leads::Ancestor) => "holds the node's Docker socket",
         Some(Leads::Runtime(_)) => "leads to the node's container runtime",
         Some(Leads::Data(_)) => "is data of the node's container runtime",
+        Some(Leads::Storage) => "is storage of other Pods' daemons",
         Some(Leads::Client | Leads::Pipe(_)) | None => return None,
     };
     let claim = |key: &str| spec.get("claimRef")?.get(key)?.as_str();

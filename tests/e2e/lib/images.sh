@@ -98,8 +98,9 @@ daemon_files() {
     cp "$E2E_BIN"/{dockerd,docker-proxy,containerd,ctr,containerd-shim-runc-v2,runc,dind} usr/local/bin/
     cp "$(command -v tini-static)" usr/local/bin/docker-init
     cp "$E2E_DIR/images/dockerd-entrypoint.sh" usr/local/bin/
-    # Alpine's BusyBox has it, Debian's has not, and without it `dind` hides /tmp under a tmpfs.
+    # Alpine's BusyBox has them, Debian's has not: without the first, `dind` hides /tmp under a tmpfs.
     with_libraries "$(command -v mountpoint)"
+    with_libraries "$(command -v flock)"
     # Debian's iptables with the libraries it needs, in either flavour.
     for program in xtables-nft-multi xtables-legacy-multi; do
         with_libraries "$(command -v "$program")"

@@ -71,6 +71,7 @@ fn reaches(spec: &Value) -> bool {
                 Reach::Client
                 | Reach::Runtime(_)
                 | Reach::Data(_)
+                | Reach::Storage
                 | Reach::UnknownSocket
                 | Reach::HostPath
                 | Reach::Pipe(_) => false,
