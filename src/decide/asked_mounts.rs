@@ -117,7 +117,10 @@ fn read<'t>(item: &'t str, sockets: &Sockets) -> Option<Result<Item<'t>, MountsE
         Some(Leads::Socket) => DaemonPart::Socket,
         Some(Leads::Directory) => DaemonPart::Directory,
         Some(Leads::Client) => DaemonPart::Client,
-        Some(Leads::Ancestor | Leads::Runtime(_) | Leads::Data(_) | Leads::Pipe(_)) | None => {
+        Some(
+            Leads::Ancestor | Leads::Runtime(_) | Leads::Data(_) | Leads::Storage | Leads::Pipe(_),
+        )
+        | None => {
             let path = shortened(node, 80).into_owned();
             return Some(Err(MountsError::NotOurs { path }));
         }
