@@ -24,6 +24,22 @@ fn config() -> ProptestConfig {
     }
 }
 
+/// Found by chance: the model took the first of two variables of one name, and the kubelet takes the last.
+#[test]
+fn of_two_variables_of_one_name_the_last_one_counts() {
+    for (last, shown) in [("$(A)$(A)", 0), ("docker.sock", 1)] {
+        let mount = json!({"name": "s", "mountPath": "/x", "subPathExpr": "$(A)"});
+        let env = json!([{"name": "A", "value": "docker.sock"}, {"name": "A", "value": last}]);
+        let pod = json!({"spec": {
+            "volumes": [{"name": "s", "hostPath": {"path": "/var/run"}}],
+            "containers": [{"name": "c", "image": "x", "env": env, "volumeMounts": [mount]}],
+        }});
+        assert_eq!(model::ways_to_the_node(&pod).len(), shown, "{last}");
+        let policy = Policy::offline();
+        held(&policy, &pod, invariants::no_socket_of_the_node_is_in_reach).unwrap();
+    }
+}
+
 proptest! {
     #![proptest_config(config())]
 

@@ -137,18 +137,47 @@ fn resolved(path: &str) -> Vec<String> {
     parts.into_iter().map(str::to_owned).collect()
 }
 
-/// `$(NAME)` replaced by literal values, again and again; other references stay.
+/// `$(NAME)` replaced by literal values; other references stay. A variable sees those before it, and of two of one
+/// name the last one counts.
 fn with_literals(container: &Value, expr: &str) -> String {
-    let mut text = expr.to_owned();
-    for _ in 0..8 {
-        for var in list(container, "env") {
-            if let (true, Some(value)) = (var["valueFrom"].is_null(), var["value"].as_str()) {
-                text = text.replace(&format!("$({})", name(var)), value);
+    let mut values: Vec<(&str, Option<String>)> = Vec::new();
+    for var in list(container, "env") {
+        let value = match (var["valueFrom"].is_null(), var["value"].as_str()) {
+            (true, Some(value)) => Some(replaced(&values, value)),
+            _ => None,
+        };
+        values.retain(|(known, _)| *known != name(var));
+        values.push((name(var), value));
+    }
+    replaced(&values, expr)
+}
+
+/// Once, from left to right, as the kubelet does.
+fn replaced(values: &[(&str, Option<String>)], text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, behind)) = rest.split_once('$') {
+        out.push_str(before);
+        rest = behind;
+        if let Some(behind) = rest.strip_prefix('$') {
+            out.push('$');
+            rest = behind;
+        } else if let Some((name, behind)) = rest
+            .strip_prefix('(')
+            .and_then(|reference| reference.split_once(')'))
+        {
+            match values.iter().find(|(known, _)| *known == name) {
+                Some((_, Some(value))) => out.push_str(value),
+                _ => out.push_str(&format!("$({name})")),
             }
-            if text.len() > 1 << 16 {
-                return text;
-            }
+            rest = behind;
+        } else {
+            out.push('$');
+        }
+        if out.len() > 1 << 16 {
+            break;
         }
     }
-    text
+    out.push_str(rest);
+    out
 }
