@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use serde_json::error::Category;
 
+use crate::budget::MOST_FINDINGS;
 use crate::model::asked::AskedMount;
 use crate::model::map::Annotations;
 use crate::model::place::Place;
@@ -186,6 +187,11 @@ fn mounts(
     let by_name = by_name(pod);
     let mut found = Vec::new();
     for item in asked_mounts::items(list, sockets)? {
+        let of_all = containers.map_or_else(|| pod.containers().count(), <[Place]>::len);
+        let more = if item.container.is_some() { 1 } else { of_all };
+        if found.len() + more > MOST_FINDINGS {
+            return Err(MountsError::TooManyTogether.into());
+        }
         match (item.container, containers) {
             (Some(name), _) => match by_name.get(name) {
                 Some(place) => found.push(item.at(*place)),

@@ -3,6 +3,7 @@
 //! Each item names a path of the node, as a `hostPath` would, and is taken for what a mount of that path is
 //! taken for. What the daemon cannot take the place of is an error that says so.
 
+use crate::budget::MOST_FINDINGS;
 use crate::model::asked::{AskedMount, DaemonPart, MountOption};
 use crate::model::path::CleanPath;
 use crate::model::place::Place;
@@ -39,9 +40,13 @@ pub enum MountsError {
         /// The path, its first characters.
         path: String,
     },
-    /// Too many.
     #[error("annotation {} has more than {MOST} items", names::MOUNTS)]
     TooMany,
+    #[error(
+        "annotation {} asks for more than {MOST_FINDINGS} mounts in all containers together. Name the containers          that need them, as in build=/var/run/docker.sock:/var/run/docker.sock",
+        names::MOUNTS
+    )]
+    TooManyTogether,
 }
 
 /// One item: the container's name, if it has one, and the mount of the container at any place.

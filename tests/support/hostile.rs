@@ -294,6 +294,11 @@ const LONG: &[(&str, Long)] = &[
         p.annotate("inject", "true");
         p.annotate("containers", &"c,".repeat(n / 2));
     }),
+    ("list of mounts", |p, n| {
+        p.annotate("inject", "true");
+        let item = |i| format!(",/run/docker.sock:/a/{i}/docker.sock");
+        p.annotate("mounts", items(n, 64, item).trim_start_matches(','));
+    }),
     ("unknown annotation", |p, n| p.annotate(&"u".repeat(n), "x")),
     ("size", |p, n| p.annotate("cpu", &"1".repeat(n))),
     ("profile", |p, n| p.annotate("profile", &"p".repeat(n))),
