@@ -42,7 +42,7 @@ pub struct BackgroundArgs {
     #[command(flatten)]
     policy: PolicyArgs,
     /// Where links in warnings and denials lead: the directory of docs/messages.md, at most 80
-    /// characters; no links without it
+    /// characters; if omitted, there are no links
     #[arg(
         long,
         env = "DIND_INJECTOR_DOCS_URL",

@@ -41,19 +41,19 @@ pub struct CheckArgs {
     /// Create one Pod, have it try what jobs do with Docker, and delete it
     #[arg(long)]
     run: bool,
-    /// Namespace in which a Pod is tried; the context's own without it
+    /// Namespace in which a Pod is tried; if omitted, the context's own
     #[arg(short, long, value_name = "NAME")]
     namespace: Option<String>,
     /// Name of the installation: of its Deployment, Service and webhook configurations
     #[arg(long, value_name = "NAME", default_value = names::SERVICE)]
     name: String,
-    /// Image of the Pod of --run; the image of the profile without it
+    /// Image of the Pod of --run; if omitted, the image of the profile
     #[arg(long, value_name = "IMAGE", requires = "run")]
     image: Option<String>,
-    /// Node of the Pod of --run, whatever its taints; any without it
+    /// Node of the Pod of --run, whatever its taints; if omitted, any
     #[arg(long, value_name = "NAME", requires = "run")]
     node: Option<String>,
-    /// Profile of the Pod of --run; the default of the rule that decides there without it
+    /// Profile of the Pod of --run; if omitted, the default of the rule that decides there
     #[arg(long, value_name = "NAME", requires = "run")]
     profile: Option<String>,
     /// Longest time for the Pod of --run, pulling its images included

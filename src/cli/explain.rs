@@ -31,7 +31,7 @@ pub struct ExplainArgs {
     filename: Vec<String>,
     #[command(flatten)]
     policy: PolicyArgs,
-    /// Namespace of Pods that name none
+    /// Default namespace for Pods that set none
     #[arg(short, long, value_name = "NAME", default_value = "default")]
     namespace: String,
     /// Label of every namespace; repeatable

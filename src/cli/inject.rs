@@ -32,7 +32,7 @@ pub struct InjectArgs {
     /// How to write the result
     #[arg(short, long, value_enum, default_value_t = Format::Yaml)]
     output: Format,
-    /// Namespace of Pods that name none
+    /// Default namespace for Pods that set none
     #[arg(short, long, value_name = "NAME", default_value = "default")]
     namespace: String,
     #[command(flatten)]

@@ -86,10 +86,10 @@ pub struct ScanArgs {
     /// How to write the result
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     output: Format,
-    /// Namespace to scan, of a cluster; repeatable. For files, the namespace of Pods that name none
+    /// Namespace to scan, of a cluster; repeatable. For files, the default namespace for Pods that set none
     #[arg(short, long, value_name = "NAME")]
     namespace: Vec<String>,
-    /// What ends with status 1
+    /// Findings that cause exit status 1
     #[arg(long, value_enum, value_name = "VERDICT", default_value_t = FailOn::Any)]
     fail_on: FailOn,
     /// End with status 0 or 1 although something could not be looked at
@@ -129,7 +129,7 @@ enum Format {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum FailOn {
-    /// Whatever reaches a node's runtime
+    /// Everything that reaches a node's runtime
     Any,
     /// What the webhook would swap or deny
     Swapped,
@@ -160,7 +160,7 @@ pub enum ScanError {
         source: BaselineError,
     },
     /// Several namespaces for files.
-    #[error("--namespace can be given once for files: it is the namespace of Pods that name none")]
+    #[error("--namespace can be given once for files: it is the default namespace for Pods that set none")]
     Namespaces,
     /// A comparison in a form that it has not.
     #[error("--compare is written with -o table, json or yaml")]

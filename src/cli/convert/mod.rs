@@ -61,7 +61,7 @@ pub struct ConvertArgs {
     /// Leave out what matches this glob of .gitignore's form, of directories; repeatable
     #[arg(long, value_name = "GLOB")]
     exclude: Vec<String>,
-    /// Namespace of Pods that name none
+    /// Default namespace for Pods that set none
     #[arg(short, long, value_name = "NAME", default_value = "default")]
     namespace: String,
     /// Label of every namespace; repeatable
