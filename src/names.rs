@@ -50,7 +50,7 @@ pub const ANNOTATIONS: [&str; 8] = [
 pub const INJECTION_LABEL: &str = "dind-injector.io/injection";
 /// Namespace label: `enabled` has the backstop refuse Pods that reach the node's daemon.
 pub const BACKSTOP_LABEL: &str = "dind-injector.io/backstop";
-/// Applatix's annotation for the same wish, understood as an alias.
+/// Applatix's annotation, an alias of `inject` with sizes.
 pub const APPLATIX: &str = "ax_ea_docker_enable";
 
 /// Set by the kubelet on the mirror of a static Pod, which must not be changed.
@@ -65,9 +65,9 @@ pub const API_VERSION: &str = "dind-injector.io/v1alpha1";
 /// `kind` of a scan's result.
 pub const REPORT_KIND: &str = "ScanReport";
 
-/// Stands in messages and reports for the name of what has none.
+/// The name of an object without one, in messages and reports.
 pub const NO_NAME: &str = "(no name)";
-/// Stands in reports for the namespace of what has none. Prometheus takes an empty label for none
+/// The namespace of an object without one, in reports. Prometheus takes an empty label for none
 /// at all, and puts the reporter's own namespace there.
 pub const NO_NAMESPACE: &str = "(none)";
 

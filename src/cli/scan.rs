@@ -160,7 +160,9 @@ pub enum ScanError {
         source: BaselineError,
     },
     /// Several namespaces for files.
-    #[error("--namespace can be given once for files: it is the default namespace for Pods that set none")]
+    #[error(
+        "--namespace can be given once for files: it is the default namespace for Pods that set none"
+    )]
     Namespaces,
     /// A comparison in a form that it has not.
     #[error("--compare is written with -o table, json or yaml")]

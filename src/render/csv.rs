@@ -66,7 +66,10 @@ fn way(workload: &Workload, finding: &Finding) -> [String; 14] {
         .map(|risk| risk.rule.id)
         .collect();
     risks.dedup();
-    let hand = finding.hand.as_ref().or(workload.hand.as_ref());
+    let manual_work = finding
+        .manual_work
+        .as_ref()
+        .or(workload.manual_work.as_ref());
     [
         finding.verdict.name().to_owned(),
         workload.namespace.clone(),
@@ -80,7 +83,9 @@ fn way(workload: &Workload, finding: &Finding) -> [String; 14] {
         line,
         workload.reason.to_owned(),
         workload.rule.clone().unwrap_or_default(),
-        hand.map_or("", |hand| hand.name()).to_owned(),
+        manual_work
+            .map_or("", |manual_work| manual_work.name())
+            .to_owned(),
         risks.join(" "),
     ]
 }

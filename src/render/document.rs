@@ -71,7 +71,7 @@ fn workload(workload: &Workload) -> Value {
         reason,
         message,
         rule,
-        hand,
+        manual_work,
         findings,
         notices,
         risks,
@@ -95,8 +95,8 @@ fn workload(workload: &Workload) -> Value {
     if let Some(rule) = rule {
         value["rule"] = rule.as_str().into();
     }
-    if let Some(hand) = hand {
-        value["needsHand"] = json!({"reason": hand.name(), "advice": hand.advice()});
+    if let Some(manual_work) = manual_work {
+        value["needsHand"] = json!({"reason": manual_work.name(), "advice": manual_work.advice()});
     }
     if !notices.is_empty() {
         value["notices"] = notices.as_slice().into();
@@ -116,7 +116,7 @@ fn finding(finding: &Finding) -> Value {
         pointer,
         spot,
         verdict,
-        hand,
+        manual_work,
     } = finding;
     let mut value = json!({
         "reach": how.name(),
@@ -136,8 +136,8 @@ fn finding(finding: &Finding) -> Value {
     if let Some(spot) = spot {
         value["source"] = source(spot);
     }
-    if let Some(hand) = hand {
-        value["needsHand"] = hand.name().into();
+    if let Some(manual_work) = manual_work {
+        value["needsHand"] = manual_work.name().into();
     }
     value
 }

@@ -221,9 +221,9 @@ fn way(workload: &Workload, finding: &Finding, is_live: bool) -> Value {
             Verdict::Denied => "denied",
         }
     );
-    if let Some(hand) = &finding.hand {
+    if let Some(manual_work) = &finding.manual_work {
         text.push(' ');
-        text.push_str(hand.advice());
+        text.push_str(manual_work.advice());
     }
     let mut result = json!({
         "ruleId": format!("docker/{}", finding.how.name()),
@@ -239,8 +239,8 @@ fn way(workload: &Workload, finding: &Finding, is_live: bool) -> Value {
     if let Some(index) = index_of_way(&finding.how) {
         result["ruleIndex"] = index.into();
     }
-    if let Some(hand) = &finding.hand {
-        result["properties"]["needsHand"] = hand.name().into();
+    if let Some(manual_work) = &finding.manual_work {
+        result["properties"]["needsHand"] = manual_work.name().into();
     }
     result
 }

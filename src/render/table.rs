@@ -167,9 +167,9 @@ impl Page {
     fn hands(&mut self, report: &Report) {
         let mut by_advice: BTreeMap<&str, (&str, Vec<String>)> = BTreeMap::new();
         for workload in &report.workloads {
-            if let Some(hand) = &workload.hand {
-                let entry = by_advice.entry(hand.name());
-                let (_, names) = entry.or_insert((hand.advice(), Vec::new()));
+            if let Some(manual_work) = &workload.manual_work {
+                let entry = by_advice.entry(manual_work.name());
+                let (_, names) = entry.or_insert((manual_work.advice(), Vec::new()));
                 names.push(title(workload));
             }
         }
@@ -419,7 +419,7 @@ mod tests {
             pointer: "/spec/containers/0/volumeMounts/0".to_owned(),
             spot: spot(22),
             verdict: Verdict::Swapped,
-            hand: None,
+            manual_work: None,
         };
         Report {
             workloads: vec![Workload {
@@ -432,7 +432,7 @@ mod tests {
                 reason: "Swapped",
                 message: String::new(),
                 rule: None,
-                hand: None,
+                manual_work: None,
                 findings: vec![finding],
                 notices: Vec::new(),
                 risks: Vec::new(),

@@ -27,7 +27,7 @@ use crate::review::offline::{OfflineError, Setting};
 use crate::review::{Action, Outcome};
 
 use crate::scan::candidate::Candidate;
-use crate::scan::finding::{Change, Finding, Hand, How, Verdict, Workload};
+use crate::scan::finding::{Change, Finding, How, ManualWork, Verdict, Workload};
 use crate::scan::{own, placeholder, risk};
 
 /// Under what a scan judges.
@@ -141,9 +141,9 @@ impl Evaluation<'_, '_, '_> {
         };
         let of_findings = || {
             let mut worst = findings.iter().filter(|finding| finding.verdict == verdict);
-            worst.find_map(|finding| finding.hand.clone())
+            worst.find_map(|finding| finding.manual_work.clone())
         };
-        let hand = match action {
+        let manual_work = match action {
             Action::Denied(denial) => hand_of(denial, self.agent).or_else(of_findings),
             Action::Left(_) | Action::Changed(_) => of_findings(),
         };
@@ -159,7 +159,7 @@ impl Evaluation<'_, '_, '_> {
             reason,
             message,
             rule: rule.map(str::to_owned),
-            hand,
+            manual_work,
             risks: risk::of(self.pod, maker, &findings, scripts),
             findings,
             notices,
@@ -225,8 +225,8 @@ impl Evaluation<'_, '_, '_> {
             pointer: self.candidate.pointers.outer(&pointer),
             spot: None,
             verdict,
-            hand: self
-                .hand(&way.reach)
+            manual_work: self
+                .manual_work(&way.reach)
                 .filter(|_| verdict != Verdict::Swapped),
         }
     }
@@ -246,27 +246,27 @@ impl Evaluation<'_, '_, '_> {
             pointer: self.candidate.pointers.outer(&pointer),
             spot: None,
             verdict,
-            hand: (verdict != Verdict::Swapped).then_some(Hand::TcpDockerHost),
+            manual_work: (verdict != Verdict::Swapped).then_some(ManualWork::TcpDockerHost),
         }
     }
 
     /// Why a mount that is not swapped needs a hand.
-    fn hand(&self, reach: &Reach) -> Option<Hand> {
+    fn manual_work(&self, reach: &Reach) -> Option<ManualWork> {
         let annotations = &self.pod.metadata().annotations;
         if annotations.get(crate::names::MIRROR_POD).is_some() {
-            return Some(Hand::StaticPod);
+            return Some(ManualWork::StaticPod);
         }
         match reach {
-            Reach::Ancestor => Some(Hand::Ancestor),
-            Reach::Unresolved => Some(Hand::SubPathExpr),
-            Reach::Runtime(runtime) => Some(Hand::OtherRuntime(runtime.name())),
-            Reach::Data(_) => Some(Hand::DataDirectory),
-            Reach::Storage => Some(Hand::NodeStorage),
-            Reach::Link => Some(Hand::Link),
-            Reach::UnknownSocket => Some(Hand::UnknownSocket),
-            Reach::HostPath => Some(Hand::HostPath),
-            Reach::Pipe(_) => Some(Hand::NamedPipe),
-            Reach::Socket(_) | Reach::Directory => self.agent.map(Hand::Agent),
+            Reach::Ancestor => Some(ManualWork::Ancestor),
+            Reach::Unresolved => Some(ManualWork::SubPathExpr),
+            Reach::Runtime(runtime) => Some(ManualWork::OtherRuntime(runtime.name())),
+            Reach::Data(_) => Some(ManualWork::DataDirectory),
+            Reach::Storage => Some(ManualWork::NodeStorage),
+            Reach::Link => Some(ManualWork::Link),
+            Reach::UnknownSocket => Some(ManualWork::UnknownSocket),
+            Reach::HostPath => Some(ManualWork::HostPath),
+            Reach::Pipe(_) => Some(ManualWork::NamedPipe),
+            Reach::Socket(_) | Reach::Directory => self.agent.map(ManualWork::Agent),
             Reach::Client => None,
         }
     }
@@ -303,12 +303,12 @@ fn shown(container: &Container<'_>) -> String {
 }
 
 /// Why a refusal needs a hand; none where only the rule stands in the way.
-fn hand_of(denial: &Denial, agent: Option<Agent>) -> Option<Hand> {
+fn hand_of(denial: &Denial, agent: Option<Agent>) -> Option<ManualWork> {
     Some(match denial {
         Denial::Annotation(_)
         | Denial::Size { .. }
         | Denial::AboveMaximum { .. }
-        | Denial::Profile { .. } => Hand::Annotation,
+        | Denial::Profile { .. } => ManualWork::Annotation,
         // One that is too much is not judged at all. The others are of Pods in a cluster's API server,
         // which a scan does not ask.
         Denial::HostSocket { .. }
@@ -317,19 +317,19 @@ fn hand_of(denial: &Denial, agent: Option<Agent>) -> Option<Hand> {
         | Denial::SidecarImage { .. } => {
             return None;
         }
-        Denial::NodeAgent { .. } => return agent.map(Hand::Agent),
-        Denial::Ancestor { .. } => Hand::Ancestor,
-        Denial::Unresolved { .. } => Hand::SubPathExpr,
-        Denial::OtherRuntime { runtime, .. } => Hand::OtherRuntime(runtime),
-        Denial::DataDirectory { .. } => Hand::DataDirectory,
-        Denial::NodeStorage { .. } => Hand::NodeStorage,
-        Denial::Link { .. } => Hand::Link,
-        Denial::UnknownSocket { .. } => Hand::UnknownSocket,
-        Denial::HostPath { .. } => Hand::HostPath,
-        Denial::TcpDockerHost { .. } => Hand::TcpDockerHost,
-        Denial::HostNetwork { rule: _ } => Hand::Agent(Agent::HostNetwork),
-        Denial::PodSecurity { .. } => Hand::PodSecurity,
-        Denial::EphemeralContainer { .. } => Hand::EphemeralContainer,
-        Denial::RuntimeClass { .. } => Hand::RuntimeClass,
+        Denial::NodeAgent { .. } => return agent.map(ManualWork::Agent),
+        Denial::Ancestor { .. } => ManualWork::Ancestor,
+        Denial::Unresolved { .. } => ManualWork::SubPathExpr,
+        Denial::OtherRuntime { runtime, .. } => ManualWork::OtherRuntime(runtime),
+        Denial::DataDirectory { .. } => ManualWork::DataDirectory,
+        Denial::NodeStorage { .. } => ManualWork::NodeStorage,
+        Denial::Link { .. } => ManualWork::Link,
+        Denial::UnknownSocket { .. } => ManualWork::UnknownSocket,
+        Denial::HostPath { .. } => ManualWork::HostPath,
+        Denial::TcpDockerHost { .. } => ManualWork::TcpDockerHost,
+        Denial::HostNetwork { rule: _ } => ManualWork::Agent(Agent::HostNetwork),
+        Denial::PodSecurity { .. } => ManualWork::PodSecurity,
+        Denial::EphemeralContainer { .. } => ManualWork::EphemeralContainer,
+        Denial::RuntimeClass { .. } => ManualWork::RuntimeClass,
     })
 }

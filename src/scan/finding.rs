@@ -42,7 +42,7 @@ pub struct Workload {
     /// The policy rule that decided.
     pub rule: Option<String>,
     /// Why a person must change it, if one must.
-    pub hand: Option<Hand>,
+    pub manual_work: Option<ManualWork>,
     /// Each way to the node's runtime, in the order of its containers.
     pub findings: Vec<Finding>,
     /// What the webhook would tell the author beside the verdict.
@@ -80,7 +80,7 @@ pub struct Finding {
     /// What the policy makes of it.
     pub verdict: Verdict,
     /// Why a person must change it, if one must.
-    pub hand: Option<Hand>,
+    pub manual_work: Option<ManualWork>,
 }
 
 /// What happens under the policy, from the best to the worst.
@@ -224,7 +224,7 @@ impl From<&Reach> for How {
 
 /// Why the webhook alone cannot bring a workload over, and what a person does instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Hand {
+pub enum ManualWork {
     /// A node agent wants the node's own containers.
     Agent(Agent),
     /// Such a mount serves other things too.
@@ -263,7 +263,7 @@ pub enum Hand {
     DockerRunner,
 }
 
-impl Hand {
+impl ManualWork {
     /// The reason as a fixed word.
     pub fn name(&self) -> &'static str {
         match self {

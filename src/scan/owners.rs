@@ -142,7 +142,7 @@ mod tests {
                 reason: "Swapped",
                 message: String::new(),
                 rule: None,
-                hand: None,
+                manual_work: None,
                 findings: Vec::new(),
                 notices: Vec::new(),
                 risks: Vec::new(),

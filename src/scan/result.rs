@@ -290,7 +290,7 @@ impl Report {
             for (count, verdict) in summary.by_verdict.iter_mut().zip(Verdict::ALL) {
                 *count += usize::from(workload.verdict == verdict);
             }
-            summary.by_hand += usize::from(workload.hand.is_some());
+            summary.by_hand += usize::from(workload.manual_work.is_some());
             summary.findings += workload.findings.len();
             summary.useless += usize::from(is_to_no_use(workload));
         }

@@ -48,10 +48,10 @@ fn is_expectation(path: &Path) -> bool {
 fn told(report: &Report) -> String {
     let mut out = String::new();
     for workload in &report.workloads {
-        let hand = workload
-            .hand
+        let manual_work = workload
+            .manual_work
             .as_ref()
-            .map(|hand| format!(", by hand: {}", hand.name()));
+            .map(|manual_work| format!(", by hand: {}", manual_work.name()));
         writeln!(
             out,
             "{} {}/{}/{} ({}{})",
@@ -60,7 +60,7 @@ fn told(report: &Report) -> String {
             workload.kind,
             workload.name,
             workload.reason,
-            hand.unwrap_or_default(),
+            manual_work.unwrap_or_default(),
         )
         .unwrap();
         for finding in &workload.findings {

@@ -130,10 +130,10 @@ fn still(name: &str, what: &str, workload: &Workload, err: &mut dyn Write) -> st
     let spot = finding.and_then(|finding| finding.spot.as_ref());
     let at = spot.or(workload.spot.as_ref()).map_or(1, |spot| spot.line);
     let reaches = finding.map_or("", |finding| finding.target.as_str());
-    let hand = finding.and_then(|finding| finding.hand.as_ref());
-    let hand = hand.or(workload.hand.as_ref());
-    let advice = match hand {
-        Some(hand) => format!("by hand: {}", hand.advice()),
+    let manual_work = finding.and_then(|finding| finding.manual_work.as_ref());
+    let manual_work = manual_work.or(workload.manual_work.as_ref());
+    let advice = match manual_work {
+        Some(manual_work) => format!("by hand: {}", manual_work.advice()),
         None => format!("{}: {}", workload.reason, workload.message),
     };
     line(

@@ -30,7 +30,7 @@ impl Details {
     pub fn push(&mut self, workload: &Workload) {
         let Workload {
             message,
-            hand,
+            manual_work,
             findings,
             notices,
             risks,
@@ -45,8 +45,8 @@ impl Details {
             "message": self.id(&format!("{}{full_stop}", capital(message))),
             "ways": findings.iter().map(|one| self.way(one)).collect::<Vec<_>>(),
         });
-        if let Some(hand) = hand {
-            details["hand"] = json!([self.id(hand.name()), self.id(hand.advice())]);
+        if let Some(manual_work) = manual_work {
+            details["hand"] = json!([self.id(manual_work.name()), self.id(manual_work.advice())]);
         }
         if !risks.is_empty() {
             details["risks"] = risks.iter().map(|risk| self.risk(risk)).collect();

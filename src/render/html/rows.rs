@@ -10,13 +10,16 @@ use crate::scan::result::is_to_no_use;
 /// details are the page's data with this `index`.
 pub fn rows(workload: &Workload, index: usize) -> Markup {
     let verdict = workload.verdict;
-    let hand = workload.hand.as_ref().map(|hand| hand.name());
+    let manual_work = workload
+        .manual_work
+        .as_ref()
+        .map(|manual_work| manual_work.name());
     let Workload {
         namespace, kind, ..
     } = workload;
     html! {
         tbody data-verdict=(verdict.name()) data-order=(order(verdict)) data-ns=(namespace) data-kind=(kind)
-            data-hand=(u8::from(hand.is_some())) {
+            data-hand=(u8::from(manual_work.is_some())) {
             tr class="row" {
                 td class="c-verdict" { (badge(verdict)) }
                 th scope="row" class="c-name" {
@@ -37,7 +40,7 @@ pub fn rows(workload: &Workload, index: usize) -> Markup {
                     @if let Some(finding) = workload.main_finding() { (reach(finding)) }
                 }
                 td class="c-hand" data-label="Manual work" {
-                    @if let Some(hand) = hand { span class="hand" { (hand) } }
+                    @if let Some(manual_work) = manual_work { span class="hand" { (manual_work) } }
                     @else if is_to_no_use(workload) { span class="look" { (LOOK) } }
                     @else { (none()) }
                 }

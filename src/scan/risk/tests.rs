@@ -48,7 +48,7 @@ fn holding(case: &Case) -> Vec<&'static str> {
         pointer: String::new(),
         spot: None,
         verdict: Verdict::Swapped,
-        hand: None,
+        manual_work: None,
     };
     let risks = of(&pod, case.maker, &[finding], "");
     risks.into_iter().map(|risk| risk.rule.id).collect()

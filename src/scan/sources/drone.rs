@@ -13,7 +13,7 @@ use crate::model::sockets::{Leads, Sockets};
 use crate::names::NO_NAME;
 
 use crate::scan::candidate::{Candidate, Object};
-use crate::scan::finding::{Finding, Hand, How, Verdict, Workload};
+use crate::scan::finding::{Finding, How, ManualWork, Verdict, Workload};
 use crate::scan::sources::assembly::{Assembly, items};
 
 /// What its pipelines are shown as.
@@ -119,7 +119,7 @@ pub fn volumes(object: &Value, pointer: &str, sockets: &Sockets) -> Option<Workl
             pointer: format!("{pointer}/volumes/{index}/host/path"),
             spot: None,
             verdict: Verdict::Unseen,
-            hand: Some(Hand::DockerRunner),
+            manual_work: Some(ManualWork::DockerRunner),
         });
     }
     (!findings.is_empty()).then(|| Workload {
@@ -129,10 +129,10 @@ pub fn volumes(object: &Value, pointer: &str, sockets: &Sockets) -> Option<Workl
         base: pointer.to_owned(),
         spot: None,
         verdict: Verdict::Unseen,
-        reason: Hand::DockerRunner.name(),
+        reason: ManualWork::DockerRunner.name(),
         message: "its containers are made by the runner's Docker daemon, and no Pod".to_owned(),
         rule: None,
-        hand: Some(Hand::DockerRunner),
+        manual_work: Some(ManualWork::DockerRunner),
         findings,
         notices: Vec::new(),
         risks: Vec::new(),

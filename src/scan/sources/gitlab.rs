@@ -14,7 +14,7 @@ use crate::model::sockets::{Leads, Sockets};
 use crate::names::NO_NAME;
 
 use crate::scan::candidate::{Candidate, Object};
-use crate::scan::finding::{Finding, Hand, How, Verdict, Workload};
+use crate::scan::finding::{Finding, How, ManualWork, Verdict, Workload};
 use crate::scan::sources::assembly::{Assembly, items};
 use crate::scan::sources::json_patch;
 
@@ -130,7 +130,7 @@ pub fn volumes(document: &Value, pointer: &str, sockets: &Sockets) -> Vec<Worklo
                 pointer: format!("{at}/docker/volumes/{index}"),
                 spot: None,
                 verdict: Verdict::Unseen,
-                hand: Some(Hand::DockerRunner),
+                manual_work: Some(ManualWork::DockerRunner),
             });
         }
         if findings.is_empty() {
@@ -143,10 +143,10 @@ pub fn volumes(document: &Value, pointer: &str, sockets: &Sockets) -> Vec<Worklo
             base: format!("{at}/docker/volumes"),
             spot: None,
             verdict: Verdict::Unseen,
-            reason: Hand::DockerRunner.name(),
+            reason: ManualWork::DockerRunner.name(),
             message: "its containers are made by the runner's Docker daemon, and no Pod".to_owned(),
             rule: None,
-            hand: Some(Hand::DockerRunner),
+            manual_work: Some(ManualWork::DockerRunner),
             findings,
             notices: Vec::new(),
             risks: Vec::new(),

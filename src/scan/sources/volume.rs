@@ -9,7 +9,7 @@ use crate::model::path::CleanPath;
 use crate::model::sockets::{Leads, Sockets};
 
 use crate::scan::candidate::{Object, each_item};
-use crate::scan::finding::{Finding, Hand, How, Verdict, Workload};
+use crate::scan::finding::{Finding, How, ManualWork, Verdict, Workload};
 use crate::scan::sources::{drone, gitlab};
 
 /// The volumes of a document that hold a socket.
@@ -57,7 +57,7 @@ fn volume(item: &Value, head: Object<'_>, pointer: &str, sockets: &Sockets) -> O
         reason: "PersistentVolume",
         message: format!("its path {path} {holds}{used}"),
         rule: None,
-        hand: Some(Hand::PersistentVolume),
+        manual_work: Some(ManualWork::PersistentVolume),
         findings: vec![Finding {
             container: None,
             how: How::PersistentVolume,
@@ -66,7 +66,7 @@ fn volume(item: &Value, head: Object<'_>, pointer: &str, sockets: &Sockets) -> O
             pointer: format!("{pointer}/spec/{key}/path"),
             spot: None,
             verdict: Verdict::Unseen,
-            hand: Some(Hand::PersistentVolume),
+            manual_work: Some(ManualWork::PersistentVolume),
         }],
         notices: Vec::new(),
         risks: Vec::new(),
