@@ -7,8 +7,8 @@ use clap::{Args, ValueEnum};
 use serde_json::Value;
 
 use crate::cli::terminal::line;
-use crate::convert::convert;
-use crate::manifest::{Operation, PodRef, ShapeError, pods, read_with_positions};
+use crate::convert::{ConvertError, convert};
+use crate::manifest::{Document, Operation, PodRef, ShapeError, pods, read_with_positions};
 use crate::render::patch::patch;
 use crate::uninject::{UninjectError, uninject};
 
@@ -192,6 +192,24 @@ fn taken_back(
             line(err, format_args!("error: {name}:{error}"))?;
             Ok(None)
         }
+    }
+}
+
+/// The line at which a text shares what would be taken back from one Pod of it alone, if there is one.
+pub(super) fn shared(text: &str) -> Option<u32> {
+    let planned: Vec<(Document, Vec<Operation>)> = read_with_positions(text)
+        .ok()?
+        .into_iter()
+        .map(|document| {
+            let own = pods(&document.value).into_iter();
+            let own = own.filter_map(|pod| operations_of(&document.value, &pod).ok());
+            let operations = own.flatten().collect();
+            (document, operations)
+        })
+        .collect();
+    match convert(text, &planned) {
+        Err(ConvertError::Shared { line }) => Some(line),
+        Ok(_) | Err(ConvertError::Unfit(_) | ConvertError::Operation(_)) => None,
     }
 }
 

@@ -41,6 +41,15 @@ pub enum ConvertError {
     Operation(#[from] OperationError),
 }
 
+impl ConvertError {
+    /// The line, and what to do there.
+    pub fn parts(&self) -> (u32, String) {
+        let error = self.to_string();
+        let (line, message) = error.split_once(": ").unwrap_or(("1", &error));
+        (line.parse().unwrap_or(1), message.to_owned())
+    }
+}
+
 /// Edits `text` so that each of its documents says what its operations make of it.
 /// `documents` are the text's, read with positions; the operations of one are carried out in
 /// their order.

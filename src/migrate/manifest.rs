@@ -38,19 +38,17 @@ pub(super) fn migrate(court: &Court<'_>, text: &str, around: &Around) -> Migrate
         match convert(text, &planned) {
             Ok(text) => done.text = text,
             Err(error) => {
-                let error = error.to_string();
-                let (line, message) = error.split_once(": ").unwrap_or(("1", &error));
-                let line = line.parse().unwrap_or(1);
+                let (line, message) = error.parts();
                 done.refused
                     .extend(done.changed.drain(..).map(|changed| ByHand {
                         line,
                         what: changed.what,
-                        message: message.to_owned(),
+                        message: message.clone(),
                     }));
             }
         }
     }
-    nested::migrate(court, done, around)
+    nested::migrate(court, text, done, around)
 }
 
 /// A stream of which a document cannot be read: the others are as good.

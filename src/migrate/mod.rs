@@ -8,6 +8,7 @@
 mod comments;
 mod groovy;
 mod left;
+mod lines;
 mod manifest;
 mod nested;
 mod pod;
@@ -23,6 +24,7 @@ use crate::scan::result::Namespaces;
 use crate::scan::text::Syntax;
 
 pub use crate::migrate::comments::{Comment, comments};
+pub use crate::migrate::lines::Lines;
 pub use crate::migrate::pod::{Migration, Refusal, migration};
 pub use crate::migrate::same::{Difference, normal, same};
 pub use crate::migrate::spot::Naming;
@@ -52,7 +54,7 @@ pub struct Migrated {
 /// Something that makes Pods, and was changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Changed {
-    /// The line on which it starts.
+    /// The line of the text as it was on which it starts.
     pub line: u32,
     /// `Deployment/web`.
     pub what: String,
@@ -63,7 +65,7 @@ pub struct Changed {
 /// Something that makes Pods, and is left to its author.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ByHand {
-    /// The line on which it starts.
+    /// The line of the text as it was on which it starts.
     pub line: u32,
     /// `Deployment/web`.
     pub what: String,
@@ -99,10 +101,14 @@ const MAX_TEXTS: usize = 3;
 pub fn migrate(court: &Court<'_>, text: &str, syntax: Syntax) -> Migrated {
     let mut done = within(court, text, syntax, &Around::default());
     let left = left::swapped(court, &done.text, syntax);
+    let lines = Lines::between(text, &done.text);
     let is_told = |known: &[ByHand], one: &ByHand| known.iter().any(|known| known.what == one.what);
     for one in left {
         if !is_told(&done.refused, &one) {
-            done.refused.push(one);
+            done.refused.push(ByHand {
+                line: lines.before(one.line),
+                ..one
+            });
         }
     }
     done

@@ -13,7 +13,7 @@ use crate::scan::mentions::Words;
 use crate::scan::sources::embedded;
 use crate::scan::text::syntax_of;
 
-use crate::migrate::{Around, ByHand, Court, MAX_TEXTS, Migrated, line_of, within};
+use crate::migrate::{Around, ByHand, Court, Lines, MAX_TEXTS, Migrated, line_of, within};
 
 /// A text to look into: the document's index, the string's pointer, and what is around it.
 struct Inner {
@@ -23,8 +23,13 @@ struct Inner {
     around: Around,
 }
 
-/// Changes what stands inside of the strings of `done`.
-pub(super) fn migrate(court: &Court<'_>, mut done: Migrated, around: &Around) -> Migrated {
+/// Changes what stands inside of the strings of `done`, which was made of the text `was`.
+pub(super) fn migrate(
+    court: &Court<'_>,
+    was: &str,
+    mut done: Migrated,
+    around: &Around,
+) -> Migrated {
     if around.depth >= MAX_TEXTS {
         return done;
     }
@@ -44,6 +49,7 @@ pub(super) fn migrate(court: &Court<'_>, mut done: Migrated, around: &Around) ->
             .key
             .as_ref()
             .map_or(position.line, |_| line_of(&done.text, position.node.start));
+        let before = Lines::between(was, &done.text).before(before);
         for by_hand in part.refused {
             done.refused.push(ByHand {
                 line: before.saturating_add(by_hand.line),

@@ -472,3 +472,138 @@ fn comments_that_lose_their_line_are_listed() {
         "{told}"
     );
 }
+
+/// A Pod with one mount of a path of the node, over lines of its own.
+fn pod(name: &str, path: &str) -> String {
+    format!(
+        "apiVersion: v1\nkind: Pod\nmetadata:\n  name: {name}\nspec:\n  containers:\n  - name: main\n    image: docker:cli\n    \
+         volumeMounts:\n    - name: s\n      mountPath: /mounted\n  volumes:\n  - name: s\n    hostPath:\n      path: '{path}'\n"
+    )
+}
+
+#[test]
+fn what_is_left_reaching_the_runtime_is_named_in_both_forms_with_status_1() {
+    let patch = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  template:\n    spec:\n      \
+                 volumes: [{name: s, hostPath: {path: /var/run/docker.sock}}]\n";
+    let mut texts = vec![("names a container runtime's socket", 7, patch.to_owned())];
+    for path in [
+        "/var/run/containerd/containerd.sock",
+        r"\\.\pipe\docker_engine",
+        "/",
+        "${DOCKER_SOCK:-/var/run/docker.sock}",
+        "__SOCK__/docker.sock",
+    ] {
+        let at_socket = pod("left", path).replace("/mounted", "/var/run/docker.sock");
+        texts.push((path, 10, at_socket));
+    }
+    let folder = Folder::new("left");
+    for (word, at, text) in texts {
+        fs::write(folder.0.join("left.yaml"), &text).unwrap();
+        for form in ["annotation", "sidecar"] {
+            let output = within(&folder, &["convert", "-f", "left.yaml", "--to", form]);
+            let told = stderr(&output);
+            assert_eq!(output.status.code(), Some(1), "{form} {word}: {told}");
+            let mut lines = told.lines();
+            let start = format!("warning: left.yaml:{at}: ");
+            assert!(
+                lines.any(|line| line.starts_with(&start) && line.contains(word)),
+                "{form} {word}: {told}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_pod_with_a_sidecar_that_reaches_another_runtime_too_is_named() {
+    let folder = Folder::new("left-beside");
+    let text = pod("both", "/var/run/docker.sock")
+        .replace("  volumes:\n", "    - name: c\n      mountPath: /c\n  volumes:\n  - name: c\n    hostPath:\n      path: /run/containerd/containerd.sock\n");
+    fs::write(folder.0.join("pod.yaml"), text).unwrap();
+    let args = ["convert", "-f", "pod.yaml", "--to", "sidecar"];
+    let shown = within(&folder, &args);
+    assert_eq!(shown.status.code(), Some(1), "{}", stderr(&shown));
+    let warning =
+        "Pod/both still reaches the node's runtime (/run/containerd/containerd.sock). by hand: ";
+    assert!(stderr(&shown).contains(warning), "{}", stderr(&shown));
+    let written = within(&folder, &[&args[..], &["--write"]].concat());
+    assert!(folder.text("pod.yaml").contains("- name: dind\n"));
+    assert_eq!(written.status.code(), Some(1), "{}", stderr(&written));
+}
+
+#[test]
+fn what_is_left_is_told_at_the_lines_of_the_file_that_is_there() {
+    let folder = Folder::new("left-lines");
+    let second = pod("second", "/run/containerd/containerd.sock");
+    let text = format!("{}---\n{second}", pod("first", "/var/run/docker.sock"));
+    for form in ["annotation", "sidecar"] {
+        fs::write(folder.0.join("pods.yaml"), &text).unwrap();
+        fs::write(folder.0.join("agent.yaml"), AGENT).unwrap();
+        let args = ["convert", "--to", form, "-f", "pods.yaml"];
+        let warning = |text: &str| {
+            let after = text.split_once("name: second\n").unwrap().0.lines().count();
+            let rest = text
+                .lines()
+                .skip(after)
+                .position(|line| line == "    - name: s")
+                .unwrap();
+            format!("warning: pods.yaml:{}: Pod/second still ", after + rest + 1)
+        };
+        let was = warning(&text);
+        for more in [&[][..], &["-f", "agent.yaml", "--write"][..]] {
+            let told = stderr(&within(&folder, &[&args[..], more].concat()));
+            assert!(told.contains(&was), "{form} {more:?}: {told}");
+            assert_eq!(folder.text("pods.yaml"), text);
+        }
+        let told = stderr(&within(&folder, &[&args[..], &["--write"]].concat()));
+        let now = warning(&folder.text("pods.yaml"));
+        assert_ne!(was, now);
+        assert!(told.contains(&now), "{form}: {told}");
+    }
+}
+
+#[test]
+fn the_other_form_is_named_only_where_it_changes_something() {
+    let folder = ci("hint", &["jenkins/Jenkinsfile", "ci/config.toml"]);
+    let socket = pod("a", "/var/run/docker.sock");
+    let script = format!("#!/bin/sh\nkubectl apply -f - <<EOF\n{socket}EOF\n");
+    fs::write(folder.0.join("apply.sh"), script).unwrap();
+    let terraform = "resource \"kubernetes_pod\" \"a\" {\n  metadata {\n    name = \"a\"\n  }\n  spec {\n    container {\n      \
+                     name = \"main\"\n      image = \"x\"\n      volume_mount {\n        name = \"s\"\n        mount_path = \
+                     \"/var/run/docker.sock\"\n      }\n    }\n    volume {\n      name = \"s\"\n      host_path {\n        path = \
+                     \"/var/run/docker.sock\"\n      }\n    }\n  }\n}\n";
+    fs::write(folder.0.join("main.tf"), terraform).unwrap();
+    for (file, is_named) in [
+        ("Jenkinsfile", true),
+        ("config.toml", true),
+        ("apply.sh", false),
+        ("main.tf", false),
+    ] {
+        let output = within(&folder, &["convert", "-f", file, "--to", "sidecar"]);
+        let told = stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{told}");
+        assert!(told.contains("no whole Pod stands there. "), "{told}");
+        assert_eq!(told.contains("--to annotation"), is_named, "{told}");
+    }
+}
+
+#[test]
+fn a_sidecar_that_uninject_could_not_take_back_is_refused() {
+    let folder = Folder::with("irreversible", &["merged.yaml", "shared-alike.yaml"]);
+    let convert = |file| {
+        let args = ["convert", "-f", file, "--to", "sidecar", "--write"];
+        within(&folder, &args)
+    };
+    // The sidecar's variable goes where an alias brings it to another container, too.
+    let output = convert("merged.yaml");
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    let told = stderr(&output);
+    let error = "error: merged.yaml:7: what would have to change here is shared through an anchor";
+    assert!(told.contains(error), "{told}");
+    assert!(told.ends_with(&withheld("no file")), "{told}");
+    assert_eq!(folder.text("merged.yaml"), case_text("merged.yaml"));
+    // What all that share it want can be taken back.
+    let output = convert("shared-alike.yaml");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let back = within(&folder, &["uninject", "-f", "shared-alike.yaml", "--write"]);
+    assert_eq!(back.status.code(), Some(0), "{}", stderr(&back));
+}

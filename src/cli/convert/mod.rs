@@ -6,7 +6,9 @@
 
 mod annotation;
 mod cluster;
+mod left;
 mod read;
+mod remark;
 mod sidecar;
 
 use std::collections::BTreeSet;
@@ -16,13 +18,14 @@ use std::path::Path;
 use clap::{Args, ValueEnum};
 
 use crate::cli::terminal::line;
+use crate::migrate::Lines;
 use crate::model::subject::NamespaceLabels;
 use crate::render::diff::Paint;
 use crate::render::patch::{colored, patch};
 use crate::review::offline::Setting;
 use crate::scan::files::FindError;
-use crate::scan::result::Gap;
 
+use crate::cli::convert::remark::Remark;
 use crate::cli::live::ConnectError;
 use crate::cli::policy::PolicyArgs;
 use crate::cli::replace::{ReplaceError, replace};
@@ -111,6 +114,8 @@ struct Rewritten {
 #[derive(Default)]
 struct Outcome {
     rewritten: Vec<Rewritten>,
+    /// What is said of the files.
+    remarks: Vec<Remark>,
     /// Whether a Pod is refused, or a text cannot be edited.
     is_refused: bool,
     /// Whether something else reaches a node's runtime.
@@ -148,23 +153,37 @@ pub fn run(args: ConvertArgs, out: &mut dyn Write, err: &mut dyn Write) -> Resul
     };
     let inputs = read::inputs(&filename, exclude)?;
     let mut outcome = match to {
-        Form::Annotation => annotation::rewrite(&policy, &setting, &inputs.files, err)?,
-        Form::Sidecar => sidecar::rewrite(&policy, &setting, &inputs.files, err)?,
+        Form::Annotation => annotation::rewrite(&policy, &setting, &inputs.files),
+        Form::Sidecar => sidecar::rewrite(&policy, &setting, &inputs.files)?,
     };
-    for gap in &inputs.gaps {
-        tell_gap(gap, err)?;
-        outcome.is_partial = true;
-    }
-    if to == Form::Annotation && !outcome.namespaces.is_empty() {
-        outcome.is_refused |= needs(&outcome.namespaces, is_configured, &cluster, err)?;
-    }
+    outcome.is_partial |= !inputs.gaps.is_empty();
+    let unchanged = Lines::between("", "");
+    let gaps = inputs
+        .gaps
+        .iter()
+        .map(|gap| Remark::of_gap(gap, &unchanged));
+    outcome.remarks.extend(gaps);
     let Outcome {
         rewritten,
-        is_refused,
+        remarks,
+        mut is_refused,
         is_partial,
-        namespaces: _,
+        namespaces,
     } = outcome;
-    if is_refused && !keep_going {
+    // What the namespaces need is said last, but decides whether a file is written.
+    let mut needed = Vec::new();
+    let is_asked = to == Form::Annotation && !namespaces.is_empty();
+    let asked = is_asked.then(|| needs(&namespaces, is_configured, &cluster, &mut needed));
+    let asked = asked.unwrap_or(Ok(false));
+    is_refused |= matches!(asked, Ok(true));
+    let is_withheld = is_refused && !keep_going;
+    let is_written = write && !is_withheld && asked.is_ok();
+    for remark in &remarks {
+        remark.tell(is_written, err)?;
+    }
+    asked?;
+    err.write_all(&needed)?;
+    if is_withheld {
         output::withheld(err, "no file", ", or use --keep-going to have the rest")?;
         return Ok(Exit::Findings);
     }
@@ -243,17 +262,6 @@ fn needs(
         )?;
     }
     Ok(false)
-}
-
-fn tell_gap(gap: &Gap, err: &mut dyn Write) -> std::io::Result<()> {
-    let Gap {
-        place,
-        line: at,
-        message,
-        ..
-    } = gap;
-    let at = at.map(|at| format!(":{at}")).unwrap_or_default();
-    line(err, format_args!("warning: {place}{at}: {message}"))
 }
 
 /// A file, its text and what it is written in.

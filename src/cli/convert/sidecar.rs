@@ -1,70 +1,118 @@
 //! Files to the sidecar itself: each Pod as the webhook would make it.
 
-use std::io::Write;
+use std::cell::OnceCell;
+use std::collections::BTreeSet;
 
-use crate::cli::terminal::line;
-use crate::convert;
+use crate::convert::{ConvertError, convert};
 use crate::decide::Policy;
-use crate::manifest::{Operation, pods, read_with_positions};
+use crate::manifest::{Document, Operation, pods, read_with_positions};
+use crate::migrate::{Court, Lines, migrate};
+use crate::names::NO_NAME;
 use crate::review::Action;
 use crate::review::offline::{Setting, changes, evaluate};
 use crate::scan::evaluator::Evaluator;
-use crate::scan::files::read_as;
+use crate::scan::finding::{Verdict, Workload};
 use crate::scan::result::Namespaces;
 use crate::scan::text::Syntax;
 
-use crate::cli::convert::{File, Outcome, Rewritten, tell_gap};
-use crate::cli::{CliError, beyond, input};
+use crate::cli::convert::remark::{At, Level, Remark};
+use crate::cli::convert::{File, Outcome, Rewritten, left};
+use crate::cli::{CliError, input, uninject};
 
 pub(super) fn rewrite(
     policy: &Policy,
     setting: &Setting,
     files: &[File],
-    err: &mut dyn Write,
 ) -> Result<Outcome, CliError> {
     let mut outcome = Outcome::default();
     for file in files {
-        match file.syntax {
-            Syntax::Manifest => one(policy, setting, file, &mut outcome, err)?,
+        let made = match file.syntax {
+            Syntax::Manifest => one(policy, setting, file, &mut outcome)?,
             // No whole Pod stands in it.
             Syntax::Groovy | Syntax::Toml | Syntax::Terraform | Syntax::Shell | Syntax::Other => {
-                other(policy, setting, file, &mut outcome, err)?;
+                Made::default()
             }
+        };
+        note_left(policy, setting, file, &made, &mut outcome);
+        if let Some(after) = made.text {
+            outcome.rewritten.push(Rewritten {
+                name: file.name.clone(),
+                before: file.text.clone(),
+                after,
+                pods: made.count,
+            });
         }
     }
     Ok(outcome)
 }
 
-fn other(
-    policy: &Policy,
-    setting: &Setting,
-    file: &File,
-    outcome: &mut Outcome,
-    err: &mut dyn Write,
-) -> Result<(), CliError> {
+/// What was made of a file.
+#[derive(Default)]
+struct Made {
+    /// Its text, where it changes.
+    text: Option<String>,
+    /// How many Pods change.
+    count: usize,
+    /// The Pods in it, `Pod/web`.
+    pods: BTreeSet<String>,
+    /// What is said of them, at the lines of the text as it was.
+    said: Vec<(Level, u32, String)>,
+}
+
+/// Takes what still reaches a node's runtime into the outcome.
+fn note_left(policy: &Policy, setting: &Setting, file: &File, made: &Made, outcome: &mut Outcome) {
     let court = Evaluator {
         policy: policy.clone(),
         setting: setting.clone(),
         changes: false,
     };
-    let reading = read_as(&court, &Namespaces::new(), &file.name, &file.text);
-    for workload in &reading.workloads {
-        outcome.is_partial = true;
-        let at = workload.spot.as_ref().map_or(1, |spot| spot.line);
-        line(
-            err,
-            format_args!(
-                "warning: {}:{at}: {}/{} reaches the node's container runtime, and is not changed: no whole Pod \
-                 stands there. --to annotation may change it",
-                file.name, workload.kind, workload.name
-            ),
-        )?;
-    }
-    for gap in &reading.gaps {
-        outcome.is_partial = true;
-        tell_gap(gap, err)?;
-    }
-    Ok(())
+    let text = made.text.as_deref().unwrap_or(&file.text);
+    let namespaces = Namespaces::new();
+    let reading = left::read(&court, &namespaces, file, text);
+    let annotated = OnceCell::new();
+    let is_annotated = |what: &str| {
+        let known = annotated.get_or_init(|| {
+            let court = Court {
+                policy,
+                setting,
+                namespaces: &namespaces,
+            };
+            let done = migrate(&court, &file.text, file.syntax);
+            let changed = done.changed.into_iter().map(|changed| changed.what);
+            changed.collect::<BTreeSet<String>>()
+        });
+        known.contains(what)
+    };
+    let lines = Lines::between(&file.text, text);
+    let said = made.said.iter().map(|(level, line, message)| Remark {
+        level: *level,
+        place: file.name.clone(),
+        at: Some(At::before(*line, &lines)),
+        message: message.clone(),
+    });
+    outcome.remarks.extend(said);
+    left::note(file, &reading, &lines, outcome, |workload, what| {
+        match made.pods.contains(what) {
+            // It is changed, or refused and told.
+            true if workload.verdict == Verdict::Swapped => None,
+            true => Some(left::still(workload, what)),
+            false => Some(not_whole(workload, what, is_annotated(what))),
+        }
+    });
+}
+
+fn not_whole(workload: &Workload, what: &str, is_annotated: bool) -> String {
+    let advice = left::manual_work(workload).unwrap_or_else(|| {
+        let advice = match is_annotated {
+            true => "--to annotation changes it",
+            false => "The webhook sees its Pods when they are made",
+        };
+        advice.to_owned()
+    });
+    format!(
+        "{what} reaches the node's container runtime ({}), and is not changed: no whole Pod stands there. {advice}",
+        left::target(workload)
+    )
 }
 
 fn one(
@@ -72,21 +120,21 @@ fn one(
     setting: &Setting,
     file: &File,
     outcome: &mut Outcome,
-    err: &mut dyn Write,
-) -> Result<(), CliError> {
+) -> Result<Made, CliError> {
     let (source, before) = (&file.name, &file.text);
     let documents = read_with_positions(before).map_err(|error| input::InputError::Parse {
         name: source.clone(),
         error,
     })?;
-    outcome.is_partial |= beyond::tell(policy, setting, (source, before), &documents, err)?;
+    let mut made = Made::default();
     let mut planned = Vec::new();
     let mut is_refused = false;
-    let mut count = 0;
     for document in documents {
         let mut operations: Vec<Operation> = Vec::new();
+        let at = document.line;
         for pod in pods(&document.value) {
-            let at = format!("{source}:{}: {pod}", document.line);
+            made.pods
+                .insert(format!("{}/{}", pod.kind, pod.name.unwrap_or(NO_NAME)));
             let judged = evaluate(policy, setting, &pod).and_then(|outcome| {
                 let own = changes(&pod.pointer, &outcome)?;
                 Ok((outcome, own))
@@ -94,38 +142,50 @@ fn one(
             match judged {
                 Ok((outcome, own)) => {
                     for notice in outcome.notices.texts() {
-                        line(err, format_args!("warning: {at}: {notice}"))?;
+                        made.said
+                            .push((Level::Warning, at, format!("{pod}: {notice}")));
                     }
                     if let Action::Denied(denial) = &outcome.action {
-                        line(err, format_args!("error: {at}: denied: {denial}"))?;
+                        made.said
+                            .push((Level::Error, at, format!("{pod}: denied: {denial}")));
                         is_refused = true;
                     }
-                    count += usize::from(!own.is_empty());
+                    made.count += usize::from(!own.is_empty());
                     operations.extend(own);
                 }
                 Err(error) => {
-                    line(err, format_args!("error: {at}: {error}"))?;
+                    made.said
+                        .push((Level::Error, at, format!("{pod}: {error}")));
                     is_refused = true;
                 }
             }
         }
         planned.push((document, operations));
     }
-    outcome.is_refused |= is_refused;
-    if is_refused || count == 0 {
-        return Ok(());
-    }
-    match convert::convert(before, &planned) {
-        Ok(after) => outcome.rewritten.push(Rewritten {
-            name: source.clone(),
-            before: before.clone(),
-            after,
-            pods: count,
-        }),
-        Err(error) => {
-            line(err, format_args!("error: {source}:{error}"))?;
-            outcome.is_refused = true;
+    if !is_refused && made.count > 0 {
+        match revertible(before, &planned) {
+            Ok(after) => made.text = Some(after),
+            Err(error) => {
+                let (line, message) = error.parts();
+                made.said.push((Level::Error, line, message));
+                is_refused = true;
+            }
         }
     }
-    Ok(())
+    outcome.is_refused |= is_refused;
+    Ok(made)
+}
+
+/// The text with the sidecars, of which `uninject` can make the text as it was.
+fn revertible(
+    before: &str,
+    planned: &[(Document, Vec<Operation>)],
+) -> Result<String, ConvertError> {
+    let after = convert(before, planned)?;
+    match uninject::shared(&after) {
+        Some(line) => Err(ConvertError::Shared {
+            line: Lines::between(before, &after).before(line),
+        }),
+        None => Ok(after),
+    }
 }

@@ -1,0 +1,76 @@
+//! What of a converted text still reaches a node's runtime, whatever reads it: both forms name it, and end with 1.
+
+use crate::migrate::Lines;
+use crate::scan::evaluator::Evaluator;
+use crate::scan::files::read_as;
+use crate::scan::finding::Workload;
+use crate::scan::result::{Namespaces, Reading};
+use crate::scan::text;
+use crate::scan::text::Syntax;
+
+use crate::cli::convert::remark::{At, Level, Remark};
+use crate::cli::convert::{File, Outcome};
+
+/// What is left of a file whose text became `text`.
+pub(super) fn read(court: &Evaluator, namespaces: &Namespaces, file: &File, text: &str) -> Reading {
+    match file.syntax {
+        Syntax::Other => read_as(court, namespaces, &file.name, text),
+        Syntax::Manifest | Syntax::Groovy | Syntax::Toml | Syntax::Terraform | Syntax::Shell => {
+            text::read(court, namespaces, &file.name, text, file.syntax)
+        }
+    }
+}
+
+/// Takes what is left into the outcome: of each workload what `says` has to say, and every gap.
+pub(super) fn note(
+    file: &File,
+    left: &Reading,
+    lines: &Lines,
+    outcome: &mut Outcome,
+    mut says: impl FnMut(&Workload, &str) -> Option<String>,
+) {
+    for workload in &left.workloads {
+        let what = format!("{}/{}", workload.kind, workload.name);
+        let Some(message) = says(workload, &what) else {
+            continue;
+        };
+        let spot = workload
+            .main_finding()
+            .and_then(|finding| finding.spot.as_ref());
+        let at = spot.or(workload.spot.as_ref()).map_or(1, |spot| spot.line);
+        outcome.is_partial = true;
+        outcome.remarks.push(Remark {
+            level: Level::Warning,
+            place: file.name.clone(),
+            at: Some(At::after(at, lines)),
+            message,
+        });
+    }
+    for gap in &left.gaps {
+        outcome.is_partial = true;
+        outcome.remarks.push(Remark::of_gap(gap, lines));
+    }
+}
+
+/// By what a workload reaches a node's runtime: a path, or an address.
+pub(super) fn target(workload: &Workload) -> &str {
+    workload
+        .main_finding()
+        .map_or("", |finding| finding.target.as_str())
+}
+
+/// What a person can do about it, where something is left to do.
+pub(super) fn manual_work(workload: &Workload) -> Option<String> {
+    let finding = workload.main_finding();
+    let manual_work = finding.and_then(|finding| finding.manual_work.as_ref());
+    let manual_work = manual_work.or(workload.manual_work.as_ref())?;
+    Some(format!("by hand: {}", manual_work.advice()))
+}
+
+/// That a workload still reaches a node's runtime, and what a person can do about it.
+pub(super) fn still(workload: &Workload, what: &str) -> String {
+    let advice = manual_work(workload)
+        .unwrap_or_else(|| format!("{}: {}", workload.reason, workload.message));
+    let target = target(workload);
+    format!("{what} still reaches the node's runtime ({target}). {advice}")
+}
