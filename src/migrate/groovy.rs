@@ -11,7 +11,7 @@ use crate::scan::sources::groovy::tokens::{Kind, Token, tokens};
 use crate::scan::sources::groovy::{self, Template};
 use crate::scan::sources::jenkins::{HostPath, JENKINS_AGENT, container_of, pod_of};
 
-use crate::migrate::manifest::by_hand;
+use crate::migrate::advice::by_hand;
 use crate::migrate::pod::{Migration, migration};
 use crate::migrate::spot::Naming;
 use crate::migrate::{Around, ByHand, Changed, Court, Migrated, manifest};

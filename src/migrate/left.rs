@@ -3,10 +3,25 @@
 use crate::names;
 use crate::scan::evaluator::Evaluator;
 use crate::scan::finding::{Finding, How, Verdict, Workload};
+use crate::scan::sources::values;
 use crate::scan::text;
 use crate::scan::text::Syntax;
 
+use crate::migrate::advice::{CONTAINER, annotations, has_name};
 use crate::migrate::{ByHand, Court};
+
+/// The kinds whose containers are called otherwise than their parts in the text, or somewhere else: Tekton puts
+/// `step-` before a step's name.
+const RENAMED: [&str; 8] = [
+    "Task",
+    "ClusterTask",
+    "TaskRun",
+    "Pipeline",
+    "PipelineRun",
+    "StepAction",
+    "JSON patch",
+    values::KIND,
+];
 
 /// What the policy would swap in `text`.
 pub(super) fn swapped(court: &Court<'_>, text: &str, syntax: Syntax) -> Vec<ByHand> {
@@ -16,10 +31,14 @@ pub(super) fn swapped(court: &Court<'_>, text: &str, syntax: Syntax) -> Vec<ByHa
         changes: false,
     };
     let reading = text::read(&evaluator, court.namespaces, "", text, syntax);
-    reading.workloads.iter().filter_map(by_hand).collect()
+    reading
+        .workloads
+        .iter()
+        .filter_map(|workload| by_hand(text, workload))
+        .collect()
 }
 
-fn by_hand(workload: &Workload) -> Option<ByHand> {
+fn by_hand(text: &str, workload: &Workload) -> Option<ByHand> {
     let is_swapped = |finding: &&Finding| {
         finding.verdict == Verdict::Swapped && finding.how != How::TcpDockerHost
     };
@@ -30,6 +49,8 @@ fn by_hand(workload: &Workload) -> Option<ByHand> {
         .iter()
         .filter_map(|finding| finding.container.as_deref())
     {
+        let is_known = !RENAMED.contains(&workload.kind.as_str()) && has_name(text, name);
+        let name = if is_known { name } else { CONTAINER };
         if !containers.contains(&name) {
             containers.push(name);
         }
@@ -38,12 +59,13 @@ fn by_hand(workload: &Workload) -> Option<ByHand> {
         line: first.spot.as_ref().map_or(1, |spot| spot.line),
         what: format!("{}/{}", workload.kind, workload.name),
         message: format!(
-            "by hand: this form is not edited. Remove the mounts of {} and their volume, and give the Pods the \
-             annotations {}: \"true\" and {}: {:?}",
+            "by hand: this form is not edited. Remove the mounts of {} and their volume, and give the Pods these \
+             annotations: {}",
             first.target,
-            names::INJECT,
-            names::CONTAINERS,
-            containers.join(",")
+            annotations(&[
+                (names::INJECT, "true".to_owned()),
+                (names::CONTAINERS, containers.join(",")),
+            ])
         ),
     })
 }

@@ -13,6 +13,7 @@ use crate::scan::candidate::{Candidate, candidates};
 use crate::scan::parts::chunks;
 use crate::scan::sources::tekton::Beside;
 
+use crate::migrate::advice::{self, CONTAINER, by_hand};
 use crate::migrate::pod::{Migration, migration};
 use crate::migrate::spot::{self, Naming, Spot};
 use crate::migrate::{Around, ByHand, Changed, Court, Migrated, nested};
@@ -154,7 +155,15 @@ impl Plan {
         let setting = court.setting(namespace.or(around.namespace.as_deref()));
         let name = |place, own: &str| {
             let name = naming.name(&candidate, place, own)?;
-            Some(name.into_owned())
+            // Where no annotation is written, the names are for a person.
+            let is_known = spot.is_ok() || {
+                let at = candidate.pointers.outer(&place.to_string());
+                advice::is_named(&document.value, &at, own)
+            };
+            Some(match is_known {
+                true => name.into_owned(),
+                false => CONTAINER.to_owned(),
+            })
         };
         let refused = match migration(court.policy, &setting, &pod, naming, &name) {
             Ok(None) => None,
@@ -242,18 +251,6 @@ impl Plan {
         gone.retain(|part| !parts.kept.contains(part));
         self.operations.extend(removals(&document.value, &gone));
     }
-}
-
-/// What a person does in place of this program.
-pub(super) fn by_hand(migration: &Migration, place: &str) -> String {
-    let annotations = migration.annotations.iter();
-    let annotations: Vec<String> = annotations
-        .map(|(key, value)| format!("{key}: {}", json!(value)))
-        .collect();
-    format!(
-        "by hand: remove the mounts and the volume of the node's daemon, and write these annotations ({place}): {}",
-        annotations.join(", ")
-    )
 }
 
 impl Parts {

@@ -5,6 +5,7 @@
 //! engine as it was and as it will be, and changed only where both come out the same. What cannot be
 //! changed is part of the result, with what to do by hand. Pure.
 
+mod advice;
 mod comments;
 mod groovy;
 mod left;

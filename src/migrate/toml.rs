@@ -14,7 +14,7 @@ use crate::scan::candidate::{Candidate, candidates};
 use crate::scan::sources::tekton::Beside;
 use crate::scan::sources::toml_document;
 
-use crate::migrate::manifest::by_hand;
+use crate::migrate::advice::by_hand;
 use crate::migrate::pod::{Migration, migration};
 use crate::migrate::spot::Naming;
 use crate::migrate::{Around, ByHand, Changed, Court, Migrated};

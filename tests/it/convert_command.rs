@@ -607,3 +607,60 @@ fn a_sidecar_that_uninject_could_not_take_back_is_refused() {
     let back = within(&folder, &["uninject", "-f", "shared-alike.yaml", "--write"]);
     assert_eq!(back.status.code(), Some(0), "{}", stderr(&back));
 }
+
+#[test]
+fn the_advice_names_no_container_that_the_text_does_not_name() {
+    let mounts = "[{name: s, mountPath: /var/run/docker.sock}]";
+    let volumes = "[{name: s, hostPath: {path: /var/run/docker.sock}}]";
+    let patch = format!(
+        "- op: add\n  path: /spec/template/spec/volumes\n  value: {volumes}\n- op: add\n  \
+         path: /spec/template/spec/containers/0/volumeMounts\n  value: {mounts}\n"
+    );
+    let values = format!("portainer:\n  extraVolumes: {volumes}\n  extraVolumeMounts: {mounts}\n");
+    let indented = values.replace('\n', "\n        ");
+    let application = format!(
+        "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: a}}\nspec:\n  source:\n    helm:\n      \
+         valuesObject:\n        {indented}\n"
+    );
+    let flat = application
+        .replace("        portainer:\n", "")
+        .replace("          extra", "        extra");
+    let beside = format!(
+        "extraContainers:\n- name: real\n  volumeMounts: {mounts}\nextraVolumes: {volumes}\n"
+    );
+    let folder = Folder::new("names");
+    for (text, named) in [
+        (&patch, None),
+        (&values, None),
+        (
+            &format!("extraVolumes: {volumes}\nextraVolumeMounts: {mounts}\n"),
+            None,
+        ),
+        (&application, None),
+        (&flat, None),
+        (
+            &format!("#!/bin/sh\nhelm upgrade x y -f - <<EOF\n{values}EOF\n"),
+            None,
+        ),
+        (&beside, Some("real")),
+    ] {
+        let file = if text.starts_with("#!") {
+            "a.sh"
+        } else {
+            "a.yaml"
+        };
+        fs::write(folder.0.join(file), text).unwrap();
+        let told = stderr(&within(&folder, &["convert", "-f", file]));
+        assert!(told.contains("by hand: "), "{text}{told}");
+        let written = told
+            .split_once("dind-injector.io/containers: \"")
+            .map(|(_, rest)| rest);
+        let written = written
+            .and_then(|rest| rest.split_once('"'))
+            .map(|(name, _)| name);
+        assert_eq!(written, named, "{text}{told}");
+        let asked =
+            told.contains("; name the containers with these mounts in dind-injector.io/containers");
+        assert_eq!(asked, named.is_none(), "{text}{told}");
+    }
+}
