@@ -41,23 +41,39 @@ impl Edits {
     /// The text with all edits. Where two overlap, which none should, the later one is left
     /// out; the caller checks what the text says.
     pub fn apply(&self, text: &Text<'_>) -> String {
-        let mut edits: Vec<_> = self.edits.iter().collect();
-        // Stable: insertions at one byte keep their order.
-        edits.sort_by_key(|(range, _)| (range.start, range.end));
+        let edits = self.in_order();
         let mut out = String::with_capacity(text.all.len() + 8 * 1024);
         let mut at = 0;
-        for (range, with) in edits {
+        // The end of a line whose next ones went, for what is inserted in their place.
+        let mut pending = "";
+        for (index, (range, with)) in edits.iter().enumerate() {
             if range.start < at {
                 continue;
             }
             out.push_str(text.get(at..range.start));
+            // A line keeps the end that it had, also where the lines of the text end in different ways.
+            let stop = or(text.line_end_at(range.end), text.line_end);
+            let first = or(pending, or(text.line_end_at(range.start), stop));
+            pending = "";
             for (index, line) in with.split('\n').enumerate() {
-                if index > 0 {
-                    out.push_str(text.line_end);
+                match index {
+                    0 => {}
+                    1 => out.push_str(first),
+                    _ => out.push_str(stop),
                 }
                 out.push_str(line);
             }
             at = range.end;
+            let next = edits.get(index + 1).map(|(next, _)| next.start);
+            if with.is_empty() {
+                let (own, last) = (text.line_end_at(range.start), text.line_end_at(at));
+                if next == Some(at) {
+                    pending = own;
+                } else if own != last && !own.is_empty() && !last.is_empty() {
+                    out.push_str(own);
+                    at += last.len();
+                }
+            }
             // A literal block must end its last line, which the text's end may not.
             if at == text.all.len() && with.contains('\n') && !text.all.ends_with('\n') {
                 out.push_str(text.line_end);
@@ -66,4 +82,26 @@ impl Edits {
         out.push_str(text.get(at..text.all.len()));
         out
     }
+
+    /// The edits by their place, with deletions that meet as one.
+    fn in_order(&self) -> Vec<(Range<usize>, &str)> {
+        let mut edits: Vec<_> = self.edits.iter().collect();
+        // Stable: insertions at one byte keep their order.
+        edits.sort_by_key(|(range, _)| (range.start, range.end));
+        let mut found: Vec<(Range<usize>, &str)> = Vec::with_capacity(edits.len());
+        for (range, with) in edits {
+            match found.last_mut() {
+                Some((last, "")) if with.is_empty() && range.start == last.end => {
+                    last.end = range.end;
+                }
+                Some(_) | None => found.push((range.clone(), with)),
+            }
+        }
+        found
+    }
+}
+
+/// The first of two line ends that there is.
+fn or(first: &'static str, second: &'static str) -> &'static str {
+    if first.is_empty() { second } else { first }
 }

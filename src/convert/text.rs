@@ -36,6 +36,16 @@ impl<'t> Text<'t> {
         byte + line.strip_suffix('\r').unwrap_or(line).len()
     }
 
+    /// The line end that stands at the byte; nothing where none does.
+    pub fn line_end_at(&self, byte: usize) -> &'static str {
+        let rest = self.get(byte..self.all.len());
+        match (rest.starts_with("\r\n"), rest.starts_with('\n')) {
+            (true, _) => "\r\n",
+            (false, true) => "\n",
+            (false, false) => "",
+        }
+    }
+
     /// The end of the line before, none on the first line.
     pub fn stop_before(&self, byte: usize) -> Option<usize> {
         let start = self.line_start(byte).checked_sub(1)?;

@@ -244,3 +244,50 @@ fn every_case_looks_as_expected() {
     }
     assert!(others.is_empty() || update, "no test reads {others:?}");
 }
+
+#[test]
+fn a_line_before_one_that_goes_keeps_its_own_end() {
+    let text = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: a\nspec:\n  containers:\n  - name: main\n    image: x\n    \
+                volumeMounts:\n    - name: s\n      mountPath: /var/run/docker.sock\n  volumes:\n  - name: s\n    hostPath:\n      \
+                path: /var/run/docker.sock\n  restartPolicy: Never\n";
+    let count = text.lines().count();
+    // Each line has one end or the other; every line alone, and all others.
+    for odd in 0..count {
+        for is_odd in [true, false] {
+            let ends = |index: usize| {
+                if (index == odd) == is_odd {
+                    "\r\n"
+                } else {
+                    "\n"
+                }
+            };
+            let lines = text.lines().enumerate();
+            let mixed: String = lines
+                .map(|(index, line)| format!("{line}{}", ends(index)))
+                .collect();
+            let document = read_with_positions(&mixed).unwrap().remove(0);
+            let gone = [
+                "/spec/volumes",
+                "/spec/containers/0/volumeMounts",
+                "/spec/restartPolicy",
+            ];
+            let remove = gone.map(|path| Operation::Remove {
+                path: path.to_owned(),
+            });
+            let come = ["/metadata/added", "/spec/added"];
+            let add = come.map(|path| Operation::Add {
+                path: path.to_owned(),
+                value: Value::from("x"),
+            });
+            let operations = [remove.to_vec(), add.to_vec()].concat();
+            let after = convert(&mixed, &[(document, operations)]).unwrap();
+            let after: Vec<&str> = after.split_inclusive('\n').collect();
+            let (added, after): (Vec<&str>, Vec<&str>) = after
+                .into_iter()
+                .partition(|line| line.contains("added: x"));
+            assert_eq!(added.len(), come.len());
+            let kept: Vec<&str> = mixed.split_inclusive('\n').take(8).collect();
+            assert_eq!(after, kept, "{odd}");
+        }
+    }
+}
