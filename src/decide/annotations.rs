@@ -3,7 +3,7 @@
 //! Asking is not deciding: the rule says whether it counts. An annotation that cannot be understood is an
 //! error that names it and its possible values, and never a silent default.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::Deserialize;
 use serde_json::error::Category;
@@ -11,6 +11,7 @@ use serde_json::error::Category;
 use crate::budget::MOST_FINDINGS;
 use crate::model::asked::AskedMount;
 use crate::model::map::Annotations;
+use crate::model::path::CleanPath;
 use crate::model::place::Place;
 use crate::model::sockets::Sockets;
 use crate::model::view::Pod;
@@ -209,6 +210,16 @@ fn mounts(
     }
     // In the Pod's order; those of one container as its author lists them.
     found.sort_by_key(|mount| mount.place);
+    found.dedup();
+    let mut paths = HashSet::new();
+    let twice = found.iter().find(|mount| {
+        let path = CleanPath::new(&mount.mount_path).unlinked().into_owned();
+        !paths.insert((mount.place, path))
+    });
+    if let Some(twice) = twice {
+        let path = shortened(&twice.mount_path, 80).into_owned();
+        return Err(MountsError::Twice { path }.into());
+    }
     Ok(found)
 }
 

@@ -43,6 +43,14 @@ pub enum MountsError {
     #[error("annotation {} has more than {MOST} items", names::MOUNTS)]
     TooMany,
     #[error(
+        "annotation {} has two mounts at {path:?} of one container; remove one of them",
+        names::MOUNTS
+    )]
+    Twice {
+        /// The path, its first characters.
+        path: String,
+    },
+    #[error(
         "annotation {} asks for more than {MOST_FINDINGS} mounts in all containers together. Name the containers          that need them, as in build=/var/run/docker.sock:/var/run/docker.sock",
         names::MOUNTS
     )]

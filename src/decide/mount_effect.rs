@@ -3,14 +3,13 @@
 use crate::budget::Excess;
 use crate::detect::mounts::{Finding, Reach};
 use crate::model::notice::{told_name, told_path};
-use crate::model::profile::Storage;
 use crate::model::scope::Scope;
 use crate::model::sockets::Leads;
 use crate::names;
 
 use super::denial::Denial;
 use super::evaluator::Evaluator;
-use super::fit::tenant;
+use super::fit::slots;
 use super::matcher::Detection;
 use super::rule::{Action, Restriction, Rule};
 use super::rule_match::{Effect, MatchedPart, RuleMatch};
@@ -35,6 +34,9 @@ impl<'p> Evaluator<'p, '_, '_> {
                 }
                 Reach::UnknownSocket => self.restricted(rule, finding, told(rule.host_paths)),
                 Reach::HostPath => self.restricted(rule, finding, rule.host_paths),
+                Reach::Link if self.is_storage(finding) && !self.names_storage(rule, finding) => {
+                    self.restricted(rule, finding, Restriction::Deny)
+                }
                 Reach::Link => self.restricted(rule, finding, self.links(rule)),
                 Reach::Data(_) => self.restricted(rule, finding, rule.data_directories),
                 Reach::Storage if self.names_storage(rule, finding) => continue,
@@ -161,10 +163,15 @@ impl<'p> Evaluator<'p, '_, '_> {
         })
     }
 
+    fn is_storage(&self, finding: &Finding) -> bool {
+        self.policy.sockets.leads(&finding.node_path) == Some(Leads::Storage)
+    }
+
     /// Whether it is the mount by which the sidecar of an earlier pass has its storage of the node: of the
     /// folder that a rule for this Pod gives it, and no other. Its author could have written the sidecar.
     fn is_own_storage(&mut self, finding: &Finding) -> Result<bool, Excess> {
-        if self.sidecar != Some(finding.place) {
+        // A link that the Pod may have made there leads elsewhere.
+        if self.sidecar != Some(finding.place) || finding.reach != Reach::Storage {
             return Ok(false);
         }
         let mount = self.mount(finding);
@@ -182,13 +189,11 @@ impl<'p> Evaluator<'p, '_, '_> {
         ] {
             let rule = self.rule_for(detection)?;
             let mut profiles = rule.every_profile();
-            let is_given = profiles.any(|profile| match &profile.storage {
-                Storage::Node(storage) => {
-                    storage.folder(tenant(profile, self.subject)).as_deref() == path
-                }
-                Storage::EmptyDir { .. } | Storage::Ephemeral { .. } => false,
+            let is_given = profiles.any(|profile| {
+                let (folder, _) = slots(profile, self.subject, self.pod);
+                folder.is_some() && folder.as_deref() == path
             });
-            if is_given && rule.gives_daemon() {
+            if is_given && rule.gives_daemon(detection, self.agent.is_some()) {
                 return Ok(true);
             }
         }

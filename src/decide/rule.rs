@@ -9,7 +9,7 @@ use crate::model::path::CleanPath;
 use crate::model::profile::Profile;
 use crate::model::quantity::Quantity;
 
-use crate::decide::matcher::Matcher;
+use crate::decide::matcher::{Detection, Matcher};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
@@ -44,15 +44,26 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// Whether it gives any Pod a daemon of its own.
-    pub fn gives_daemon(&self) -> bool {
+    /// Whether a Pod with such a detection gets its own daemon by this rule; a node agent has actions of its own.
+    pub fn gives_daemon(&self, detection: Detection, is_agent: bool) -> bool {
         let AgentActions {
             sockets,
             directories,
         } = self.node_agents;
-        [self.host_sockets, sockets, directories].contains(&Action::Swap)
-            || self.tcp_docker_host == TcpAction::Replace
-            || self.annotation == AnnotationPolicy::Honor
+        match (detection, is_agent) {
+            (Detection::Socket | Detection::Parent, false) => self.host_sockets == Action::Swap,
+            (Detection::Socket, true) => sockets == Action::Swap,
+            (Detection::Parent, true) => directories == Action::Swap,
+            (Detection::TcpDockerHost, _) => self.tcp_docker_host == TcpAction::Replace,
+            (Detection::Annotation, _) => self.annotation == AnnotationPolicy::Honor,
+            (
+                Detection::Client
+                | Detection::OtherRuntime
+                | Detection::DataDirectory
+                | Detection::HostPath,
+                _,
+            ) => false,
+        }
     }
 
     /// The profiles of the daemons that it gives.

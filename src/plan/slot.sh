@@ -6,8 +6,8 @@
 # trash.*, what is to be deleted.
 # Another Pod of the same key has written all of it, so nothing here is followed, run or waited for.
 
-# The first line of a slot's file.
-note() { [ ! -f "$slot/$1" ] || [ -L "$slot/$1" ] || head -n 1 "$slot/$1"; }
+# The first line of a slot's file, without what would steer a terminal.
+note() { [ ! -f "$slot/$1" ] || [ -L "$slot/$1" ] || head -c 200 "$slot/$1" | head -n 1 | tr -cd ' -~'; }
 write() { rm -rf "${slot:?}/$1" && printf '%s\n' "$2" >"$slot/$1"; }
 
 # The kernel takes a lock back however its holder ends. Descriptor 8 stays open in the daemon.

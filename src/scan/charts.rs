@@ -43,6 +43,30 @@ impl Chart {
         }
     }
 
+    /// Whether `path` is a chart that it depends on, in an archive.
+    fn packs(&self, path: &Path) -> bool {
+        path.parent() == Some(&*self.0.join("charts"))
+            && path.extension().is_some_and(|extension| extension == "tgz")
+    }
+
+    /// The gaps of the archives among `files`, which only helm looks into.
+    pub fn packed<'p>(&self, files: impl Iterator<Item = &'p Path>, why: &str) -> Vec<Gap> {
+        let packed = files.filter(|path| self.packs(path));
+        packed
+            .map(|path| Gap {
+                place: path.to_string_lossy().into_owned(),
+                line: None,
+                why: Why::Chart,
+                message: format!(
+                    "a packed chart that was not rendered: {why}. Unpack it, or run helm template on {} and pass \
+                     the result",
+                    self.name()
+                ),
+                mentions: None,
+            })
+            .collect()
+    }
+
     /// Its folder, for people.
     pub fn name(&self) -> String {
         match self.0.to_string_lossy() {
@@ -100,6 +124,14 @@ impl Chart {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_archives_of_its_own_folder_are_packed_charts() {
+        let files = ["a/charts/b-1.0.0.tgz", "a/b.tgz", "c/charts/b.tgz"];
+        let gaps = Chart("a".into()).packed(files.iter().map(Path::new), "helm is not on PATH");
+        let places: Vec<_> = gaps.iter().map(|gap| &*gap.place).collect();
+        assert_eq!(places, ["a/charts/b-1.0.0.tgz"]);
+    }
 
     #[test]
     fn a_chart_in_another_belongs_to_it() {

@@ -139,6 +139,7 @@ impl Inputs {
                 }
             }
             gaps.extend(chart.gap(&own, why));
+            gaps.extend(chart.packed(self.inputs.iter().filter_map(Input::path), why));
         }
         gaps
     }

@@ -35,7 +35,7 @@ fn sidecar(shell: Shell) -> Sidecar {
 /// A slot that the daemon of the Pod `pod-a` left in an orderly way.
 fn left_by_another(sidecar: &Sidecar) {
     assert!(sidecar.run().success);
-    ready(sidecar);
+    ended(sidecar);
     sidecar.file(&format!("{SLOT}/pod"), "pod-a\n");
     sidecar.file(&format!("{SLOT}/ended"), "");
     for file in [
@@ -63,13 +63,26 @@ fn left_by_another(sidecar: &Sidecar) {
     sidecar.file(&format!("{SLOT}/root/buildkit/history.db"), "logs");
 }
 
-/// Waits for what goes on beside the daemon.
-fn ready(sidecar: &Sidecar) {
+fn until(what: &str, holds: impl Fn() -> bool) {
     let end = Instant::now() + Duration::from_secs(20);
-    while !sidecar.path(READY).exists() {
-        assert!(Instant::now() < end, "never ready");
+    while !holds() {
+        assert!(Instant::now() < end, "never {what}");
         std::thread::yield_now();
     }
+}
+
+/// Waits until clients may come.
+fn ready(sidecar: &Sidecar) {
+    until("ready", || sidecar.path(READY).exists());
+}
+
+/// Waits for the end of all that runs beside the daemon: until then it holds the slot.
+fn ended(sidecar: &Sidecar) {
+    ready(sidecar);
+    let lock = sidecar.path(&format!("{SLOT}/lock"));
+    until("free", || {
+        File::open(&lock).is_ok_and(|lock| lock.try_lock().is_ok())
+    });
 }
 
 fn names(path: &Path) -> Vec<String> {
@@ -264,7 +277,7 @@ fn a_daemon_that_does_not_start_twice_gets_an_empty_slot_in_the_same_pod_too() {
         sidecar.file(&format!("{SLOT}/starts"), "1\n");
         assert!(says(&sidecar.run(), ", as before"), "{shell:?}");
         assert!(!root(&sidecar).is_empty());
-        ready(&sidecar);
+        ended(&sidecar);
 
         sidecar.file(&format!("{SLOT}/starts"), "2\n");
         let outcome = sidecar.run();

@@ -33,9 +33,9 @@ const MOVED: [&str; 9] = [
 ];
 
 /// The only tools, besides the shell's own, that the script may count on in the image.
-const TOOLS: [&str; 20] = [
+const TOOLS: [&str; 21] = [
     "awk", "cat", "chmod", "cp", "date", "find", "flock", "grep", "head", "ln", "mkdir", "mktemp",
-    "mv", "readlink", "rm", "rmdir", "sed", "sort", "timeout", "touch",
+    "mv", "readlink", "rm", "rmdir", "sed", "sort", "timeout", "touch", "tr",
 ];
 
 /// Stand-ins whose names BusyBox has commands of its own for. Debian's build prefers those to what
@@ -128,10 +128,11 @@ impl Sidecar {
         let tools = sidecar.path("/tools");
         fs::create_dir_all(&tools).unwrap();
         for tool in TOOLS {
-            // BusyBox's own, so that no option of the GNU tools slips in.
+            // BusyBox's own, so that no option of the GNU tools slips in. Alpine's BusyBox has a flock,
+            // Debian's has none.
             let program = match shell {
-                Shell::Sh | Shell::Dash => found(tool),
-                Shell::BusyBox => found("busybox"),
+                Shell::BusyBox if tool != "flock" => found("busybox"),
+                Shell::Sh | Shell::Dash | Shell::BusyBox => found(tool),
             };
             symlink(program, tools.join(tool)).unwrap();
         }

@@ -300,3 +300,77 @@ fn a_forged_sidecar_has_no_storage_but_what_a_rule_gives_it() {
         }
     }
 }
+
+/// The sidecar of an earlier pass has a folder of the node only by a rule that gives such a Pod its daemon.
+#[test]
+fn a_forged_sidecar_has_no_storage_of_a_rule_that_gives_its_pod_no_daemon() {
+    let mut webhook = Webhook::start();
+    let pod = injected(&mut webhook, &with_node_storage());
+    let policy = |rules: &str| {
+        let text = format!(
+            "apiVersion: dind-injector.io/v1alpha1\nkind: Policy\n\
+             profiles: [{{name: plain}}, {{name: warm, storage: {{node: {{}}}}}}]\n{rules}"
+        );
+        Arc::new(Config::from_yaml(&text).unwrap().policy().clone())
+    };
+    for rules in [
+        "default: {hostSockets: Deny, nodeAgents: {sockets: Swap}, annotation: Ignore, profiles: [warm]}\n",
+        "default: {hostSockets: Deny, annotation: Honor, profiles: [plain]}\n\
+         rules: [{name: r, match: {detections: [Socket]}, hostSockets: Deny, profiles: [warm]}]\n",
+    ] {
+        let policy = policy(rules);
+        let review = api_server::review(UID, &pod, Request::Create);
+        for response in [
+            webhook.review(&policy, &review),
+            webhook.verify(&policy, &review),
+        ] {
+            assert_eq!(response["allowed"], false, "{rules}");
+            assert_eq!(response["auditAnnotations"]["reason"], "NodeStorage");
+        }
+    }
+}
+
+/// Who writes above the storage can put a link in its place.
+#[test]
+fn storage_below_a_directory_that_the_pod_writes_is_refused_whoever_mounts_it() {
+    let mut webhook = Webhook::start();
+    let text = "apiVersion: dind-injector.io/v1alpha1\nkind: Policy\n\
+                profiles: [{name: warm, storage: {node: {path: /mnt/disk/dind}}}]\n\
+                default: {annotation: Honor, ancestors: Allow, dataDirectories: Allow, profiles: [warm]}\n";
+    let policy = Arc::new(Config::from_yaml(text).unwrap().policy().clone());
+    let above = |mut pod: Value| {
+        let list = |pod: &mut Value, at: &str, item: Value| {
+            pod.pointer_mut(at)
+                .unwrap()
+                .as_array_mut()
+                .unwrap()
+                .push(item);
+        };
+        let volume = json!({"name": "mnt", "hostPath": {"path": "/mnt"}});
+        list(&mut pod, "/spec/volumes", volume);
+        let mount = json!({"name": "mnt", "mountPath": "/mnt"});
+        list(&mut pod, "/spec/containers/0/volumeMounts", mount);
+        pod
+    };
+    let own = above(injected(&mut webhook, &policy));
+    let mut other = own.clone();
+    let volumes = other["spec"]["volumes"].as_array_mut().unwrap();
+    let storage = volumes
+        .iter_mut()
+        .find(|volume| volume["name"] == "dind-slots");
+    storage.unwrap()["name"] = json!("theirs");
+    let mounts = other["spec"]["initContainers"][0]["volumeMounts"]
+        .as_array_mut()
+        .unwrap();
+    mounts.retain(|mount| mount["name"] != "dind-slots");
+    let app = other["spec"]["containers"][0]["volumeMounts"]
+        .as_array_mut()
+        .unwrap();
+    app.push(json!({"name": "theirs", "mountPath": "/theirs"}));
+    for pod in [own, other] {
+        let review = api_server::review(UID, &pod, Request::Create);
+        let response = webhook.verify(&policy, &review);
+        assert_eq!(response["allowed"], false, "{}", pod["spec"]["volumes"]);
+        assert_eq!(response["auditAnnotations"]["reason"], "LinkedHostPath");
+    }
+}

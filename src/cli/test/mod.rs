@@ -84,6 +84,10 @@ pub enum TestError {
         /// What is wrong.
         source: CaseError,
     },
+    #[error(
+        "there is no case: `cases` is empty; see dind-injector test --help for the fields of one"
+    )]
+    Empty,
     /// No case has the word.
     #[error("--run {0}: no case has this in its name")]
     None(String),
@@ -127,8 +131,9 @@ pub fn run(args: TestArgs, out: &mut dyn Write) -> Result<Exit, CliError> {
             }
         }
     }
-    if let (true, Some(word)) = (all.is_empty(), run) {
-        return Err(TestError::None(word).into());
+    if all.is_empty() {
+        let error = run.map_or(TestError::Empty, TestError::None);
+        return Err(error.into());
     }
     match output {
         Format::Text => text(&all, out)?,

@@ -53,7 +53,11 @@ impl Planner<'_, '_, '_> {
                 }
                 let at = directory.join(file);
                 let at = at.as_str();
-                if rootless || at == "/run/docker.sock" || !is_new(&seen, at) {
+                // The list is split at blanks, and a kubelet expands what begins with a dollar.
+                let is_plain = at
+                    .bytes()
+                    .all(|byte| byte.is_ascii_graphic() && byte != b'$');
+                if rootless || !is_plain || at == "/run/docker.sock" || !is_new(&seen, at) {
                     continue;
                 }
                 seen.push(at.to_owned());

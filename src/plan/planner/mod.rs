@@ -105,7 +105,11 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
             && !users
                 .as_slice()
                 .iter()
-                .any(|place| mounts_at(pod.container(*place), &tmp));
+                .any(|place| mounts_at(pod.container(*place), &tmp))
+            && !injection
+                .asked
+                .iter()
+                .any(|asked| CleanPath::new(&asked.mount_path) == tmp);
         Self {
             pod,
             injection,

@@ -22,7 +22,8 @@ impl Reader<'_> {
         let mut reading = Reading::default();
         reading.seen.documents = 1;
         let pipeline = groovy::read(text);
-        for block in pipeline.blocks {
+        let mut known = Vec::new();
+        for (block, bytes) in pipeline.blocks.into_iter().zip(pipeline.known) {
             let inside = Around {
                 owner: None,
                 name: Some(around.name.clone().unwrap_or_else(|| "agent".to_owned())),
@@ -32,7 +33,13 @@ impl Reader<'_> {
                 depth: around.depth + 1,
             };
             let mut part = self.manifest(&block.text, &inside);
-            part.gaps.retain(|_| block.is_yaml);
+            // A string that only looks like a Pod, and is none, is a text like any other.
+            let is_pod = block.is_yaml || !part.workloads.is_empty();
+            part.gaps
+                .retain(|gap| block.is_yaml || (is_pod && gap.is_named()));
+            if is_pod {
+                known.push(bytes);
+            }
             part.seen.documents = 0;
             merge(&mut reading, part, Lines::Plus(block.line - 1));
         }
@@ -48,7 +55,6 @@ impl Reader<'_> {
                 path,
             });
         }
-        let mut known = pipeline.known;
         let mut known_lines = Vec::new();
         for template in pipeline.templates {
             let containers = template.containers.iter().map(jenkins::container_of);
@@ -77,9 +83,15 @@ impl Reader<'_> {
                 known.push(bytes);
             }
         }
-        // What runs in a Pod that was found is told with it.
+        // What runs in a Pod that was found is told with it, but no Pod that it makes.
         if !reading.workloads.is_empty() {
-            known.extend(pipeline.scripts);
+            let scripts = pipeline.scripts.into_iter();
+            known.extend(scripts.filter(|bytes| {
+                let script = text.get(bytes.clone()).unwrap_or_default();
+                !["hostPath", "containers:"]
+                    .iter()
+                    .any(|word| script.contains(word))
+            }));
         }
         reading
             .gaps
