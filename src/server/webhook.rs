@@ -189,7 +189,7 @@ fn label(text: &str) -> Arc<str> {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use std::sync::Mutex;
+    use std::sync::{Mutex, PoisonError};
 
     use serde_json::json;
     use tracing::{Event, Level, Subscriber};
@@ -207,6 +207,10 @@ mod tests {
             self.0.lock().unwrap().push(*event.metadata().level());
         }
     }
+
+    /// Held by each test that reviews: tracing asks once whether anybody wants a line, and an answer that another
+    /// thread gets without a subscriber, at the same moment, stays.
+    static REVIEWS: Mutex<()> = Mutex::new(());
 
     fn webhook() -> Webhook {
         Webhook {
@@ -231,9 +235,11 @@ mod tests {
         let body = creation(pod.as_object().unwrap(), from).to_string();
         let levels = Levels::default();
         let subscriber = tracing_subscriber::registry().with(levels.clone());
+        let alone = REVIEWS.lock().unwrap_or_else(PoisonError::into_inner);
         let reply = tracing::subscriber::with_default(subscriber, || {
             webhook.handle(Route::Mutate, body.as_bytes())
         });
+        drop(alone);
         assert_eq!(reply.status, StatusCode::OK);
         levels.0.lock().unwrap().clone()
     }
@@ -260,6 +266,7 @@ mod tests {
     #[test]
     fn what_a_pod_calls_itself_is_in_no_metric() {
         let webhook = webhook();
+        let _alone = REVIEWS.lock().unwrap_or_else(PoisonError::into_inner);
         for annotation in [
             "dind-injector.io/inject",
             "dind-injector.io/profile",
