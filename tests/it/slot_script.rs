@@ -18,6 +18,7 @@ const READY: &str = "/run/dind-injector/ready";
 /// A sidecar of the Pod `pod-b`, with two slots.
 fn sidecar(shell: Shell) -> Sidecar {
     let sidecar = Sidecar::new(shell);
+    sidecar.tool("awk");
     fs::create_dir_all(sidecar.path("/dind-slots")).unwrap();
     fs::create_dir_all(sidecar.path("/var/lib/docker")).unwrap();
     sidecar.file("/proc/sys/kernel/random/boot_id", "boot-1\n");
@@ -116,6 +117,7 @@ fn bound(sidecar: &Sidecar) -> Option<String> {
 }
 
 #[test]
+#[ignore = "needs awk, which no bare machine has to have: tests/start-script/run"]
 fn the_first_free_slot_is_bound_to_where_the_daemon_keeps_its_data() {
     for shell in Shell::all() {
         let sidecar = sidecar(shell);
@@ -135,6 +137,7 @@ fn the_first_free_slot_is_bound_to_where_the_daemon_keeps_its_data() {
 }
 
 #[test]
+#[ignore = "needs awk, which no bare machine has to have: tests/start-script/run"]
 fn the_daemon_itself_holds_the_lock_for_as_long_as_it_lives() {
     for shell in Shell::all() {
         let sidecar = sidecar(shell);
@@ -154,6 +157,7 @@ fn the_daemon_itself_holds_the_lock_for_as_long_as_it_lives() {
 }
 
 #[test]
+#[ignore = "needs awk, which no bare machine has to have: tests/start-script/run"]
 fn a_taken_slot_is_passed_over_and_where_all_are_taken_there_is_an_empty_dir() {
     for shell in Shell::all() {
         let sidecar = sidecar(shell);
@@ -181,6 +185,7 @@ fn a_taken_slot_is_passed_over_and_where_all_are_taken_there_is_an_empty_dir() {
 }
 
 #[test]
+#[ignore = "needs awk, which no bare machine has to have: tests/start-script/run"]
 fn of_the_pod_before_only_images_and_build_cache_stay() {
     for shell in Shell::all() {
         let sidecar = sidecar(shell);
@@ -206,6 +211,7 @@ fn of_the_pod_before_only_images_and_build_cache_stay() {
 }
 
 #[test]
+#[ignore = "needs awk, which no bare machine has to have: tests/start-script/run"]
 fn a_daemon_that_comes_back_in_its_pod_finds_everything() {
     for shell in Shell::all() {
         let sidecar = sidecar(shell);
@@ -223,6 +229,7 @@ fn a_daemon_that_comes_back_in_its_pod_finds_everything() {
 }
 
 #[test]
+#[ignore = "needs awk, which no bare machine has to have: tests/start-script/run"]
 fn an_empty_dir_that_is_in_use_stays_in_use() {
     for shell in Shell::all() {
         let sidecar = sidecar(shell);
@@ -235,6 +242,7 @@ fn an_empty_dir_that_is_in_use_stays_in_use() {
 }
 
 #[test]
+#[ignore = "needs awk, which no bare machine has to have: tests/start-script/run"]
 fn a_slot_that_cannot_be_trusted_is_emptied_and_used() {
     type Spoil = fn(&Sidecar);
     let cases: [(&str, Spoil); 4] = [
@@ -269,6 +277,7 @@ fn a_slot_that_cannot_be_trusted_is_emptied_and_used() {
 }
 
 #[test]
+#[ignore = "needs awk, which no bare machine has to have: tests/start-script/run"]
 fn a_daemon_that_does_not_start_twice_gets_an_empty_slot_in_the_same_pod_too() {
     for shell in Shell::all() {
         let sidecar = sidecar(shell);
@@ -287,6 +296,7 @@ fn a_daemon_that_does_not_start_twice_gets_an_empty_slot_in_the_same_pod_too() {
 }
 
 #[test]
+#[ignore = "needs awk, which no bare machine has to have: tests/start-script/run"]
 fn a_slot_whose_daemon_was_killed_a_moment_ago_is_kept_for_it_while_another_is_free() {
     for shell in Shell::all() {
         let sidecar = sidecar(shell);
@@ -301,6 +311,7 @@ fn a_slot_whose_daemon_was_killed_a_moment_ago_is_kept_for_it_while_another_is_f
 
 /// Whoever had the slot before could write in it as root.
 #[test]
+#[ignore = "needs awk, which no bare machine has to have: tests/start-script/run"]
 fn links_in_a_slot_lead_nowhere() {
     for shell in Shell::all() {
         let sidecar = sidecar(shell);
@@ -341,6 +352,7 @@ fn links_in_a_slot_lead_nowhere() {
 }
 
 #[test]
+#[ignore = "needs awk, which no bare machine has to have: tests/start-script/run"]
 fn where_nothing_can_be_bound_the_daemon_starts_on_its_empty_dir() {
     for shell in Shell::all() {
         let sidecar = sidecar(shell);

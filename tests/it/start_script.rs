@@ -33,9 +33,9 @@ const MOVED: [&str; 9] = [
 ];
 
 /// The only tools, besides the shell's own, that the script may count on in the image.
-const TOOLS: [&str; 21] = [
-    "awk", "cat", "chmod", "cp", "date", "find", "flock", "grep", "head", "ln", "mkdir", "mktemp",
-    "mv", "readlink", "rm", "rmdir", "sed", "sort", "timeout", "touch", "tr",
+const TOOLS: [&str; 20] = [
+    "cat", "chmod", "cp", "date", "find", "flock", "grep", "head", "ln", "mkdir", "mktemp", "mv",
+    "readlink", "rm", "rmdir", "sed", "sort", "timeout", "touch", "tr",
 ];
 
 /// Stand-ins whose names BusyBox has commands of its own for. Debian's build prefers those to what
@@ -116,6 +116,17 @@ pub(super) struct Outcome {
 }
 
 impl Sidecar {
+    /// Lets the script find a program of this machine.
+    pub(super) fn tool(&self, tool: &str) {
+        // BusyBox's own, so that no option of the GNU tools slips in. Alpine's BusyBox has a flock,
+        // Debian's has none.
+        let program = match self.shell {
+            Shell::BusyBox if tool != "flock" => found("busybox"),
+            Shell::Sh | Shell::Dash | Shell::BusyBox => found(tool),
+        };
+        symlink(program, self.path("/tools").join(tool)).unwrap();
+    }
+
     /// Root in a private cgroup namespace, an IPv4 default route over `eth0` of MTU 1450, Docker 28.
     pub(super) fn new(shell: Shell) -> Self {
         let root = scratch::folder("start-script");
@@ -128,13 +139,7 @@ impl Sidecar {
         let tools = sidecar.path("/tools");
         fs::create_dir_all(&tools).unwrap();
         for tool in TOOLS {
-            // BusyBox's own, so that no option of the GNU tools slips in. Alpine's BusyBox has a flock,
-            // Debian's has none.
-            let program = match shell {
-                Shell::BusyBox if tool != "flock" => found("busybox"),
-                Shell::Sh | Shell::Dash | Shell::BusyBox => found(tool),
-            };
-            symlink(program, tools.join(tool)).unwrap();
+            sidecar.tool(tool);
         }
         let calls = sidecar.path("/calls");
         let calls = calls.display();
