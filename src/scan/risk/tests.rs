@@ -194,7 +194,7 @@ fn cases() -> Vec<(&'static str, Vec<Case>, Vec<Case>)> {
                 script("docker run -v cache:/cache x"),
                 Case {
                     mounts: r#"[{"name":"w","mountPath":"/work"}]"#,
-                    ..script("docker run -v /srv/src:/src x")
+                    ..script("docker run -v /work/src:/src x")
                 },
             ],
         ),
