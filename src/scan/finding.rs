@@ -6,6 +6,8 @@
 use serde_json::Value;
 
 use crate::detect::mounts::{Agent, Reach};
+use crate::model::path::CleanPath;
+use crate::model::sockets::{Leads, Sockets};
 
 use crate::scan::risk::Risk;
 
@@ -165,6 +167,19 @@ pub enum How {
 }
 
 impl How {
+    /// What a volume of a path of the node leads to, where a runner starts its containers without a Pod.
+    pub fn of_volume(sockets: &Sockets, path: &str) -> Option<Self> {
+        match sockets.leads(&CleanPath::on_node(path))? {
+            Leads::Socket => Some(Self::Socket),
+            Leads::Directory => Some(Self::Directory),
+            Leads::Ancestor => Some(Self::Ancestor),
+            Leads::Runtime(runtime) => Some(Self::OtherRuntime(runtime.name())),
+            Leads::Data(runtime) => Some(Self::DataDirectory(runtime.name())),
+            Leads::Storage => Some(Self::NodeStorage),
+            Leads::Client | Leads::Pipe(_) => None,
+        }
+    }
+
     /// The way as a fixed word.
     pub fn name(&self) -> &'static str {
         match self {

@@ -5,9 +5,11 @@
 //! looks alike (`docker.socket`, `docker.sock.bak`) names nothing, unless the whole path is there. Pure.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use memchr::memmem::Finder;
 
+use crate::manifest::{Origin, Position};
 use crate::model::path::CleanPath;
 use crate::model::sockets::{Leads, Sockets};
 use crate::model::sockets_table;
@@ -289,6 +291,18 @@ impl<'t> LineIndex<'t> {
         let before = self.text.get(start..byte).unwrap_or_default();
         let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         (number(line), number(before.chars().count() + 1))
+    }
+
+    /// The position of a value whose bytes are `node`, at its key where it has one.
+    pub fn position(&self, node: Range<usize>, key: Option<usize>) -> Position {
+        let (line, column) = self.place(key.unwrap_or(node.start));
+        Position {
+            line,
+            column,
+            key: None,
+            node,
+            origin: Origin::Flow,
+        }
     }
 }
 

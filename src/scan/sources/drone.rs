@@ -8,8 +8,7 @@ use std::borrow::Cow;
 use serde_json::{Value, json};
 
 use crate::manifest::below;
-use crate::model::path::CleanPath;
-use crate::model::sockets::{Leads, Sockets};
+use crate::model::sockets::Sockets;
 use crate::names::NO_NAME;
 
 use crate::scan::candidate::{Candidate, Object};
@@ -102,14 +101,8 @@ pub fn volumes(object: &Value, pointer: &str, sockets: &Sockets) -> Option<Workl
         let Some(path) = volume.pointer("/host/path").and_then(Value::as_str) else {
             continue;
         };
-        let how = match sockets.leads(&CleanPath::on_node(path)) {
-            Some(Leads::Socket) => How::Socket,
-            Some(Leads::Directory) => How::Directory,
-            Some(Leads::Ancestor) => How::Ancestor,
-            Some(Leads::Runtime(runtime)) => How::OtherRuntime(runtime.name()),
-            Some(Leads::Data(runtime)) => How::DataDirectory(runtime.name()),
-            Some(Leads::Storage) => How::NodeStorage,
-            Some(Leads::Client | Leads::Pipe(_)) | None => continue,
+        let Some(how) = How::of_volume(sockets, path) else {
+            continue;
         };
         findings.push(Finding {
             container: user(object, volume),

@@ -9,8 +9,7 @@ use std::borrow::Cow;
 use serde_json::{Value, json};
 
 use crate::manifest;
-use crate::model::path::CleanPath;
-use crate::model::sockets::{Leads, Sockets};
+use crate::model::sockets::Sockets;
 use crate::names::NO_NAME;
 
 use crate::scan::candidate::{Candidate, Object};
@@ -113,14 +112,8 @@ pub fn volumes(document: &Value, pointer: &str, sockets: &Sockets) -> Vec<Worklo
             else {
                 continue;
             };
-            let how = match sockets.leads(&CleanPath::on_node(host)) {
-                Some(Leads::Socket) => How::Socket,
-                Some(Leads::Directory) => How::Directory,
-                Some(Leads::Ancestor) => How::Ancestor,
-                Some(Leads::Runtime(runtime)) => How::OtherRuntime(runtime.name()),
-                Some(Leads::Data(runtime)) => How::DataDirectory(runtime.name()),
-                Some(Leads::Storage) => How::NodeStorage,
-                Some(Leads::Client | Leads::Pipe(_)) | None => continue,
+            let Some(how) = How::of_volume(sockets, host) else {
+                continue;
             };
             findings.push(Finding {
                 container: None,

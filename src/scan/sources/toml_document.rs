@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::manifest::{Document, Origin, Position, Positions, below};
+use crate::manifest::{Document, Positions, below};
 
 use crate::scan::mentions::LineIndex;
 
@@ -88,15 +88,7 @@ impl Reader<'_> {
     }
 
     fn place(&mut self, pointer: &str, node: Range<usize>, key: Option<usize>) {
-        let start = key.unwrap_or(node.start);
-        let (line, column) = self.lines.place(start);
-        let position = Position {
-            line,
-            column,
-            key: None,
-            node,
-            origin: Origin::Flow,
-        };
+        let position = self.lines.position(node, key);
         self.positions.insert(pointer, position);
     }
 }

@@ -17,7 +17,7 @@ use hcl_edit::structure::{Block, Body, Structure};
 use hcl_edit::template::{Element, Template};
 use serde_json::{Map, Value, json};
 
-use crate::manifest::{Document, Origin, Position, Positions, below};
+use crate::manifest::{Document, Positions, below};
 
 use crate::scan::mentions::LineIndex;
 use crate::scan::sources::terraform::names::{KINDS, LISTS, Names, field};
@@ -372,15 +372,7 @@ impl Reader<'_> {
 
     fn place(&mut self, pointer: &str, bytes: Option<Range<usize>>, key: Option<usize>) {
         let Some(node) = bytes else { return };
-        let start = key.unwrap_or(node.start);
-        let (line, column) = self.lines.place(start);
-        let position = Position {
-            line,
-            column,
-            key: None,
-            node,
-            origin: Origin::Flow,
-        };
+        let position = self.lines.position(node, key);
         self.positions.insert(pointer, position);
     }
 }
