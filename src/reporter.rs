@@ -156,7 +156,7 @@ impl Reporter {
     /// Scans once, and publishes the result.
     pub async fn look(&mut self) -> ScanResult {
         let started = Instant::now();
-        let court = Evaluator {
+        let evaluator = Evaluator {
             policy: (*self.policy.load_full()).clone(),
             setting: Setting::default(),
             changes: self.settings.diffs,
@@ -164,7 +164,7 @@ impl Reporter {
         let client = self.client.clone();
         let namespaces = &self.settings.namespaces;
         let done = Arc::new(AtomicUsize::new(0));
-        let scanned = live::scan(client, court, namespaces, AT_EASE, done).await;
+        let scanned = live::scan(client, evaluator, namespaces, AT_EASE, done).await;
         let result = match scanned {
             Ok(report) if self.last.is_some() && is_broken(&report) => {
                 let reason = report.gaps.first().map(|gap| gap.message.clone());

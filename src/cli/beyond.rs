@@ -22,7 +22,7 @@ pub fn tell(
     documents: &[Document],
     err: &mut dyn Write,
 ) -> io::Result<bool> {
-    let court = Evaluator {
+    let evaluator = Evaluator {
         policy: policy.clone(),
         setting: setting.clone(),
         changes: false,
@@ -32,7 +32,7 @@ pub fn tell(
         .flat_map(|document| pods(&document.value))
         .map(|pod| (pod.kind, pod.name.unwrap_or(NO_NAME)))
         .collect();
-    let reading = read(&court, &Namespaces::new(), name, text, Syntax::Manifest);
+    let reading = read(&evaluator, &Namespaces::new(), name, text, Syntax::Manifest);
     let mut found = false;
     for workload in &reading.workloads {
         let (kind, object) = (workload.kind.as_str(), workload.name.as_str());

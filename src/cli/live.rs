@@ -83,13 +83,17 @@ impl LiveArgs {
     ///
     /// # Errors
     /// Where the cluster cannot be asked.
-    pub fn scan(&self, court: Evaluator, namespaces: &[String]) -> Result<Report, ConnectError> {
+    pub fn scan(
+        &self,
+        evaluator: Evaluator,
+        namespaces: &[String],
+    ) -> Result<Report, ConnectError> {
         let done = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&done);
         Progress::show(Bar::Objects, &done, || {
             let scan = async {
                 let client = self.connect().await?;
-                Ok(live::scan(client, court, namespaces, live::AT_ONCE, counted).await?)
+                Ok(live::scan(client, evaluator, namespaces, live::AT_ONCE, counted).await?)
             };
             runtime::run(scan).map_err(ConnectError::Start)?
         })

@@ -196,7 +196,7 @@ pub fn run(args: ScanArgs, out: &mut dyn Write) -> Result<Exit, CliError> {
     if watch.is_asked() {
         return watch.run(&live, &policy, namespace);
     }
-    let mut court = Evaluator {
+    let mut evaluator = Evaluator {
         policy: policy.offline()?,
         setting: Setting::default(),
         changes: format == Format::Html,
@@ -209,7 +209,7 @@ pub fn run(args: ScanArgs, out: &mut dyn Write) -> Result<Exit, CliError> {
     let scanned = if live.is_asked() {
         Scanned::Cluster(&live, namespace)
     } else {
-        court.setting.namespace = match namespace.as_slice() {
+        evaluator.setting.namespace = match namespace.as_slice() {
             [] => "default".to_owned(),
             [one] => one.clone(),
             _ => return Err(ScanError::Namespaces.into()),
@@ -222,13 +222,13 @@ pub fn run(args: ScanArgs, out: &mut dyn Write) -> Result<Exit, CliError> {
         let inputs = Inputs::find(&paths, &mut io::stdin().lock(), &look);
         Scanned::Files(inputs.map_err(ScanError::from)?)
     };
-    let mut report = scanned.judged(court.clone())?;
+    let mut report = scanned.judged(evaluator.clone())?;
     if let Some(path) = other_policy {
         let other = PolicyArgs {
             config: Some(path.clone()),
         };
-        court.policy = other.offline()?;
-        let after = scanned.judged(court)?;
+        evaluator.policy = other.offline()?;
+        let after = scanned.judged(evaluator)?;
         let first = policy
             .config
             .as_ref()
@@ -261,13 +261,15 @@ enum Scanned<'a> {
 }
 
 impl Scanned<'_> {
-    fn judged(&self, court: Evaluator) -> Result<Report, ScanError> {
+    fn judged(&self, evaluator: Evaluator) -> Result<Report, ScanError> {
         match self {
-            Self::Cluster(live, namespaces) => Ok(live.scan(court, namespaces)?),
+            Self::Cluster(live, namespaces) => Ok(live.scan(evaluator, namespaces)?),
             Self::Files(inputs) => {
                 let done = AtomicUsize::new(0);
                 let bar = Bar::Files(inputs.len());
-                Ok(Progress::show(bar, &done, || inputs.scan(&court, &done)))
+                Ok(Progress::show(bar, &done, || {
+                    inputs.scan(&evaluator, &done)
+                }))
             }
         }
     }

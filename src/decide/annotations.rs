@@ -186,9 +186,9 @@ fn mounts(
     sockets: &Sockets,
 ) -> Result<Vec<AskedMount>, AnnotationError> {
     let by_name = by_name(pod);
+    let of_all = containers.map_or_else(|| pod.containers().count(), <[Place]>::len);
     let mut found = Vec::new();
     for item in asked_mounts::items(list, sockets)? {
-        let of_all = containers.map_or_else(|| pod.containers().count(), <[Place]>::len);
         let more = if item.container.is_some() { 1 } else { of_all };
         if found.len() + more > MOST_FINDINGS {
             return Err(MountsError::TooManyTogether.into());

@@ -14,9 +14,9 @@ use crate::scan::sources::jenkins::{HostPath, JENKINS_AGENT, container_of, pod_o
 use crate::migrate::advice::by_hand;
 use crate::migrate::pod::{Migration, migration};
 use crate::migrate::spot::Naming;
-use crate::migrate::{Around, ByHand, Changed, Court, Migrated, manifest};
+use crate::migrate::{Around, ByHand, Changed, Context, Migrated, manifest};
 
-pub(super) fn migrate(court: &Court<'_>, text: &str, around: &Around) -> Migrated {
+pub(super) fn migrate(context: &Context<'_>, text: &str, around: &Around) -> Migrated {
     let mut done = Migrated::unchanged(text);
     let name = around.name.clone().unwrap_or_else(|| "agent".to_owned());
     let inside = Around {
@@ -27,7 +27,7 @@ pub(super) fn migrate(court: &Court<'_>, text: &str, around: &Around) -> Migrate
     let pipeline = groovy::read(text);
     let mut edits: Vec<(Range<usize>, String)> = Vec::new();
     for (block, bytes) in pipeline.blocks.iter().zip(&pipeline.known) {
-        let mut part = manifest::migrate(court, &block.text, &inside);
+        let mut part = manifest::migrate(context, &block.text, &inside);
         for changed in &mut part.changed {
             changed.line += block.line - 1;
             changed.what = format!(
@@ -60,7 +60,7 @@ pub(super) fn migrate(court: &Court<'_>, text: &str, around: &Around) -> Migrate
     let tokens = tokens(text);
     for template in &pipeline.templates {
         templates(
-            court, text, &tokens, template, around, &mut edits, &mut done,
+            context, text, &tokens, template, around, &mut edits, &mut done,
         );
     }
     edits.sort_by_key(|(range, _)| range.start);
@@ -85,7 +85,7 @@ fn inner(text: &str, bytes: &Range<usize>, read: &str) -> Option<Range<usize>> {
 
 /// Changes the calls of one template, or of the volumes that stand outside of one.
 fn templates(
-    court: &Court<'_>,
+    context: &Context<'_>,
     text: &str,
     tokens: &[Token],
     template: &Template,
@@ -112,7 +112,7 @@ fn templates(
         .unwrap_or(NO_NAME);
     let what = format!("{JENKINS_AGENT}/{name}");
     let line = template.line.max(1);
-    let setting = court.setting(around.namespace.as_deref());
+    let setting = context.setting(around.namespace.as_deref());
     let found = PodRef {
         kind: "Pod",
         name: Some(name),
@@ -120,16 +120,13 @@ fn templates(
         pointer: String::new(),
         pod: Ok(&pod),
     };
-    let migration = match migration(court.policy, &setting, &found, Naming::Every, &|_, _| None) {
+    let migration = match migration(context.policy, &setting, &found, Naming::Every, &|_, _| {
+        None
+    }) {
         Ok(Some(migration)) => migration,
         Ok(None) => return,
         Err(refusal) => {
-            let message = refusal.to_string();
-            return done.refused.push(ByHand {
-                line,
-                what,
-                message,
-            });
+            return done.refuse(line, what, refusal.to_string());
         }
     };
     let lines: Vec<u32> = migration
@@ -153,11 +150,7 @@ fn templates(
                 &migration,
                 "as annotations: [podAnnotation(key: …, value: …)] of its podTemplate",
             );
-            done.refused.push(ByHand {
-                line,
-                what,
-                message,
-            });
+            done.refuse(line, what, message);
         }
     }
 }

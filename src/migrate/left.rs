@@ -8,7 +8,7 @@ use crate::scan::text;
 use crate::scan::text::Syntax;
 
 use crate::migrate::advice::{CONTAINER, annotations, has_name};
-use crate::migrate::{ByHand, Court};
+use crate::migrate::{ByHand, Context};
 
 /// The kinds whose containers are called otherwise than their parts in the text, or somewhere else: Tekton puts
 /// `step-` before a step's name.
@@ -24,13 +24,13 @@ const RENAMED: [&str; 8] = [
 ];
 
 /// What the policy would swap in `text`.
-pub(super) fn swapped(court: &Court<'_>, text: &str, syntax: Syntax) -> Vec<ByHand> {
+pub(super) fn swapped(context: &Context<'_>, text: &str, syntax: Syntax) -> Vec<ByHand> {
     let evaluator = Evaluator {
-        policy: court.policy.clone(),
-        setting: court.setting.clone(),
+        policy: context.policy.clone(),
+        setting: context.setting.clone(),
         changes: false,
     };
-    let reading = text::read(&evaluator, court.namespaces, "", text, syntax);
+    let reading = text::read(&evaluator, context.namespaces, "", text, syntax);
     reading
         .workloads
         .iter()

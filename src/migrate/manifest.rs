@@ -16,11 +16,11 @@ use crate::scan::sources::tekton::Beside;
 use crate::migrate::advice::{self, CONTAINER, by_hand};
 use crate::migrate::pod::{Migration, migration};
 use crate::migrate::spot::{self, Naming, Spot};
-use crate::migrate::{Around, ByHand, Changed, Court, Migrated, nested};
+use crate::migrate::{Around, ByHand, Changed, Context, Migrated, nested};
 
-pub(super) fn migrate(court: &Court<'_>, text: &str, around: &Around) -> Migrated {
+pub(super) fn migrate(context: &Context<'_>, text: &str, around: &Around) -> Migrated {
     let Ok(documents) = read_with_positions(text) else {
-        return by_chunk(court, text, around);
+        return by_chunk(context, text, around);
     };
     let mut done = Migrated::unchanged(text);
     let mut planned = Vec::new();
@@ -30,7 +30,7 @@ pub(super) fn migrate(court: &Court<'_>, text: &str, around: &Around) -> Migrate
         .collect();
     let beside = Beside::of(all.iter());
     for document in documents {
-        let plan = Plan::of(court, &document, &beside, around);
+        let plan = Plan::of(context, &document, &beside, around);
         done.changed.extend(plan.changed);
         done.refused.extend(plan.refused);
         planned.push((document, plan.operations));
@@ -49,15 +49,15 @@ pub(super) fn migrate(court: &Court<'_>, text: &str, around: &Around) -> Migrate
             }
         }
     }
-    nested::migrate(court, text, done, around)
+    nested::migrate(context, text, done, around)
 }
 
 /// A stream of which a document cannot be read: the others are as good.
-fn by_chunk(court: &Court<'_>, text: &str, around: &Around) -> Migrated {
+fn by_chunk(context: &Context<'_>, text: &str, around: &Around) -> Migrated {
     let mut done = Migrated::default();
     for (chunk, before) in chunks(text) {
         let part = match read_with_positions(chunk) {
-            Ok(_) => migrate(court, chunk, around),
+            Ok(_) => migrate(context, chunk, around),
             Err(_) => Migrated::unchanged(chunk),
         };
         done.text.push_str(&part.text);
@@ -98,14 +98,26 @@ struct Parts {
 }
 
 impl Plan {
-    fn of(court: &Court<'_>, document: &Document, beside: &Beside<'_>, around: &Around) -> Self {
+    fn of(
+        context: &Context<'_>,
+        document: &Document,
+        beside: &Beside<'_>,
+        around: &Around,
+    ) -> Self {
         let mut plan = Self::default();
         let mut planned = Vec::new();
         let mut parts = Parts::default();
         // What has parts in other documents is changed where these are.
         let found = candidates(&document.value, beside).into_iter();
         for candidate in found.filter(|candidate| candidate.others.is_empty()) {
-            plan.candidate(court, document, around, candidate, &mut planned, &mut parts);
+            plan.candidate(
+                context,
+                document,
+                around,
+                candidate,
+                &mut planned,
+                &mut parts,
+            );
         }
         plan.carry_out(document, planned, parts);
         plan
@@ -113,7 +125,7 @@ impl Plan {
 
     fn candidate<'d>(
         &mut self,
-        court: &Court<'_>,
+        context: &Context<'_>,
         document: &'d Document,
         around: &Around,
         candidate: Candidate<'d>,
@@ -152,7 +164,7 @@ impl Plan {
             pod.get("metadata")?.get("namespace")?.as_str()
         };
         let namespace = candidate.namespace.or_else(of_pod);
-        let setting = court.setting(namespace.or(around.namespace.as_deref()));
+        let setting = context.setting(namespace.or(around.namespace.as_deref()));
         let name = |place, own: &str| {
             let name = naming.name(&candidate, place, own)?;
             // Where no annotation is written, the names are for a person.
@@ -165,7 +177,7 @@ impl Plan {
                 false => CONTAINER.to_owned(),
             })
         };
-        let refused = match migration(court.policy, &setting, &pod, naming, &name) {
+        let refused = match migration(context.policy, &setting, &pod, naming, &name) {
             Ok(None) => None,
             Ok(Some(migration)) => match spot {
                 Ok((spot, _)) => {

@@ -32,7 +32,7 @@ pub use crate::migrate::spot::Naming;
 
 /// Under what texts are changed.
 #[derive(Clone, Copy, Debug)]
-pub struct Court<'c> {
+pub struct Context<'c> {
     /// The policy: it decides what is swapped, and whether it honors annotations.
     pub policy: &'c Policy,
     /// What is said about a cluster that is not there.
@@ -50,6 +50,16 @@ pub struct Migrated {
     pub changed: Vec<Changed>,
     /// What would have to be changed and is not.
     pub refused: Vec<ByHand>,
+}
+
+impl Migrated {
+    fn refuse(&mut self, line: u32, what: String, message: String) {
+        self.refused.push(ByHand {
+            line,
+            what,
+            message,
+        });
+    }
 }
 
 /// Something that makes Pods, and was changed.
@@ -99,9 +109,9 @@ impl Around {
 const MAX_TEXTS: usize = 3;
 
 /// Changes `text`.
-pub fn migrate(court: &Court<'_>, text: &str, syntax: Syntax) -> Migrated {
-    let mut done = within(court, text, syntax, &Around::default());
-    let left = left::swapped(court, &done.text, syntax);
+pub fn migrate(context: &Context<'_>, text: &str, syntax: Syntax) -> Migrated {
+    let mut done = within(context, text, syntax, &Around::default());
+    let left = left::swapped(context, &done.text, syntax);
     let lines = Lines::between(text, &done.text);
     let is_told = |known: &[ByHand], one: &ByHand| known.iter().any(|known| known.what == one.what);
     for one in left {
@@ -115,11 +125,11 @@ pub fn migrate(court: &Court<'_>, text: &str, syntax: Syntax) -> Migrated {
     done
 }
 
-fn within(court: &Court<'_>, text: &str, syntax: Syntax, around: &Around) -> Migrated {
+fn within(context: &Context<'_>, text: &str, syntax: Syntax, around: &Around) -> Migrated {
     match syntax {
-        Syntax::Manifest => manifest::migrate(court, text, around),
-        Syntax::Groovy => groovy::migrate(court, text, around),
-        Syntax::Toml => toml::migrate(court, text, around),
+        Syntax::Manifest => manifest::migrate(context, text, around),
+        Syntax::Groovy => groovy::migrate(context, text, around),
+        Syntax::Toml => toml::migrate(context, text, around),
         // What these hold is told by a scan.
         Syntax::Terraform | Syntax::Shell | Syntax::Other => Migrated::unchanged(text),
     }
@@ -134,7 +144,7 @@ impl Migrated {
     }
 }
 
-impl Court<'_> {
+impl Context<'_> {
     /// The setting of Pods in `namespace`, or in the one of those that name none.
     fn setting(&self, namespace: Option<&str>) -> Setting {
         let mut setting = self.setting.clone();

@@ -13,7 +13,7 @@ use crate::scan::mentions::Words;
 use crate::scan::sources::embedded;
 use crate::scan::text::syntax_of;
 
-use crate::migrate::{Around, ByHand, Court, Lines, MAX_TEXTS, Migrated, line_of, within};
+use crate::migrate::{Around, ByHand, Context, Lines, MAX_TEXTS, Migrated, line_of, within};
 
 /// A text to look into: the document's index, the string's pointer, and what is around it.
 struct Inner {
@@ -25,7 +25,7 @@ struct Inner {
 
 /// Changes what stands inside of the strings of `done`, which was made of the text `was`.
 pub(super) fn migrate(
-    court: &Court<'_>,
+    context: &Context<'_>,
     was: &str,
     mut done: Migrated,
     around: &Around,
@@ -33,8 +33,8 @@ pub(super) fn migrate(
     if around.depth >= MAX_TEXTS {
         return done;
     }
-    for inner in inner_texts(court, &done.text, around) {
-        let part = within(court, &inner.text, syntax_of(&inner.text), &inner.around);
+    for inner in inner_texts(context, &done.text, around) {
+        let part = within(context, &inner.text, syntax_of(&inner.text), &inner.around);
         if part.changed.is_empty() && part.refused.is_empty() {
             continue;
         }
@@ -79,8 +79,8 @@ pub(super) fn migrate(
     done
 }
 
-fn inner_texts(court: &Court<'_>, text: &str, around: &Around) -> Vec<Inner> {
-    let words = Words::of(&court.policy.sockets);
+fn inner_texts(context: &Context<'_>, text: &str, around: &Around) -> Vec<Inner> {
+    let words = Words::of(&context.policy.sockets);
     let is_empty =
         !words.is_in(text) && !embedded::may_be_in(text) && !embedded::may_be_encoded(text);
     let documents = match is_empty {

@@ -17,14 +17,14 @@ use crate::scan::sources::toml_document;
 use crate::migrate::advice::by_hand;
 use crate::migrate::pod::{Migration, migration};
 use crate::migrate::spot::Naming;
-use crate::migrate::{Around, ByHand, Changed, Court, Migrated};
+use crate::migrate::{Around, Changed, Context, Migrated};
 
 /// The table of a runner's annotations.
 const ANNOTATIONS: &str = "runners.kubernetes.pod_annotations";
 /// The table of a volume of the node.
 const VOLUME: &str = "runners.kubernetes.volumes.host_path";
 
-pub(super) fn migrate(court: &Court<'_>, text: &str, around: &Around) -> Migrated {
+pub(super) fn migrate(context: &Context<'_>, text: &str, around: &Around) -> Migrated {
     let mut done = Migrated::unchanged(text);
     let document = toml_document::read(text).document;
     let found = candidates(&document.value, &Beside::default());
@@ -33,7 +33,7 @@ pub(super) fn migrate(court: &Court<'_>, text: &str, around: &Around) -> Migrate
         let positions = document.positions.as_ref();
         let line = positions.and_then(|all| all.nearest(candidate.pointers.base()));
         one(
-            court,
+            context,
             around,
             candidate,
             line.map_or(1, |at| at.line),
@@ -46,14 +46,14 @@ pub(super) fn migrate(court: &Court<'_>, text: &str, around: &Around) -> Migrate
 }
 
 fn one(
-    court: &Court<'_>,
+    context: &Context<'_>,
     around: &Around,
     candidate: &Candidate<'_>,
     line: u32,
     done: &mut Migrated,
 ) {
     let what = format!("{}/{}", candidate.kind, around.name_of(candidate));
-    let setting = court.setting(candidate.namespace.or(around.namespace.as_deref()));
+    let setting = context.setting(candidate.namespace.or(around.namespace.as_deref()));
     let found = PodRef {
         kind: candidate.maker,
         name: Some(&candidate.name),
@@ -65,16 +65,13 @@ fn one(
             .map(|pod| pod.as_ref())
             .map_err(Clone::clone),
     };
-    let migration = match migration(court.policy, &setting, &found, Naming::Every, &|_, _| None) {
+    let migration = match migration(context.policy, &setting, &found, Naming::Every, &|_, _| {
+        None
+    }) {
         Ok(Some(migration)) => migration,
         Ok(None) => return,
         Err(refusal) => {
-            let message = refusal.to_string();
-            return done.refused.push(ByHand {
-                line,
-                what,
-                message,
-            });
+            return done.refuse(line, what, refusal.to_string());
         }
     };
     match edited(&done.text, candidate, &migration) {
@@ -91,11 +88,7 @@ fn one(
                 &migration,
                 "in the runner's table [runners.kubernetes.pod_annotations]",
             );
-            done.refused.push(ByHand {
-                line,
-                what,
-                message,
-            });
+            done.refuse(line, what, message);
         }
     }
 }

@@ -96,7 +96,7 @@ impl<'p, 'a> StartOrder<'p, 'a> {
     pub fn of(pod: &'p Pod<'a>, sidecar: Option<Place>, can_link: bool) -> Self {
         // The API server refuses two volumes with one name; the first one counts.
         let volumes = pod.spec.volumes.iter().rev();
-        let mut injection = Self {
+        let mut order = Self {
             volumes: volumes.map(|volume| (&*volume.name, &**volume)).collect(),
             parts: BTreeMap::new(),
             writers: BTreeMap::new(),
@@ -110,10 +110,10 @@ impl<'p, 'a> StartOrder<'p, 'a> {
             .filter(|(place, _)| place.list != List::Ephemeral && Some(*place) != sidecar);
         for (place, container) in others {
             for mount in &container.volume_mounts {
-                injection.add(place, mount);
+                order.add(place, mount);
             }
         }
-        injection
+        order
     }
 
     fn add(&mut self, place: Place, mount: &'p VolumeMount<'a>) {

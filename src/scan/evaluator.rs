@@ -58,7 +58,7 @@ pub struct Judged {
 /// # Errors
 /// Where the candidate is no Pod that the API server would take.
 pub fn evaluate(
-    court: &Evaluator,
+    evaluator: &Evaluator,
     setting: &Setting,
     candidate: &Candidate<'_>,
 ) -> Result<Judged, OfflineError> {
@@ -73,11 +73,11 @@ pub fn evaluate(
         },
     };
     offline::view(setting, &pod, |subject, view| {
-        let outcome = review::pass(&court.policy, subject, view, Scope::Creation)?;
+        let outcome = review::pass(&evaluator.policy, subject, view, Scope::Creation)?;
         if let Action::Denied(Denial::Excess(excess)) = &outcome.action {
             return Err(OfflineError::Excess(excess.clone()));
         }
-        let hearing = Evaluation {
+        let evaluation = Evaluation {
             candidate,
             subject,
             pod: view,
@@ -85,14 +85,14 @@ pub fn evaluate(
             agent: mounts::agent(view, Some(subject.owner)),
         };
         let mut judged = Judged {
-            workload: hearing.workload(),
+            workload: evaluation.workload(),
             own: own::parts(view),
-            placeholders: placeholder::hidden(view, &court.policy.sockets),
+            placeholders: placeholder::hidden(view, &evaluator.policy.sockets),
         };
-        if court.changes
+        if evaluator.changes
             && let Some(workload) = &mut judged.workload
         {
-            workload.change = hearing.change()?;
+            workload.change = evaluation.change()?;
         }
         Ok(judged)
     })?

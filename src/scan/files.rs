@@ -155,7 +155,7 @@ impl Inputs {
     }
 
     /// Scans them all. `done` counts the files that were read, for whoever watches.
-    pub fn scan(&self, court: &Evaluator, done: &AtomicUsize) -> Report {
+    pub fn scan(&self, evaluator: &Evaluator, done: &AtomicUsize) -> Report {
         let Self {
             inputs,
             gaps,
@@ -163,7 +163,7 @@ impl Inputs {
         } = self;
         let nothing = Namespaces::new();
         let all: Vec<usize> = (0..inputs.len()).collect();
-        let mut readings = read_all(court, &nothing, inputs, &all, done);
+        let mut readings = read_all(evaluator, &nothing, inputs, &all, done);
         let mut namespaces = Namespaces::new();
         for reading in &mut readings {
             namespaces.append(&mut reading.namespaces);
@@ -178,7 +178,7 @@ impl Inputs {
         let again: Vec<usize> = (0..inputs.len())
             .filter(|index| concerned(&readings[*index]))
             .collect();
-        let second = read_all(court, &namespaces, inputs, &again, &AtomicUsize::new(0));
+        let second = read_all(evaluator, &namespaces, inputs, &again, &AtomicUsize::new(0));
         for (index, reading) in again.into_iter().zip(second) {
             readings[index] = reading;
         }
@@ -202,7 +202,7 @@ impl Inputs {
 
 /// The readings of the inputs with these `indices`, in their order.
 fn read_all(
-    court: &Evaluator,
+    evaluator: &Evaluator,
     namespaces: &Namespaces,
     inputs: &[Input],
     indices: &[usize],
@@ -216,7 +216,7 @@ fn read_all(
             let Some(input) = indices.get(turn).and_then(|index| inputs.get(*index)) else {
                 return own;
             };
-            own.push((turn, input.scan(court, namespaces)));
+            own.push((turn, input.scan(evaluator, namespaces)));
             done.fetch_add(1, Ordering::Relaxed);
         }
     };
@@ -253,18 +253,18 @@ impl Input {
         self.path().is_some_and(|path| path.ends_with(name))
     }
 
-    fn scan(&self, court: &Evaluator, namespaces: &Namespaces) -> Reading {
+    fn scan(&self, evaluator: &Evaluator, namespaces: &Namespaces) -> Reading {
         let path = match self {
             Self::Stdin(contents) => {
                 let syntax = match contents {
                     Contents::Text(text) => text::syntax_of(text),
                     Contents::Foreign(_) | Contents::Binary => Syntax::Manifest,
                 };
-                return scan(court, namespaces, "stdin", contents, syntax);
+                return scan(evaluator, namespaces, "stdin", contents, syntax);
             }
             Self::Rendered { name, text } => {
                 let contents = Contents::Text(text.clone());
-                return scan(court, namespaces, name, &contents, Syntax::Manifest);
+                return scan(evaluator, namespaces, name, &contents, Syntax::Manifest);
             }
             Self::File { path, .. } | Self::Named { path, .. } => path,
         };
@@ -284,13 +284,13 @@ impl Input {
         let syntax = match (self, &contents) {
             (Self::File { syntax, .. }, _) => *syntax,
             (Self::Named { syntax, .. }, Contents::Text(text)) => {
-                let words = Words::of(&court.policy.sockets);
+                let words = Words::of(&evaluator.policy.sockets);
                 syntax.unwrap_or_else(|| text::of_named(path, text, &words))
             }
             (Self::Named { syntax, .. }, _) => syntax.unwrap_or(Syntax::Manifest),
             (Self::Stdin(_) | Self::Rendered { .. }, _) => Syntax::Manifest,
         };
-        let mut reading = scan(court, namespaces, &name, &contents, syntax);
+        let mut reading = scan(evaluator, namespaces, &name, &contents, syntax);
         if matches!(self, Self::Named { .. }) {
             reading.seen.files = 1;
         }
@@ -299,34 +299,34 @@ impl Input {
 }
 
 /// Reads `text` as a file called `name` in a directory.
-pub fn read_as(court: &Evaluator, namespaces: &Namespaces, name: &str, text: &str) -> Reading {
+pub fn read_as(evaluator: &Evaluator, namespaces: &Namespaces, name: &str, text: &str) -> Reading {
     let syntax = syntax_of(Path::new(name)).unwrap_or(Syntax::Other);
     let contents = Contents::Text(text.to_owned());
-    scan(court, namespaces, name, &contents, syntax)
+    scan(evaluator, namespaces, name, &contents, syntax)
 }
 
 fn scan(
-    court: &Evaluator,
+    evaluator: &Evaluator,
     namespaces: &Namespaces,
     name: &str,
     contents: &Contents,
     syntax: Syntax,
 ) -> Reading {
-    let words = Words::of(&court.policy.sockets);
+    let words = Words::of(&evaluator.policy.sockets);
     let mut reading = match (contents, syntax) {
         (Contents::Text(text), Syntax::Other) if contents::is_binary(text.as_bytes()) => {
             return Reading::default();
         }
         (Contents::Text(text) | Contents::Foreign(text), Syntax::Other) => {
             let syntax = text::guessed(text, &words);
-            let reading = text::read(court, namespaces, name, text, syntax);
+            let reading = text::read(evaluator, namespaces, name, text, syntax);
             if syntax == Syntax::Other && reading.gaps.is_empty() {
                 return Reading::default();
             }
             reading
         }
         (Contents::Binary, Syntax::Other) => return Reading::default(),
-        (Contents::Text(text), _) => text::read(court, namespaces, name, text, syntax),
+        (Contents::Text(text), _) => text::read(evaluator, namespaces, name, text, syntax),
         (Contents::Foreign(text), _) => Reading {
             gaps: vec![not_text(name.to_owned(), text, &words)],
             ..Reading::default()

@@ -11,7 +11,7 @@ use dind_injector::decide::cause::Cause;
 use dind_injector::decide::named::Named as _;
 use dind_injector::manifest;
 use dind_injector::manifest::pods;
-use dind_injector::migrate::{Court, migrate};
+use dind_injector::migrate::{Context, migrate};
 use dind_injector::model::notice::LONGEST_TOPIC;
 use dind_injector::names;
 use dind_injector::policy_file::Config;
@@ -238,12 +238,12 @@ fn every_manifest_of_the_migration_does_what_it_says() {
         if language == "toml" && block.contains(names::INJECT) {
             continue;
         }
-        let court = Evaluator {
+        let evaluator = Evaluator {
             policy: Policy::offline(),
             setting: Setting::default(),
             changes: false,
         };
-        let reading = text::read(&court, &Namespaces::new(), MIGRATION, &block, syntax);
+        let reading = text::read(&evaluator, &Namespaces::new(), MIGRATION, &block, syntax);
         assert!(reading.gaps.is_empty(), "{block}\n{:?}", reading.gaps);
         let [workload] = reading.workloads.as_slice() else {
             panic!("{block}\n{:?}", reading.workloads);
@@ -267,12 +267,12 @@ fn every_diff_of_the_migration_is_made_by_convert() {
             "diff" => {
                 let (syntax, before): (Syntax, String) = source.take().unwrap();
                 let policy = Policy::offline();
-                let court = Court {
+                let evaluator = Context {
                     policy: &policy,
                     setting: &Setting::default(),
                     namespaces: &Namespaces::new(),
                 };
-                let done = migrate(&court, &before, syntax);
+                let done = migrate(&evaluator, &before, syntax);
                 assert_eq!(done.refused, [], "{before}");
                 let name = block
                     .lines()

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use dind_injector::decide::Policy;
 use dind_injector::manifest::kinds::KINDS;
 use dind_injector::manifest::{Document, PodRef, pods, read, to_yaml};
-use dind_injector::migrate::{Court, Migrated, migrate};
+use dind_injector::migrate::{Context, Migrated, migrate};
 use dind_injector::policy_file::Config;
 use dind_injector::render::patch::patch;
 use dind_injector::review::Action;
@@ -65,12 +65,12 @@ fn cases() -> Vec<Case> {
 
 impl Case {
     fn migrated(&self, text: &str) -> Migrated {
-        let court = Court {
+        let context = Context {
             policy: &self.policy,
             setting: &setting(),
             namespaces: &Namespaces::new(),
         };
-        migrate(&court, text, self.syntax)
+        migrate(&context, text, self.syntax)
     }
 
     /// What the webhook makes of a Pod in its first and its second pass; none where it changes nothing.
@@ -95,12 +95,12 @@ impl Case {
 
     /// The places at which the policy would still swap something.
     fn swapped(&self, text: &str) -> Vec<(String, u32)> {
-        let court = Evaluator {
+        let context = Evaluator {
             policy: self.policy.clone(),
             setting: setting(),
             changes: false,
         };
-        let reading = scan(&court, &Namespaces::new(), &self.name, text, self.syntax);
+        let reading = scan(&context, &Namespaces::new(), &self.name, text, self.syntax);
         let workloads = reading.workloads.into_iter();
         let swapped = workloads.flat_map(|workload| {
             let what = format!("{}/{}", workload.kind, workload.name);
@@ -362,13 +362,13 @@ pub fn applied(text: &str, diff: &str) -> String {
 
 #[test]
 fn a_file_of_any_name_is_read_as_a_scan_reads_it() {
-    let court = Evaluator {
+    let context = Evaluator {
         policy: Policy::offline(),
         setting: setting(),
         changes: false,
     };
     let reading = read_as(
-        &court,
+        &context,
         &Namespaces::new(),
         "notes.md",
         "mount /var/run/docker.sock",

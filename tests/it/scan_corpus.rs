@@ -22,7 +22,7 @@ fn corpus() -> PathBuf {
 }
 
 fn scan(path: &Path) -> Report {
-    let court = Evaluator {
+    let evaluator = Evaluator {
         policy: Policy::offline(),
         setting: Setting {
             namespace: "default".to_owned(),
@@ -36,7 +36,7 @@ fn scan(path: &Path) -> Report {
     };
     let names = [path.to_str().unwrap().to_owned()];
     let inputs = Inputs::find(&names, &mut std::io::empty(), &look).unwrap();
-    inputs.scan(&court, &AtomicUsize::new(0))
+    inputs.scan(&evaluator, &AtomicUsize::new(0))
 }
 
 fn is_expectation(path: &Path) -> bool {

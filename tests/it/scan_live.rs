@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::support::lists::{Api, Shared, client, pod, workload};
 
 fn scanned(api: Api, namespaces: &[&str]) -> (Result<Report, LiveError>, Shared, usize) {
-    let court = Evaluator {
+    let evaluator = Evaluator {
         policy: Policy::offline(),
         setting: Setting::default(),
         // Diffs of thousands of Pods take an unoptimized build long.
@@ -26,8 +26,9 @@ fn scanned(api: Api, namespaces: &[&str]) -> (Result<Report, LiveError>, Shared,
         .enable_all()
         .build()
         .unwrap();
-    let report = runtime
-        .block_on(async { scan(client(&api), court, &names, AT_ONCE, Arc::clone(&done)).await });
+    let report = runtime.block_on(async {
+        scan(client(&api), evaluator, &names, AT_ONCE, Arc::clone(&done)).await
+    });
     (report, api, done.load(Ordering::Relaxed))
 }
 

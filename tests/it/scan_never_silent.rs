@@ -26,7 +26,7 @@ const FORMS: [&str; 7] = [
     "/run/containerd/containerd.sock",
 ];
 
-fn court() -> Evaluator {
+fn evaluator() -> Evaluator {
     Evaluator {
         policy: Policy::offline(),
         setting: Setting {
@@ -73,7 +73,7 @@ fn cleaned(text: &str) -> String {
 
 #[test]
 fn a_path_put_anywhere_is_never_answered_with_silence() {
-    let court = court();
+    let evaluator = evaluator();
     let none = Namespaces::new();
     let inputs = inputs();
     assert!(inputs.len() > 150, "{} files", inputs.len());
@@ -84,7 +84,7 @@ fn a_path_put_anywhere_is_never_answered_with_silence() {
         };
         let text = cleaned(&text);
         let name = path.file_name().unwrap().to_str().unwrap();
-        clean += usize::from(says_nothing(&read_as(&court, &none, name, &text)));
+        clean += usize::from(says_nothing(&read_as(&evaluator, &none, name, &text)));
         let step = (text.len() / PLACES).max(1);
         for (turn, place) in (0..=text.len()).step_by(step).enumerate() {
             if !text.is_char_boundary(place) {
@@ -93,7 +93,7 @@ fn a_path_put_anywhere_is_never_answered_with_silence() {
             let form = FORMS[turn % FORMS.len()];
             let (before, after) = text.split_at(place);
             let put = format!("{before}{form}{after}");
-            let reading = read_as(&court, &none, name, &put);
+            let reading = read_as(&evaluator, &none, name, &put);
             assert!(
                 !says_nothing(&reading),
                 "{}: {form:?} at byte {place} is not told:\n{put}",

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::decide::Policy;
-use crate::migrate::{Court, Lines, comments, migrate};
+use crate::migrate::{Context, Lines, comments, migrate};
 use crate::review::offline::Setting;
 use crate::scan::evaluator::Evaluator;
 use crate::scan::result::Namespaces;
@@ -14,7 +14,7 @@ use crate::cli::convert::remark::{At, Level, Remark};
 use crate::cli::convert::{File, Outcome, Rewritten, left};
 
 pub(super) fn rewrite(policy: &Policy, setting: &Setting, files: &[File]) -> Outcome {
-    let court = Evaluator {
+    let context = Evaluator {
         policy: policy.clone(),
         setting: setting.clone(),
         changes: false,
@@ -24,7 +24,7 @@ pub(super) fn rewrite(policy: &Policy, setting: &Setting, files: &[File]) -> Out
     for file in files.iter().filter(|file| file.syntax == Syntax::Manifest) {
         if file.text.contains("Namespace") {
             let reading = text::read(
-                &court,
+                &context,
                 &Namespaces::new(),
                 &file.name,
                 &file.text,
@@ -35,7 +35,7 @@ pub(super) fn rewrite(policy: &Policy, setting: &Setting, files: &[File]) -> Out
     }
     let mut outcome = Outcome::default();
     for file in files {
-        one(policy, setting, &court, &namespaces, file, &mut outcome);
+        one(policy, setting, &context, &namespaces, file, &mut outcome);
     }
     outcome
 }
@@ -43,13 +43,13 @@ pub(super) fn rewrite(policy: &Policy, setting: &Setting, files: &[File]) -> Out
 fn one(
     policy: &Policy,
     setting: &Setting,
-    court: &Evaluator,
+    context: &Evaluator,
     namespaces: &Namespaces,
     file: &File,
     outcome: &mut Outcome,
 ) {
     let File { name, text, syntax } = file;
-    let under = Court {
+    let under = Context {
         policy,
         setting,
         namespaces,
@@ -67,7 +67,7 @@ fn one(
             message: format!("{}: {}", refused.what, refused.message),
         });
     }
-    let reading = left::read(court, namespaces, file, &done.text);
+    let reading = left::read(context, namespaces, file, &done.text);
     left::note(file, &reading, &lines, outcome, |workload, what| {
         (!told.contains(what)).then(|| left::still(workload, what))
     });

@@ -12,11 +12,16 @@ use crate::cli::convert::remark::{At, Level, Remark};
 use crate::cli::convert::{File, Outcome};
 
 /// What is left of a file whose text became `text`.
-pub(super) fn read(court: &Evaluator, namespaces: &Namespaces, file: &File, text: &str) -> Reading {
+pub(super) fn read(
+    evaluator: &Evaluator,
+    namespaces: &Namespaces,
+    file: &File,
+    text: &str,
+) -> Reading {
     match file.syntax {
-        Syntax::Other => read_as(court, namespaces, &file.name, text),
+        Syntax::Other => read_as(evaluator, namespaces, &file.name, text),
         Syntax::Manifest | Syntax::Groovy | Syntax::Toml | Syntax::Terraform | Syntax::Shell => {
-            text::read(court, namespaces, &file.name, text, file.syntax)
+            text::read(evaluator, namespaces, &file.name, text, file.syntax)
         }
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crate::convert::{ConvertError, convert};
 use crate::decide::Policy;
 use crate::manifest::{Document, Operation, pods, read_with_positions};
-use crate::migrate::{Court, Lines, migrate};
+use crate::migrate::{Context, Lines, migrate};
 use crate::names::NO_NAME;
 use crate::review::Action;
 use crate::review::offline::{Setting, changes, evaluate};
@@ -61,23 +61,23 @@ struct Made {
 
 /// Takes what still reaches a node's runtime into the outcome.
 fn note_left(policy: &Policy, setting: &Setting, file: &File, made: &Made, outcome: &mut Outcome) {
-    let court = Evaluator {
+    let context = Evaluator {
         policy: policy.clone(),
         setting: setting.clone(),
         changes: false,
     };
     let text = made.text.as_deref().unwrap_or(&file.text);
     let namespaces = Namespaces::new();
-    let reading = left::read(&court, &namespaces, file, text);
+    let reading = left::read(&context, &namespaces, file, text);
     let annotated = OnceCell::new();
     let is_annotated = |what: &str| {
         let known = annotated.get_or_init(|| {
-            let court = Court {
+            let context = Context {
                 policy,
                 setting,
                 namespaces: &namespaces,
             };
-            let done = migrate(&court, &file.text, file.syntax);
+            let done = migrate(&context, &file.text, file.syntax);
             let changed = done.changed.into_iter().map(|changed| changed.what);
             changed.collect::<BTreeSet<String>>()
         });

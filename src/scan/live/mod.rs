@@ -62,7 +62,7 @@ pub enum LiveError {
 /// Where the cluster does not answer at all.
 pub async fn scan(
     client: Client,
-    court: Evaluator,
+    evaluator: Evaluator,
     namespaces: &[String],
     at_once: usize,
     done: Arc<AtomicUsize>,
@@ -81,7 +81,7 @@ pub async fn scan(
         ..result::Cluster::default()
     };
     let work = Arc::new(Work {
-        court,
+        evaluator,
         namespaces: known,
     });
     let mut lists = JoinSet::new();
@@ -159,7 +159,7 @@ impl result::Cluster {
 }
 
 struct Work {
-    court: Evaluator,
+    evaluator: Evaluator,
     namespaces: Namespaces,
 }
 
@@ -332,7 +332,7 @@ impl Page {
                 fields.shift_remove(field);
             }
         }
-        let reading = text::object(&work.court, &work.namespaces, &item);
+        let reading = text::object(&work.evaluator, &work.namespaces, &item);
         self.seen.add(reading.seen);
         self.gaps.extend(reading.gaps);
         for mut workload in reading.workloads {

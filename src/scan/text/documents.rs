@@ -77,7 +77,7 @@ impl Reader<'_> {
             let mut found = Vec::new();
             // Where a Pod sees its own daemon.
             let mut accounted = match names {
-                true => asked::pointers(&document.value, &self.court.policy.sockets),
+                true => asked::pointers(&document.value, &self.evaluator.policy.sockets),
                 false => Vec::new(),
             };
             let gaps = reading.gaps.len();
@@ -92,7 +92,7 @@ impl Reader<'_> {
                     others.extend(parts);
                 }
             }
-            let policy = &self.court.policy;
+            let policy = &self.evaluator.policy;
             let volumes = volume::volumes(&document.value, &policy.sockets);
             accounted.extend(volumes.iter().map(|volume| volume.base.clone()));
             found.extend(volumes);
@@ -175,7 +175,7 @@ impl Reader<'_> {
             candidate.name = Cow::Borrowed(name);
         }
         let setting = self.setting(&candidate, around);
-        let judged = match evaluate(self.court, &setting, &candidate) {
+        let judged = match evaluate(self.evaluator, &setting, &candidate) {
             Ok(judged) => judged,
             Err(error) => {
                 reading.gaps.push(Gap {
@@ -216,7 +216,7 @@ impl Reader<'_> {
     }
 
     fn setting(&self, candidate: &Candidate<'_>, around: &Around<'_>) -> Cow<'_, Setting> {
-        let base = &self.court.setting;
+        let base = &self.evaluator.setting;
         if self.namespaces.is_empty() && around.namespace.is_none() {
             return Cow::Borrowed(base);
         }

@@ -42,15 +42,15 @@ pub enum Syntax {
 
 /// Reads `text`, which is called `file`. `namespaces` are those whose labels are known.
 pub fn read(
-    court: &Evaluator,
+    evaluator: &Evaluator,
     namespaces: &Namespaces,
     file: &str,
     text: &str,
     syntax: Syntax,
 ) -> Reading {
-    let words = Words::of(&court.policy.sockets);
+    let words = Words::of(&evaluator.policy.sockets);
     let reader = Reader {
-        court,
+        evaluator,
         namespaces,
         words: &words,
     };
@@ -74,10 +74,10 @@ pub fn read(
 }
 
 /// What one object of a cluster comes to; nothing in it has a place in a file.
-pub fn object(court: &Evaluator, namespaces: &Namespaces, object: &Value) -> Reading {
-    let words = Words::of(&court.policy.sockets);
+pub fn object(evaluator: &Evaluator, namespaces: &Namespaces, object: &Value) -> Reading {
+    let words = Words::of(&evaluator.policy.sockets);
     let reader = Reader {
-        court,
+        evaluator,
         namespaces,
         words: &words,
     };
@@ -91,7 +91,7 @@ pub fn object(court: &Evaluator, namespaces: &Namespaces, object: &Value) -> Rea
     }
     // What the API server shows is what there is: it is judged whole, and a word is no mount.
     reading.gaps.retain(|gap| gap.why == Why::NotAPod);
-    found.extend(volume::volumes(object, &court.policy.sockets));
+    found.extend(volume::volumes(object, &evaluator.policy.sockets));
     reading.workloads = found;
     let head = Object::of(object);
     for gap in &mut reading.gaps {
@@ -189,7 +189,7 @@ struct Around<'a> {
 const MAX_TEXTS: usize = 3;
 
 struct Reader<'c> {
-    court: &'c Evaluator,
+    evaluator: &'c Evaluator,
     namespaces: &'c Namespaces,
     words: &'c Words,
 }
