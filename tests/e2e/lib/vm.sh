@@ -96,7 +96,8 @@ make_vm() {
     cp -al "$E2E_BIN"/{node,kubelet,kubectl,containerd,containerd-shim-runc-v2,ctr,runc,cni} "$vm/bin/"
     make_vm_configuration
     say 'making the disk of the machine'
-    natively_import "$vm/containerd" "$E2E_IMAGES/node.tar"
+    webhook_image "$NODE_STATE/webhook.tar"
+    natively_import "$vm/containerd" "$E2E_IMAGES/node.tar" "$NODE_STATE/webhook.tar"
     make_disk "$vm"
     rm -r "$vm/containerd"
     qemu_options >"$vm/qemu-options"
@@ -158,12 +159,12 @@ LogLevel ERROR
 END
 }
 
-# natively_import ROOT ARCHIVE: a containerd root that has the images unpacked, made by the node's containerd here, where
+# natively_import ROOT ARCHIVE…: a containerd root that has the images unpacked, made by the node's containerd here, where
 # that takes seconds. It has mounts and a /run of its own, and is gone with its shell.
 natively_import() {
     local log=$NODE_STATE/logs/import.log
     env PATH="$E2E_BIN:$PATH" unshare --mount --pid --fork --kill-child --propagation private \
-        bash -euo pipefail -s "$1" "$2" >"$log" 2>&1 <<'END' || die "the images cannot be imported: $(tail -n 3 "$log")"
+        bash -euo pipefail -s "$@" >"$log" 2>&1 <<'END' || die "the images cannot be imported: $(tail -n 3 "$log")"
 mount -t tmpfs tmpfs /run
 mkdir /run/containerd
 cat >/run/containerd.toml <<TOML
@@ -177,7 +178,8 @@ for ((look = 0; look < 300; look++)); do
     ! ctr version || break
     sleep 0.1
 done
-ctr --namespace k8s.io images import "$2"
+shift
+for archive; do ctr --namespace k8s.io images import "$archive"; done
 kill %1
 wait %1 || true
 END

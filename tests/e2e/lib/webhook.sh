@@ -10,7 +10,8 @@ WEBHOOK_MANIFESTS=${E2E_MANIFESTS:-$REPO_DIR/manifests/install.yaml}
 
 install_webhook() {
     say 'installing the webhook'
-    foreign || load_webhook_image
+    # A machine has it in its disk.
+    foreign || in_vm || load_webhook_image
     INSTALLED=1
     webhook_manifests | kubectl apply -f - >/dev/null || die 'the manifests do not apply'
     kubectl label namespace "$WEBHOOK_NS" "$E2E_LABEL=run" >/dev/null
