@@ -24,7 +24,7 @@ END
 # to be guessed, and would be taken from every job.)
 each() {
     echo 0 2>/dev/null >"$cgroups/memory.oom.group" || say 'an OOM kill in a container ends the daemon too'
-    edit 's|"oomScoreAdj":0|"oomScoreAdj":1000|'
+    edit 's|"oomScoreAdj":[-0-9]*|"oomScoreAdj":1000|'
     say "the limits of each container are kept, and this one's hold for all of them"
 }
 

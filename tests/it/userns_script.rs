@@ -9,8 +9,9 @@ use dind_injector::model::start::USERNS_SCRIPT;
 
 use crate::start_script::{Outcome, Shell, Sidecar, moved};
 
-/// As Docker 28 writes it for `docker run --privileged`; the sysfs of other containers is read-only.
-const CONFIG: &str = r#"{"ociVersion":"1.2.0","process":{"args":["sh","\"resources\":{"],"oomScoreAdj":0},"mounts":[{"destination":"/sys","type":"sysfs","source":"sysfs","options":["nosuid","noexec","nodev"]}],"annotations":{"cgroupsPath":"x"},"linux":{"resources":{"memory":{"limit":1}},"cgroupsPath":"/docker/1"}}"#;
+/// As Docker 28 writes it for `docker run --privileged`; the sysfs of other containers is read-only. Its containerd puts the
+/// daemon's own `oomScoreAdj` there, since it may set none below.
+const CONFIG: &str = r#"{"ociVersion":"1.2.0","process":{"args":["sh","\"resources\":{"],"oomScoreAdj":935},"mounts":[{"destination":"/sys","type":"sysfs","source":"sysfs","options":["nosuid","noexec","nodev"]}],"annotations":{"cgroupsPath":"x"},"linux":{"resources":{"memory":{"limit":1}},"cgroupsPath":"/docker/1"}}"#;
 
 const SYSFS: &str = r#""type":"sysfs","source":"sysfs","options":["nosuid","noexec","nodev","ro"]"#;
 
@@ -80,7 +81,7 @@ fn in_a_cgroup_of_its_own_containers_keep_theirs_and_die_before_the_daemon() {
         assert_eq!(sidecar.read("/sys/fs/cgroup/memory.oom.group"), "0\n");
         let config = told_to_runc(shell, &sidecar, &outcome, &CREATE);
         let expected = CONFIG
-            .replace(r#""oomScoreAdj":0"#, r#""oomScoreAdj":1000"#)
+            .replace(r#""oomScoreAdj":935"#, r#""oomScoreAdj":1000"#)
             .replace(&SYSFS.replace(r#","ro""#, ""), SYSFS);
         assert_eq!(config, expected, "{shell:?}");
         assert!(!outcome.env.contains_key("DIND_USERNS_SCRIPT"));
