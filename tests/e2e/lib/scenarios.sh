@@ -6,13 +6,13 @@ NOT_RUN=77
 
 # run_scenarios NODE… -- [WORD…]: on each of these nodes in turn, those that it is for.
 run_scenarios() {
-    local nodes=() passed=0 failed=0 not_run=0 first=1
+    local nodes=() node passed=0 failed=0 not_run=0 first=1
     while [[ $1 != -- ]]; do
         nodes+=("$1")
         shift
     done
     shift
-    [[ -n $(for NODE in "${nodes[@]}"; do select_scenarios "$@"; done) ]] ||
+    [[ -n $(for node in "${nodes[@]}"; do select_scenarios "$node" "$@"; done) ]] ||
         die "no scenario for ${nodes[*]} has a name that contains: $*"
 
     # A trap runs with the redirections of what it interrupts.
@@ -26,7 +26,7 @@ run_scenarios() {
     ensure_binary
     for node in "${nodes[@]}"; do
         use_node "$node"
-        mapfile -t names < <(select_scenarios "$@")
+        mapfile -t names < <(select_scenarios "$node" "$@")
         ((${#names[@]})) || continue
         ((first)) || cluster_down
         first=0
@@ -65,15 +65,16 @@ run_selected() {
 # named_like [-v] -e PATTERN: those of $names that do, or do not.
 named_like() { printf '%s\n' "${names[@]}" | grep -E "$@" || true; }
 
-# Those for $NODE. One that says nothing of nodes is for the native one; `# nodes: …` in its check says which it is for,
+# select_scenarios NODE [WORD…]: those for that node. One that says nothing of nodes is for the native one; `# nodes: …` in its check says which it is for,
 # where `vm` is both machines.
 select_scenarios() {
-    local dir name word nodes
+    local node=$1 dir name word nodes
+    shift
     for dir in "$E2E_DIR"/scenarios/*/; do
         name=$(basename "$dir")
         nodes=$(sed -n 's/^# nodes: //p' "$dir/check")
         nodes=" ${nodes:-native} "
-        [[ ${nodes/ vm / vm-systemd vm-cgroupfs } == *" $NODE "* ]] || continue
+        [[ ${nodes/ vm / vm-systemd vm-cgroupfs } == *" $node "* ]] || continue
         (($#)) || echo "$name"
         for word; do
             [[ $name != *"$word"* ]] || { echo "$name" && break; }
