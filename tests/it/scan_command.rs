@@ -683,6 +683,157 @@ fn a_chart_is_rendered_where_helm_is_on_the_path() {
     );
 }
 
+/// A kustomization whose two patches reach the socket only together, of a Pod in another folder.
+fn kustomized() -> Dir {
+    let base = "apiVersion: v1\nkind: Pod\nmetadata: {name: builder, namespace: ci}\n\
+        spec:\n  containers: [{name: docker, image: docker:28}]\n";
+    Dir::new()
+        .with("base/kustomization.yaml", "resources: [d.yaml]\n")
+        .with("base/d.yaml", base)
+        .with(
+            "overlay/kustomization.yaml",
+            "kind: Kustomization\nresources: [../base]\npatches: [{path: volume.yaml}, {path: mount.yaml}]\n",
+        )
+        .with(
+            "overlay/volume.yaml",
+            "apiVersion: v1\nkind: Pod\nmetadata: {name: builder, namespace: ci}\nspec:\n  \
+             volumes: [{name: s, hostPath: {path: /var/run/docker.sock}}]\n",
+        )
+        .with(
+            "overlay/mount.yaml",
+            "apiVersion: v1\nkind: Pod\nmetadata: {name: builder, namespace: ci}\nspec:\n  \
+             containers: [{name: docker, volumeMounts: [{name: s, mountPath: /var/run/docker.sock}]}]\n",
+        )
+}
+
+/// Makes `text` the program `name` in the folder `bin`.
+fn program(dir: Dir, name: &str, text: &str) -> Dir {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = dir.with(&format!("bin/{name}"), text);
+    let program = dir.0.join("bin").join(name);
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    dir
+}
+
+#[test]
+fn a_kustomization_is_one_gap_where_no_program_builds_it() {
+    let dir = kustomized();
+    let nowhere = dir.0.join("base");
+    let ended = scan_with_path(&dir, &nowhere, &[".", "-o", "json"]);
+    assert_eq!(ended.status, 2, "{}{}", ended.out, ended.err);
+    let result = json(&ended);
+    assert_eq!(
+        reasons(&result),
+        [("./overlay", "kustomization")],
+        "{}",
+        ended.out
+    );
+    let message = result["incomplete"][0]["message"].as_str().unwrap();
+    assert!(
+        message.contains("neither kustomize nor kubectl is on PATH"),
+        "{message}"
+    );
+    assert!(
+        message.contains("./overlay/mount.yaml:5 (and 1 more)"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_kustomization_is_built_where_a_program_does_it() {
+    let script = |folder: &str| {
+        format!(
+            "#!/bin/sh\n[ \"$2 $3\" = \"--load-restrictor=LoadRestrictionsNone {folder}\" ] || exit 1\n\
+             while read -r line; do echo \"$line\"; done < built.json\n"
+        )
+    };
+    for name in ["kustomize", "kubectl"] {
+        let dir = kustomized().with("built.json", &(yaml(SWAPPED).to_string() + "\n"));
+        let dir = program(dir, name, &script("./overlay"));
+        let bin = dir.0.join("bin");
+        let args = ["./base", "./overlay", "-o", "json"];
+        let ended = scan_with_path(&dir, &bin, &args);
+        assert_eq!(ended.status, 1, "{}{}", ended.out, ended.err);
+        let result = json(&ended);
+        assert_eq!(result["complete"], true, "{}", ended.out);
+        let all = result["workloads"].as_array().unwrap();
+        assert_eq!(all.len(), 1, "{}", ended.out);
+        let title = match name {
+            "kustomize" => "./overlay (kustomize build)",
+            _ => "./overlay (kubectl kustomize)",
+        };
+        assert_eq!(all[0]["source"]["file"], title);
+        // A file that tells the same is told with its line, and once.
+        let dir = dir.with("base/d.yaml", SWAPPED);
+        let ended = scan_with_path(&dir, &bin, &args);
+        let result = json(&ended);
+        let all = result["workloads"].as_array().unwrap();
+        assert_eq!(all.len(), 1, "{}", ended.out);
+        assert_eq!(all[0]["source"]["file"], "./base/d.yaml");
+        // What a comment sets aside there stays so.
+        let ignored = SWAPPED.replace(
+            "mountPath: /var/run/docker.sock}]",
+            "mountPath: /var/run/docker.sock}] # dind-injector:ignore moved in May",
+        );
+        let dir = dir.with("base/d.yaml", &ignored);
+        let ended = scan_with_path(&dir, &bin, &args);
+        assert_eq!(ended.status, 0, "{}{}", ended.out, ended.err);
+    }
+}
+
+#[test]
+fn what_a_build_says_is_the_reason_of_its_gap() {
+    let dir = program(
+        kustomized(),
+        "kustomize",
+        "#!/bin/sh\necho 'Error: no such target' >&2\nexit 1\n",
+    );
+    let bin = dir.0.join("bin");
+    let ended = scan_with_path(&dir, &bin, &["base", "overlay", "-o", "json"]);
+    let result = json(&ended);
+    assert_eq!(
+        reasons(&result),
+        [("overlay", "kustomization")],
+        "{}",
+        ended.out
+    );
+    let message = result["incomplete"][0]["message"].as_str().unwrap();
+    assert!(
+        message.contains("kustomize build: Error: no such target"),
+        "{message}"
+    );
+}
+
+#[test]
+fn what_a_kustomization_has_of_another_host_is_a_gap_at_its_line_and_is_not_fetched() {
+    let dir = Dir::new().with(
+        "kustomization.yaml",
+        "resources:\n  - https://example.com/all.yaml\n  - github.com/acme/base?ref=v1 # dind-injector:ignore ours, scanned there\n",
+    );
+    let dir = program(dir, "kustomize", "#!/bin/sh\necho > fetched\n");
+    let ended = scan_with_path(
+        &dir,
+        &dir.0.join("bin"),
+        &["kustomization.yaml", "-o", "json"],
+    );
+    assert_eq!(ended.status, 2);
+    let result = json(&ended);
+    assert_eq!(
+        result["incomplete"].as_array().unwrap().len(),
+        1,
+        "{}",
+        ended.out
+    );
+    assert_eq!(result["incomplete"][0]["line"], 2, "{}", ended.out);
+    assert_eq!(
+        result["ignored"].as_array().unwrap().len(),
+        1,
+        "{}",
+        ended.out
+    );
+    assert!(!dir.0.join("fetched").exists());
+}
+
 #[test]
 fn csv_has_a_row_for_each_way_and_each_gap() {
     let dir = Dir::new().with("a.yaml", SWAPPED).with("b.yaml", "a: [");

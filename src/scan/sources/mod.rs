@@ -14,6 +14,7 @@ pub mod groovy;
 pub mod heredoc;
 pub mod jenkins;
 pub mod json_patch;
+pub mod kustomization;
 pub mod openshift;
 pub mod pod_spec;
 pub mod tekton;

@@ -22,7 +22,7 @@ use crate::scan::places::{Lines, Places};
 use crate::scan::result::{Gap, Reading, Why};
 use crate::scan::sources::jenkins::JENKINS_AGENT;
 use crate::scan::sources::tekton::Beside;
-use crate::scan::sources::{embedded, values, volume};
+use crate::scan::sources::{embedded, kustomization, values, volume};
 use crate::scan::text::{Around, MAX_TEXTS, Reader, first_mention, syntax_of};
 
 impl Reader<'_> {
@@ -92,6 +92,10 @@ impl Reader<'_> {
                     others.extend(parts);
                 }
             }
+            let uses = kustomization::Uses::of(&document.value);
+            reading
+                .gaps
+                .extend(uses.unwrap_or_default().remote.into_iter().map(not_fetched));
             let policy = &self.evaluator.policy;
             let volumes = volume::volumes(&document.value, &policy.sockets);
             accounted.extend(volumes.iter().map(|volume| volume.base.clone()));
@@ -327,6 +331,19 @@ impl Reader<'_> {
 pub(super) fn is_found(found: &[Workload], value: &str) -> bool {
     let mut findings = found.iter().flat_map(|workload| &workload.findings);
     findings.any(|one| one.target == value || one.mount_path.as_deref() == Some(value))
+}
+
+/// A kustomization's entry that another host has, and its pointer, as a gap.
+fn not_fetched((entry, pointer): (String, String)) -> Gap {
+    Gap {
+        place: pointer,
+        line: None,
+        why: Why::Kustomization,
+        message: format!(
+            "uses {entry}, which is not fetched; run kustomize build and pass the result"
+        ),
+        mentions: None,
+    }
 }
 
 /// A Namespace's name and labels.
