@@ -8,6 +8,7 @@ mod case_command;
 mod check;
 mod cluster;
 mod convert;
+mod convert_cluster;
 mod convert_command;
 mod docs;
 mod ephemeral;

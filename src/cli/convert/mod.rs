@@ -91,6 +91,9 @@ pub enum ConvertError {
     /// Standard input is no file.
     #[error("--write rewrites files; leave it out to see what standard input would become")]
     Stdin,
+    /// A check of what is not written.
+    #[error("--cluster asks whether the annotation is honored; --to sidecar writes none")]
+    Unasked,
     /// The file.
     #[error(transparent)]
     Replace(#[from] ReplaceError),
@@ -151,17 +154,20 @@ pub fn run(args: ConvertArgs, out: &mut dyn Write, err: &mut dyn Write) -> Resul
         namespace_labels: NamespaceLabels::from_iter(namespace_label),
         ..Setting::default()
     };
+    let (labels, unseen) = match cluster.is_asked() {
+        true if to == Form::Sidecar => return Err(ConvertError::Unasked.into()),
+        true => cluster.labels().map_err(ConvertError::from)?,
+        false => Default::default(),
+    };
     let inputs = read::inputs(&filename, exclude)?;
     let mut outcome = match to {
-        Form::Annotation => annotation::rewrite(&policy, &setting, &inputs.files),
+        Form::Annotation => annotation::rewrite(&policy, &setting, &inputs.files, labels),
         Form::Sidecar => sidecar::rewrite(&policy, &setting, &inputs.files)?,
     };
     outcome.is_partial |= !inputs.gaps.is_empty();
     let unchanged = Lines::between("", "");
-    let gaps = inputs
-        .gaps
-        .iter()
-        .map(|gap| Remark::of_gap(gap, &unchanged));
+    let gaps = inputs.gaps.iter().chain(&unseen);
+    let gaps = gaps.map(|gap| Remark::of_gap(gap, &unchanged));
     outcome.remarks.extend(gaps);
     let Outcome {
         rewritten,

@@ -1,6 +1,6 @@
 //! `check`: every check against an API server of scripted answers, as it should be and as it should not.
 
-mod api;
+pub mod api;
 mod before;
 mod command;
 mod documented;
