@@ -11,6 +11,7 @@ mod convert;
 mod convert_cluster;
 mod convert_command;
 mod docs;
+mod docs_migration;
 mod ephemeral;
 mod golden;
 mod hostile_names;

@@ -835,6 +835,20 @@ fn what_a_kustomization_has_of_another_host_is_a_gap_at_its_line_and_is_not_fetc
 }
 
 #[test]
+fn an_object_that_only_names_a_workload_is_complete() {
+    let named = "{apiVersion: apps/v1, kind: Deployment, name: web}";
+    let dir = Dir::new().with(
+        "scaler.yaml",
+        &format!(
+            "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {{name: web, ownerReferences: \
+             [{named}]}}\nspec: {{scaleTargetRef: {named}}}\n"
+        ),
+    );
+    let ended = dir.scan(&["."]);
+    assert_eq!(ended.status, 0, "{}", ended.out);
+}
+
+#[test]
 fn csv_has_a_row_for_each_way_and_each_gap() {
     let dir = Dir::new().with("a.yaml", SWAPPED).with("b.yaml", "a: [");
     let out = dir.scan(&[".", "-o", "csv"]).out;
