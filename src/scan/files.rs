@@ -254,7 +254,7 @@ impl Input {
         let path = match self {
             Self::Stdin(contents) => {
                 let syntax = match contents {
-                    Contents::Text(text) => text::syntax_of(text),
+                    Contents::Text(text) | Contents::Wide(text) => text::syntax_of(text),
                     Contents::Foreign(_) | Contents::Binary => Syntax::Manifest,
                 };
                 return scan(evaluator, namespaces, "stdin", contents, syntax);
@@ -280,7 +280,7 @@ impl Input {
         };
         let syntax = match (self, &contents) {
             (Self::File { syntax, .. }, _) => *syntax,
-            (Self::Named { syntax, .. }, Contents::Text(text)) => {
+            (Self::Named { syntax, .. }, Contents::Text(text) | Contents::Wide(text)) => {
                 let words = Words::of(&evaluator.policy.sockets);
                 syntax.unwrap_or_else(|| text::of_named(path, text, &words))
             }
@@ -311,10 +311,7 @@ fn scan(
 ) -> Reading {
     let words = Words::of(&evaluator.policy.sockets);
     let mut reading = match (contents, syntax) {
-        (Contents::Text(text), Syntax::Other) if contents::is_binary(text.as_bytes()) => {
-            return Reading::default();
-        }
-        (Contents::Text(text) | Contents::Foreign(text), Syntax::Other) => {
+        (Contents::Text(text) | Contents::Wide(text) | Contents::Foreign(text), Syntax::Other) => {
             let syntax = text::guessed(text, &words);
             let reading = text::read(evaluator, namespaces, name, text, syntax);
             if syntax == Syntax::Other && reading.gaps.is_empty() {
@@ -323,7 +320,9 @@ fn scan(
             reading
         }
         (Contents::Binary, Syntax::Other) => return Reading::default(),
-        (Contents::Text(text), _) => text::read(evaluator, namespaces, name, text, syntax),
+        (Contents::Text(text) | Contents::Wide(text), _) => {
+            text::read(evaluator, namespaces, name, text, syntax)
+        }
         (Contents::Foreign(text), _) => Reading {
             gaps: vec![not_text(name.to_owned(), text, &words)],
             ..Reading::default()

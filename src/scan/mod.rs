@@ -10,7 +10,7 @@ pub mod baseline;
 pub mod candidate;
 mod charts;
 pub mod compare;
-mod contents;
+pub mod contents;
 mod cores;
 pub mod evaluator;
 pub mod files;

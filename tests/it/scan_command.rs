@@ -835,6 +835,35 @@ fn what_a_kustomization_has_of_another_host_is_a_gap_at_its_line_and_is_not_fetc
 }
 
 #[test]
+fn a_text_with_nuls_is_read_or_told_whatever_its_name() {
+    let wide = |text: &str| -> Vec<u8> {
+        let units = text.encode_utf16();
+        units.flat_map(u16::to_le_bytes).collect()
+    };
+    let dir = Dir::new();
+    let put = |name: &str, bytes: &[u8]| fs::write(dir.0.join(name), bytes).unwrap();
+    put("pod.yaml", &wide(SWAPPED));
+    put("notes", &wide("mount /var/run/docker.sock\n"));
+    put("dump.txt", b"a\0b mount /var/run/docker.sock\n");
+    put("dump.yaml", b"a: \0 /var/run/docker.sock\n");
+    put(
+        "docker",
+        b"\x7fELF\x02\x01\0\0\0\0\0\0/var/run/docker.sock\0\0",
+    );
+    let ended = dir.scan(&[".", "-o", "json"]);
+    assert_eq!(ended.status, 2);
+    let result = json(&ended);
+    let expected = [
+        ("./dump.txt", "names-socket"),
+        ("./dump.yaml", "not-yaml"),
+        ("./notes", "names-socket"),
+    ];
+    assert_eq!(reasons(&result), expected, "{}", ended.out);
+    assert_eq!(result["workloads"][0]["source"]["file"], "./pod.yaml");
+    assert_eq!(result["workloads"][0]["source"]["line"], 1);
+}
+
+#[test]
 fn an_object_that_only_names_a_workload_is_complete() {
     let named = "{apiVersion: apps/v1, kind: Deployment, name: web}";
     let dir = Dir::new().with(

@@ -24,6 +24,7 @@ use crate::render::diff::Paint;
 use crate::render::patch::{colored, patch};
 use crate::review::offline::Setting;
 use crate::scan::files::FindError;
+use crate::scan::result::Gap;
 
 use crate::cli::convert::remark::Remark;
 use crate::cli::live::ConnectError;
@@ -94,6 +95,9 @@ pub enum ConvertError {
     /// A check of what is not written.
     #[error("--cluster asks whether the annotation is honored; --to sidecar writes none")]
     Unasked,
+    /// A file that was named is in another encoding.
+    #[error("{}: {}", place(.0), .0.message)]
+    NotText(Gap),
     /// The file.
     #[error(transparent)]
     Replace(#[from] ReplaceError),
@@ -103,6 +107,14 @@ pub enum ConvertError {
     /// The cluster.
     #[error(transparent)]
     Connect(#[from] ConnectError),
+}
+
+/// `a.yaml:7`, or the file alone.
+fn place(gap: &Gap) -> String {
+    match gap.line {
+        Some(line) => format!("{}:{line}", gap.place),
+        None => gap.place.clone(),
+    }
 }
 
 /// A file whose text changes.
