@@ -772,3 +772,31 @@ fn inject_names_what_no_daemon_takes_the_place_of() {
     let output = within(&folder, &args);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
 }
+
+#[test]
+fn a_task_and_its_run_in_two_files_are_both_named_with_what_to_do() {
+    let folder = Folder::new("tekton");
+    let task = "apiVersion: tekton.dev/v1\nkind: Task\nmetadata: {name: image}\nspec:\n  steps:\n    - name: build\n      \
+                image: docker:28-cli\n      volumeMounts:\n        - name: s\n          mountPath: /var/run/docker.sock\n";
+    let run = "apiVersion: tekton.dev/v1\nkind: TaskRun\nmetadata: {generateName: image-}\nspec:\n  taskRef: {name: image}\n  \
+               podTemplate:\n    volumes: [{name: s, hostPath: {path: /var/run/docker.sock}}]\n";
+    fs::write(folder.0.join("task.yaml"), task).unwrap();
+    fs::write(folder.0.join("run.yaml"), run).unwrap();
+    let output = within(&folder, &["convert", "-f", "."]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = stderr(&output);
+    for (place, advice) in [
+        (
+            "task.yaml:10: ",
+            "dind-injector.io/containers: step-build as annotations",
+        ),
+        (
+            "run.yaml:7: ",
+            "give the Task dind-injector.io/inject: \"true\"",
+        ),
+    ] {
+        let named = told.lines().find(|line| line.contains(place)).unwrap();
+        assert!(named.contains(advice), "{named}");
+    }
+    assert_eq!(stdout(&output), "");
+}

@@ -11,6 +11,7 @@ pub mod drone;
 pub mod embedded;
 pub mod gitlab;
 pub mod groovy;
+pub mod halves;
 pub mod heredoc;
 pub mod jenkins;
 pub mod json_patch;

@@ -22,7 +22,7 @@ use crate::scan::places::{Lines, Places};
 use crate::scan::result::{Gap, Reading, Why};
 use crate::scan::sources::jenkins::JENKINS_AGENT;
 use crate::scan::sources::tekton::Beside;
-use crate::scan::sources::{embedded, kustomization, values, volume};
+use crate::scan::sources::{embedded, halves, kustomization, values, volume};
 use crate::scan::text::{Around, MAX_TEXTS, Reader, first_mention, syntax_of};
 
 impl Reader<'_> {
@@ -149,8 +149,25 @@ impl Reader<'_> {
             known: &known,
             elsewhere: &elsewhere,
         };
-        let gaps = account::of_documents(self.words, &known, &mut places);
+        let mut gaps = account::of_documents(self.words, &known, &mut places);
+        self.advise(documents, &mut places, &mut gaps);
         reading.gaps.extend(gaps);
+    }
+
+    /// Adds to the gaps of Pods whose other half is in another text what to do about both.
+    fn advise(&self, documents: &[Document], places: &mut Places<'_>, gaps: &mut [Gap]) {
+        if gaps.is_empty() {
+            return;
+        }
+        for (index, document) in documents.iter().enumerate() {
+            for (pointer, advice) in halves::halves(&document.value, self.words) {
+                let position = places.positions(index).and_then(|all| all.get(&pointer));
+                let line = position.map(|position| position.line);
+                for gap in gaps.iter_mut().filter(|gap| gap.line == line) {
+                    gap.message.push_str(&format!(": {advice}"));
+                }
+            }
+        }
     }
 
     /// Judges a candidate. Returns the pointers to what is accounted for by that.
