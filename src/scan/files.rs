@@ -201,7 +201,8 @@ impl Inputs {
         let mut report = Report::default();
         for reading in &mut readings {
             for one in reading.elsewhere.drain(..) {
-                if !inputs.iter().any(|input| input.is(&one.path)) {
+                let mut paths = inputs.iter().filter_map(Input::path);
+                if !paths.any(|path| one.is(path)) {
                     reading.gaps.push(one.gap);
                 }
             }
@@ -242,12 +243,6 @@ impl Input {
             Self::Stdin(_) | Self::Rendered { .. } => None,
             Self::File { path, .. } | Self::Named { path, .. } => Some(path),
         }
-    }
-
-    /// Whether it is a file with this path, from wherever one looks.
-    fn is(&self, name: &str) -> bool {
-        let name = name.trim_start_matches(['.', '/']);
-        self.path().is_some_and(|path| path.ends_with(name))
     }
 
     fn scan(&self, evaluator: &Evaluator, namespaces: &Namespaces) -> Reading {

@@ -3,6 +3,7 @@
 //! A result with gaps is incomplete, and every output says so.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use crate::model::subject::NamespaceLabels;
 
@@ -275,6 +276,13 @@ pub struct Elsewhere {
     pub path: String,
     /// What it is where that file is not scanned.
     pub gap: Gap,
+}
+
+impl Elsewhere {
+    /// Whether it is the file at `path`, from wherever one looks.
+    pub fn is(&self, path: &Path) -> bool {
+        path.ends_with(self.path.trim_start_matches(['.', '/']))
+    }
 }
 
 /// Namespaces whose labels are known.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use dind_injector::decide::Policy;
 use serde_json::{Value, json};
 
-use crate::check::api::{Api, State};
+use crate::check::{Api, State};
 use crate::support::scratch;
 
 const POD: &str = "\

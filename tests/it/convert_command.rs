@@ -800,3 +800,37 @@ fn a_task_and_its_run_in_two_files_are_both_named_with_what_to_do() {
     }
     assert_eq!(stdout(&output), "");
 }
+
+#[test]
+fn what_a_scan_tells_of_a_file_that_is_named_is_told_by_convert_too() {
+    let folder = Folder::new("other-names");
+    for (name, text, told) in [
+        (
+            "op.py",
+            "V1HostPathVolumeSource(path=\"/var/run\")\n",
+            "has a hostPath",
+        ),
+        (
+            "pod.rb",
+            "volume \"s\", host_path: \"/var/run\"\n",
+            "has a hostPath",
+        ),
+        (
+            "Jenkinsfile",
+            "pipeline { agent { kubernetes { yaml libraryResource('pod.yaml') } } }\n",
+            "pod.yaml",
+        ),
+    ] {
+        fs::write(folder.0.join(name), text).unwrap();
+        let output = within(&folder, &["convert", "-f", name]);
+        assert_eq!(output.status.code(), Some(1), "{name}");
+        let place = format!("warning: {name}:1: ");
+        let said = stderr(&output);
+        assert!(said.contains(&place) && said.contains(told), "{said}");
+    }
+    // Where the other file is read, too, nothing is missing.
+    fs::create_dir(folder.0.join("resources")).unwrap();
+    fs::write(folder.0.join("resources/pod.yaml"), "spec: {}\n").unwrap();
+    let output = within(&folder, &["convert", "-f", "Jenkinsfile", "resources"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+}

@@ -863,6 +863,48 @@ fn a_text_with_nuls_is_read_or_told_whatever_its_name() {
     assert_eq!(result["workloads"][0]["source"]["line"], 1);
 }
 
+/// Files that lead to a runtime by a directory, without a socket's name in them.
+#[test]
+fn a_directory_that_is_given_in_parts_is_never_passed_in_silence() {
+    let argo = "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: a}\nspec:\n  source:\n    helm:\n      \
+                parameters:\n      - {name: 'volumes[0].hostPath.path', value: /var/run}\n";
+    let task = "apiVersion: tekton.dev/v1\nkind: Task\nmetadata: {name: t}\nspec:\n  params: [{name: dir, default: \
+                /var/run}]\n  steps: [{name: b, image: x, volumeMounts: [{name: s, mountPath: /x}]}]\n  volumes: [{name: s, \
+                hostPath: {path: $(params.dir)}}]\n";
+    for (name, text, line) in [
+        ("application.yaml", argo, 8),
+        ("task.yaml", task, 7),
+        (
+            "patch.yaml",
+            "- op: replace\n  path: /spec/template/spec/volumes/0/hostPath/path\n  value: /var/run\n",
+            3,
+        ),
+        (
+            "release.tf",
+            "resource \"helm_release\" \"r\" {\n  set {\n    name  = \"volumes[0].hostPath.path\"\n    value = \"/run\"\n  }\n}\n",
+            4,
+        ),
+        (
+            "apply.sh",
+            "cat <<EOF\nkind: Pod\nspec:\n  volumes: [{name: s, hostPath: {path: ${SOCK:-/var/run}}}]\nEOF\n",
+            4,
+        ),
+        ("pod.rb", "volume \"s\", host_path: \"/var/run\"\n", 1),
+    ] {
+        let dir = Dir::new().with(name, text);
+        for path in [".", name] {
+            let ended = dir.scan(&[path, "-o", "json"]);
+            let result = json(&ended);
+            assert_eq!(ended.status, 2, "{name}: {}", ended.out);
+            assert_eq!(
+                result["incomplete"][0]["line"], line,
+                "{name}: {}",
+                ended.out
+            );
+        }
+    }
+}
+
 #[test]
 fn an_object_that_only_names_a_workload_is_complete() {
     let named = "{apiVersion: apps/v1, kind: Deployment, name: web}";

@@ -24,7 +24,7 @@ use crate::render::diff::Paint;
 use crate::render::patch::{colored, patch};
 use crate::review::offline::Setting;
 use crate::scan::files::FindError;
-use crate::scan::result::Gap;
+use crate::scan::result::{Elsewhere, Gap};
 
 use crate::cli::convert::remark::Remark;
 use crate::cli::live::ConnectError;
@@ -135,6 +135,8 @@ struct Outcome {
     is_refused: bool,
     /// Whether something else reaches a node's runtime.
     is_partial: bool,
+    /// Files with a Pod that are named in these.
+    elsewhere: Vec<Elsewhere>,
     /// The namespaces of Pods that were given an annotation.
     namespaces: BTreeSet<String>,
 }
@@ -178,7 +180,20 @@ pub fn run(args: ConvertArgs, out: &mut dyn Write, err: &mut dyn Write) -> Resul
     };
     outcome.is_partial |= !inputs.gaps.is_empty();
     let unchanged = Lines::between("", "");
-    let gaps = inputs.gaps.iter().chain(&unseen);
+    let is_here = |one: &&Elsewhere| {
+        inputs
+            .files
+            .iter()
+            .any(|file| one.is(Path::new(&file.name)))
+    };
+    let elsewhere = std::mem::take(&mut outcome.elsewhere);
+    let missing: Vec<Gap> = elsewhere
+        .iter()
+        .filter(|one| !is_here(one))
+        .map(|one| one.gap.clone())
+        .collect();
+    outcome.is_partial |= !missing.is_empty();
+    let gaps = inputs.gaps.iter().chain(&unseen).chain(&missing);
     let gaps = gaps.map(|gap| Remark::of_gap(gap, &unchanged));
     outcome.remarks.extend(gaps);
     let Outcome {
@@ -186,6 +201,7 @@ pub fn run(args: ConvertArgs, out: &mut dyn Write, err: &mut dyn Write) -> Resul
         remarks,
         mut is_refused,
         is_partial,
+        elsewhere: _,
         namespaces,
     } = outcome;
     // What the namespaces need is said last, but decides whether a file is written.

@@ -10,7 +10,7 @@ use crate::scan::contents::{Contents, Unread};
 use crate::scan::files::{FindError, syntax_of};
 use crate::scan::mentions::Words;
 use crate::scan::result::{Gap, Why};
-use crate::scan::text::{Syntax, first_mention, guessed};
+use crate::scan::text::{Syntax, first_mention, guessed, of_named};
 use crate::scan::walk::{Look, Seen, walk};
 
 use crate::cli::convert::{ConvertError, File};
@@ -63,8 +63,8 @@ pub(super) fn inputs(names: &[String], exclude: Vec<String>) -> Result<Inputs, C
         }
         match read(&path, &words, true) {
             Ok(Some(mut file)) => {
-                if file.syntax == Syntax::Other {
-                    file.syntax = named(&file.text, &words);
+                if syntax_of(&path).is_none() {
+                    file.syntax = of_named(&path, &file.text, &words);
                 }
                 found.files.push(file);
             }
@@ -72,7 +72,7 @@ pub(super) fn inputs(names: &[String], exclude: Vec<String>) -> Result<Inputs, C
             // What was asked for by name has to be there.
             Err(gap) if gap.why == Why::Unreadable => {
                 let (name, text) = input::text(name)?;
-                let syntax = named(&text, &words);
+                let syntax = of_named(&path, &text, &words);
                 found.files.push(File { name, text, syntax });
             }
             Err(gap) => return Err(ConvertError::NotText(gap).into()),

@@ -18,6 +18,7 @@ use crate::scan::candidate::{Candidate, Object, candidates, each_item};
 use crate::scan::evaluator::{Judged, evaluate};
 use crate::scan::finding::Workload;
 use crate::scan::parts::{chunks, merge};
+use crate::scan::placeholder;
 use crate::scan::places::{Lines, Places};
 use crate::scan::result::{Gap, Reading, Why};
 use crate::scan::sources::jenkins::JENKINS_AGENT;
@@ -85,11 +86,16 @@ impl Reader<'_> {
             for candidate in candidates(&document.value, &beside) {
                 reading.seen.pods += 1;
                 let parts = candidate.others.clone();
-                let before = found.len();
+                let before = (found.len(), reading.gaps.len());
                 judged.extend(candidate.extent.iter().cloned());
+                let filled = filled_in(&candidate);
                 accounted.extend(self.candidate(candidate, around, &mut found, reading));
-                if found.len() > before {
+                if found.len() > before.0 {
                     others.extend(parts);
+                }
+                let is_told = (found.len(), reading.gaps.len()) != before;
+                if !is_told && !filled.is_empty() && self.words.has_path(self.whole) {
+                    reading.gaps.extend(filled);
                 }
             }
             let uses = kustomization::Uses::of(&document.value);
@@ -348,6 +354,26 @@ impl Reader<'_> {
 pub(super) fn is_found(found: &[Workload], value: &str) -> bool {
     let mut findings = found.iter().flat_map(|workload| &workload.findings);
     findings.any(|one| one.target == value || one.mount_path.as_deref() == Some(value))
+}
+
+/// The hostPaths of a Pod that are filled in later, as gaps.
+fn filled_in(candidate: &Candidate<'_>) -> Vec<Gap> {
+    let Ok(pod) = &candidate.pod else {
+        return Vec::new();
+    };
+    let pointers = placeholder::paths(pod).into_iter();
+    let gap = |pointer: String| Gap {
+        place: candidate.pointers.outer(&pointer),
+        line: None,
+        why: Why::Placeholder,
+        message: format!(
+            "{} {}: a hostPath is filled in later, and this file has a path that leads to a container runtime; \
+             scan the filled-in text",
+            candidate.kind, candidate.name
+        ),
+        mentions: None,
+    };
+    pointers.map(gap).collect()
 }
 
 /// A kustomization's entry that another host has, and its pointer, as a gap.

@@ -1,6 +1,6 @@
 //! `check`: every check against an API server of scripted answers, as it should be and as it should not.
 
-pub mod api;
+mod api;
 mod before;
 mod command;
 mod documented;
@@ -8,6 +8,8 @@ mod installed;
 mod run;
 
 use dind_injector::check::{Check, Outcome, Report};
+
+pub use api::{Api, State};
 
 fn check<'r>(report: &'r Report, name: &str) -> &'r Check {
     let mut checks = report.checks.iter();
