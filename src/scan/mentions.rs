@@ -143,7 +143,8 @@ impl Words {
                 let rest = &rest[..end.unwrap_or(rest.len())];
                 // In a JSON patch, the field of that name stands between.
                 let path = paths(rest).find(|path| *path != "/path");
-                let is_path = path.is_some_and(|path| self.lead(path) && self.first(path).is_none());
+                let is_path =
+                    path.is_some_and(|path| self.lead(path) && self.first(path).is_none());
                 let is_filled = || placeholder::is_in(rest) && self.has_path(text);
                 if is_path || path.is_none() && is_filled() {
                     found.push(Mention {

@@ -59,7 +59,8 @@ pub fn paths(pod: &Map<String, Value>) -> Vec<String> {
     let volumes = volumes.and_then(Value::as_array).into_iter().flatten();
     let pointers = volumes.enumerate().filter_map(|(index, volume)| {
         let path = volume.pointer("/hostPath/path")?.as_str()?;
-        (is_placeholder(path) && is_open(path)).then(|| format!("/spec/volumes/{index}/hostPath/path"))
+        (is_placeholder(path) && is_open(path))
+            .then(|| format!("/spec/volumes/{index}/hostPath/path"))
     });
     pointers.collect()
 }

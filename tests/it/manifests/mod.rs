@@ -13,4 +13,5 @@ mod monitoring;
 mod rbac;
 mod rendered;
 mod reporter;
+mod userns;
 mod webhooks;

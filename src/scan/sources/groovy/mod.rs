@@ -317,7 +317,7 @@ mod tests {
              podTemplate(yaml: libraryResource('pods/b.yaml')) {}\n\
              podTemplate(yaml: readTrusted('c.yaml')) {}";
         let files = read(text).files;
-        let expected = [("ci/agent.yaml", 1), ("pods/b.yaml", 2)];
+        let expected = [("ci/agent.yaml", 1), ("pods/b.yaml", 2), ("c.yaml", 3)];
         assert_eq!(files, expected.map(|(file, line)| (file.to_owned(), line)));
     }
 
