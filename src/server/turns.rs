@@ -44,10 +44,12 @@ impl Turns {
 
     /// The queue for a body of `len` bytes, or `None` for one that a worker reviews itself.
     pub(crate) fn queue(&self, len: usize) -> Option<&Queue> {
-        match len {
-            ..=SMALL => None,
-            ..=MEDIUM => Some(&self.medium),
-            _ => Some(&self.large),
+        if len <= SMALL {
+            None
+        } else if len <= MEDIUM {
+            Some(&self.medium)
+        } else {
+            Some(&self.large)
         }
     }
 }
