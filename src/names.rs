@@ -17,6 +17,8 @@ pub const POD_WEBHOOK: &str = "pods.dind-injector.io";
 pub const VERIFY_WEBHOOK: &str = "verify.dind-injector.io";
 /// The backstop's policy.
 pub const BACKSTOP: &str = "dind-injector-backstop";
+/// The runtime, and its RuntimeClass, of `manifests/userns`: it lets a container write its own cgroup.
+pub const USERNS_RUNTIME: &str = "dind-injector-userns";
 /// The Secret that holds the CA of self-managed certificates; [`ca_secret`] has its keys.
 pub const CA_SECRET: &str = "dind-injector-ca";
 /// The prefix of every annotation and label of this project.
@@ -117,6 +119,10 @@ pub mod env {
     pub const CLIENT: &str = "DIND_CLIENT";
     /// `1`: the rootless image.
     pub const ROOTLESS: &str = "DIND_ROOTLESS";
+    /// The script that readies a daemon in a user namespace (`src/plan/userns.sh`), which the start script runs.
+    pub const USERNS_SCRIPT: &str = "DIND_USERNS_SCRIPT";
+    /// What the start script does if it cannot hold containers to limits; a profile may set it.
+    pub const CGROUP: &str = "DIND_CGROUP";
     /// `1`: the Pod is in the node's network namespace.
     pub const HOST_NETWORK: &str = "DIND_HOST_NETWORK";
     /// A fixed MTU in place of the Pod interface's.
@@ -161,6 +167,8 @@ pub mod audit {
     pub const RULE: &str = "rule";
     /// The profile of the sidecar.
     pub const PROFILE: &str = "profile";
+    /// The rule's profiles that did not fit the Pod, each with what stood in the way.
+    pub const PASSED_OVER: &str = "profiles-passed-over";
     /// The containers whose mounts were swapped, comma-separated.
     pub const CONTAINERS: &str = "containers";
 }
@@ -214,6 +222,9 @@ pub const CA_COMMON_NAME: &str = "dind-injector CA";
 pub mod metric {
     /// Reviews answered, by `outcome`, `reason`, `rule` and `profile`.
     pub const REVIEWS: &str = "dind_injector_reviews_total";
+    /// Times that a Pod got another profile of its rule because this one did not fit it, by `rule`, `profile`
+    /// and `reason`.
+    pub const PROFILES_PASSED_OVER: &str = "dind_injector_profiles_passed_over_total";
     /// HTTP requests answered, by `route` and `code`.
     pub const REQUESTS: &str = "dind_injector_requests_total";
     /// Seconds from a request's complete head to its answer, by `route`.

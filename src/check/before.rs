@@ -53,7 +53,7 @@ impl Before {
             Ok(nodes) => {
                 checks.push(judge_nodes(nodes));
                 checks.push(self.cgroups());
-                checks.push(user_namespaces(nodes));
+                checks.push(self.user_namespaces(nodes));
             }
             Err(unread) => checks.push(NODES.could_not_ask(unread)),
         }
@@ -183,6 +183,59 @@ impl Before {
         }
     }
 
+    /// On which nodes the profile `userns` works, and on which of them the limits of single containers are kept.
+    fn user_namespaces(&self, nodes: &[Node]) -> Check {
+        let has_version_1 = |name: &str| {
+            let mut cgroups = self.cgroups.iter();
+            cgroups.any(|(node, version)| node == name && *version == Ok(Some(1)))
+        };
+        let offers = |node: &&Node| {
+            let info = &node.status.node_info;
+            let is_new = |text, oldest| version_of(text).is_none_or(|version| version >= oldest);
+            let mut handlers = node.status.runtime_handlers.iter();
+            is_new(&info.kubelet_version, USERNS_KUBELET)
+                && is_new(&info.kernel_version, USERNS_KERNEL)
+                && !has_version_1(&node.metadata.name)
+                && handlers
+                    .any(|handler| handler.name.is_empty() && handler.features.user_namespaces)
+        };
+        let delegates = |node: &&Node| {
+            let mut handlers = node.status.runtime_handlers.iter();
+            handlers.any(|handler| handler.name == names::USERNS_RUNTIME)
+        };
+        let named = |nodes: &[&Node]| -> Vec<String> {
+            let names = nodes.iter().map(|node| node.metadata.name.clone());
+            names.collect()
+        };
+        let works: Vec<&Node> = nodes.iter().filter(offers).collect();
+        if works.is_empty() {
+            return USER_NAMESPACES.warns(
+                "no node has them: the profile userns, and others with hostUsers: false, work nowhere",
+                "Kubernetes 1.33, Linux 6.3, cgroup version 2, and containerd 2.0 or CRI-O 1.25; the default profile needs none \
+                 of it",
+            );
+        }
+        let delegating: Vec<&Node> = works.iter().copied().filter(delegates).collect();
+        let where_kept = match delegating.len() {
+            0 => format!(
+                "docker run -m is kept on none: it takes the runtime {} (manifests/userns)",
+                names::USERNS_RUNTIME
+            ),
+            all if all == works.len() => "docker run -m is kept there too".to_owned(),
+            _ => format!("docker run -m is kept on {}", some(&named(&delegating))),
+        };
+        let which = match works.len() == nodes.len() {
+            true => format!("on {} of {} nodes", works.len(), nodes.len()),
+            false => format!(
+                "on {} of {} nodes, {}",
+                works.len(),
+                nodes.len(),
+                some(&named(&works))
+            ),
+        };
+        USER_NAMESPACES.ok(format!("profile userns works {which}; {where_kept}"))
+    }
+
     fn runtime_classes(&self) -> Check {
         match &self.runtime_classes {
             Ok(classes) if classes.is_empty() => {
@@ -254,19 +307,11 @@ fn judge_nodes(nodes: &[Node]) -> Check {
     ))
 }
 
-fn user_namespaces(nodes: &[Node]) -> Check {
-    let offers = |node: &&Node| {
-        let mut handlers = node.status.runtime_handlers.iter();
-        handlers.any(|handler| handler.features.user_namespaces)
-    };
-    match nodes.iter().filter(offers).count() {
-        0 => USER_NAMESPACES.warns(
-            "no node's runtime says that it does: profiles with hostUsers: false work nowhere",
-            "containerd 2.0 or CRI-O 1.25 with Kubernetes 1.33; the default profile does not need it",
-        ),
-        count => USER_NAMESPACES.ok(format!("on {count} of {} nodes", nodes.len())),
-    }
-}
+/// The oldest kubelet whose user namespaces are on by default.
+const USERNS_KUBELET: (u32, u32) = (1, 33);
+
+/// The oldest kernel with idmapped mounts of tmpfs, as which the kubelet mounts secrets.
+const USERNS_KERNEL: (u32, u32) = (6, 3);
 
 /// The first two numbers of `v1.36.2`, or of `6.12.9-arch1`.
 fn version_of(text: &str) -> Option<(u32, u32)> {

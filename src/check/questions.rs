@@ -26,7 +26,7 @@ questions! {
     INSTALL_RIGHTS = "install-rights", "the caller may create what the chart creates", Install;
     NODES = "nodes", "every node's kubelet, kernel and container runtime can run the sidecar", Install;
     CGROUPS = "cgroups", "every node has cgroup version 2", Install;
-    USER_NAMESPACES = "user-namespaces", "a container runtime offers user namespaces", PodSecurity;
+    USER_NAMESPACES = "user-namespaces", "the profile userns works on some node, and on which", PodSecurity;
     RUNTIME_CLASSES = "runtime-classes", "the RuntimeClasses of the cluster are known", PodSecurity;
     POD_SECURITY = "pod-security", "no namespace's Pod Security level refuses the sidecar", PodSecurity;
     // After.

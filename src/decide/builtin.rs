@@ -49,7 +49,7 @@ fn swap_rule(name: &str, profile: Arc<Profile>) -> Rule {
         opt_out: AnnotationPolicy::Honor,
         profiles: Profiles {
             default: profile.clone(),
-            others: vec![Arc::new(Profile::rootless())],
+            others: vec![Arc::new(Profile::userns()), Arc::new(Profile::rootless())],
         },
         ..warn_rule(name, profile)
     }

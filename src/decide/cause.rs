@@ -27,6 +27,7 @@ pub enum Cause {
     PodSecurity,
     EphemeralContainer,
     RuntimeClass,
+    UserNamespace,
     Unswapped,
     SidecarImage,
 }
@@ -118,6 +119,11 @@ impl Named for Cause {
             Self::RuntimeClass,
             "RuntimeClass",
             "its runtimeClassName is another than the profile's",
+        ),
+        (
+            Self::UserNamespace,
+            "UserNamespace",
+            "it has what a Pod in a user namespace (hostUsers: false of the profile) may not have",
         ),
         (
             Self::ProfileNotAllowed,

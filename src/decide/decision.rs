@@ -23,8 +23,10 @@ use crate::decide::Policy;
 use crate::decide::annotations::{AnnotationRequest, Requested, unknown_annotation};
 use crate::decide::denial::Denial;
 use crate::decide::evaluator::Evaluator;
-use crate::decide::fit;
+use crate::decide::fit::{self, Fitted};
 use crate::decide::matcher::Detection;
+use crate::decide::misfit::PassedOver;
+use crate::decide::obstacle::Seen;
 use crate::decide::reason::Reason;
 use crate::decide::rule::{AnnotationPolicy, Rule, TcpAction};
 use crate::decide::rule_match::{Effect, RuleMatch};
@@ -39,6 +41,8 @@ pub struct Decision<'p> {
     pub notices: Notices,
     /// Each way to a daemon, with the rule that evaluated it.
     pub rule_matches: Vec<RuleMatch<'p>>,
+    /// The rule's profiles that do not fit the Pod, if it gets another.
+    pub passed_over: Vec<PassedOver<'p>>,
 }
 
 #[derive(Debug)]
@@ -67,22 +71,29 @@ pub fn decide<'p>(
             rule: None,
             notices: Notices::default(),
             rule_matches: Vec::new(),
+            passed_over: Vec::new(),
         };
     }
     let mut case = Case {
         evaluator: Evaluator::new(policy, subject, pod, scope, budget),
         decided: None,
+        passed_over: Vec::new(),
     };
     let verdict = match case.verdict(findings, installed) {
         Ok(verdict) => verdict,
         Err(denial) => Verdict::Deny(denial),
     };
-    let Case { evaluator, decided } = case;
+    let Case {
+        evaluator,
+        decided,
+        passed_over,
+    } = case;
     Decision {
         verdict,
         rule: decided.or(evaluator.first()).map(|rule| rule.name.as_str()),
         notices: evaluator.notices,
         rule_matches: evaluator.rule_matches,
+        passed_over,
     }
 }
 
@@ -114,6 +125,7 @@ struct Case<'p, 's, 'a> {
     evaluator: Evaluator<'p, 's, 'a>,
     /// The rule that decided.
     decided: Option<&'p Rule>,
+    passed_over: Vec<PassedOver<'p>>,
 }
 
 impl<'p> Case<'p, '_, '_> {
@@ -179,8 +191,21 @@ impl<'p> Case<'p, '_, '_> {
                 None,
             )
         } else {
-            let (profile, notice) = fit::profile(rule, &request, evaluator.subject, evaluator.pod)?;
-            evaluator.notices.extend(notice);
+            let of_paths = evaluator.rule_for(Detection::HostPath)?;
+            let seen = Seen {
+                pod: evaluator.pod,
+                findings,
+                swap: &swap,
+                allowed: &of_paths.allowed_host_paths,
+                budget: evaluator.budget,
+            };
+            let Fitted {
+                profile,
+                passed_over,
+            } = fit::profile(rule, &request, evaluator.subject, &seen)?;
+            let first = passed_over.first().map(|over| over.notice(profile));
+            evaluator.notices.extend(first);
+            self.passed_over = passed_over;
             let (resources, storage) = fit::sizes(rule, profile, &request)?;
             let (slots, notice) = fit::slots(profile, evaluator.subject, evaluator.pod);
             evaluator.notices.extend(notice);

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use crate::budget::Excess;
 use crate::model::node_storage::Tenant;
 use crate::model::notice::Notice;
 use crate::model::profile::{Bounds, BoundsError, PodSecurity, Profile, Resources, Storage};
@@ -14,39 +15,65 @@ use crate::names;
 
 use crate::decide::annotations::{AnnotationRequest, Size};
 use crate::decide::denial::Denial;
+use crate::decide::misfit::{Misfit, PassedOver};
+use crate::decide::obstacle::Seen;
 use crate::decide::rule::Rule;
 use crate::model::subject::{NamespaceLabels, Subject};
 use crate::text::beginning;
 
-/// The author's choice within the rule's profiles, checked against the namespace.
+/// The profile for a Pod, and those that the rule prefers but that do not fit it.
+#[derive(Debug)]
+pub(crate) struct Fitted<'p> {
+    pub profile: &'p Profile,
+    pub passed_over: Vec<PassedOver<'p>>,
+}
+
+/// The profile that the author chooses, or else the first of the rule's that fits the Pod and its namespace.
+///
+/// Where none does because of the namespace's Pod Security level, the rule's profile for such namespaces is tried
+/// last. A denial is about the most preferred one.
 pub(crate) fn profile<'p>(
     rule: &'p Rule,
     request: &AnnotationRequest,
     subject: &Subject<'_>,
-    pod: &Pod<'_>,
-) -> Result<(&'p Profile, Option<Notice>), Denial> {
-    let chosen: &'p Profile = match &request.profile {
-        None => &rule.profiles.default,
-        Some(name) => rule
-            .profiles
-            .get(name)
-            .ok_or_else(|| not_allowed(rule, name))?,
+    seen: &Seen<'_, '_>,
+) -> Result<Fitted<'p>, Denial> {
+    let chosen = match &request.profile {
+        None => None,
+        Some(name) => {
+            let chosen = rule.profiles.get(name);
+            Some(chosen.ok_or_else(|| not_allowed(rule, name))?)
+        }
     };
-    let (profile, notice) = admitted(rule, chosen, subject)?;
-    if pod.spec.host_network && !profile.host_network {
-        return Err(Denial::HostNetwork {
-            rule: rule.name.clone(),
+    let enforced = enforced(subject.namespace_labels);
+    let is_wanted = |profile: &&Profile| chosen.is_none_or(|chosen| chosen.name == profile.name);
+    let mut passed_over: Vec<PassedOver<'p>> = Vec::new();
+    for profile in rule.profiles.iter().filter(is_wanted) {
+        match misfit(profile, enforced, seen)? {
+            None => {
+                return Ok(Fitted {
+                    profile,
+                    passed_over,
+                });
+            }
+            Some(misfit) => passed_over.push(PassedOver { profile, misfit }),
+        }
+    }
+    let of_level = |over: &PassedOver<'_>| matches!(over.misfit, Misfit::PodSecurity(_));
+    if passed_over.iter().any(of_level)
+        && let Some(profile) = rule.pod_security_profile.as_deref()
+        && misfit(profile, enforced, seen)?.is_none()
+    {
+        return Ok(Fitted {
+            profile,
+            passed_over,
         });
     }
-    let asked = &*pod.spec.runtime_class_name;
-    match profile.runtime_class_name.as_deref() {
-        Some(needs) if !asked.is_empty() && asked != needs => Err(Denial::RuntimeClass {
-            asked: beginning(asked, 63).to_owned(),
-            profile: profile.name.clone(),
-            needs: needs.to_owned(),
-        }),
-        _ => Ok((profile, notice)),
-    }
+    Err(match passed_over.into_iter().next() {
+        Some(PassedOver { misfit, profile }) => misfit.denial(rule, profile),
+        // A rule has at least one profile.
+        None => not_allowed(rule, request.profile.as_deref().unwrap_or_default()),
+    })
 }
 
 fn not_allowed(rule: &Rule, name: &str) -> Denial {
@@ -58,33 +85,32 @@ fn not_allowed(rule: &Rule, name: &str) -> Denial {
     }
 }
 
-/// `chosen`, or else the rule's other profile if the namespace's Pod Security level requires it.
-fn admitted<'p>(
-    rule: &'p Rule,
-    chosen: &'p Profile,
-    subject: &Subject<'_>,
-) -> Result<(&'p Profile, Option<Notice>), Denial> {
-    let enforced = enforced(subject.namespace_labels);
-    if chosen.pod_security >= enforced {
-        return Ok((chosen, None));
+/// Why a Pod cannot have the profile.
+fn misfit(
+    profile: &Profile,
+    enforced: PodSecurity,
+    seen: &Seen<'_, '_>,
+) -> Result<Option<Misfit>, Excess> {
+    let spec = &seen.pod.spec;
+    if profile.pod_security < enforced {
+        return Ok(Some(Misfit::PodSecurity(enforced)));
     }
-    match rule.pod_security_profile.as_deref() {
-        Some(other) if other.pod_security >= enforced => {
-            let notice = Notice::Policy(format!(
-                "profile {} is used, since namespace label {}={} does not admit {}",
-                other.name,
-                names::PSA_ENFORCE,
-                enforced.name(),
-                chosen.name
-            ));
-            Ok((other, Some(notice)))
+    if spec.host_network && !profile.host_network {
+        return Ok(Some(Misfit::HostNetwork));
+    }
+    let asked = &*spec.runtime_class_name;
+    if let Some(needs) = &profile.runtime_class_name
+        && !asked.is_empty()
+        && asked != needs
+    {
+        return Ok(Some(Misfit::RuntimeClass(beginning(asked, 63).to_owned())));
+    }
+    match profile.host_users {
+        Some(false) => {
+            let obstacle = seen.obstacle(profile.runtime_class_name.as_deref())?;
+            Ok(obstacle.map(Misfit::UserNamespace))
         }
-        _ => Err(Denial::PodSecurity {
-            enforced,
-            profile: chosen.name.clone(),
-            needs: chosen.pod_security,
-            rule: rule.name.clone(),
-        }),
+        Some(true) | None => Ok(None),
     }
 }
 

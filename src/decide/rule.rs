@@ -37,7 +37,7 @@ pub struct Rule {
     /// Whether the annotation `dind-injector.io/inject: "false"` counts.
     pub opt_out: AnnotationPolicy,
     pub profiles: Profiles,
-    /// The profile for namespaces whose Pod Security level does not admit the chosen one.
+    /// The profile for namespaces whose Pod Security level admits none of [`Rule::profiles`].
     pub pod_security_profile: Option<Arc<Profile>>,
     /// The largest sizes that an annotation may ask for.
     pub maximum: Sizes,
@@ -137,8 +137,9 @@ pub struct AgentActions {
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Profiles {
-    /// Used if the author chooses none.
+    /// The preferred one, for every Pod that it fits and whose author chooses none.
     pub default: Arc<Profile>,
+    /// By preference, the next first.
     pub others: Vec<Arc<Profile>>,
 }
 

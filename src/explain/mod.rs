@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::budget::Budget;
 use crate::decide::Policy;
 use crate::decide::matcher::Detection;
+use crate::decide::misfit;
 use crate::decide::named::Named;
 use crate::decide::rule_match::{MatchedPart, RuleMatch};
 use crate::detect::mounts::{Finding, Reach, agent};
@@ -50,6 +51,8 @@ pub struct Explanation {
     pub rule: Option<String>,
     /// The sidecar's profile.
     pub profile: Option<String>,
+    /// What ruled out each profile that the rule prefers.
+    pub profiles_passed_over: Vec<String>,
     /// The containers that are led to the Pod's own daemon.
     pub containers: Vec<String>,
     /// Why the Pod is refused, where it is.
@@ -166,6 +169,11 @@ fn explanation(
         reason,
         rule: outcome.rule.map(str::to_owned),
         profile: change.map(|change| change.profile.to_owned()),
+        profiles_passed_over: outcome
+            .passed_over
+            .iter()
+            .map(misfit::PassedOver::because)
+            .collect(),
         containers: change.map_or_else(Vec::new, |change| change.containers.clone()),
         denial,
         warnings: outcome.notices.texts(),

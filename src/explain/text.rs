@@ -21,6 +21,7 @@ pub fn text(explanation: &Explanation) -> String {
         reason,
         rule,
         profile,
+        profiles_passed_over,
         containers,
         denial,
         warnings,
@@ -52,6 +53,9 @@ pub fn text(explanation: &Explanation) -> String {
         );
     }
     out.push('\n');
+    for over in profiles_passed_over {
+        let _ = writeln!(out, "  not with another profile: {}", visible(over));
+    }
     if let Some(agent) = node_agent {
         let _ = writeln!(out, "  counts as a node agent: {agent}");
     }

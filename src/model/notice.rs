@@ -124,6 +124,12 @@ pub enum Notice {
         /// Key and value of a namespace label that would have it honored, where there is one.
         label: Option<(String, String)>,
     },
+    /// A profile of the rule does not fit the Pod.
+    AnotherProfile {
+        used: String,
+        /// What rules out which profile.
+        because: String,
+    },
     /// Any other message of the policy.
     Policy(String),
 }
@@ -143,6 +149,7 @@ impl Notice {
             Self::Published { .. } => "published-ports",
             Self::SocketByDirectory { .. } => "debugging",
             Self::AnnotationIgnored { .. } => "annotation-ignored",
+            Self::AnotherProfile { .. } => "another-profile",
             Self::Policy(_) => "left-alone",
         }
     }
@@ -171,6 +178,7 @@ impl Notice {
                     Why::Taken => "another container's volume is there",
                     Why::LeadsToNode => "it leads to the node's own runtime",
                     Why::DaemonPath => "a volume there could change the daemon",
+                    Why::OfNode => "this daemon gets no path of the node",
                     Why::DaemonSettings => "only the profile sets the daemon's settings",
                     Why::Trusted => "the daemon trusts it elsewhere",
                     Why::MadeLater => "it may be created after the daemon starts",
@@ -249,6 +257,9 @@ impl Notice {
                 let rule = shortened(rule, room);
                 format!("{annotation} is ignored here (rule {rule}){label}")
             }
+            Self::AnotherProfile { used, because } => {
+                format!("profile {} is used, since {because}", shortened(used, 20))
+            }
             Self::Policy(text) => text.clone(),
         };
         match shortened(&text, LONGEST) {
@@ -301,6 +312,8 @@ pub enum Why {
     DaemonPath,
     /// It leads to the node's own runtime.
     LeadsToNode,
+    /// It is the node's, and the daemon is not root there.
+    OfNode,
     /// Only the profile sets the daemon's settings.
     DaemonSettings,
     /// The daemon trusts it, but has it at another path.
@@ -338,6 +351,7 @@ mod tests {
             not_mirrored(Why::Taken, "is there"),
             not_mirrored(Why::DaemonPath, "change the daemon"),
             not_mirrored(Why::LeadsToNode, "own runtime"),
+            not_mirrored(Why::OfNode, "path of the node"),
             not_mirrored(Why::UnknownSubPath, "the Pod runs"),
             not_mirrored(Why::AbsoluteSubPath, "absolute subPathExpr"),
             not_mirrored(Why::SubPathUpwards, ".. in its subPathExpr"),

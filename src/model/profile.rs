@@ -3,7 +3,7 @@
 //! The sidecar may be root on the node, so only an admin writes profiles. A Pod's author may at most choose
 //! one by name, and sizes up to the rule's maximum. Every field has a default that works.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::model::node_storage::NodeStorage;
 use crate::model::quantity::{Quantity, QuantityError};
@@ -14,6 +14,7 @@ pub const DEFAULT_ROOTLESS_IMAGE: &str = "docker:28.5.2-dind-rootless";
 /// The name of the default profile.
 pub const DEFAULT_NAME: &str = "privileged";
 pub const ROOTLESS_NAME: &str = "rootless";
+pub const USERNS_NAME: &str = "userns";
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Profile {
@@ -34,6 +35,8 @@ pub struct Profile {
     pub storage: Storage,
     /// The Pod's `runtimeClassName`, if the sidecar needs one (Sysbox, Kata).
     pub runtime_class_name: Option<String>,
+    /// The Pod's `hostUsers`. `false`: the daemon is no user of the node. A Pod that forbids it does not get the
+    /// profile.
     pub host_users: Option<bool>,
     pub labels: Vec<(String, String)>,
     /// Annotations to add to the Pod (a service mesh may need one).
@@ -259,5 +262,33 @@ impl Profile {
             rootless: true,
             ..Self::privileged()
         }
+    }
+
+    /// The built-in profile of a daemon that is not root on the node: its Pod is in a user namespace, and its
+    /// container is not privileged.
+    /// `docs/policy.md` ("Not root on the node") says what each capability and field is for.
+    pub fn userns() -> Self {
+        Self {
+            name: USERNS_NAME.to_owned(),
+            security_context: Some(json!({
+                "privileged": false,
+                "allowPrivilegeEscalation": true,
+                "readOnlyRootFilesystem": false,
+                "runAsNonRoot": false,
+                "runAsUser": 0,
+                "runAsGroup": 0,
+                "capabilities": {"add": ["SYS_ADMIN", "NET_ADMIN", "SYS_PTRACE"]},
+                "seccompProfile": {"type": "Unconfined"},
+                "appArmorProfile": {"type": "Unconfined"},
+                "procMount": "Unmasked",
+            })),
+            host_users: Some(false),
+            ..Self::privileged()
+        }
+    }
+
+    /// The built-in profiles, the default first.
+    pub fn builtin() -> [Self; 3] {
+        [Self::privileged(), Self::userns(), Self::rootless()]
     }
 }

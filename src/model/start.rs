@@ -16,6 +16,9 @@ pub const START_SCRIPT: &str = include_str!("../plan/start.sh");
 /// profile has such storage.
 pub const SLOT_SCRIPT: &str = include_str!("../plan/slot.sh");
 
+/// The script that readies a daemon in a user namespace. The start script runs it, where the Pod is in one.
+pub const USERNS_SCRIPT: &str = include_str!("../plan/userns.sh");
+
 /// The sidecar's `command`: nothing in it differs from Pod to Pod.
 pub fn start_command() -> [&'static str; 4] {
     ["/bin/sh", "-c", START_SCRIPT, names::SCRIPT_NAME]

@@ -161,8 +161,8 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
             match treat(index) {
                 Treat::Mirror if !mount.mount_path.is_empty() => {}
                 Treat::Mirror | Treat::Skip => continue,
-                Treat::Refuse => {
-                    self.refuse(container, &mount.mount_path, Why::LeadsToNode);
+                Treat::Refuse(why) => {
+                    self.refuse(container, &mount.mount_path, why);
                     continue;
                 }
             }
@@ -433,6 +433,6 @@ pub enum Treat {
     Mirror,
     /// It is the sidecar's own, or was swapped.
     Skip,
-    /// It leads to the node's runtime, which the sidecar must not reach. The author is warned.
-    Refuse,
+    /// The sidecar must not have it. The author is warned.
+    Refuse(Why),
 }

@@ -1,11 +1,12 @@
 #!/bin/sh
 # Starts the Docker daemon of this Pod. dind-injector put it here; arguments are further dockerd flags.
-# DIND_SOCKETS  sockets to listen on         DIND_CGROUP        auto, required or off; unset is auto
+# DIND_SOCKETS  sockets to listen on         DIND_CGROUP        auto, required, together or off; unset is auto
 # DIND_GROUP    gid that may use them        DIND_ROOTLESS      1: the image is docker:dind-rootless
 # DIND_CLIENT   where to copy `docker`       DIND_HOST_NETWORK  1: leave the node's network alone
 # DIND_MTU      in place of the Pod's own    DIND_LINK_0, _1 ... links to make, to what DIND_LINK_0_TO ... says
 #                                            DIND_BIND_0, _1 ... the same, bound once both are there
 set -euf
+run=/run/dind-injector
 
 say() { printf 'dind-injector: %s\n' "$*" >&2; }
 die() { say "$@"; exit 1; }
@@ -17,7 +18,7 @@ make_way() {
     [ ! -d "$1" ] || rmdir "$1" || die "a directory is in the way: $1"
 }
 
-# Docker assumes 1500 and overlay networks carry less. Routes are in /proc; the image may have no `ip`.
+# Docker assumes 1500 and overlay networks carry less.
 pod_mtu() {
     interface=''
     while read -r name to _ _ _ _ _ mask _; do
@@ -45,21 +46,28 @@ links() {
     done
 }
 
-# A volume that lies in another must wait until that has a place for it. So what runs containers looks for it first;
-# a link that a container has put there is not followed.
+# Its input runs before each runc.
+before_runc() {
+    if [ ! -e $run/runc ]; then
+        need runc
+        ln -s "$(command -v runc)" $run/real
+        printf '#!/bin/sh\n. %s/before\nexec %s/real "$@"\n' $run $run >$run/runc
+        chmod 0755 $run/runc
+        export PATH="$run:$PATH"
+    fi
+    cat >>$run/before
+}
+
+# A volume that lies in another must wait until that has a place for it. A link that a container has put there is not
+# followed.
 binds() {
-    late=/run/dind-injector/late n=0
+    late=$run/late n=0
     while told BIND $n; do
         n=$((n + 1))
         case $to/ in */../*) say "nothing is bound at $at: $to" && continue ;; esac
         mkdir -p $late && ln -sfn "$at" "$late/$((10000 + n)).at" && ln -sfn "$to" "$late/$((10000 + n)).to"
     done
-    [ -d $late ] || return 0
-    rm -f /run/dind-injector/runc
-    need runc
-    ln -sfn "$(command -v runc)" $late/runc
-    cat >/run/dind-injector/runc <<'END'
-#!/bin/sh
+    [ ! -d $late ] || before_runc <<'END'
 (
     flock 9
     for at in /run/dind-injector/late/*.at; do
@@ -68,14 +76,11 @@ binds() {
         mount --rbind "$to" "$(readlink "$at")" && rm "$at" "$to"
     done >&2
 ) 9</run/dind-injector/late
-exec /run/dind-injector/late/runc "$@"
 END
-    chmod 0755 /run/dind-injector/runc
-    export PATH="/run/dind-injector:$PATH"
 }
 
 uncontained() {
-    [ "$DIND_CGROUP" != required ] || die "$1"
+    [ "$DIND_CGROUP" = auto ] || die "$1"
     say "$1: containers may not be held to this Pod's limits"
 }
 
@@ -104,10 +109,9 @@ contain() {
     # The image's `dind` would write to the node's root cgroup, and newer entrypoints leave the cgroup namespace in
     # which $parent is right. Both are kept from it; the last lines are what else `dind` does.
     [ ! -e /usr/local/bin/dind ] || chmod a-x /usr/local/bin/dind
-    mkdir -p /run/dind-injector
-    printf '#!/bin/sh\nexit 1\n' >/run/dind-injector/unshare
-    chmod 0755 /run/dind-injector/unshare
-    export PATH="/run/dind-injector:$PATH" container=docker
+    printf '#!/bin/sh\nexit 1\n' >$run/unshare
+    chmod 0755 $run/unshare
+    export PATH="$run:$PATH" container=docker
     mount -t securityfs none /sys/kernel/security 2>/dev/null || :
     mount --make-rshared / || die 'cannot make / a shared mount'
     say "containers run in $parent"
@@ -148,7 +152,9 @@ if [ "${DIND_ROOTLESS:-}" = 1 ]; then
     case $DIND_SOCKETS in /run/* | /var/run/*) die "rootlesskit hides what is below /run: $DIND_SOCKETS" ;; esac
 else
     [ "$(id -u)" = 0 ] || die 'the user is not root: set runAsUser: 0 or DIND_ROOTLESS=1'
-    case $DIND_CGROUP in auto | required) contain ;; off) ;; *) die "DIND_CGROUP is not auto, required or off" ;; esac
+    rm -rf $run && mkdir -p $run
+    eval "${DIND_USERNS_SCRIPT:-}"
+    case $DIND_CGROUP in auto | required | together) contain ;; off) ;; *) die "unknown DIND_CGROUP: $DIND_CGROUP" ;; esac
     [ -z "$parent" ] || set -- --cgroup-parent="$parent" --exec-opt=native.cgroupdriver=cgroupfs "$@"
     [ -z "${DIND_GROUP:-}" ] || set -- --group="$DIND_GROUP" "$@"
 fi

@@ -14,14 +14,10 @@ use crate::policy_file::kind::{Choice, Flag, Kind, Sound, Text, Whole};
 use crate::policy_file::node::{Node, Report, shown};
 use crate::policy_file::{form, pool, resources, security};
 
-fn builtin() -> [Profile; 2] {
-    [Profile::privileged(), Profile::rootless()]
-}
-
 /// Every profile that can be named: the file's, then the built-in ones that it does not redefine.
 pub(crate) fn all(defined: Vec<Profile>) -> Vec<Profile> {
     let mut all = defined;
-    for profile in builtin() {
+    for profile in Profile::builtin() {
         if !all.iter().any(|other| other.name == profile.name) {
             all.push(profile);
         }
@@ -32,7 +28,11 @@ pub(crate) fn all(defined: Vec<Profile>) -> Vec<Profile> {
 /// The profile with that name among those above it, or the built-in one.
 fn base(name: &str, above: &[Profile]) -> Option<Profile> {
     let mut above = above.iter().filter(|profile| profile.name == name);
-    let builtin = || builtin().into_iter().find(|profile| profile.name == name);
+    let builtin = || {
+        Profile::builtin()
+            .into_iter()
+            .find(|profile| profile.name == name)
+    };
     above.next().cloned().or_else(builtin)
 }
 
@@ -59,7 +59,7 @@ impl Kind for Extends<'_> {
     }
 
     fn expected(&self) -> String {
-        "the name of a profile above this one, privileged or rootless".to_owned()
+        "the name of a profile above this one, privileged, userns or rootless".to_owned()
     }
 
     fn show(&self, value: &Profile) -> Option<Value> {
@@ -80,7 +80,7 @@ pub(crate) fn unknown_profile<'p>(name: &str, all: impl Iterator<Item = &'p Prof
 pub(crate) fn read(fields: &mut Fields<'_, '_>, above: &[Profile]) -> Profile {
     let name = fields.required(
         "name",
-        "The name that rules and annotations choose the profile by. `privileged` and `rootless` \
+        "The name that rules and annotations choose the profile by. `privileged`, `userns` and `rootless` \
          change the built-in profile of that name.",
         &Text(&form::NAME),
     );
@@ -170,13 +170,15 @@ fn read_over(fields: &mut Fields<'_, '_>, name: String, base: &Profile) -> Profi
         ),
         runtime_class_name: fields.or_none(
             "runtimeClassName",
-            "The Pod's `runtimeClassName`, where the sidecar needs one (Sysbox, Kata).",
+            "The Pod's `runtimeClassName`, where the sidecar needs one (Sysbox, Kata, or a runtime that lets it write \
+             its own cgroup).",
             &Text(&form::OBJECT_NAME),
             &base.runtime_class_name,
         ),
         host_users: fields.or_none(
             "hostUsers",
-            "The Pod's `hostUsers`; false puts the Pod into a user namespace.",
+            "The Pod's `hostUsers`. `false` puts the Pod into a user namespace, where root is not root on the node. A \
+             Pod that has what such a Pod may not have, a hostPath above all, gets the rule's next profile.",
             &Flag,
             &base.host_users,
         ),
@@ -366,7 +368,8 @@ fn refuse_flag(flag: &str) -> Option<&'static str> {
 }
 
 fn refuse_variable(name: &str) -> Option<&'static str> {
-    let is_own = name.starts_with("DIND_") || name == names::env::TLS_CERTDIR;
+    let is_own = name.starts_with("DIND_") && name != names::env::CGROUP;
+    let is_own = is_own || name == names::env::TLS_CERTDIR;
     is_own.then_some("which the sidecar sets itself; remove it")
 }
 

@@ -215,15 +215,15 @@ fn read_actions(
         ),
         profiles: fields.or(
             "profiles",
-            "The profiles that the annotation `dind-injector.io/profile` may choose; without \
-             the annotation, the first one is used.",
+            "The profiles in order of preference: a Pod gets the first that fits it and its namespace's Pod Security \
+             level, or the one of them that its annotation `dind-injector.io/profile` names.",
             &Chosen(List::of_some(known)),
             &base.profiles,
         ),
         pod_security_profile: fields.or_none(
             "podSecurityProfile",
-            "The profile for namespaces whose Pod Security level does not admit the chosen one; \
-             without it, the Pod is refused.",
+            "The profile for namespaces whose Pod Security level admits none of these. No Pod can choose it, unless \
+             it is one of them. Without it, the Pod is refused.",
             &known,
             &base.pod_security_profile,
         ),

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::model::start::{SLOT_SCRIPT, START_SCRIPT};
+use crate::model::start::{SLOT_SCRIPT, START_SCRIPT, USERNS_SCRIPT};
 
 /// Puts a line that names the script in place of each copy of one.
 pub fn fold_script(value: &mut Value) {
@@ -11,6 +11,7 @@ pub fn fold_script(value: &mut Value) {
             let scripts = [
                 (START_SCRIPT, "src/plan/start.sh"),
                 (SLOT_SCRIPT, "src/plan/slot.sh"),
+                (USERNS_SCRIPT, "src/plan/userns.sh"),
             ];
             if let Some((script, file)) = scripts.into_iter().find(|(script, _)| script == text) {
                 *text = format!("# ({} lines: {file})", script.lines().count());

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::decide::misfit::PassedOver;
+
 /// Borrows from the request and the policy: most reviews are logged once and forgotten.
 #[derive(Debug)]
 pub struct Record<'r> {
@@ -21,6 +23,8 @@ pub struct Record<'r> {
     pub rule: Cow<'r, str>,
     /// Empty if there is no sidecar.
     pub profile: Cow<'r, str>,
+    /// The rule's profiles that do not fit the Pod.
+    pub passed_over: Vec<PassedOver<'r>>,
     /// The containers that use the Pod's own daemon now.
     pub containers: Vec<String>,
     /// What the author sees.

@@ -13,6 +13,7 @@ use crate::budget::{Budget, Excess};
 use crate::decide::Policy;
 use crate::decide::decision::{Decision, Verdict, decide, not_ours};
 use crate::decide::denial::Denial;
+use crate::decide::misfit::PassedOver;
 use crate::decide::reason::Reason;
 use crate::decide::rule_match::RuleMatch;
 use crate::detect::installed::installed;
@@ -36,6 +37,8 @@ pub struct Outcome<'p> {
     pub findings: Vec<Finding>,
     /// What the policy does with each way to a daemon.
     pub rule_matches: Vec<RuleMatch<'p>>,
+    /// The rule's profiles that do not fit the Pod, if it gets another.
+    pub passed_over: Vec<PassedOver<'p>>,
     /// Steps taken, of [`budget::MOST_STEPS`].
     pub steps: usize,
 }
@@ -58,6 +61,7 @@ impl Outcome<'_> {
             notices: Notices::default(),
             findings: Vec::new(),
             rule_matches: Vec::new(),
+            passed_over: Vec::new(),
             steps: 0,
         }
     }
@@ -141,6 +145,7 @@ fn within<'p>(
         rule,
         mut notices,
         rule_matches,
+        passed_over,
     } = decide(
         policy,
         subject,
@@ -180,6 +185,7 @@ fn within<'p>(
         notices,
         findings,
         rule_matches,
+        passed_over,
         steps: budget.spent(),
     })
 }

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use crate::budget::LONGEST_NAME;
 use crate::decide::Policy;
 use crate::decide::denial::Denial;
+use crate::decide::misfit::PassedOver;
 use crate::decide::reason::Reason;
 use crate::json::Text;
 use crate::model::subject::{Requester, Subject};
@@ -115,11 +116,18 @@ pub(super) fn answer<'r>(
     let audited = containers.join(",");
     let rule = outcome.rule.unwrap_or_default();
     let profile = change.map_or("", |change| change.profile);
+    let over: Vec<String> = outcome
+        .passed_over
+        .iter()
+        .map(PassedOver::because)
+        .collect();
+    let over = over.join("; ");
     let audit = [
         (audit::OUTCOME, word),
         (audit::REASON, reason),
         (audit::RULE, rule),
         (audit::PROFILE, profile),
+        (audit::PASSED_OVER, &over),
         (audit::CONTAINERS, &audited),
     ];
     let response = Response {
@@ -147,6 +155,7 @@ pub(super) fn answer<'r>(
             reason,
             rule: Cow::Borrowed(rule),
             profile: Cow::Borrowed(profile),
+            passed_over: outcome.passed_over,
             containers,
             warnings,
             denial,

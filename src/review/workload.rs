@@ -200,6 +200,7 @@ fn answer<O, P>(
             reason,
             rule: Cow::Owned(rule),
             profile: Cow::Owned(profile),
+            passed_over: Vec::new(),
             containers,
             warnings,
             denial: None,

@@ -114,6 +114,7 @@ impl Evaluation<'_, '_, '_> {
             notices,
             findings: ways,
             rule_matches: _,
+            passed_over: _,
             steps: _,
         } = self.outcome;
         let mut findings: Vec<Finding> = ways
@@ -331,5 +332,6 @@ fn hand_of(denial: &Denial, agent: Option<Agent>) -> Option<ManualWork> {
         Denial::PodSecurity { .. } => ManualWork::PodSecurity,
         Denial::EphemeralContainer { .. } => ManualWork::EphemeralContainer,
         Denial::RuntimeClass { .. } => ManualWork::RuntimeClass,
+        Denial::UserNamespace { .. } => ManualWork::UserNamespace,
     })
 }

@@ -264,6 +264,8 @@ pub enum ManualWork {
     PodSecurity,
     /// The Pod's runtime class is not the profile's.
     RuntimeClass,
+    /// The profile needs a user namespace, which the Pod rules out.
+    UserNamespace,
     /// A running Pod's mounts cannot be changed.
     EphemeralContainer,
     /// An annotation is wrong, or asks for what the rule does not give.
@@ -297,6 +299,7 @@ impl ManualWork {
             Self::NamedPipe => "NamedPipe",
             Self::PodSecurity => "PodSecurity",
             Self::RuntimeClass => "RuntimeClass",
+            Self::UserNamespace => "UserNamespace",
             Self::EphemeralContainer => "EphemeralContainer",
             Self::Annotation => "Annotation",
             Self::PersistentVolume => "PersistentVolume",
@@ -361,6 +364,10 @@ impl ManualWork {
             }
             Self::RuntimeClass => {
                 "Remove the Pod's runtimeClassName, or choose a profile without one."
+            }
+            Self::UserNamespace => {
+                "The profile puts the Pod into a user namespace. Remove what the message names, or add a profile to \
+                 the rule that fits it."
             }
             Self::EphemeralContainer => {
                 "A running Pod's volumes cannot be swapped. Create the Pod anew with the daemon."

@@ -10,6 +10,7 @@ use arc_swap::ArcSwap;
 
 use crate::cluster::EventQueue;
 use crate::decide::Policy;
+use crate::decide::named::Named as _;
 use crate::decide::reason::Reason;
 use crate::model::namespaces::Namespaces;
 use crate::names::span;
@@ -18,7 +19,7 @@ use crate::review::pod::{Failure, Reviewed, review};
 use crate::review::verify::verify;
 use crate::review::workload::warn;
 use crate::server::{Handler, Reply, Route, StatusCode};
-use crate::telemetry::metrics::{Metrics, ReviewLabels};
+use crate::telemetry::metrics::{Metrics, PassedOverLabels, ReviewLabels};
 use crate::telemetry::queue::LONGEST_NAME;
 use crate::telemetry::traces::Words;
 use crate::text::{beginning, visible};
@@ -117,6 +118,7 @@ impl Webhook {
             reason,
             rule,
             profile,
+            passed_over,
             containers,
             warnings,
             denial,
@@ -134,6 +136,13 @@ impl Webhook {
                 rule: label(rule),
                 profile: label(profile),
             });
+            for over in passed_over {
+                self.metrics.profile_passed_over(&PassedOverLabels {
+                    rule: label(rule),
+                    profile: label(&over.profile.name),
+                    reason: over.misfit.cause().name(),
+                });
+            }
         }
         // The same line at either level. Texts are strings, which both log formats escape; they are cut,
         // since waiting lines are kept in memory.

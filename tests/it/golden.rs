@@ -23,7 +23,7 @@ use dind_injector::manifest;
 use dind_injector::manifest::PodRef;
 use dind_injector::manifest::kinds::owner_of;
 use dind_injector::model::scope::Scope;
-use dind_injector::model::start::{SLOT_SCRIPT, START_SCRIPT};
+use dind_injector::model::start::{SLOT_SCRIPT, START_SCRIPT, USERNS_SCRIPT};
 use dind_injector::model::subject::{Requester, Subject, controller_of};
 use dind_injector::model::view::Pod;
 use dind_injector::policy_file::Config;
@@ -35,6 +35,7 @@ use serde_json::{Map, Value, json};
 
 /// Stand for the sidecar's scripts in expected files.
 const PLACEHOLDER: &str = "<start.sh>";
+const USERNS_PLACEHOLDER: &str = "<userns.sh>";
 const SLOT_PLACEHOLDER: &str = "<slot.sh>";
 /// The user that creates Pods that nothing made.
 const AUTHOR: &str = "ann@example.com";
@@ -219,6 +220,7 @@ fn with_placeholder(value: Value) -> Value {
     match value {
         Value::String(text) if text == START_SCRIPT => json!(PLACEHOLDER),
         Value::String(text) if text == SLOT_SCRIPT => json!(SLOT_PLACEHOLDER),
+        Value::String(text) if text == USERNS_SCRIPT => json!(USERNS_PLACEHOLDER),
         Value::Array(list) => list.into_iter().map(with_placeholder).collect(),
         Value::Object(map) => map
             .into_iter()

@@ -34,6 +34,7 @@ mod start_script;
 #[path = "../support/mod.rs"]
 mod support;
 mod uninject;
+mod userns_script;
 mod verify;
 mod workloads;
 

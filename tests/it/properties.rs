@@ -84,6 +84,11 @@ proptest! {
     }
 
     #[test]
+    fn a_daemon_that_is_not_root_on_the_node_gets_none_of_its_paths((policy, pod) in (policies(), pods())) {
+        held(&policy, &pod, invariants::in_a_user_namespace_nothing_of_the_node_is_mirrored_or_written)?;
+    }
+
+    #[test]
     fn no_annotation_gets_more_than_the_maximum(
         key in select(vec!["cpu", "memory", "storage"]),
         value in prop_oneof![
@@ -209,8 +214,12 @@ fn as_number(text: &str) -> f64 {
 // Generators.
 
 fn policies() -> impl Strategy<Value = Policy> {
-    (any::<bool>(), any::<bool>()).prop_map(|(replace, container_mode)| {
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>());
+    flags.prop_map(|(replace, container_mode, userns)| {
         let mut policy = Policy::offline();
+        if userns {
+            policy.otherwise.profiles = invariants::not_root_first();
+        }
         if replace {
             policy.otherwise.tcp_docker_host = TcpAction::Replace;
         }
@@ -429,13 +438,14 @@ fn pods() -> impl Strategy<Value = Value> {
             flags(),
             flags(),
             flags(),
+            prop_oneof![6 => Just(None), 1 => maybe(any::<bool>().prop_map(|users| json!(users)))],
             maybe(text(&["Always", "Never"])),
             maybe(select(vec![0, 1, 30, i64::MIN, i64::MAX]).prop_map(|n| json!(n))),
         ),
     )
         .prop_map(
             |(metadata, init, main, ephemeral, volumes, security, flags)| {
-                let (network, pid, ipc, restart, grace) = flags;
+                let (network, pid, ipc, users, restart, grace) = flags;
                 let spec = object(vec![
                     ("initContainers", init),
                     ("containers", main),
@@ -445,6 +455,7 @@ fn pods() -> impl Strategy<Value = Value> {
                     ("hostNetwork", network),
                     ("hostPID", pid),
                     ("hostIPC", ipc),
+                    ("hostUsers", users),
                     ("restartPolicy", restart),
                     ("terminationGracePeriodSeconds", grace),
                 ]);

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::Path;
 
+use crate::support::invariants::not_root_first;
 use crate::support::{api_server, files};
 use dind_injector::decide::Policy;
 use dind_injector::decide::rule::TcpAction;
@@ -47,8 +48,11 @@ fn policies() -> Vec<(&'static str, Policy)> {
     let mut replace = Policy::offline();
     replace.otherwise.tcp_docker_host = TcpAction::Replace;
     let everything = Config::from_yaml(EVERYTHING).unwrap().policy().clone();
+    let mut userns = Policy::offline();
+    userns.otherwise.profiles = not_root_first();
     vec![
         ("offline", Policy::offline()),
+        ("userns", userns),
         ("containers", containers),
         ("replace", replace),
         ("everything", everything),

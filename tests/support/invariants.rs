@@ -3,9 +3,13 @@
 //!
 //! A statement is an error that says what is wrong, so that each side fails in its own way.
 
+use std::sync::Arc;
+
 use dind_injector::decide::Policy;
 use dind_injector::decide::reason::Reason;
+use dind_injector::decide::rule::Profiles;
 use dind_injector::model::namespaces::NoNamespaces;
+use dind_injector::model::profile::Profile;
 use dind_injector::model::scope::Scope;
 use dind_injector::model::start::START_SCRIPT;
 use dind_injector::model::subject::{Requester, Subject};
@@ -51,7 +55,7 @@ pub struct Passed {
 pub type Statement = fn(&Policy, &Value, &Passed) -> Held;
 
 /// Every statement about one pass over a Pod, by its name.
-pub const OF_A_PASS: [(&str, Statement); 8] = [
+pub const OF_A_PASS: [(&str, Statement); 9] = [
     ("second pass", a_second_pass_is_a_no_op),
     ("node's sockets", no_socket_of_the_node_is_in_reach),
     ("links", no_link_of_its_own_is_in_silence),
@@ -59,6 +63,10 @@ pub const OF_A_PASS: [(&str, Statement); 8] = [
     ("untouched", nothing_else_of_the_pod_is_touched),
     ("mirror", what_a_client_mounts_its_daemon_sees),
     ("mounts", the_sidecars_mounts_are_sound),
+    (
+        "user namespace",
+        in_a_user_namespace_nothing_of_the_node_is_mirrored_or_written,
+    ),
     (
         "order",
         a_sidecar_that_starts_first_makes_nothing_for_others,
@@ -201,6 +209,7 @@ pub fn nothing_else_of_the_pod_is_touched(_: &Policy, pod: &Value, passed: &Pass
         if let Some(Value::Object(security)) = spec.get_mut("securityContext") {
             security.shift_remove("supplementalGroups");
         }
+        spec.shift_remove("hostUsers");
         spec.retain(|_, value| !value.is_null() && *value != json!({}));
     }
     hold!(before == after, "{before:#}\nbecame\n{after:#}");
@@ -298,6 +307,52 @@ pub fn a_sidecar_that_starts_first_makes_nothing_for_others(
             extra.is_empty(),
             "container {number} finds {extra:?} in\n{after:#}"
         );
+    }
+    Ok(())
+}
+
+/// The profiles of a rule that prefers a daemon that is not root on the node.
+pub fn not_root_first() -> Profiles {
+    Profiles {
+        default: Arc::new(Profile::userns()),
+        others: vec![Arc::new(Profile::privileged())],
+    }
+}
+
+/// Root in a user namespace is root on a path of the node: no daemon there sees one, and beside a daemon that is not
+/// privileged, nothing writes one.
+pub fn in_a_user_namespace_nothing_of_the_node_is_mirrored_or_written(
+    _: &Policy,
+    pod: &Value,
+    passed: &Passed,
+) -> Held {
+    let Verdict::Changed(after) = &passed.verdict else {
+        return Ok(());
+    };
+    let has_sidecar = model::containers(pod).any(is_sidecar);
+    if after["spec"]["hostUsers"] != false || has_sidecar {
+        return Ok(());
+    }
+    let volumes = model::list(&after["spec"], "volumes");
+    let of_node: Vec<_> = volumes
+        .filter(|volume| volume["hostPath"].is_object())
+        .map(model::name)
+        .collect();
+    let is_of_node = |mount: &&Value| of_node.contains(&model::name(mount));
+    for container in model::containers(after) {
+        let mut mounts = model::list(container, "volumeMounts").filter(is_of_node);
+        if is_sidecar(container) {
+            let mirrored = mounts.next();
+            hold!(mirrored.is_none(), "{mirrored:?} in\n{after:#}");
+        } else if pod["spec"]["hostUsers"] != false {
+            let written = mounts.find(|mount| mount["readOnly"] != true);
+            hold!(written.is_none(), "{written:?} in\n{after:#}");
+        }
+    }
+    if pod["spec"]["hostUsers"] != false {
+        for field in ["hostNetwork", "hostPID", "hostIPC"] {
+            hold!(after["spec"][field] != true, "{field} in\n{after:#}");
+        }
     }
     Ok(())
 }

@@ -88,6 +88,10 @@ impl<S: Source> Maker<'_, S> {
                 self.put(&mut spec, flag, json!(true));
             }
         }
+        if self.source.once_in(20) {
+            let host_users = json!(self.source.once_in(2));
+            self.put(&mut spec, "hostUsers", host_users);
+        }
         if self.source.once_in(3) {
             spec.insert("restartPolicy".to_owned(), json!("Never"));
         }

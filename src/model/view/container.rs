@@ -28,6 +28,8 @@ pub struct Container<'a> {
     /// In order: a later variable can refer to an earlier one.
     pub env: Listed<EnvVar<'a>>,
     pub volume_mounts: Listed<Verbatim<'a, VolumeMount<'a>>>,
+    /// Block devices of claims.
+    pub volume_devices: Listed<IgnoredAny>,
     #[serde(deserialize_with = "or_default")]
     pub security_context: SecurityContext,
     /// `Always` makes an init container a native sidecar.
@@ -77,9 +79,26 @@ pub struct VolumeMount<'a> {
 pub struct SecurityContext {
     pub run_as_user: Option<i64>,
     pub run_as_group: Option<i64>,
+    #[serde(deserialize_with = "or_default")]
+    pub privileged: bool,
+    #[serde(deserialize_with = "or_default")]
+    pub capabilities: Capabilities,
 }
 
-object!(Container<'a>, EnvVar<'a>, VolumeMount<'a>, SecurityContext,);
+#[derive(Debug, Default, Deserialize)]
+#[serde(remote = "Self", default)]
+pub struct Capabilities {
+    /// Those besides the runtime's own.
+    pub add: Listed<IgnoredAny>,
+}
+
+object!(
+    Container<'a>,
+    EnvVar<'a>,
+    VolumeMount<'a>,
+    SecurityContext,
+    Capabilities,
+);
 
 impl<'a> Container<'a> {
     /// The variable with this name. The last one counts, as in the kubelet.

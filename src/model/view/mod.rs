@@ -16,7 +16,7 @@ use crate::model::written::{Listed, Verbatim, written};
 mod container;
 mod volume;
 
-pub use container::{Container, EnvVar, SecurityContext, VolumeMount};
+pub use container::{Capabilities, Container, EnvVar, SecurityContext, VolumeMount};
 pub use volume::{ClaimSource, HostPathSource, Volume};
 
 /// A Pod or a Pod template.
@@ -103,6 +103,9 @@ pub struct Spec<'a> {
     pub host_ipc: bool,
     /// `false` puts the Pod into a user namespace.
     pub host_users: Option<bool>,
+    /// Whether its containers see each other's processes, and what these have mounted.
+    #[serde(deserialize_with = "or_default")]
+    pub share_process_namespace: bool,
     #[serde(deserialize_with = "or_default")]
     pub os: Os<'a>,
     /// Empty unless the author chose a node.

@@ -1,16 +1,18 @@
 //! The daemon's container: a new one, or what that of an earlier pass lacks.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use crate::budget::Excess;
 use crate::detect::installed::Installed;
 use crate::detect::mounts::Reach;
 use crate::model::asked::DaemonPart;
+use crate::model::notice::Why;
 use crate::model::path::CleanPath;
 use crate::model::place::Place;
 use crate::model::profile::Storage;
 use crate::model::sidecar_mode::SidecarMode;
-use crate::model::start::StartCommand;
+use crate::model::start::{StartCommand, USERNS_SCRIPT};
 use crate::names;
 use crate::plan::container::{
     EnvEntry, Hook, Lifecycle, Mount, Probe, Ready, ResourceRequirements, Sidecar, SidecarSecurity,
@@ -92,19 +94,38 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
         }
         let to_the_node = self.findings.iter().filter(|f| f.is_way_to_a_runtime());
         let to_the_node: Sorted<(Place, usize)> = to_the_node.map(|f| (f.place, f.mount)).collect();
+        // Volumes are mounted with the ids of the Pod, so the daemon's root would be root on a path of the node.
+        let mut of_node = BTreeSet::new();
+        if self.is_in_user_namespace() {
+            let host_paths = volumes.iter().filter(|volume| volume.host_path.is_some());
+            of_node.extend(host_paths.map(|volume| &*volume.name));
+        }
         for &place in self.users.as_slice() {
             builder.add(place, |mount| {
                 let at = &self.pod.container(place).volume_mounts[mount];
                 if self.swapped.contains(&(place, mount)) || *at.name == *self.socket_volume {
                     Treat::Skip
                 } else if to_the_node.contains(&(place, mount)) {
-                    Treat::Refuse
+                    Treat::Refuse(Why::LeadsToNode)
+                } else if of_node.contains(&*at.name) {
+                    Treat::Refuse(Why::OfNode)
                 } else {
                     Treat::Mirror
                 }
             })?;
         }
         Ok(builder.finish())
+    }
+
+    /// Whether the Pod is in a user namespace, or will be.
+    fn is_in_user_namespace(&self) -> bool {
+        let own = self.pod.spec.host_users;
+        let profiles = self.injection.profile.host_users;
+        let host_users = match self.installed {
+            Some(_) => own,
+            None => profiles.or(own),
+        };
+        host_users == Some(false)
     }
 
     pub(crate) fn sidecar(&self, group: SocketGroup, mirror: Mirror<'p>) -> Sidecar<'p> {
@@ -131,6 +152,9 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
             env.push(EnvEntry::new(names::env::CERT_DIR, value));
         }
         env.extend(mirror.env);
+        if self.is_in_user_namespace() {
+            env.push(EnvEntry::new(names::env::USERNS_SCRIPT, USERNS_SCRIPT));
+        }
         let storage = match &*self.injection.storage {
             Storage::Node(storage) if self.injection.slots.is_some() => Some(storage),
             Storage::Node(_) | Storage::EmptyDir { .. } | Storage::Ephemeral { .. } => None,

@@ -32,6 +32,15 @@ impl ReviewLabels {
     }
 }
 
+/// A profile that did not fit a Pod: names from the policy, and a fixed word.
+#[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
+pub struct PassedOverLabels {
+    pub rule: Arc<str>,
+    /// The profile that the rule prefers.
+    pub profile: Arc<str>,
+    pub reason: &'static str,
+}
+
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
 pub struct RequestLabels {
     pub route: Route,

@@ -24,7 +24,8 @@ pub use crate::telemetry::metrics::gauges::{
     EventResult, FollowedFile, Gauges, SpanResult, Watch, WriteResult,
 };
 pub use crate::telemetry::metrics::labels::{
-    DropReason, HandshakeFailure, RequestLabels, ReviewLabels, Route as RouteLabel, ShedReason,
+    DropReason, HandshakeFailure, PassedOverLabels, RequestLabels, ReviewLabels,
+    Route as RouteLabel, ShedReason,
 };
 pub use crate::telemetry::metrics::latency::Latency;
 pub use crate::telemetry::metrics::scans::{Remaining, ScanResult, Scans, Standing};
@@ -39,6 +40,7 @@ use crate::telemetry::metrics::labels::{DropLabels, HandshakeLabels, RouteLabels
 pub struct Metrics {
     registry: Registry,
     reviews: Counts<ReviewLabels>,
+    passed_over: Family<PassedOverLabels, Counter>,
     requests: Counts<RequestLabels>,
     /// One histogram per route, in the order of [`RouteLabel::ALL`].
     durations: [Latency; RouteLabel::ALL.len()],
@@ -79,6 +81,12 @@ impl Metrics {
                     "Reviews answered",
                     Family::default(),
                 ),
+            ),
+            passed_over: add(
+                &mut registry,
+                metric::PROFILES_PASSED_OVER,
+                "Profiles that did not fit a Pod, which got another of its rule",
+                Family::default(),
             ),
             requests: Counts::mostly(
                 RequestLabels {
@@ -191,6 +199,10 @@ impl Metrics {
 
     pub fn review(&self, labels: &ReviewLabels) {
         self.reviews.inc(labels);
+    }
+
+    pub fn profile_passed_over(&self, labels: &PassedOverLabels) {
+        self.passed_over.get_or_create(labels).inc();
     }
 
     pub fn request(&self, labels: &RequestLabels, took: Duration) {

@@ -62,7 +62,7 @@ async fn ran(task: &Task, change: impl FnOnce(&mut State)) -> (Report, Api) {
 async fn a_pod_that_ends_well_is_all_green_and_gone() {
     let (report, api) = ran(&task(), |_| {}).await;
     let sizes = found(&report, "run-profiles");
-    assert_eq!(sizes, "privileged, rootless");
+    assert_eq!(sizes, "privileged, userns, rootless");
     assert_eq!(report.worst(), Outcome::Ok, "{report:#?}");
     assert_eq!(found(&report, "run-daemon"), "after 2 seconds");
     let state = api.state();
@@ -204,7 +204,7 @@ async fn a_policy_that_sets_sizes_itself_is_no_obstacle() {
         .filter(|request| request.ends_with("pods?dryRun=All"));
     assert_eq!(
         dry.count(),
-        4,
-        "two profiles, with a size and without: {requests:#?}"
+        5,
+        "three profiles, with a size and without: {requests:#?}"
     );
 }

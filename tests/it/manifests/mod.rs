@@ -14,4 +14,5 @@ mod monitoring;
 mod rbac;
 mod rendered;
 mod reporter;
+mod userns;
 mod webhooks;
