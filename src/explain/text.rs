@@ -54,7 +54,7 @@ pub fn text(explanation: &Explanation) -> String {
     }
     out.push('\n');
     for over in profiles_passed_over {
-        let _ = writeln!(out, "  not with another profile: {}", visible(over));
+        let _ = writeln!(out, "  passed over: {}", visible(over));
     }
     if let Some(agent) = node_agent {
         let _ = writeln!(out, "  counts as a node agent: {agent}");

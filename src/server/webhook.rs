@@ -205,8 +205,10 @@ mod tests {
     use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
     use super::*;
+    use crate::decide::rule::Profiles;
     use crate::decode::creation::{From, creation};
     use crate::model::namespaces::NoNamespaces;
+    use crate::model::profile::Profile;
 
     #[derive(Clone, Default)]
     struct Levels(Arc<Mutex<Vec<Level>>>);
@@ -270,6 +272,44 @@ mod tests {
             beginning(&"é".repeat(1 << 20), LONGEST_NAME),
             "é".repeat(126)
         );
+    }
+
+    #[test]
+    fn a_profile_that_does_not_fit_is_counted_and_audited() {
+        let mut policy = Policy::offline();
+        policy.otherwise.profiles = Profiles {
+            default: Arc::new(Profile::userns()),
+            others: vec![Arc::new(Profile::privileged())],
+        };
+        let webhook = Webhook {
+            policy: Arc::new(ArcSwap::from_pointee(policy)),
+            ..webhook()
+        };
+        let mounts = json!([{"name": "s", "mountPath": "/var/run/docker.sock"}]);
+        let volumes = json!([
+            {"name": "s", "hostPath": {"path": "/var/run/docker.sock"}},
+            {"name": "data", "hostPath": {"path": "/srv"}},
+        ]);
+        let pod = json!({"metadata": {}, "spec": {"volumes": volumes,
+            "containers": [{"name": "c", "volumeMounts": mounts}]}});
+        let from = From {
+            uid: "u",
+            namespace: "ci",
+            owner: None,
+        };
+        let body = creation(pod.as_object().unwrap(), from).to_string();
+        let _alone = REVIEWS.lock().unwrap_or_else(PoisonError::into_inner);
+        let reply = webhook.handle(Route::Mutate, body.as_bytes());
+        let answer: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
+        let audit = &answer["response"]["auditAnnotations"];
+        assert_eq!(audit["profile"], "privileged");
+        assert_eq!(
+            audit["profiles-passed-over"],
+            "hostPath /srv not in allowedHostPaths rules out userns"
+        );
+        let text = webhook.metrics.encode().unwrap();
+        let counted = r#"dind_injector_profiles_passed_over_total{rule="builtin-offline",profile="userns",reason="UserNamespace"} 1"#;
+        assert!(text.contains(counted), "{text}");
     }
 
     #[test]

@@ -896,7 +896,9 @@ fn a_socket_path_is_no_pattern() {
 #[test]
 fn a_failed_step_never_goes_on_to_the_daemon() {
     for shell in Shell::all() {
-        let sidecar = Sidecar::at_cgroup(shell, SCOPE).without("chmod");
+        let sidecar = Sidecar::at_cgroup(shell, SCOPE);
+        fs::remove_dir_all(sidecar.path("/run")).unwrap();
+        sidecar.file("/run", "a file where the script needs a directory");
         let outcome = sidecar.run();
         assert!(!outcome.success && outcome.argv.is_empty(), "{shell:?}");
     }

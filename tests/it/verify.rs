@@ -30,9 +30,14 @@ fn asking() -> Value {
 }
 
 /// As a webhook that sorts behind ours would.
-fn with_socket(mut pod: Value, path: &str) -> Value {
+fn with_socket(pod: Value, path: &str) -> Value {
+    with_path(pod, "late", path, "/late.sock")
+}
+
+/// The same with a volume of this name.
+fn with_path(mut pod: Value, name: &str, path: &str, at: &str) -> Value {
     let spec = &mut pod["spec"];
-    let volume = json!({"name": "late", "hostPath": {"path": path}});
+    let volume = json!({"name": name, "hostPath": {"path": path}});
     match spec["volumes"].as_array_mut() {
         Some(volumes) => volumes.push(volume),
         None => spec["volumes"] = json!([volume]),
@@ -42,7 +47,7 @@ fn with_socket(mut pod: Value, path: &str) -> Value {
         .unwrap()
         .last_mut()
         .unwrap();
-    let mount = json!({"name": "late", "mountPath": "/late.sock"});
+    let mount = json!({"name": name, "mountPath": at});
     match container["volumeMounts"].as_array_mut() {
         Some(mounts) => mounts.push(mount),
         None => container["volumeMounts"] = json!([mount]),
@@ -373,4 +378,31 @@ fn storage_below_a_directory_that_the_pod_writes_is_refused_whoever_mounts_it() 
         assert_eq!(response["allowed"], false, "{}", pod["spec"]["volumes"]);
         assert_eq!(response["auditAnnotations"]["reason"], "LinkedHostPath");
     }
+}
+
+/// Root in a user namespace is root on a hostPath, and another webhook may add one after ours.
+#[test]
+fn in_a_user_namespace_the_daemon_gets_no_path_of_the_node_from_another_webhook() {
+    let mut webhook = Webhook::start();
+    let userns = policy("hostSockets: Swap, annotation: Honor, profiles: [userns]");
+    let pod = injected(&mut webhook, &userns);
+    assert_eq!(pod["spec"]["hostUsers"], false);
+    let review = |pod: &Value| api_server::review(UID, pod, Request::Create);
+    assert!(said(&webhook.verify(&userns, &review(&pod))).0);
+
+    let late = with_path(pod, "data", "/srv/data", "/data");
+    let late = with_socket(late, "/run/docker.sock");
+    assert!(!said(&webhook.verify(&userns, &review(&late))).0);
+    let again = webhook.review(&userns, &review(&late));
+    let warnings = again["warnings"].to_string();
+    assert!(
+        warnings.contains(
+            "web: /data is not visible to `docker run -v`: this daemon gets no path of the node"
+        ),
+        "{warnings}"
+    );
+    let patch = STANDARD.decode_to_vec(again["patch"].as_str().unwrap());
+    let after = applied(&late, &patch.unwrap()).unwrap();
+    let mounts = &after["spec"]["initContainers"][0]["volumeMounts"];
+    assert!(!mounts.to_string().contains("data"), "{mounts}");
 }

@@ -147,6 +147,16 @@ fn explain_takes_who_asks_into_account() {
 }
 
 #[test]
+fn explain_says_which_profile_was_passed_over_and_why() {
+    let at = "tests/golden/userns/host-path.yaml";
+    let policy = "tests/golden/userns/policy.yaml";
+    let output = run(&["explain", "-f", at, "--config", policy], "");
+    let out = text(&output.stdout);
+    let said = "  passed over: hostPath /srv/data not in allowedHostPaths rules out userns\n";
+    assert!(out.contains(said), "{out}");
+}
+
+#[test]
 fn explain_lets_no_name_steer_the_terminal() {
     let pod = r#"{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a\u001b[2Jb"}, "spec": {
         "containers": [{"name": "c\n\u202ed", "volumeMounts": [{"name": "v", "mountPath": "/s"}]}],
