@@ -43,7 +43,12 @@ fn succeeded(sidecar: &Sidecar) -> Outcome {
 }
 
 /// What the real runc would read, where the one before it in the PATH is called like this.
-pub(super) fn told_to_runc(shell: Shell, sidecar: &Sidecar, outcome: &Outcome, words: &[&str]) -> String {
+pub(super) fn told_to_runc(
+    shell: Shell,
+    sidecar: &Sidecar,
+    outcome: &Outcome,
+    words: &[&str],
+) -> String {
     let path = &outcome.env["PATH"];
     let first = path.split(':').next().unwrap();
     let wrapper = Path::new(first).join("runc");
