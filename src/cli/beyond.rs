@@ -1,5 +1,5 @@
-//! What a text holds for the node's runtime where `inject`, `convert` and `explain` do not reach: told,
-//! and with a status that a script sees.
+//! What a text holds for the node's runtime where `inject` and `explain` do not reach, and what no daemon takes
+//! the place of: told, and with a status that a script sees.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -10,16 +10,18 @@ use crate::manifest::{Document, pods};
 use crate::names::NO_NAME;
 use crate::review::offline::Setting;
 use crate::scan::evaluator::Evaluator;
+use crate::scan::finding::{Finding, Verdict, Workload};
 use crate::scan::result::Namespaces;
 use crate::scan::text::{Syntax, read};
 
-/// Tells what of `text` reaches a node's runtime and is no Pod of `documents`. Returns whether there
-/// was anything.
+/// Tells what of `text` reaches a node's runtime and is no Pod of `documents`, and, where Pods
+/// are to be changed, what of one keeps doing so. Returns whether there was anything.
 pub fn tell(
     policy: &Policy,
     setting: &Setting,
     (name, text): (&str, &str),
     documents: &[Document],
+    is_changed: bool,
     err: &mut dyn Write,
 ) -> io::Result<bool> {
     let evaluator = Evaluator {
@@ -37,6 +39,9 @@ pub fn tell(
     for workload in &reading.workloads {
         let (kind, object) = (workload.kind.as_str(), workload.name.as_str());
         if known.contains(&(kind, object)) {
+            if is_changed {
+                found |= still(policy, name, workload, err)?;
+            }
             continue;
         }
         let at = workload.spot.as_ref().map_or(1, |spot| spot.line);
@@ -59,4 +64,45 @@ pub fn tell(
         found = true;
     }
     Ok(found)
+}
+
+/// Tells what of a Pod no daemon takes the place of, where no rule but the last one lets it.
+fn still(
+    policy: &Policy,
+    name: &str,
+    workload: &Workload,
+    err: &mut dyn Write,
+) -> io::Result<bool> {
+    let Workload {
+        kind,
+        name: object,
+        rule,
+        findings,
+        ..
+    } = workload;
+    let is_exempt = rule
+        .as_ref()
+        .is_some_and(|rule| *rule != policy.otherwise.name);
+    let is_left = |finding: &&Finding| finding.verdict == Verdict::Allowed && !is_exempt;
+    let mut told = Vec::new();
+    for finding in findings.iter().filter(is_left) {
+        let Some(manual_work) = &finding.manual_work else {
+            continue;
+        };
+        let at = finding.spot.as_ref().or(workload.spot.as_ref());
+        let at = at.map_or(1, |spot| spot.line);
+        if told.contains(&&finding.target) {
+            continue;
+        }
+        told.push(&finding.target);
+        line(
+            err,
+            format_args!(
+                "warning: {name}:{at}: {kind}/{object} still reaches the node's runtime ({}). by hand: {}",
+                finding.target,
+                manual_work.advice()
+            ),
+        )?;
+    }
+    Ok(!told.is_empty())
 }

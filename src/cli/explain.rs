@@ -93,7 +93,7 @@ pub fn run(args: ExplainArgs, out: &mut dyn Write, err: &mut dyn Write) -> Resul
             name: name.clone(),
             error,
         })?;
-        if beyond::tell(&policy, &setting, (&name, &text), &documents, err)? {
+        if beyond::tell(&policy, &setting, (&name, &text), &documents, false, err)? {
             exit = Exit::Findings;
         }
         for document in &documents {

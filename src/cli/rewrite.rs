@@ -76,7 +76,7 @@ impl Manifests {
             if let Some((policy, setting)) = judged {
                 let text = (source.name.as_str(), source.text.as_str());
                 rewritten.is_partial |=
-                    beyond::tell(policy, setting, text, &source.documents, err)?;
+                    beyond::tell(policy, setting, text, &source.documents, true, err)?;
             }
             for document in source.documents {
                 let before = document.value;

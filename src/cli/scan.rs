@@ -61,7 +61,8 @@ Every text is searched, whatever its ending: what names a container runtime's so
 nothing that could be read, makes the result incomplete, and is told with its line.
 
 The folder of a chart is rendered with its default values where helm is on PATH (--values adds some);
-else it is one gap, if a template of it leads to a container runtime.
+else it is one gap, if a template of it leads to a container runtime. A kustomization is built likewise, by
+kustomize or kubectl kustomize. Nothing is fetched: what a kustomization has of another host is a gap.
 
 What is meant to stay is set aside by a comment beside its line, # dind-injector:ignore REASON,
 and told as ignored.

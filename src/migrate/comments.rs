@@ -1,7 +1,7 @@
 //! Comments that speak of what a change took away.
 //!
 //! A comment that stands on a line that goes, goes with it. One that stands right above such a line is
-//! kept, and may say what is no longer true: only its author can tell.
+//! kept, and may say what is no longer true: only its author can tell. A blank line between them changes nothing.
 
 use std::collections::BTreeSet;
 
@@ -44,7 +44,8 @@ pub fn comments(before: &str, after: &str, signs: &[&str]) -> Vec<Comment> {
             continue;
         };
         let is_gone = gone.contains(&index);
-        let below = (index + 1..old.len()).find(|below| !is_whole(*below));
+        let is_passed = |below: usize| old[below].trim().is_empty() || is_whole(below);
+        let below = (index + 1..old.len()).find(|below| !is_passed(*below));
         let is_above = is_whole(index) && below.is_some_and(|below| gone.contains(&below));
         // What was written anew with its comment is no loss.
         let text = line[at..].trim_end();
@@ -90,6 +91,14 @@ mod tests {
             .map(|c| (c.line, c.text.as_str(), c.is_kept))
             .collect();
         assert_eq!(told, [(2, "# the node's", true), (3, "# sock", false)]);
+    }
+
+    #[test]
+    fn a_comment_above_a_blank_line_speaks_of_what_is_below() {
+        let before = "a: 1\n# the node's\n\n- x\n- y\n# of z\n\n- z\n";
+        let found = comments(before, "a: 1\n# the node's\n\n- y\n# of z\n\n- z\n", &["#"]);
+        let told: Vec<_> = found.iter().map(|c| (c.line, c.is_kept)).collect();
+        assert_eq!(told, [(2, true)]);
     }
 
     #[test]

@@ -35,6 +35,17 @@ impl Lines {
     }
 }
 
+/// Whether lines of `text` end in CR alone, as no tool of today writes them: what is written between them would
+/// end otherwise.
+pub fn has_lone_returns(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    memchr::memchr_iter(b'\r', bytes).any(|at| bytes.get(at + 1) != Some(&b'\n'))
+}
+
+/// Why such a text is not edited, and what to do.
+pub const LONE_RETURNS: &str =
+    "lines of this file end in CR alone, and it is not edited; make them LF (tr '\\r' '\\n')";
+
 fn mapped(
     mut pairs: impl Iterator<Item = (DiffTag, Range<usize>, Range<usize>)>,
     line: u32,

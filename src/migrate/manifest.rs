@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use crate::convert::convert;
+use crate::manifest::kinds;
 use crate::manifest::{Document, Operation, PodRef, below, read_with_positions};
 use crate::scan::candidate::{Candidate, candidates};
 use crate::scan::parts::chunks;
@@ -196,6 +197,10 @@ impl Plan {
                 }
                 Err(place) => Some(by_hand(&migration, place)),
             },
+            // The sidecar is written into a whole Pod, as these kinds have one.
+            Err(refusal) if kinds::kind(None, candidate.kind).is_some() => {
+                Some(refusal.with_sidecar())
+            }
             Err(refusal) => Some(refusal.to_string()),
         };
         parts.of_pod(&candidate, None);

@@ -25,7 +25,7 @@ use crate::scan::result::Namespaces;
 use crate::scan::text::Syntax;
 
 pub use crate::migrate::comments::{Comment, comments};
-pub use crate::migrate::lines::Lines;
+pub use crate::migrate::lines::{LONE_RETURNS, Lines, has_lone_returns};
 pub use crate::migrate::pod::{Migration, Refusal, migration};
 pub use crate::migrate::same::{Difference, normal, same};
 pub use crate::migrate::spot::Naming;
@@ -110,6 +110,9 @@ const MAX_TEXTS: usize = 3;
 
 /// Changes `text`.
 pub fn migrate(context: &Context<'_>, text: &str, syntax: Syntax) -> Migrated {
+    if has_lone_returns(text) {
+        return unedited(context, text, syntax);
+    }
     let mut done = within(context, text, syntax, &Around::default());
     let left = left::swapped(context, &done.text, syntax);
     let lines = Lines::between(text, &done.text);
@@ -123,6 +126,25 @@ pub fn migrate(context: &Context<'_>, text: &str, syntax: Syntax) -> Migrated {
         }
     }
     done
+}
+
+/// A text whose lines end in CR: what would be changed is named.
+fn unedited(context: &Context<'_>, text: &str, syntax: Syntax) -> Migrated {
+    let lines = text.replace("\r\n", "\n").replace('\r', "\n");
+    let Migrated {
+        changed,
+        mut refused,
+        ..
+    } = migrate(context, &lines, syntax);
+    refused.extend(changed.into_iter().map(|changed| ByHand {
+        line: changed.line,
+        what: changed.what,
+        message: LONE_RETURNS.to_owned(),
+    }));
+    Migrated {
+        refused,
+        ..Migrated::unchanged(text)
+    }
 }
 
 fn within(context: &Context<'_>, text: &str, syntax: Syntax, around: &Around) -> Migrated {

@@ -63,9 +63,7 @@ pub enum Refusal {
     #[error("the annotated Pod is denied: {0}")]
     AnnotatedDenied(String),
     /// A mount of the Pod has what no annotation says.
-    #[error(
-        "container {container}: {what}, which no annotation can carry; use --to sidecar for this Pod, or change the mount"
-    )]
+    #[error("container {container}: {what}, which no annotation can carry; change the mount")]
     Mount {
         /// The container.
         container: String,
@@ -80,14 +78,27 @@ pub enum Refusal {
     )]
     Unnamed,
     /// The webhook would make another Pod of it.
-    #[error(
-        "the webhook would not make the same Pod of it: {at} would differ; use --to sidecar for this Pod, or change \
-         it by hand"
-    )]
+    #[error("the webhook would not make the same Pod of it: {at} would differ; change it by hand")]
     Differs {
         /// The JSON pointer of the difference.
         at: String,
     },
+}
+
+impl Refusal {
+    /// What to do, where the sidecar itself can be written in place of the annotation.
+    pub fn with_sidecar(&self) -> String {
+        match self {
+            Self::Mount { .. } | Self::Differs { .. } => {
+                format!("{self}, or use --to sidecar for this Pod")
+            }
+            Self::Offline(_)
+            | Self::Denied(_)
+            | Self::Ignored { .. }
+            | Self::AnnotatedDenied(_)
+            | Self::Unnamed => self.to_string(),
+        }
+    }
 }
 
 /// What a mount is, as the annotation writes it.

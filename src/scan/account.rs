@@ -8,12 +8,13 @@
 
 use std::ops::Range;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::manifest::{Document, Positions, below};
 
 use crate::scan::asked;
 use crate::scan::mentions::{Mention, Named, Words, line_at, line_of};
+use crate::scan::placeholder;
 use crate::scan::places::Places;
 use crate::scan::result::{Gap, Why};
 
@@ -228,11 +229,14 @@ impl<'d> Search<'d, '_> {
                 }
             }
             Value::Object(map) => {
+                self.assignment(map, at);
                 for (key, value) in map {
                     push_token(at, key);
                     self.text(key, at, true);
                     if is_host_path(key) {
                         self.host_path(value, at);
+                    } else if let Some(path) = value.as_str().filter(|_| is_of_socket(key)) {
+                        self.directory(path, at);
                     }
                     // OpenShift's builds; a template may fill it in.
                     if key == EXPOSED && !matches!(value, Value::Bool(false)) {
@@ -245,6 +249,18 @@ impl<'d> Search<'d, '_> {
                 }
             }
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
+    /// A value that is given to a `hostPath` by the name of its place: `{path: …/hostPath/path, value: /run}` of a
+    /// JSON patch, and `{name: x.hostPath.path, value: /run}` of a chart's parameters.
+    fn assignment(&mut self, map: &'d Map<String, Value>, at: &str) {
+        let mut places = ["path", "name"]
+            .iter()
+            .filter_map(|key| map.get(*key)?.as_str());
+        let is_one = places.any(|place| place.contains("hostPath") || place.contains("host_path"));
+        if let Some(value) = map.get("value").filter(|_| is_one) {
+            self.host_path(value, &below(at, "value"));
         }
     }
 
@@ -265,8 +281,16 @@ impl<'d> Search<'d, '_> {
             }
             Value::Null | Value::Bool(_) | Value::Number(_) => return,
         };
-        if self.words.lead(path) && self.words.first(path).is_none() {
+        let is_filled = placeholder::is_placeholder(path) && self.words.has_path(path);
+        if (self.words.lead(path) || is_filled) && self.words.first(path).is_none() {
             self.node(pointer, path);
+        }
+    }
+
+    /// The directory of a socket, as values of charts have it: `socketDir: /var/run`.
+    fn directory(&mut self, path: &'d str, at: &str) {
+        if path.starts_with('/') && self.words.has_path(path) && self.words.first(path).is_none() {
+            self.node(at.to_owned(), path);
         }
     }
 
@@ -304,7 +328,13 @@ const EXPOSED: &str = "exposeDockerSocket";
 
 /// `hostPath`, and as TOML and HCL write it.
 fn is_host_path(key: &str) -> bool {
-    matches!(key, "hostPath" | "host_path" | "hostpath")
+    let words = ["hostPath", "HostPath", "host_path", "hostpath", "HOST_PATH"];
+    words.iter().any(|word| key.contains(word))
+}
+
+/// `socketDir`, `dockerSock`.
+fn is_of_socket(key: &str) -> bool {
+    key.contains("sock") || key.contains("Sock") || key.contains("SOCK")
 }
 
 /// Appends a key as one token of a JSON pointer.

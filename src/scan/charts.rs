@@ -8,7 +8,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::scan::result::{Gap, Why};
+use crate::scan::result::{Gap, Unmade, Why};
+
+const UNRENDERED: Unmade = Unmade {
+    why: Why::Chart,
+    what: "a chart that was not rendered",
+    command: "helm template",
+};
 
 /// A chart's folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,24 +106,7 @@ impl Chart {
 
     /// The one gap of a chart that is not rendered, in place of those of its templates.
     pub fn gap(&self, templates: &[Gap], why: &str) -> Option<Gap> {
-        let first = templates.first()?;
-        let line = first.mentions.or(first.line);
-        let at = line.map(|line| format!(":{line}")).unwrap_or_default();
-        let more = match templates.len() {
-            1 => String::new(),
-            count => format!(" (and {} more)", count - 1),
-        };
-        Some(Gap {
-            place: self.name(),
-            line: None,
-            why: Why::Chart,
-            message: format!(
-                "a chart that was not rendered: {why}; {}{at}{more} leads to a container runtime. Run helm \
-                 template and pass the result",
-                first.place
-            ),
-            mentions: None,
-        })
+        Gap::of_unmade(&UNRENDERED, self.name(), templates, why)
     }
 }
 

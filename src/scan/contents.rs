@@ -8,14 +8,16 @@ use crate::scan::result::{Gap, Why};
 /// Larger texts are not read: the API server takes 3 MiB an object, a dump holds many.
 pub const MAX_BYTES: u64 = 64 * 1024 * 1024;
 
-/// So much of a file shows whether it is binary, as git looks at it.
+/// So much of a file shows whether its characters have two bytes each.
 const HEAD: usize = 8000;
 
 /// What a file holds.
 #[derive(Debug)]
 pub enum Contents {
-    /// A text, in UTF-8 or UTF-16.
+    /// A text in UTF-8.
     Text(String),
+    /// A text in UTF-16, with a byte order mark or without.
+    Wide(String),
     /// A text in some other encoding, with what is not UTF-8 replaced.
     Foreign(String),
     /// No text.
@@ -81,45 +83,113 @@ pub fn read(from: impl Read) -> Result<Contents, Unread> {
     Ok(of_bytes(bytes))
 }
 
-fn of_bytes(bytes: Vec<u8>) -> Contents {
-    let wide = match bytes.as_slice() {
-        [0xFF, 0xFE, rest @ ..] => Some((rest, u16::from_le_bytes as fn([u8; 2]) -> u16)),
-        [0xFE, 0xFF, rest @ ..] => Some((rest, u16::from_be_bytes as fn([u8; 2]) -> u16)),
-        _ => None,
-    };
-    if let Some((rest, unit)) = wide {
-        let units: Vec<u16> = rest
-            .chunks_exact(2)
-            .map(|two| unit([two[0], two[1]]))
-            .collect();
+/// What these bytes are.
+pub fn of_bytes(bytes: Vec<u8>) -> Contents {
+    if let Some((order, rest)) = wide(&bytes) {
+        let units: Vec<u16> = rest.chunks_exact(2).map(|two| order.unit(two)).collect();
         return match String::from_utf16(&units) {
-            Ok(text) => Contents::Text(text),
-            Err(_) => Contents::Foreign(String::from_utf16_lossy(&units)),
+            Ok(text) if rest.len().is_multiple_of(2) => Contents::Wide(text),
+            Ok(_) | Err(_) => Contents::Foreign(String::from_utf16_lossy(&units)),
         };
+    }
+    if is_binary(&bytes) {
+        return Contents::Binary;
     }
     match String::from_utf8(bytes) {
         Ok(text) => Contents::Text(text),
-        Err(error) if is_binary(error.as_bytes()) => Contents::Binary,
         Err(error) => Contents::Foreign(String::from_utf8_lossy(error.as_bytes()).into_owned()),
     }
 }
 
-/// Whether there is a NUL where a text would start.
+/// Which of the two bytes of a character comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    Little,
+    Big,
+}
+
+impl Order {
+    fn unit(self, two: &[u8]) -> u16 {
+        match (self, two) {
+            (Self::Little, [low, high]) | (Self::Big, [high, low]) => {
+                u16::from_be_bytes([*high, *low])
+            }
+            _ => 0,
+        }
+    }
+}
+
+/// The order of a text in UTF-16, and its bytes behind the mark; none for any other bytes.
+fn wide(bytes: &[u8]) -> Option<(Order, &[u8])> {
+    match bytes {
+        [0xFF, 0xFE, rest @ ..] => return Some((Order::Little, rest)),
+        [0xFE, 0xFF, rest @ ..] => return Some((Order::Big, rest)),
+        _ => {}
+    }
+    // Without a mark: of most characters of a file that people write, one byte is 0, and always the same.
+    let head = &bytes[..bytes.len().min(HEAD)];
+    let zeros = |at: usize| head.iter().skip(at).step_by(2).filter(|byte| **byte == 0);
+    let (even, odd, half) = (zeros(0).count(), zeros(1).count(), head.len() / 2);
+    let is_most = |zeros: usize, others: usize| zeros * 10 >= half * 7 && others * 20 <= half;
+    match (is_most(even, odd), is_most(odd, even)) {
+        (false, true) if half > 0 => Some((Order::Little, bytes)),
+        (true, false) if half > 0 => Some((Order::Big, bytes)),
+        _ => None,
+    }
+}
+
+/// Whether these bytes are no text: with a NUL, and more than one byte of ten that no text has.
 pub fn is_binary(bytes: &[u8]) -> bool {
-    memchr::memchr(0, &bytes[..bytes.len().min(HEAD)]).is_some()
+    if memchr::memchr(0, bytes).is_none() {
+        return false;
+    }
+    let is_utf8 = str::from_utf8(bytes).is_ok();
+    let is_foreign = |byte: &u8| match byte {
+        b'\t' | b'\n' | b'\r' | 0x0C | 0x1B => false,
+        0..0x20 | 0x7F => true,
+        0x80.. => !is_utf8,
+        _ => false,
+    };
+    bytes.iter().filter(|byte| is_foreign(byte)).count() * 10 > bytes.len()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const TEXT: &str = "x: /var/run/docker.sock\n";
+
+    fn utf16(bytes: fn(u16) -> [u8; 2], mark: &[u8]) -> Vec<u8> {
+        let text = TEXT.encode_utf16().flat_map(bytes);
+        mark.iter().copied().chain(text).collect()
+    }
+
     #[test]
-    fn texts_of_each_encoding_and_binaries_are_told_apart() {
-        let wide: Vec<u8> = [0xFF, 0xFE]
-            .into_iter()
-            .chain("docker.sock".encode_utf16().flat_map(u16::to_le_bytes))
-            .collect();
-        assert!(matches!(of_bytes(wide), Contents::Text(text) if text == "docker.sock"));
+    fn utf16_is_read_with_a_mark_and_without() {
+        for bytes in [
+            utf16(u16::to_le_bytes, &[0xFF, 0xFE]),
+            utf16(u16::to_be_bytes, &[0xFE, 0xFF]),
+            utf16(u16::to_le_bytes, &[]),
+            utf16(u16::to_be_bytes, &[]),
+        ] {
+            let contents = of_bytes(bytes);
+            assert!(
+                matches!(&contents, Contents::Wide(text) if text == TEXT),
+                "{contents:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_text_with_a_nul_is_a_text() {
+        let contents = of_bytes(b"a\0b /var/run/docker.sock".to_vec());
+        assert!(matches!(contents, Contents::Text(_)), "{contents:?}");
+        let contents = of_bytes(b"caf\xe9\0 /var/run/docker.sock".to_vec());
+        assert!(matches!(contents, Contents::Foreign(_)), "{contents:?}");
+    }
+
+    #[test]
+    fn texts_of_other_encodings_and_binaries_are_told_apart() {
         assert!(matches!(
             of_bytes(b"caf\xe9".to_vec()),
             Contents::Foreign(_)
@@ -128,6 +198,9 @@ mod tests {
             of_bytes(b"\x7fELF\0\xff".to_vec()),
             Contents::Binary
         ));
+        let archive = [b"a.yaml".as_slice(), &[0; 500], b"docker.sock"].concat();
+        assert!(matches!(of_bytes(archive), Contents::Binary));
         assert!(matches!(of_bytes(b"plain".to_vec()), Contents::Text(_)));
+        assert!(matches!(of_bytes(Vec::new()), Contents::Text(_)));
     }
 }

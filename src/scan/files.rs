@@ -8,12 +8,13 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use crate::scan::charts::Chart;
 use crate::scan::contents;
 use crate::scan::contents::{Contents, Unread, not_text};
+use crate::scan::cores::on_each;
 use crate::scan::evaluator::Evaluator;
+use crate::scan::kustomizations::Kustomizations;
 use crate::scan::mentions::Words;
 use crate::scan::result::{Gap, Namespaces, Reading, Report};
 use crate::scan::text;
@@ -34,7 +35,7 @@ enum Input {
         syntax: Option<Syntax>,
     },
     Stdin(Contents),
-    /// What helm makes of a chart.
+    /// What helm makes of a chart, or kustomize of a kustomization.
     Rendered {
         name: String,
         text: String,
@@ -48,6 +49,7 @@ pub struct Inputs {
     gaps: Vec<Gap>,
     /// Charts that are not rendered, each with the reason.
     charts: Vec<(Chart, String)>,
+    kustomizations: Kustomizations,
 }
 
 /// Why there is nothing to scan.
@@ -100,14 +102,17 @@ impl Inputs {
             }
         }
         found.render(&look.values);
+        found.build();
         Ok(found)
     }
 
     /// Puts what helm makes of each chart in the place of its templates.
     fn render(&mut self, values: &[PathBuf]) {
         let paths = self.inputs.iter().filter_map(Input::path);
-        for chart in Chart::among(paths) {
-            match chart.rendered(values) {
+        let charts = Chart::among(paths);
+        let rendered = on_each(&charts, |chart| chart.rendered(values));
+        for (chart, rendered) in charts.into_iter().zip(rendered) {
+            match rendered {
                 Ok(Some(text)) => {
                     let is_template =
                         |input: &Input| input.path().is_some_and(|path| chart.has_template(path));
@@ -121,6 +126,16 @@ impl Inputs {
                 Err(said) => self.charts.push((chart, format!("helm template: {said}"))),
             }
         }
+    }
+
+    /// Adds what kustomize makes of each kustomization.
+    fn build(&mut self) {
+        let files: Vec<Option<&Path>> = self.inputs.iter().map(Input::path).collect();
+        let (kustomizations, built) = Kustomizations::among(&files);
+        self.kustomizations = kustomizations;
+        let built = built.into_iter();
+        self.inputs
+            .extend(built.map(|(name, text)| Input::Rendered { name, text }));
     }
 
     /// The gaps of the templates of each chart as one.
@@ -160,6 +175,7 @@ impl Inputs {
             inputs,
             gaps,
             charts: _,
+            kustomizations,
         } = self;
         let nothing = Namespaces::new();
         let all: Vec<usize> = (0..inputs.len()).collect();
@@ -185,16 +201,19 @@ impl Inputs {
         let mut report = Report::default();
         for reading in &mut readings {
             for one in reading.elsewhere.drain(..) {
-                if !inputs.iter().any(|input| input.is(&one.path)) {
+                let mut paths = inputs.iter().filter_map(Input::path);
+                if !paths.any(|path| one.is(path)) {
                     reading.gaps.push(one.gap);
                 }
             }
         }
         let chart_gaps = self.chart_gaps(&mut readings);
+        let kustomization_gaps = kustomizations.settle(&mut readings);
         for reading in readings {
             report.add(reading);
         }
         report.gaps.extend(chart_gaps);
+        report.gaps.extend(kustomization_gaps);
         report.gaps.extend(gaps.iter().cloned());
         report
     }
@@ -208,34 +227,13 @@ fn read_all(
     indices: &[usize],
     done: &AtomicUsize,
 ) -> Vec<Reading> {
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut own = Vec::new();
-        loop {
-            let turn = next.fetch_add(1, Ordering::Relaxed);
-            let Some(input) = indices.get(turn).and_then(|index| inputs.get(*index)) else {
-                return own;
-            };
-            own.push((turn, input.scan(evaluator, namespaces)));
-            done.fetch_add(1, Ordering::Relaxed);
-        }
-    };
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    let workers = cores.min(indices.len().max(1));
-    let mut readings: Vec<(usize, Reading)> = thread::scope(|scope| {
-        let others: Vec<_> = (1..workers).map(|_| scope.spawn(work)).collect();
-        let mut all = work();
-        for other in others {
-            match other.join() {
-                Ok(own) => all.extend(own),
-                // A panic is a fault of this program, and is one here too.
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        all
-    });
-    readings.sort_unstable_by_key(|(turn, _)| *turn);
-    readings.into_iter().map(|(_, reading)| reading).collect()
+    on_each(indices, |index| {
+        let reading = inputs
+            .get(*index)
+            .map_or_else(Reading::default, |input| input.scan(evaluator, namespaces));
+        done.fetch_add(1, Ordering::Relaxed);
+        reading
+    })
 }
 
 impl Input {
@@ -247,17 +245,11 @@ impl Input {
         }
     }
 
-    /// Whether it is a file with this path, from wherever one looks.
-    fn is(&self, name: &str) -> bool {
-        let name = name.trim_start_matches(['.', '/']);
-        self.path().is_some_and(|path| path.ends_with(name))
-    }
-
     fn scan(&self, evaluator: &Evaluator, namespaces: &Namespaces) -> Reading {
         let path = match self {
             Self::Stdin(contents) => {
                 let syntax = match contents {
-                    Contents::Text(text) => text::syntax_of(text),
+                    Contents::Text(text) | Contents::Wide(text) => text::syntax_of(text),
                     Contents::Foreign(_) | Contents::Binary => Syntax::Manifest,
                 };
                 return scan(evaluator, namespaces, "stdin", contents, syntax);
@@ -283,7 +275,7 @@ impl Input {
         };
         let syntax = match (self, &contents) {
             (Self::File { syntax, .. }, _) => *syntax,
-            (Self::Named { syntax, .. }, Contents::Text(text)) => {
+            (Self::Named { syntax, .. }, Contents::Text(text) | Contents::Wide(text)) => {
                 let words = Words::of(&evaluator.policy.sockets);
                 syntax.unwrap_or_else(|| text::of_named(path, text, &words))
             }
@@ -314,10 +306,7 @@ fn scan(
 ) -> Reading {
     let words = Words::of(&evaluator.policy.sockets);
     let mut reading = match (contents, syntax) {
-        (Contents::Text(text), Syntax::Other) if contents::is_binary(text.as_bytes()) => {
-            return Reading::default();
-        }
-        (Contents::Text(text) | Contents::Foreign(text), Syntax::Other) => {
+        (Contents::Text(text) | Contents::Wide(text) | Contents::Foreign(text), Syntax::Other) => {
             let syntax = text::guessed(text, &words);
             let reading = text::read(evaluator, namespaces, name, text, syntax);
             if syntax == Syntax::Other && reading.gaps.is_empty() {
@@ -326,7 +315,9 @@ fn scan(
             reading
         }
         (Contents::Binary, Syntax::Other) => return Reading::default(),
-        (Contents::Text(text), _) => text::read(evaluator, namespaces, name, text, syntax),
+        (Contents::Text(text) | Contents::Wide(text), _) => {
+            text::read(evaluator, namespaces, name, text, syntax)
+        }
         (Contents::Foreign(text), _) => Reading {
             gaps: vec![not_text(name.to_owned(), text, &words)],
             ..Reading::default()

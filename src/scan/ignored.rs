@@ -23,7 +23,7 @@ pub fn set_aside(text: &str, reading: &mut Reading) {
         ..
     } = reading;
     workloads.retain_mut(|workload| {
-        let title = format!("{} {}", workload.kind, workload.name);
+        let title = (workload.kind.clone(), workload.name.clone());
         workload.findings.retain(|finding| {
             let line = finding.spot.as_ref().map(|spot| spot.line);
             let reason = line.and_then(|line| Some((line, reasons.get(&line)?)));
@@ -32,7 +32,7 @@ pub fn set_aside(text: &str, reading: &mut Reading) {
                     place: String::new(),
                     line,
                     reason: reason.clone(),
-                    what: format!("{title} reaches {}", finding.target),
+                    what: what(&title.0, &title.1, &finding.target),
                 });
             }
             reason.is_none()
@@ -64,6 +64,19 @@ pub fn set_aside(text: &str, reading: &mut Reading) {
         reason.is_none()
     });
     found.append(&mut gaps);
+}
+
+/// What is told of a workload that is set aside.
+fn what(kind: &str, name: &str, target: &str) -> String {
+    format!("{kind} {name} reaches {target}")
+}
+
+/// Whether a comment set this aside of an object whose name became `name`.
+pub fn is_of(ignored: &Ignored, kind: &str, name: &str, target: &str) -> bool {
+    let (before, after) = (what(kind, "", target), format!(" reaches {target}"));
+    let head = before.strip_suffix(&after);
+    let own = head.and_then(|head| ignored.what.strip_prefix(head)?.strip_suffix(&after));
+    own.is_some_and(|own| name.contains(own))
 }
 
 /// The lines that are ignored, each with the reason; and the comments that give none.

@@ -14,6 +14,8 @@ use crate::model::path::CleanPath;
 use crate::model::sockets::{Leads, Sockets};
 use crate::model::sockets_table;
 
+use crate::scan::placeholder;
+
 /// What is looked for.
 #[derive(Clone, Debug)]
 pub struct Words {
@@ -91,6 +93,17 @@ impl Words {
         }
     }
 
+    /// Whether a word of `text` is the path of a socket, of a runtime's, or of a directory that holds one.
+    pub fn has_path(&self, text: &str) -> bool {
+        let mut paths = paths(text);
+        paths.any(|path| {
+            matches!(
+                self.sockets.leads(&CleanPath::on_node(path)),
+                Some(Leads::Socket | Leads::Directory | Leads::Runtime(_))
+            )
+        })
+    }
+
     /// Whether `text` names a socket.
     pub fn is_in(&self, text: &str) -> bool {
         self.first(text).is_some()
@@ -128,10 +141,12 @@ impl Words {
                 let rest = text.get(start + word.len()..).unwrap_or_default();
                 let end = memchr::memchr_iter(b'\n', rest.as_bytes()).nth(2);
                 let rest = &rest[..end.unwrap_or(rest.len())];
-                let is_part = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
-                let mut paths = rest.split(|c| !is_part(c));
-                let path = paths.find(|part| part.starts_with('/'));
-                if path.is_some_and(|path| self.lead(path) && self.first(path).is_none()) {
+                // In a JSON patch, the field of that name stands between.
+                let path = paths(rest).find(|path| *path != "/path");
+                let is_path =
+                    path.is_some_and(|path| self.lead(path) && self.first(path).is_none());
+                let is_filled = || placeholder::is_in(rest) && self.has_path(text);
+                if is_path || path.is_none() && is_filled() {
                     found.push(Mention {
                         start,
                         what: Named::HostPath,
@@ -194,6 +209,16 @@ impl Words {
             start += line.len();
         }
     }
+}
+
+/// The absolute paths in a text, whatever is around them.
+fn paths(text: &str) -> impl Iterator<Item = &str> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    // A shell's default has a dash before it: `${DIR:-/run}`.
+    let parts = text
+        .split(move |c| !is_part(c))
+        .map(|part| part.trim_start_matches('-'));
+    parts.filter(|part| part.starts_with('/'))
 }
 
 /// Whether a path to below `/run` ends here.
@@ -353,6 +378,9 @@ mod tests {
             "hostPath:\n  path: /var/run\n",
             "host_path = V1HostPathVolumeSource(path=\"/run\")",
             "withHostPath(\"/\")",
+            "hostPath: {path: ${DIR:-/var/run}}",
+            "/volumes/0/hostPath/path\", \"value\": \"/run\"",
+            "{% for dir in ['/var/run'] %}\nhostPath:\n  path: {{ dir }}\n",
         ] {
             assert!(!words().host_paths(text).is_empty(), "{text}");
         }
@@ -360,6 +388,7 @@ mod tests {
             "hostPath:\n  path: /data\n",
             "hostPath:\n  path: /var/run/docker.sock\n",
             "path: /var/run",
+            "hostPath: {path: {{ dir }}}\ndir: /data\n",
             "hostPath:\n\n\n\npath: /var/run",
         ] {
             assert!(words().host_paths(text).is_empty(), "{text}");

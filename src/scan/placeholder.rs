@@ -1,6 +1,8 @@
 //! A hostPath that is filled in later (`${SOCKET}`, `{{ .Values.path }}`), where what it will be
 //! may be a socket. Pure.
 
+use serde_json::{Map, Value};
+
 use crate::model::path::CleanPath;
 use crate::model::sockets::{Leads, Sockets};
 use crate::model::view::Pod;
@@ -20,6 +22,11 @@ pub fn is_placeholder(path: &str) -> bool {
     let is_variable =
         after.any(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_'));
     !path.starts_with('/') || is_variable || MARKS.iter().any(|mark| path.contains(mark))
+}
+
+/// Whether something in `text` is filled in later.
+pub fn is_in(text: &str) -> bool {
+    MARKS.iter().any(|mark| text.contains(mark))
 }
 
 /// Whether nothing of a path that is filled in later says where it leads.
@@ -44,6 +51,18 @@ pub fn is_for_sockets(mount_path: &str, sockets: &Sockets) -> bool {
         Some(Leads::Socket | Leads::Directory | Leads::Runtime(_) | Leads::Pipe(_)) => true,
         Some(Leads::Ancestor | Leads::Client | Leads::Data(_) | Leads::Storage) | None => false,
     }
+}
+
+/// The hostPaths of a Pod that are placeholders and may lead anywhere, each with its JSON pointer.
+pub fn paths(pod: &Map<String, Value>) -> Vec<String> {
+    let volumes = pod.get("spec").and_then(|spec| spec.get("volumes"));
+    let volumes = volumes.and_then(Value::as_array).into_iter().flatten();
+    let pointers = volumes.enumerate().filter_map(|(index, volume)| {
+        let path = volume.pointer("/hostPath/path")?.as_str()?;
+        (is_placeholder(path) && is_open(path))
+            .then(|| format!("/spec/volumes/{index}/hostPath/path"))
+    });
+    pointers.collect()
 }
 
 /// The hostPaths of `pod` that are placeholders and, by their own name or by where they are

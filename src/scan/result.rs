@@ -3,6 +3,7 @@
 //! A result with gaps is incomplete, and every output says so.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use crate::model::subject::NamespaceLabels;
 
@@ -105,6 +106,17 @@ impl Seen {
     }
 }
 
+/// A kind of folder whose files become Pods only by another program.
+#[derive(Clone, Copy, Debug)]
+pub struct Unmade {
+    /// The reason of its gap.
+    pub why: Why,
+    /// What it is, without that program.
+    pub what: &'static str,
+    /// The program's command.
+    pub command: &'static str,
+}
+
 /// Something that could not be looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gap {
@@ -121,6 +133,34 @@ pub struct Gap {
 }
 
 impl Gap {
+    /// The one gap of a folder whose files become Pods only by another program, in place of `files`, those
+    /// of its files; none where these have none.
+    pub fn of_unmade(
+        unmade: &Unmade,
+        folder: String,
+        files: &[Self],
+        reason: &str,
+    ) -> Option<Self> {
+        let Unmade { why, what, command } = unmade;
+        let first = files.first()?;
+        let line = first.mentions.or(first.line);
+        let at = line.map(|line| format!(":{line}")).unwrap_or_default();
+        let more = match files.len() {
+            1 => String::new(),
+            count => format!(" (and {} more)", count - 1),
+        };
+        Some(Self {
+            place: folder,
+            line: None,
+            why: *why,
+            message: format!(
+                "{what}: {reason}; {}{at}{more} leads to a container runtime. Run {command} and pass the result",
+                first.place
+            ),
+            mentions: None,
+        })
+    }
+
     /// Whether a text, or a document of it, could not be read at all.
     pub fn is_unread(&self) -> bool {
         matches!(self.why, Why::NotYaml | Why::Template)
@@ -236,6 +276,13 @@ pub struct Elsewhere {
     pub path: String,
     /// What it is where that file is not scanned.
     pub gap: Gap,
+}
+
+impl Elsewhere {
+    /// Whether it is the file at `path`, from wherever one looks.
+    pub fn is(&self, path: &Path) -> bool {
+        path.ends_with(self.path.trim_start_matches(['.', '/']))
+    }
 }
 
 /// Namespaces whose labels are known.

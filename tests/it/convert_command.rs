@@ -664,3 +664,173 @@ fn the_advice_names_no_container_that_the_text_does_not_name() {
         assert_eq!(asked, named.is_none(), "{text}{told}");
     }
 }
+
+#[test]
+fn a_text_that_is_not_in_utf8_is_named_and_never_rewritten() {
+    let text = pod("web", "/var/run/docker.sock");
+    let wide = |mark: &[u8]| -> Vec<u8> {
+        let text = text.encode_utf16().flat_map(u16::to_le_bytes);
+        mark.iter().copied().chain(text).collect()
+    };
+    let latin = [text.as_bytes(), b"# caf\xe9\n"].concat();
+    for (file, bytes, told) in [
+        (
+            "marked.yaml",
+            wide(&[0xFF, 0xFE]),
+            "it is in UTF-16, and is not rewritten",
+        ),
+        (
+            "unmarked.yaml",
+            wide(&[]),
+            "it is in UTF-16, and is not rewritten",
+        ),
+        (
+            "latin.yaml",
+            latin,
+            "it is not in UTF-8, and is not rewritten",
+        ),
+    ] {
+        let folder = Folder::new("utf16");
+        fs::write(folder.0.join(file), &bytes).unwrap();
+        for form in ["annotation", "sidecar"] {
+            // A file that was asked for by name has to be one.
+            for (path, status) in [(".", 1), (file, 2)] {
+                let output = within(&folder, &["convert", "-f", path, "--to", form, "--write"]);
+                assert_eq!(output.status.code(), Some(status), "{}", stderr(&output));
+                let place = format!("{file}:15: {told}");
+                assert!(stderr(&output).contains(&place), "{}", stderr(&output));
+                assert_eq!(fs::read(folder.0.join(file)).unwrap(), bytes);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_text_whose_lines_end_in_cr_is_named_and_never_rewritten() {
+    let jenkinsfile = "// builds\npodTemplate(volumes: [hostPathVolume(hostPath: '/var/run/docker.sock', mountPath: \
+                       '/var/run/docker.sock')]) { }\n";
+    for (file, text, line) in [
+        ("pod.yaml", pod("web", "/var/run/docker.sock"), 1),
+        ("Jenkinsfile", jenkinsfile.to_owned(), 2),
+    ] {
+        let folder = Folder::new("returns");
+        let text = text.replace('\n', "\r");
+        fs::write(folder.0.join(file), &text).unwrap();
+        let output = within(&folder, &["convert", "-f", file, "--write"]);
+        assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+        let told = stderr(&output);
+        assert!(
+            told.contains("lines of this file end in CR alone"),
+            "{told}"
+        );
+        assert!(told.contains(&format!("error: {file}:{line}: ")), "{told}");
+        assert_eq!(folder.text(file), text);
+    }
+    let folder = Folder::new("returns-sidecar");
+    let text = pod("web", "/var/run/docker.sock").replace('\n', "\r");
+    fs::write(folder.0.join("pod.yaml"), &text).unwrap();
+    let args = ["convert", "-f", "pod.yaml", "--to", "sidecar", "--write"];
+    let output = within(&folder, &args);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(stderr(&output).contains("CR alone"), "{}", stderr(&output));
+    assert_eq!(folder.text("pod.yaml"), text);
+}
+
+#[test]
+fn no_sidecar_is_written_into_a_patch_of_a_kustomization() {
+    let folder = Folder::new("patch");
+    let patch = pod("web", "/var/run/docker.sock").replace("    image: docker:cli\n", "");
+    fs::write(folder.0.join("patch.yaml"), &patch).unwrap();
+    let args = ["convert", "-f", "patch.yaml", "--to", "sidecar"];
+    let output = within(&folder, &args);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("no whole Pod stands there. --to annotation changes it"),
+        "{}",
+        stderr(&output)
+    );
+    assert_eq!(stdout(&output), "");
+}
+
+#[test]
+fn inject_names_what_no_daemon_takes_the_place_of() {
+    let containerd = "/run/containerd/containerd.sock";
+    let output = command(&["inject", "-f", "-"], &pod("web", containerd));
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    let told = format!(
+        "warning: stdin:10: Pod/web still reaches the node's runtime ({containerd}). by hand: "
+    );
+    assert!(stderr(&output).contains(&told), "{}", stderr(&output));
+    assert!(stdout(&output).contains(containerd));
+    // A rule that lets it is a decision.
+    let folder = Folder::new("exempt");
+    let policy = "apiVersion: dind-injector.io/v1alpha1\nkind: Policy\nrules:\n- name: ours\n  match: {namespaces: \
+                  [default]}\n  otherRuntimes: Allow\ndefault: {hostSockets: Swap}\n";
+    fs::write(folder.0.join("policy.yaml"), policy).unwrap();
+    fs::write(folder.0.join("pod.yaml"), pod("web", containerd)).unwrap();
+    let args = ["inject", "-f", "pod.yaml", "--config", "policy.yaml"];
+    let output = within(&folder, &args);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+}
+
+#[test]
+fn a_task_and_its_run_in_two_files_are_both_named_with_what_to_do() {
+    let folder = Folder::new("tekton");
+    let task = "apiVersion: tekton.dev/v1\nkind: Task\nmetadata: {name: image}\nspec:\n  steps:\n    - name: build\n      \
+                image: docker:28-cli\n      volumeMounts:\n        - name: s\n          mountPath: /var/run/docker.sock\n";
+    let run = "apiVersion: tekton.dev/v1\nkind: TaskRun\nmetadata: {generateName: image-}\nspec:\n  taskRef: {name: image}\n  \
+               podTemplate:\n    volumes: [{name: s, hostPath: {path: /var/run/docker.sock}}]\n";
+    fs::write(folder.0.join("task.yaml"), task).unwrap();
+    fs::write(folder.0.join("run.yaml"), run).unwrap();
+    let output = within(&folder, &["convert", "-f", "."]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = stderr(&output);
+    for (place, advice) in [
+        (
+            "task.yaml:10: ",
+            "dind-injector.io/containers: step-build as annotations",
+        ),
+        (
+            "run.yaml:7: ",
+            "give the Task dind-injector.io/inject: \"true\"",
+        ),
+    ] {
+        let named = told.lines().find(|line| line.contains(place)).unwrap();
+        assert!(named.contains(advice), "{named}");
+    }
+    assert_eq!(stdout(&output), "");
+}
+
+#[test]
+fn what_a_scan_tells_of_a_file_that_is_named_is_told_by_convert_too() {
+    let folder = Folder::new("other-names");
+    for (name, text, told) in [
+        (
+            "op.py",
+            "V1HostPathVolumeSource(path=\"/var/run\")\n",
+            "has a hostPath",
+        ),
+        (
+            "pod.rb",
+            "volume \"s\", host_path: \"/var/run\"\n",
+            "has a hostPath",
+        ),
+        (
+            "Jenkinsfile",
+            "pipeline { agent { kubernetes { yaml libraryResource('pod.yaml') } } }\n",
+            "pod.yaml",
+        ),
+    ] {
+        fs::write(folder.0.join(name), text).unwrap();
+        let output = within(&folder, &["convert", "-f", name]);
+        assert_eq!(output.status.code(), Some(1), "{name}");
+        let place = format!("warning: {name}:1: ");
+        let said = stderr(&output);
+        assert!(said.contains(&place) && said.contains(told), "{said}");
+    }
+    // Where the other file is read, too, nothing is missing.
+    fs::create_dir(folder.0.join("resources")).unwrap();
+    fs::write(folder.0.join("resources/pod.yaml"), "spec: {}\n").unwrap();
+    let output = within(&folder, &["convert", "-f", "Jenkinsfile", "resources"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+}

@@ -77,12 +77,12 @@ fn parts(text: &str) -> (Vec<(String, String)>, String) {
     (found, prose)
 }
 
-fn blocks(text: &str) -> Vec<(String, String)> {
+pub fn blocks(text: &str) -> Vec<(String, String)> {
     parts(text).0
 }
 
 /// A line of a shell as the words of this program's commands in it.
-fn commands(line: &str) -> Vec<Vec<String>> {
+pub fn commands(line: &str) -> Vec<Vec<String>> {
     let line = line
         .split(" #")
         .next()

@@ -683,6 +683,242 @@ fn a_chart_is_rendered_where_helm_is_on_the_path() {
     );
 }
 
+/// A kustomization whose two patches reach the socket only together, of a Pod in another folder.
+fn kustomized() -> Dir {
+    let base = "apiVersion: v1\nkind: Pod\nmetadata: {name: builder, namespace: ci}\n\
+        spec:\n  containers: [{name: docker, image: docker:28}]\n";
+    Dir::new()
+        .with("base/kustomization.yaml", "resources: [d.yaml]\n")
+        .with("base/d.yaml", base)
+        .with(
+            "overlay/kustomization.yaml",
+            "kind: Kustomization\nresources: [../base]\npatches: [{path: volume.yaml}, {path: mount.yaml}]\n",
+        )
+        .with(
+            "overlay/volume.yaml",
+            "apiVersion: v1\nkind: Pod\nmetadata: {name: builder, namespace: ci}\nspec:\n  \
+             volumes: [{name: s, hostPath: {path: /var/run/docker.sock}}]\n",
+        )
+        .with(
+            "overlay/mount.yaml",
+            "apiVersion: v1\nkind: Pod\nmetadata: {name: builder, namespace: ci}\nspec:\n  \
+             containers: [{name: docker, volumeMounts: [{name: s, mountPath: /var/run/docker.sock}]}]\n",
+        )
+}
+
+/// Makes `text` the program `name` in the folder `bin`.
+fn program(dir: Dir, name: &str, text: &str) -> Dir {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = dir.with(&format!("bin/{name}"), text);
+    let program = dir.0.join("bin").join(name);
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    dir
+}
+
+#[test]
+fn a_kustomization_is_one_gap_where_no_program_builds_it() {
+    let dir = kustomized();
+    let nowhere = dir.0.join("base");
+    let ended = scan_with_path(&dir, &nowhere, &[".", "-o", "json"]);
+    assert_eq!(ended.status, 2, "{}{}", ended.out, ended.err);
+    let result = json(&ended);
+    assert_eq!(
+        reasons(&result),
+        [("./overlay", "kustomization")],
+        "{}",
+        ended.out
+    );
+    let message = result["incomplete"][0]["message"].as_str().unwrap();
+    assert!(
+        message.contains("neither kustomize nor kubectl is on PATH"),
+        "{message}"
+    );
+    assert!(
+        message.contains("./overlay/mount.yaml:5 (and 1 more)"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_kustomization_is_built_where_a_program_does_it() {
+    let script = |folder: &str| {
+        format!(
+            "#!/bin/sh\n[ \"$2 $3\" = \"--load-restrictor=LoadRestrictionsNone {folder}\" ] || exit 1\n\
+             while read -r line; do echo \"$line\"; done < built.json\n"
+        )
+    };
+    for name in ["kustomize", "kubectl"] {
+        let dir = kustomized().with("built.json", &(yaml(SWAPPED).to_string() + "\n"));
+        let dir = program(dir, name, &script("./overlay"));
+        let bin = dir.0.join("bin");
+        let args = ["./base", "./overlay", "-o", "json"];
+        let ended = scan_with_path(&dir, &bin, &args);
+        assert_eq!(ended.status, 1, "{}{}", ended.out, ended.err);
+        let result = json(&ended);
+        assert_eq!(result["complete"], true, "{}", ended.out);
+        let all = result["workloads"].as_array().unwrap();
+        assert_eq!(all.len(), 1, "{}", ended.out);
+        let title = match name {
+            "kustomize" => "./overlay (kustomize build)",
+            _ => "./overlay (kubectl kustomize)",
+        };
+        assert_eq!(all[0]["source"]["file"], title);
+        // A file that tells the same is told with its line, and once.
+        let dir = dir.with("base/d.yaml", SWAPPED);
+        let ended = scan_with_path(&dir, &bin, &args);
+        let result = json(&ended);
+        let all = result["workloads"].as_array().unwrap();
+        assert_eq!(all.len(), 1, "{}", ended.out);
+        assert_eq!(all[0]["source"]["file"], "./base/d.yaml");
+        // What a comment sets aside there stays so.
+        let ignored = SWAPPED.replace(
+            "mountPath: /var/run/docker.sock}]",
+            "mountPath: /var/run/docker.sock}] # dind-injector:ignore moved in May",
+        );
+        let dir = dir.with("base/d.yaml", &ignored);
+        let ended = scan_with_path(&dir, &bin, &args);
+        assert_eq!(ended.status, 0, "{}{}", ended.out, ended.err);
+    }
+}
+
+#[test]
+fn what_a_build_says_is_the_reason_of_its_gap() {
+    let dir = program(
+        kustomized(),
+        "kustomize",
+        "#!/bin/sh\necho 'Error: no such target' >&2\nexit 1\n",
+    );
+    let bin = dir.0.join("bin");
+    let ended = scan_with_path(&dir, &bin, &["base", "overlay", "-o", "json"]);
+    let result = json(&ended);
+    assert_eq!(
+        reasons(&result),
+        [("overlay", "kustomization")],
+        "{}",
+        ended.out
+    );
+    let message = result["incomplete"][0]["message"].as_str().unwrap();
+    assert!(
+        message.contains("kustomize build: Error: no such target"),
+        "{message}"
+    );
+}
+
+#[test]
+fn what_a_kustomization_has_of_another_host_is_a_gap_at_its_line_and_is_not_fetched() {
+    let dir = Dir::new().with(
+        "kustomization.yaml",
+        "resources:\n  - https://example.com/all.yaml\n  - github.com/acme/base?ref=v1 # dind-injector:ignore ours, scanned there\n",
+    );
+    let dir = program(dir, "kustomize", "#!/bin/sh\necho > fetched\n");
+    let ended = scan_with_path(
+        &dir,
+        &dir.0.join("bin"),
+        &["kustomization.yaml", "-o", "json"],
+    );
+    assert_eq!(ended.status, 2);
+    let result = json(&ended);
+    assert_eq!(
+        result["incomplete"].as_array().unwrap().len(),
+        1,
+        "{}",
+        ended.out
+    );
+    assert_eq!(result["incomplete"][0]["line"], 2, "{}", ended.out);
+    assert_eq!(
+        result["ignored"].as_array().unwrap().len(),
+        1,
+        "{}",
+        ended.out
+    );
+    assert!(!dir.0.join("fetched").exists());
+}
+
+#[test]
+fn a_text_with_nuls_is_read_or_told_whatever_its_name() {
+    let wide = |text: &str| -> Vec<u8> {
+        let units = text.encode_utf16();
+        units.flat_map(u16::to_le_bytes).collect()
+    };
+    let dir = Dir::new();
+    let put = |name: &str, bytes: &[u8]| fs::write(dir.0.join(name), bytes).unwrap();
+    put("pod.yaml", &wide(SWAPPED));
+    put("notes", &wide("mount /var/run/docker.sock\n"));
+    put("dump.txt", b"a\0b mount /var/run/docker.sock\n");
+    put("dump.yaml", b"a: \0 /var/run/docker.sock\n");
+    put(
+        "docker",
+        b"\x7fELF\x02\x01\0\0\0\0\0\0/var/run/docker.sock\0\0",
+    );
+    let ended = dir.scan(&[".", "-o", "json"]);
+    assert_eq!(ended.status, 2);
+    let result = json(&ended);
+    let expected = [
+        ("./dump.txt", "names-socket"),
+        ("./dump.yaml", "not-yaml"),
+        ("./notes", "names-socket"),
+    ];
+    assert_eq!(reasons(&result), expected, "{}", ended.out);
+    assert_eq!(result["workloads"][0]["source"]["file"], "./pod.yaml");
+    assert_eq!(result["workloads"][0]["source"]["line"], 1);
+}
+
+/// Files that lead to a runtime by a directory, without a socket's name in them.
+#[test]
+fn a_directory_that_is_given_in_parts_is_never_passed_in_silence() {
+    let argo = "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: a}\nspec:\n  source:\n    helm:\n      \
+                parameters:\n      - {name: 'volumes[0].hostPath.path', value: /var/run}\n";
+    let task = "apiVersion: tekton.dev/v1\nkind: Task\nmetadata: {name: t}\nspec:\n  params: [{name: dir, default: \
+                /var/run}]\n  steps: [{name: b, image: x, volumeMounts: [{name: s, mountPath: /x}]}]\n  volumes: [{name: s, \
+                hostPath: {path: $(params.dir)}}]\n";
+    for (name, text, line) in [
+        ("application.yaml", argo, 8),
+        ("task.yaml", task, 7),
+        (
+            "patch.yaml",
+            "- op: replace\n  path: /spec/template/spec/volumes/0/hostPath/path\n  value: /var/run\n",
+            3,
+        ),
+        (
+            "release.tf",
+            "resource \"helm_release\" \"r\" {\n  set {\n    name  = \"volumes[0].hostPath.path\"\n    value = \"/run\"\n  }\n}\n",
+            4,
+        ),
+        (
+            "apply.sh",
+            "cat <<EOF\nkind: Pod\nspec:\n  volumes: [{name: s, hostPath: {path: ${SOCK:-/var/run}}}]\nEOF\n",
+            4,
+        ),
+        ("pod.rb", "volume \"s\", host_path: \"/var/run\"\n", 1),
+    ] {
+        let dir = Dir::new().with(name, text);
+        for path in [".", name] {
+            let ended = dir.scan(&[path, "-o", "json"]);
+            let result = json(&ended);
+            assert_eq!(ended.status, 2, "{name}: {}", ended.out);
+            assert_eq!(
+                result["incomplete"][0]["line"], line,
+                "{name}: {}",
+                ended.out
+            );
+        }
+    }
+}
+
+#[test]
+fn an_object_that_only_names_a_workload_is_complete() {
+    let named = "{apiVersion: apps/v1, kind: Deployment, name: web}";
+    let dir = Dir::new().with(
+        "scaler.yaml",
+        &format!(
+            "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {{name: web, ownerReferences: \
+             [{named}]}}\nspec: {{scaleTargetRef: {named}}}\n"
+        ),
+    );
+    let ended = dir.scan(&["."]);
+    assert_eq!(ended.status, 0, "{}", ended.out);
+}
+
 #[test]
 fn csv_has_a_row_for_each_way_and_each_gap() {
     let dir = Dir::new().with("a.yaml", SWAPPED).with("b.yaml", "a: [");

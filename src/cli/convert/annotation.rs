@@ -13,14 +13,18 @@ use crate::scan::text::Syntax;
 use crate::cli::convert::remark::{At, Level, Remark};
 use crate::cli::convert::{File, Outcome, Rewritten, left};
 
-pub(super) fn rewrite(policy: &Policy, setting: &Setting, files: &[File]) -> Outcome {
+pub(super) fn rewrite(
+    policy: &Policy,
+    setting: &Setting,
+    files: &[File],
+    mut namespaces: Namespaces,
+) -> Outcome {
     let context = Evaluator {
         policy: policy.clone(),
         setting: setting.clone(),
         changes: false,
     };
     // A namespace's labels may be declared in any of the files.
-    let mut namespaces = Namespaces::new();
     for file in files.iter().filter(|file| file.syntax == Syntax::Manifest) {
         if file.text.contains("Namespace") {
             let reading = text::read(
@@ -30,7 +34,9 @@ pub(super) fn rewrite(policy: &Policy, setting: &Setting, files: &[File]) -> Out
                 &file.text,
                 file.syntax,
             );
-            namespaces.extend(reading.namespaces);
+            for (name, labels) in reading.namespaces {
+                namespaces.entry(name).or_default().extend(labels);
+            }
         }
     }
     let mut outcome = Outcome::default();

@@ -1,7 +1,8 @@
 //! `convert --cluster`: whether the webhook of a cluster honors the annotation, asked without storing anything.
 //!
 //! An annotated Pod is created as a dry run, which goes through every webhook. The Pod that comes back has the
-//! sidecar, or nobody would give it one.
+//! sidecar, or nobody would give it one. A policy given with `--config` is asked with the labels that the cluster's
+//! namespaces have.
 
 use std::collections::BTreeSet;
 
@@ -13,6 +14,8 @@ use serde_json::{Value, json};
 
 use crate::cluster::describe;
 use crate::names;
+use crate::scan::live::namespace_labels;
+use crate::scan::result::{Gap, Namespaces};
 
 use crate::cli::live::{ConnectError, connect};
 use crate::cli::runtime;
@@ -37,6 +40,15 @@ pub(super) type Answer = (String, Result<(), String>);
 impl CheckArgs {
     pub(super) fn is_asked(&self) -> bool {
         self.cluster || self.context.is_some()
+    }
+
+    /// The labels of the cluster's namespaces, and what of them it did not show.
+    pub(super) fn labels(&self) -> Result<(Namespaces, Vec<Gap>), ConnectError> {
+        let asked = async {
+            let client = connect(self.context.as_ref(), self.kubeconfig.as_ref()).await?;
+            Ok(namespace_labels(client).await?)
+        };
+        runtime::run(asked).map_err(ConnectError::Start)?
     }
 
     /// Asks for each namespace.

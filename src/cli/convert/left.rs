@@ -51,6 +51,7 @@ pub(super) fn note(
             message,
         });
     }
+    outcome.elsewhere.extend(left.elsewhere.iter().cloned());
     for gap in &left.gaps {
         outcome.is_partial = true;
         outcome.remarks.push(Remark::of_gap(gap, lines));

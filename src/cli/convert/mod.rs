@@ -24,6 +24,7 @@ use crate::render::diff::Paint;
 use crate::render::patch::{colored, patch};
 use crate::review::offline::Setting;
 use crate::scan::files::FindError;
+use crate::scan::result::{Elsewhere, Gap};
 
 use crate::cli::convert::remark::Remark;
 use crate::cli::live::ConnectError;
@@ -91,6 +92,12 @@ pub enum ConvertError {
     /// Standard input is no file.
     #[error("--write rewrites files; leave it out to see what standard input would become")]
     Stdin,
+    /// A check of what is not written.
+    #[error("--cluster asks whether the annotation is honored; --to sidecar writes none")]
+    Unasked,
+    /// A file that was named is in another encoding.
+    #[error("{}: {}", place(.0), .0.message)]
+    NotText(Gap),
     /// The file.
     #[error(transparent)]
     Replace(#[from] ReplaceError),
@@ -100,6 +107,14 @@ pub enum ConvertError {
     /// The cluster.
     #[error(transparent)]
     Connect(#[from] ConnectError),
+}
+
+/// `a.yaml:7`, or the file alone.
+fn place(gap: &Gap) -> String {
+    match gap.line {
+        Some(line) => format!("{}:{line}", gap.place),
+        None => gap.place.clone(),
+    }
 }
 
 /// A file whose text changes.
@@ -120,6 +135,8 @@ struct Outcome {
     is_refused: bool,
     /// Whether something else reaches a node's runtime.
     is_partial: bool,
+    /// Files with a Pod that are named in these.
+    elsewhere: Vec<Elsewhere>,
     /// The namespaces of Pods that were given an annotation.
     namespaces: BTreeSet<String>,
 }
@@ -151,23 +168,40 @@ pub fn run(args: ConvertArgs, out: &mut dyn Write, err: &mut dyn Write) -> Resul
         namespace_labels: NamespaceLabels::from_iter(namespace_label),
         ..Setting::default()
     };
+    let (labels, unseen) = match cluster.is_asked() {
+        true if to == Form::Sidecar => return Err(ConvertError::Unasked.into()),
+        true => cluster.labels().map_err(ConvertError::from)?,
+        false => Default::default(),
+    };
     let inputs = read::inputs(&filename, exclude)?;
     let mut outcome = match to {
-        Form::Annotation => annotation::rewrite(&policy, &setting, &inputs.files),
+        Form::Annotation => annotation::rewrite(&policy, &setting, &inputs.files, labels),
         Form::Sidecar => sidecar::rewrite(&policy, &setting, &inputs.files)?,
     };
     outcome.is_partial |= !inputs.gaps.is_empty();
     let unchanged = Lines::between("", "");
-    let gaps = inputs
-        .gaps
+    let is_here = |one: &&Elsewhere| {
+        inputs
+            .files
+            .iter()
+            .any(|file| one.is(Path::new(&file.name)))
+    };
+    let elsewhere = std::mem::take(&mut outcome.elsewhere);
+    let missing: Vec<Gap> = elsewhere
         .iter()
-        .map(|gap| Remark::of_gap(gap, &unchanged));
+        .filter(|one| !is_here(one))
+        .map(|one| one.gap.clone())
+        .collect();
+    outcome.is_partial |= !missing.is_empty();
+    let gaps = inputs.gaps.iter().chain(&unseen).chain(&missing);
+    let gaps = gaps.map(|gap| Remark::of_gap(gap, &unchanged));
     outcome.remarks.extend(gaps);
     let Outcome {
         rewritten,
         remarks,
         mut is_refused,
         is_partial,
+        elsewhere: _,
         namespaces,
     } = outcome;
     // What the namespaces need is said last, but decides whether a file is written.

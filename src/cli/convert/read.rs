@@ -5,10 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::decide::Policy;
+use crate::scan::contents;
+use crate::scan::contents::{Contents, Unread};
 use crate::scan::files::{FindError, syntax_of};
 use crate::scan::mentions::Words;
 use crate::scan::result::{Gap, Why};
-use crate::scan::text::{Syntax, guessed};
+use crate::scan::text::{Syntax, first_mention, guessed, of_named};
 use crate::scan::walk::{Look, Seen, walk};
 
 use crate::cli::convert::{ConvertError, File};
@@ -42,51 +44,82 @@ pub(super) fn inputs(names: &[String], exclude: Vec<String>) -> Result<Inputs, C
                 .gaps
                 .extend(gaps.map_err(FindError::from).map_err(ConvertError::from)?);
             for path in files {
-                match read(&path, &words) {
+                match read(&path, &words, false) {
                     Ok(file) => found.files.extend(file),
                     Err(gap) => found.gaps.push(gap),
                 }
             }
             continue;
         }
-        if let Ok(metadata) = fs::metadata(&path)
-            && !seen.is_new(&metadata)
-        {
+        if name == "-" {
+            let (name, text) = input::text(name)?;
+            let syntax = named(&text, &words);
+            found.files.push(File { name, text, syntax });
             continue;
         }
-        let (name, text) = input::text(name)?;
-        found.files.push(File {
-            syntax: syntax_of(&path).unwrap_or_else(|| match guessed(&text, &words) {
-                Syntax::Other => Syntax::Manifest,
-                known => known,
-            }),
-            name,
-            text,
-        });
+        let metadata = fs::metadata(&path);
+        if metadata.is_ok_and(|metadata| !seen.is_new(&metadata)) {
+            continue;
+        }
+        match read(&path, &words, true) {
+            Ok(Some(mut file)) => {
+                if syntax_of(&path).is_none() {
+                    file.syntax = of_named(&path, &file.text, &words);
+                }
+                found.files.push(file);
+            }
+            Ok(None) => {}
+            // What was asked for by name has to be there.
+            Err(gap) if gap.why == Why::Unreadable => {
+                let (name, text) = input::text(name)?;
+                let syntax = of_named(&path, &text, &words);
+                found.files.push(File { name, text, syntax });
+            }
+            Err(gap) => return Err(ConvertError::NotText(gap).into()),
+        }
     }
     Ok(found)
 }
 
-/// A file of a directory; none where it is no text.
-fn read(path: &Path, words: &Words) -> Result<Option<File>, Gap> {
-    let gap = |why, message: String| Gap {
-        place: path.to_string_lossy().into_owned(),
-        line: None,
-        why,
-        message,
+/// What a text that was named to be read is read as.
+fn named(text: &str, words: &Words) -> Syntax {
+    match guessed(text, words) {
+        Syntax::Other => Syntax::Manifest,
+        known => known,
+    }
+}
+
+/// A file; none where it is no text, or one in another encoding that names no socket. Such a text is not rewritten:
+/// it would come out in UTF-8.
+fn read(path: &Path, words: &Words, is_named: bool) -> Result<Option<File>, Gap> {
+    let name = path.to_string_lossy().into_owned();
+    let known = syntax_of(path);
+    let contents = fs::File::open(path)
+        .map_err(Unread::Io)
+        .and_then(contents::read)
+        .map_err(|why| why.gap(name.clone()))?;
+    let (text, encoding) = match contents {
+        Contents::Text(text) => {
+            return Ok(Some(File {
+                name,
+                syntax: known.unwrap_or_else(|| guessed(&text, words)),
+                text,
+            }));
+        }
+        Contents::Wide(text) => (text, "in UTF-16"),
+        Contents::Foreign(text) => (text, "not in UTF-8"),
+        Contents::Binary if known.is_some() || is_named => (String::new(), "no text"),
+        Contents::Binary => return Ok(None),
+    };
+    let line = first_mention(words, &text);
+    let is_text = encoding == "in UTF-16";
+    let is_told = line.is_some() || !is_text && (known.is_some() || is_named);
+    let gap = Gap {
+        place: name,
+        line,
+        why: Why::NotText,
+        message: format!("it is {encoding}, and is not rewritten; make it UTF-8, with iconv"),
         mentions: None,
     };
-    let bytes = fs::read(path).map_err(|error| gap(Why::Unreadable, error.to_string()))?;
-    let known = syntax_of(path);
-    let Ok(text) = String::from_utf8(bytes) else {
-        return match known {
-            Some(_) => Err(gap(Why::NotText, "not text in UTF-8".to_owned())),
-            None => Ok(None),
-        };
-    };
-    Ok(Some(File {
-        name: path.to_string_lossy().into_owned(),
-        syntax: known.unwrap_or_else(|| guessed(&text, words)),
-        text,
-    }))
+    if is_told { Err(gap) } else { Ok(None) }
 }

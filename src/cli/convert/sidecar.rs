@@ -3,10 +3,12 @@
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+
 use crate::convert::{ConvertError, convert};
 use crate::decide::Policy;
-use crate::manifest::{Document, Operation, pods, read_with_positions};
-use crate::migrate::{Context, Lines, migrate};
+use crate::manifest::{Document, Operation, PodRef, pods, read_with_positions};
+use crate::migrate::{Context, LONE_RETURNS, Lines, has_lone_returns, migrate};
 use crate::names::NO_NAME;
 use crate::review::Action;
 use crate::review::offline::{Setting, changes, evaluate};
@@ -115,6 +117,15 @@ fn not_whole(workload: &Workload, what: &str, is_annotated: bool) -> String {
     )
 }
 
+/// Whether it is only a part of what makes Pods: a strategic merge patch, as a kustomization has them, names
+/// containers whose image stands elsewhere.
+fn is_part(pod: &PodRef<'_>) -> bool {
+    let spec = pod.pod.as_ref().ok().and_then(|pod| pod.get("spec"));
+    let containers = spec.and_then(|spec| spec.get("containers"));
+    let mut containers = containers.and_then(Value::as_array).into_iter().flatten();
+    containers.any(|container| container.get("image").is_none())
+}
+
 fn one(
     policy: &Policy,
     setting: &Setting,
@@ -132,7 +143,10 @@ fn one(
     for document in documents {
         let mut operations: Vec<Operation> = Vec::new();
         let at = document.line;
-        for pod in pods(&document.value) {
+        for pod in pods(&document.value)
+            .into_iter()
+            .filter(|pod| !is_part(pod))
+        {
             made.pods
                 .insert(format!("{}/{}", pod.kind, pod.name.unwrap_or(NO_NAME)));
             let judged = evaluate(policy, setting, &pod).and_then(|outcome| {
@@ -161,6 +175,10 @@ fn one(
             }
         }
         planned.push((document, operations));
+    }
+    if !is_refused && made.count > 0 && has_lone_returns(before) {
+        made.said.push((Level::Error, 1, LONE_RETURNS.to_owned()));
+        is_refused = true;
     }
     if !is_refused && made.count > 0 {
         match revertible(before, &planned) {

@@ -158,6 +158,21 @@ impl result::Cluster {
     }
 }
 
+/// The labels of a cluster's namespaces, and what of them it did not show.
+///
+/// # Errors
+/// Where the cluster does not answer at all.
+pub async fn namespace_labels(client: Client) -> Result<(Namespaces, Vec<Gap>), LiveError> {
+    let mut refused = Refused::default();
+    let cluster = Cluster {
+        client,
+        turns: Arc::new(Semaphore::new(1)),
+        done: Arc::new(AtomicUsize::new(0)),
+    };
+    let known = cluster.namespaces(&[], &mut refused).await?;
+    Ok((known, refused.gaps().collect()))
+}
+
 struct Work {
     evaluator: Evaluator,
     namespaces: Namespaces,

@@ -121,7 +121,7 @@ impl Assembly {
     }
 
     /// Lays a strategic merge patch of a Pod's `spec`, which stands at `at`, over the Pod:
-    /// containers are matched by name, and what lists hold is added.
+    /// containers and volumes are matched by name, mounts by their path, variables by name, as the API has it.
     pub fn patch(&mut self, patch: &Value, at: &str) {
         for (list, field) in [
             (&mut self.containers, "containers"),
@@ -141,7 +141,15 @@ impl Assembly {
             }
         }
         for volume in items(patch.get("volumes")) {
-            self.volume(volume, at);
+            let name = volume.get("name");
+            let known = self.volumes.iter().position(|one| one.get("name") == name);
+            match known.filter(|_| name.is_some()) {
+                Some(index) => {
+                    self.pointers.part(format!("/spec/volumes/{index}"), at);
+                    self.volumes[index] = volume.clone();
+                }
+                None => self.volume(volume, at),
+            }
         }
         self.fields(Some(patch), &PATCHED);
     }
@@ -220,9 +228,16 @@ fn lay_over(
                     .entry(key.as_str())
                     .or_insert_with(|| Value::Array(Vec::new()));
                 let Value::Array(list) = list else { continue };
+                let merged_by = if key == "env" { "name" } else { "mountPath" };
                 for one in added {
-                    pointers.part(format!("{place}/{key}/{}", list.len()), at);
-                    list.push(one.clone());
+                    let own = one.get(merged_by);
+                    let known = list.iter().position(|known| known.get(merged_by) == own);
+                    let index = known.filter(|_| own.is_some()).unwrap_or(list.len());
+                    pointers.part(format!("{place}/{key}/{index}"), at);
+                    match list.get_mut(index) {
+                        Some(known) => *known = one.clone(),
+                        None => list.push(one.clone()),
+                    }
                 }
             }
             _ => {

@@ -59,6 +59,13 @@ impl<'d> Search<'d> {
     fn object(&mut self, value: &'d Value, map: &'d Map<String, Value>, at: &str, depth: usize) {
         let text = |key: &str| map.get(key).and_then(Value::as_str);
         if depth > 0 && text("apiVersion").is_some() && text("kind").is_some() {
+            // An owner or the target of a scaler is named by these, and is not there.
+            if !["spec", "template", "items"]
+                .iter()
+                .any(|key| map.contains_key(*key))
+            {
+                return;
+            }
             let inner = of_document(value, &self.beside);
             self.found
                 .extend(inner.into_iter().map(|candidate| Candidate {

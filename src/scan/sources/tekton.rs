@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::scan::candidate::{Candidate, Object, each_item};
 use crate::scan::sources::assembly::{Assembly, items};
 
-const GROUP: &str = "tekton.dev";
+pub(super) const GROUP: &str = "tekton.dev";
 
 const POD_FIELDS: [&str; 5] = [
     "hostNetwork",

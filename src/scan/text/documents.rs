@@ -18,11 +18,12 @@ use crate::scan::candidate::{Candidate, Object, candidates, each_item};
 use crate::scan::evaluator::{Judged, evaluate};
 use crate::scan::finding::Workload;
 use crate::scan::parts::{chunks, merge};
+use crate::scan::placeholder;
 use crate::scan::places::{Lines, Places};
 use crate::scan::result::{Gap, Reading, Why};
 use crate::scan::sources::jenkins::JENKINS_AGENT;
 use crate::scan::sources::tekton::Beside;
-use crate::scan::sources::{embedded, values, volume};
+use crate::scan::sources::{embedded, halves, kustomization, values, volume};
 use crate::scan::text::{Around, MAX_TEXTS, Reader, first_mention, syntax_of};
 
 impl Reader<'_> {
@@ -85,13 +86,22 @@ impl Reader<'_> {
             for candidate in candidates(&document.value, &beside) {
                 reading.seen.pods += 1;
                 let parts = candidate.others.clone();
-                let before = found.len();
+                let before = (found.len(), reading.gaps.len());
                 judged.extend(candidate.extent.iter().cloned());
+                let filled = filled_in(&candidate);
                 accounted.extend(self.candidate(candidate, around, &mut found, reading));
-                if found.len() > before {
+                if found.len() > before.0 {
                     others.extend(parts);
                 }
+                let is_told = (found.len(), reading.gaps.len()) != before;
+                if !is_told && !filled.is_empty() && self.words.has_path(self.whole) {
+                    reading.gaps.extend(filled);
+                }
             }
+            let uses = kustomization::Uses::of(&document.value);
+            reading
+                .gaps
+                .extend(uses.unwrap_or_default().remote.into_iter().map(not_fetched));
             let policy = &self.evaluator.policy;
             let volumes = volume::volumes(&document.value, &policy.sockets);
             accounted.extend(volumes.iter().map(|volume| volume.base.clone()));
@@ -145,8 +155,25 @@ impl Reader<'_> {
             known: &known,
             elsewhere: &elsewhere,
         };
-        let gaps = account::of_documents(self.words, &known, &mut places);
+        let mut gaps = account::of_documents(self.words, &known, &mut places);
+        self.advise(documents, &mut places, &mut gaps);
         reading.gaps.extend(gaps);
+    }
+
+    /// Adds to the gaps of Pods whose other half is in another text what to do about both.
+    fn advise(&self, documents: &[Document], places: &mut Places<'_>, gaps: &mut [Gap]) {
+        if gaps.is_empty() {
+            return;
+        }
+        for (index, document) in documents.iter().enumerate() {
+            for (pointer, advice) in halves::halves(&document.value, self.words) {
+                let position = places.positions(index).and_then(|all| all.get(&pointer));
+                let line = position.map(|position| position.line);
+                for gap in gaps.iter_mut().filter(|gap| gap.line == line) {
+                    gap.message.push_str(&format!(": {advice}"));
+                }
+            }
+        }
     }
 
     /// Judges a candidate. Returns the pointers to what is accounted for by that.
@@ -327,6 +354,39 @@ impl Reader<'_> {
 pub(super) fn is_found(found: &[Workload], value: &str) -> bool {
     let mut findings = found.iter().flat_map(|workload| &workload.findings);
     findings.any(|one| one.target == value || one.mount_path.as_deref() == Some(value))
+}
+
+/// The hostPaths of a Pod that are filled in later, as gaps.
+fn filled_in(candidate: &Candidate<'_>) -> Vec<Gap> {
+    let Ok(pod) = &candidate.pod else {
+        return Vec::new();
+    };
+    let pointers = placeholder::paths(pod).into_iter();
+    let gap = |pointer: String| Gap {
+        place: candidate.pointers.outer(&pointer),
+        line: None,
+        why: Why::Placeholder,
+        message: format!(
+            "{} {}: a hostPath is filled in later, and this file has a path that leads to a container runtime; \
+             scan the filled-in text",
+            candidate.kind, candidate.name
+        ),
+        mentions: None,
+    };
+    pointers.map(gap).collect()
+}
+
+/// A kustomization's entry that another host has, and its pointer, as a gap.
+fn not_fetched((entry, pointer): (String, String)) -> Gap {
+    Gap {
+        place: pointer,
+        line: None,
+        why: Why::Kustomization,
+        message: format!(
+            "uses {entry}, which is not fetched; run kustomize build and pass the result"
+        ),
+        mentions: None,
+    }
 }
 
 /// A Namespace's name and labels.

@@ -53,6 +53,7 @@ pub fn read(
         evaluator,
         namespaces,
         words: &words,
+        whole: text,
     };
     let mut reading = reader.text(text, syntax, &Around::default());
     for workload in &mut reading.workloads {
@@ -80,6 +81,7 @@ pub fn object(evaluator: &Evaluator, namespaces: &Namespaces, object: &Value) ->
         evaluator,
         namespaces,
         words: &words,
+        whole: "",
     };
     let mut reading = Reading::default();
     let around = Around::default();
@@ -120,11 +122,16 @@ pub fn of_named(path: &Path, text: &str, words: &Words) -> Syntax {
     }
 }
 
-/// Whether YAML sees more in a text than words.
+/// Whether YAML sees more in a text than words, and than a line of code with a colon in it.
 fn is_document(text: &str) -> bool {
+    let is_key = |key: &String| !key.contains([' ', '"', '(', '=', '{']);
     let documents = manifest::read(text).unwrap_or_default();
     let mut documents = documents.iter();
-    documents.any(|document| document.value.is_object() || document.value.is_array())
+    documents.any(|document| match &document.value {
+        Value::Object(map) => map.keys().all(is_key),
+        Value::Array(_) => true,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    })
 }
 
 /// What a text without a file's name is read as.
@@ -192,6 +199,8 @@ struct Reader<'c> {
     evaluator: &'c Evaluator,
     namespaces: &'c Namespaces,
     words: &'c Words,
+    /// The outermost text.
+    whole: &'c str,
 }
 
 impl Reader<'_> {

@@ -8,6 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::body::Bytes;
 use axum::http::{Method, Request, Response};
+use dind_injector::decide::Policy;
+use dind_injector::manifest::pods;
+use dind_injector::review::offline::{Setting, apply, evaluate};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -34,6 +37,8 @@ pub struct State {
     pub denied: Vec<String>,
     /// What becomes of a Pod that is created, by a dry run or for good.
     pub created: Option<(u16, Value)>,
+    /// The policy by which a webhook reviews what is created, before that is answered.
+    pub policy: Option<Arc<Policy>>,
     /// With these warnings.
     pub warnings: Vec<String>,
     /// The same of a Pod that is created for good.
@@ -179,6 +184,26 @@ impl State {
         )
     }
 
+    /// A Pod as the policy's webhook makes it in its namespace.
+    fn reviewed(&self, path: &str, pod: &Value) -> Value {
+        let mut reviewed = pod.clone();
+        let Some(policy) = &self.policy else {
+            return reviewed;
+        };
+        let namespace = path.strip_suffix("/pods").unwrap();
+        let labels = self.objects.get(namespace);
+        let labels = labels.map(|namespace| namespace["metadata"]["labels"].clone());
+        let setting = Setting {
+            namespace: namespace.rsplit('/').next().unwrap().to_owned(),
+            namespace_labels: serde_json::from_value(labels.unwrap_or_default())
+                .unwrap_or_default(),
+            ..Setting::default()
+        };
+        let outcome = evaluate(policy, &setting, &pods(pod)[0]).unwrap();
+        apply(&mut reviewed, "", &outcome).unwrap();
+        reviewed
+    }
+
     fn post(&mut self, path: &str, query: &str, object: &Value) -> Response<Bytes> {
         let resource = path.rsplit('/').next().unwrap();
         let is_dry = query.contains("dryRun=All");
@@ -195,7 +220,8 @@ impl State {
                 done(201, &json!({"status": {"allowed": allowed}}))
             }
             "pods" => {
-                let (code, mut answer) = self.created.clone().unwrap_or((201, object.clone()));
+                let reviewed = self.reviewed(path, object);
+                let (code, mut answer) = self.created.clone().unwrap_or((201, reviewed));
                 if !is_dry {
                     self.pods.push(object.clone());
                     answer = self.created_for_good.clone().unwrap_or(answer);

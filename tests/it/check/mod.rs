@@ -9,6 +9,8 @@ mod run;
 
 use dind_injector::check::{Check, Outcome, Report};
 
+pub use api::{Api, State};
+
 fn check<'r>(report: &'r Report, name: &str) -> &'r Check {
     let mut checks = report.checks.iter();
     let check = checks.find(|check| check.question.name == name);

@@ -187,7 +187,7 @@ fn is_class(tokens: &[Token], index: usize, text: &str) -> bool {
 /// The file of which the string at `index` is the name: `yamlFile '…'`, `libraryResource('…')`.
 fn names_file(tokens: &[Token], index: usize) -> bool {
     let mut before = tokens[..index].iter().rev().map(|token| &token.kind);
-    let is_word = |kind: Option<&Kind>| matches!(kind, Some(Kind::Word(word)) if matches!(word.as_str(), "yamlFile" | "libraryResource"));
+    let is_word = |kind: Option<&Kind>| matches!(kind, Some(Kind::Word(word)) if matches!(word.as_str(), "yamlFile" | "libraryResource" | "readTrusted"));
     match before.next() {
         Some(Kind::Sign(':' | '(' | '=')) => is_word(before.next()),
         first => is_word(first),
@@ -314,9 +314,10 @@ mod tests {
     #[test]
     fn a_pod_in_a_file_of_its_own_is_named() {
         let text = "agent { kubernetes { yamlFile 'ci/agent.yaml' } }\n\
-             podTemplate(yaml: libraryResource('pods/b.yaml')) {}";
+             podTemplate(yaml: libraryResource('pods/b.yaml')) {}\n\
+             podTemplate(yaml: readTrusted('c.yaml')) {}";
         let files = read(text).files;
-        let expected = [("ci/agent.yaml", 1), ("pods/b.yaml", 2)];
+        let expected = [("ci/agent.yaml", 1), ("pods/b.yaml", 2), ("c.yaml", 3)];
         assert_eq!(files, expected.map(|(file, line)| (file.to_owned(), line)));
     }
 
