@@ -2,7 +2,7 @@
 # The words a scenario's `check` is written in. `check` runs after pod.yaml was applied, in a
 # namespace of its own ($NS); its first failing command fails the scenario.
 
-E2E_TIMEOUT=${E2E_TIMEOUT:-120}
+E2E_TIMEOUT=${E2E_TIMEOUT:-$(patient 120)}
 
 # Why the scenario fails, in one line.
 fail() {

@@ -4,8 +4,12 @@
 
 # One node for each cache: its sockets' paths must stay short, and two would share the cores anyway.
 NODE_STATE=$E2E_CACHE/node
+# What Pods run in: native is this machine's kernel; vm-systemd and vm-cgroupfs are a virtual machine with cgroup v2
+# (vm.sh), whose kubelet has that cgroup driver.
+NODE=native
 NODE_CGROUP=dind-injector-e2e-$(cksum <<<"$E2E_CACHE" | cut -d' ' -f1)
 NODE_IP=10.89.0.1
+POD_RANGE=10.244.0.0/24
 CGROUP_ROOT=/sys/fs/cgroup
 
 kubectl() {
@@ -19,21 +23,35 @@ kubectl() {
     fi
 }
 
+# use_node KIND: what follows is about such a node.
+use_node() {
+    NODE=$1
+    PATIENCE=1
+    ! in_vm || PATIENCE=4
+}
+
+in_vm() { [[ $NODE == vm-* ]]; }
+
 node_is_up() { [[ -s $NODE_STATE/pid && -e /proc/$(<"$NODE_STATE/pid") ]]; }
 
 # on_node COMMAND…: as a root shell on the node would run it.
 on_node() {
+    if in_vm; then
+        on_vm "$@"
+        return
+    fi
     nsenter --target "$(<"$NODE_STATE/pid")" --mount --net --pid --uts --ipc --cgroup \
         --wdns="$NODE_STATE" env PATH="$E2E_BIN:$PATH" "$@"
 }
 
 import_images() {
     local said
-    said=$(on_node ctr --namespace k8s.io images import "$1" 2>&1) || die "$1 cannot be imported: $said"
+    said=$(on_node ctr --namespace k8s.io images import - <"$1" 2>&1) || die "$1 cannot be imported: $said"
 }
 
 # Two runs would end each other's node.
 one_run_at_a_time() {
+    [[ -z ${RUN_LOCK:-} ]] || return 0
     mkdir -p "$E2E_CACHE"
     exec {RUN_LOCK}>"$E2E_CACHE/lock"
     flock --nonblock "$RUN_LOCK" || die 'another run is going on'
@@ -49,12 +67,15 @@ cluster_up() {
     cluster_down
     mkdir -p "$NODE_STATE"/{logs,pki,config,cni,pod-logs,volume-plugins}
     echo "$E2E_BIN" >"$NODE_STATE/binaries"
+    echo "$NODE" >"$NODE_STATE/kind"
     make_certificates
     make_configuration
+    ! in_vm || make_vm
     make_cgroup
     start_node
     say 'waiting for the node'
     until_true 90 node_answers || node_failed 'the node did not become ready'
+    ! in_vm || connect_vm
 }
 
 node_answers() {
@@ -71,6 +92,7 @@ node_failed() {
         tail -n 15 "$log" | cut -c1-300 >&2
         [[ $log == "$NODE_STATE/logs/$part.log" ]] && break
     done
+    ! in_vm || vm_log >&2
     die "$1"
 }
 
@@ -96,7 +118,7 @@ apiVersion: v1
 kind: Config
 clusters:
 - name: e2e
-  cluster: {server: "https://$NODE_IP:6443", certificate-authority: "$NODE_STATE/pki/ca.crt"}
+  cluster: {server: "https://$NODE_IP:6443", certificate-authority-data: "$(base64 -w0 "$NODE_STATE/pki/ca.crt")"}
 users:
 - name: $name
   user: {token: $token}
@@ -114,9 +136,62 @@ make_configuration() {
     client kube-proxy system:kube-proxy
     client kubelet system:node:e2e-node system:nodes
 
-    cat >"$NODE_STATE/config/containerd.toml" <<END
+    {
+        containerd_configuration "$NODE_STATE/containerd" "$E2E_BIN" "$NODE_STATE/cni"
+        runtime_handler runc false
+        cat <<END
+
+[plugins."io.containerd.cri.v1.runtime"]
+# Where CAP_SYS_RESOURCE is missing, no process can be made less likely to be killed.
+restrict_oom_score_adj = true
+END
+    } >"$NODE_STATE/config/containerd.toml"
+
+    # 1450 as on a VXLAN overlay: whatever assumes 1500 shows.
+    cat >"$NODE_STATE/cni/10-pods.conflist" <<END
+{
+  "cniVersion": "1.0.0",
+  "name": "pods",
+  "plugins": [{
+    "type": "bridge", "bridge": "cni0", "isGateway": true, "hairpinMode": true, "mtu": 1450,
+    "ipam": {
+      "type": "host-local", "dataDir": "/run/cni",
+      "ranges": [[{"subnet": "$POD_RANGE"}]], "routes": [{"dst": "0.0.0.0/0"}]
+    }
+  }]
+}
+END
+
+    {
+        kubelet_configuration cgroupfs
+        cat <<END
+failCgroupV1: false
+enforceNodeAllocatable: []
+oomScoreAdj: 0
+podLogsDir: $NODE_STATE/pod-logs
+volumePluginDir: $NODE_STATE/volume-plugins
+END
+    } >"$NODE_STATE/config/kubelet.yaml"
+
+    # The connection tracking table's size is the machine's, not this network namespace's.
+    cat >"$NODE_STATE/config/kube-proxy.yaml" <<END
+apiVersion: kubeproxy.config.k8s.io/v1alpha1
+kind: KubeProxyConfiguration
+mode: nftables
+clientConnection: {kubeconfig: "$NODE_STATE/config/kube-proxy.kubeconfig"}
+hostnameOverride: e2e-node
+clusterCIDR: $POD_RANGE
+# It is not on the way back of what one Pod sends to another in the machine.
+nftables: {masqueradeAll: $(in_vm && echo true || echo false)}
+conntrack: {maxPerCore: 0, min: 0, tcpEstablishedTimeout: 0s, tcpCloseWaitTimeout: 0s}
+END
+}
+
+# containerd_configuration ROOT BINARIES CNI_CONFIGURATION: what every node has.
+containerd_configuration() {
+    cat <<END
 version = 3
-root = "$NODE_STATE/containerd"
+root = "$1"
 state = "/run/containerd"
 
 [grpc]
@@ -128,67 +203,41 @@ snapshotter = "overlayfs"
 [plugins."io.containerd.cri.v1.images".pinned_images]
 sandbox = "$PAUSE_IMAGE"
 
-[plugins."io.containerd.cri.v1.runtime"]
-# Where CAP_SYS_RESOURCE is missing, no process can be made less likely to be killed.
-restrict_oom_score_adj = true
-
 [plugins."io.containerd.cri.v1.runtime".cni]
-bin_dirs = ["$E2E_BIN/cni"]
-conf_dir = "$NODE_STATE/cni"
-
-[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc]
-runtime_type = "io.containerd.runc.v2"
-
-[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc.options]
-BinaryName = "$E2E_BIN/runc"
-SystemdCgroup = false
+bin_dirs = ["$2/cni"]
+conf_dir = "$3"
 END
-
-    # 1450 as on a VXLAN overlay: whatever assumes 1500 shows.
-    cat >"$NODE_STATE/cni/10-pods.conflist" <<END
-{
-  "cniVersion": "1.0.0",
-  "name": "pods",
-  "plugins": [{
-    "type": "bridge", "bridge": "cni0", "isGateway": true, "hairpinMode": true, "mtu": 1450,
-    "ipam": {
-      "type": "host-local", "dataDir": "/run/cni",
-      "ranges": [[{"subnet": "10.244.0.0/24"}]], "routes": [{"dst": "0.0.0.0/0"}]
-    }
-  }]
+    RUNC=$2/runc
 }
-END
 
-    # Eviction and image GC look at the whole machine's disk and memory, which are not the
-    # node's to judge.
-    cat >"$NODE_STATE/config/kubelet.yaml" <<END
+# runtime_handler NAME SYSTEMD [LINE]: one of them, whose cgroups systemd makes or not.
+runtime_handler() {
+    cat <<END
+
+[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.$1]
+runtime_type = "io.containerd.runc.v2"
+${3:-}
+[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.$1.options]
+BinaryName = "$RUNC"
+SystemdCgroup = $2
+END
+}
+
+# kubelet_configuration CGROUP_DRIVER: what every node has. Eviction and image GC look at the whole machine's disk and
+# memory, which are not the node's to judge.
+kubelet_configuration() {
+    cat <<END
 apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
 containerRuntimeEndpoint: unix:///run/containerd/containerd.sock
-failCgroupV1: false
-cgroupDriver: cgroupfs
-enforceNodeAllocatable: []
+cgroupDriver: $1
 makeIPTablesUtilChains: false
 failSwapOn: false
-oomScoreAdj: 0
 evictionHard: {memory.available: 50Mi, nodefs.available: 1%, imagefs.available: 1%, nodefs.inodesFree: 1%}
 imageGCHighThresholdPercent: 100
 imageGCLowThresholdPercent: 99
 authentication: {anonymous: {enabled: true}, webhook: {enabled: false}}
 authorization: {mode: AlwaysAllow}
-podLogsDir: $NODE_STATE/pod-logs
-volumePluginDir: $NODE_STATE/volume-plugins
-END
-
-    # The connection tracking table's size is the machine's, not this network namespace's.
-    cat >"$NODE_STATE/config/kube-proxy.yaml" <<END
-apiVersion: kubeproxy.config.k8s.io/v1alpha1
-kind: KubeProxyConfiguration
-mode: nftables
-clientConnection: {kubeconfig: "$NODE_STATE/config/kube-proxy.kubeconfig"}
-hostnameOverride: e2e-node
-clusterCIDR: 10.244.0.0/24
-conntrack: {maxPerCore: 0, min: 0, tcpEstablishedTimeout: 0s, tcpCloseWaitTimeout: 0s}
 END
 }
 
@@ -235,7 +284,7 @@ start_node() {
         leash=(setpriv --pdeathsig KILL)
         [[ -z ${E2E_KEEP:-} ]] || leash=()
         exec setsid "${leash[@]}" unshare --mount --net --pid --uts --ipc --cgroup --fork --kill-child --mount-proc \
-            "$E2E_DIR/lib/node-init" "$E2E_BIN" "$NODE_STATE" \
+            "$E2E_DIR/lib/node-init" "$E2E_BIN" "$NODE_STATE" "$NODE" \
             >"$NODE_STATE/logs/node-init.log" 2>&1 </dev/null
     ) &
     local unshare=$!

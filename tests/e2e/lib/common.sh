@@ -23,9 +23,12 @@ need() {
     command -v "$command" >/dev/null || die "$command is missing: $hint"
 }
 
+# patient SECONDS: as long as that takes on this node. An emulated processor is slower by a factor.
+patient() { echo $(($1 * ${PATIENCE:-1})); }
+
 # until_true SECONDS COMMAND…: polls a condition that nothing can watch for.
 until_true() {
-    local deadline=$((SECONDS + $1))
+    local deadline=$((SECONDS + $(patient "$1")))
     shift
     until "$@"; do
         ((SECONDS < deadline)) || return 1

@@ -4,10 +4,16 @@
 # The status of a scenario that cannot be run in this cluster.
 NOT_RUN=77
 
+# run_scenarios NODE… -- [WORD…]: on each of these nodes in turn, those that it is for.
 run_scenarios() {
-    local names passed=0 failed=0 not_run=0
-    mapfile -t names < <(select_scenarios "$@")
-    ((${#names[@]})) || die "no scenario's name contains: $*"
+    local nodes=() node passed=0 failed=0 not_run=0 first=1
+    while [[ $1 != -- ]]; do
+        nodes+=("$1")
+        shift
+    done
+    shift
+    [[ -n $(for node in "${nodes[@]}"; do select_scenarios "$node" "$@"; done) ]] ||
+        die "no scenario for ${nodes[*]} has a name that contains: $*"
 
     # A trap runs with the redirections of what it interrupts.
     exec {STDOUT}>&1 {STDERR}>&2
@@ -18,13 +24,27 @@ run_scenarios() {
     RESULTS=$(mktemp -d)
     # First what can take minutes, so that no node waits for it.
     ensure_binary
-    bring_up
-    install_webhook
+    for node in "${nodes[@]}"; do
+        use_node "$node"
+        mapfile -t names < <(select_scenarios "$node" "$@")
+        ((${#names[@]})) || continue
+        ((first)) || cluster_down
+        first=0
+        bring_up
+        install_webhook
+        run_selected
+    done
+    VERDICT="$passed passed, $failed failed"
+    ((not_run == 0)) || VERDICT+=", $not_run not run here"
+    ((failed == 0)) || FAILED=1
+}
 
-    # Most run under the manifests as they are, side by side; then, one by one, those that change the
-    # webhook or the cluster for everybody. From the first that needs a policy of the tests' own on
-    # the webhook reads its policy from a ConfigMap, so that this is set up once and never taken back.
-    say "running ${#names[@]} scenarios"
+# Most run under the manifests as they are, side by side; then, one by one, those that change the
+# webhook or the cluster for everybody. From the first that needs a policy of the tests' own on
+# the webhook reads its policy from a ConfigMap, so that this is set up once and never taken back.
+run_selected() {
+    local name
+    say "running ${#names[@]} scenarios on the node ($NODE)"
     run_parallel "$(named_like -v -e '-(alone|ruled|policy)$')"
     run_each "$(named_like -e '-alone$')"
     if [[ -n $(named_like -e '-(ruled|policy)$') ]]; then
@@ -32,26 +52,29 @@ run_scenarios() {
         run_parallel "$(named_like -e '-ruled$')"
         run_each "$(named_like -e '-policy$')"
     fi
-
     for name in "${names[@]}"; do
         case $(cat "$RESULTS/$name.status" 2>/dev/null) in
         0) passed=$((passed + 1)) ;;
         "$NOT_RUN") not_run=$((not_run + 1)) ;;
         *) failed=$((failed + 1)) ;;
         esac
+        rm -f "$RESULTS/$name.status"
     done
-    VERDICT="$passed passed, $failed failed"
-    ((not_run == 0)) || VERDICT+=", $not_run not run here"
-    ((failed == 0)) || FAILED=1
 }
 
 # named_like [-v] -e PATTERN: those of $names that do, or do not.
 named_like() { printf '%s\n' "${names[@]}" | grep -E "$@" || true; }
 
+# select_scenarios NODE [WORD…]: those for that node. One that says nothing of nodes is for the native one; `# nodes: …` in its check says which it is for,
+# where `vm` is both machines.
 select_scenarios() {
-    local dir name word
+    local node=$1 dir name word nodes
+    shift
     for dir in "$E2E_DIR"/scenarios/*/; do
         name=$(basename "$dir")
+        nodes=$(sed -n 's/^# nodes: //p' "$dir/check")
+        nodes=" ${nodes:-native} "
+        [[ ${nodes/ vm / vm-systemd vm-cgroupfs } == *" $node "* ]] || continue
         (($#)) || echo "$name"
         for word; do
             [[ $name != *"$word"* ]] || { echo "$name" && break; }
@@ -62,7 +85,7 @@ select_scenarios() {
 run_parallel() {
     local name running=0
     for name in $1; do
-        if ((running == ${E2E_JOBS:-4})); then
+        if ((running == ${E2E_JOBS:-$(in_vm && echo 1 || echo 4)})); then
             wait -n || true
             running=$((running - 1))
         fi

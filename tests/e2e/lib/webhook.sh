@@ -10,11 +10,12 @@ WEBHOOK_MANIFESTS=${E2E_MANIFESTS:-$REPO_DIR/manifests/install.yaml}
 
 install_webhook() {
     say 'installing the webhook'
-    foreign || load_webhook_image
+    # A machine has it in its disk.
+    foreign || in_vm || load_webhook_image
     INSTALLED=1
     webhook_manifests | kubectl apply -f - >/dev/null || die 'the manifests do not apply'
     kubectl label namespace "$WEBHOOK_NS" "$E2E_LABEL=run" >/dev/null
-    kubectl --namespace "$WEBHOOK_NS" rollout status deployment/dind-injector --timeout=60s >/dev/null ||
+    kubectl --namespace "$WEBHOOK_NS" rollout status deployment/dind-injector --timeout="$(patient 60)s" >/dev/null ||
         webhook_failed 'the webhook did not become ready'
     # Scenarios ask again, so it stays until the end.
     kubectl create namespace e2e-probe >/dev/null
@@ -114,7 +115,7 @@ take_down_webhook() {
 # put_up_webhook: what is on standard input, as that printed it.
 put_up_webhook() {
     kubectl create -f - >/dev/null
-    kubectl --namespace "$WEBHOOK_NS" rollout status deployment dind-injector --timeout=120s >/dev/null
+    kubectl --namespace "$WEBHOOK_NS" rollout status deployment dind-injector --timeout="$(patient 120)s" >/dev/null
 }
 
 webhook_failed() {

@@ -1,0 +1,235 @@
+# shellcheck shell=bash
+# The node as a virtual machine: cgroup v2 and systemd, which the machine that runs the tests may not have. The control
+# plane stays outside at full speed, since without KVM the machine's processors are emulated; a tap device joins them.
+# vm/ has what is put into it.
+
+VM_SUITE=trixie
+VM_IP=10.89.0.2
+
+# Leaves its root filesystem with a kernel, and the initramfs, in $E2E_VM.
+ensure_vm() {
+    [[ $(uname -m) == x86_64 ]] || die '--node vm: the machine is an x86-64 one'
+    local tool
+    for tool in mmdebstrap qemu-system-x86_64 mke2fs cpio busybox ssh ssh-keygen xz; do
+        need "$tool" 'tests/e2e/install-deps vm installs it'
+    done
+    E2E_VM=$E2E_CACHE/vm-$(vm_key)
+    [[ -d $E2E_VM ]] && return
+    say "building the machine's root filesystem (1 to 2 minutes, once)"
+    VM_WORK=$(mktemp -d "$E2E_CACHE/building.XXXXXX")
+    (build_vm) || die "the machine's root filesystem cannot be built"
+    rm -rf "$E2E_CACHE"/vm-*
+    mv "$VM_WORK" "$E2E_VM"
+}
+
+vm_key() {
+    {
+        echo "$VM_SUITE $(uname -m)"
+        declare -f build_vm build_initramfs
+        cd "$E2E_DIR/vm" && find . -type f -print -exec cat {} +
+    } | sha256sum | cut -c1-16
+}
+
+build_vm() {
+    set -e
+    local root=$VM_WORK/root mirror unit
+    mirror=$(debian_mirror)
+    # Not apt's own configuration, which may be for another suite.
+    env --unset=APT_CONFIG nice -n 5 mmdebstrap --quiet --variant=minbase --mode=root \
+        --include="$(paste -sd, "$E2E_DIR/vm/packages")" \
+        --aptopt='Acquire::Languages "none"' --aptopt='APT::Install-Recommends "false"' \
+        --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
+        --dpkgopt='path-exclude=/usr/share/man/*' --customize-hook="$E2E_DIR/vm/kernel" \
+        "$VM_SUITE" "$root" "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $VM_SUITE main"
+    # Each profile takes seconds to compile there. These two are what containers meet on a node.
+    find "$root/etc/apparmor.d" -maxdepth 1 -type f ! -name runc ! -name unprivileged_userns -delete
+    echo e2e-node >"$root/etc/hostname"
+    echo "127.0.0.1 localhost" >"$root/etc/hosts"
+    echo 0123456789abcdef0123456789abcdef >"$root/etc/machine-id"
+    : >"$root/etc/fstab"
+    while read -r unit; do
+        ln -sf /dev/null "$root/etc/systemd/system/$unit"
+    done <"$E2E_DIR/vm/masked"
+    cp -R "$E2E_DIR/vm/root/." "$root"
+    mkdir -p "$root"/etc/systemd/system/{sysinit,multi-user}.target.wants
+    ln -s ../e2e-setup.service "$root/etc/systemd/system/sysinit.target.wants/"
+    ln -s ../{e2e-ssh,containerd,kubelet}.service "$root/etc/systemd/system/multi-user.target.wants/"
+    ln -sf /usr/lib/systemd/system/multi-user.target "$root/etc/systemd/system/default.target"
+    # What every run puts into the disk.
+    mkdir -p "$root"/opt/e2e/{bin,config} "$root/var/lib/containerd" "$root/etc/cni/net.d"
+    build_initramfs "$root" >"$VM_WORK/initramfs"
+}
+
+# Where apt, as it is set up here, has Debian's packages from.
+debian_mirror() {
+    local mirror=${E2E_DEBIAN_MIRROR:-}
+    # shellcheck disable=SC2016 # apt's own variables
+    [[ -n $mirror ]] || mirror=$(apt-get indextargets --format '$(LABEL) $(REPO_URI)' 'Created-By: Packages' |
+        sed -n 's/^Debian //p' | head -n 1)
+    [[ -n $mirror ]] || die "apt knows no mirror of Debian (run apt-get update, or name one: E2E_DEBIAN_MIRROR=…)"
+    printf '%s' "$mirror"
+}
+
+# What finds the disk: busybox, and the modules that the disk's driver needs.
+build_initramfs() {
+    local root=$1 work=$VM_WORK/initramfs-root version module file count=0
+    version=$(ls "$root/usr/lib/modules")
+    mkdir -p "$work"/{bin,dev,proc,sys,root,modules}
+    cp "$(command -v busybox)" "$work/bin/busybox"
+    cp "$E2E_DIR/vm/initramfs-init" "$work/init"
+    for module in virtio_blk ext4; do
+        # The file of each, those that it needs first; nothing of what is built in.
+        for file in $(chroot "$root" modprobe --set-version "$version" --show-depends "$module" |
+            sed -n 's/^insmod \([^ ]*\).*/\1/p'); do
+            count=$((count + 1))
+            xz --decompress --stdout "$root$file" >"$work/modules/$(printf %02d "$count")-$(basename "$file" .xz)"
+        done
+    done
+    (cd "$work" && find . | cpio --create --format=newc --quiet)
+    rm -r "$work"
+}
+
+# What this run adds to the root filesystem: programs, images, certificates and configuration. Leaves the disk.
+make_vm() {
+    local vm=$NODE_STATE/vm
+    mkdir -p "$vm"/{bin,config,containerd}
+    cp -al "$E2E_BIN"/{node,kubelet,kubectl,containerd,containerd-shim-runc-v2,ctr,runc,cni} "$vm/bin/"
+    make_vm_configuration
+    say 'making the disk of the machine'
+    webhook_image "$NODE_STATE/webhook.tar"
+    natively_import "$vm/containerd" "$E2E_IMAGES/node.tar" "$NODE_STATE/webhook.tar"
+    make_disk "$vm"
+    rm -r "$vm/containerd"
+    qemu_options >"$vm/qemu-options"
+}
+
+make_vm_configuration() {
+    local config=$NODE_STATE/vm/config systemd=false
+    [[ $NODE != vm-systemd ]] || systemd=true
+    printf 'NODE_IP=%s\nAPI_IP=%s\n' "$VM_IP" "$NODE_IP" >"$config/network"
+    cp "$NODE_STATE/config/kubelet.kubeconfig" "$config/"
+    cp "$NODE_STATE/cni/10-pods.conflist" "$config/"
+    {
+        containerd_configuration /var/lib/containerd /opt/e2e/bin /opt/e2e/config
+        runtime_handler runc $systemd
+        # What a RuntimeClass of this name finds on a node that an admin has set up for it.
+        runtime_handler dind-injector-userns $systemd 'cgroup_writable = true'
+    } >"$config/containerd.toml"
+    {
+        kubelet_configuration "${NODE#vm-}"
+        # The kubelet would make an RSA key there, which takes it seconds.
+        printf '%s\n' 'tlsCertFile: /opt/e2e/config/kubelet.crt' 'tlsPrivateKeyFile: /opt/e2e/config/kubelet.key' \
+            'volumePluginDir: /var/lib/kubelet/volume-plugins'
+    } >"$config/kubelet.yaml"
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -days 2 -CA "$NODE_STATE/pki/ca.crt" \
+        -CAkey "$NODE_STATE/pki/ca.key" -subj /CN=e2e-node -keyout "$config/kubelet.key" -out "$config/kubelet.crt" \
+        -addext 'basicConstraints=critical,CA:false' -addext "subjectAltName=DNS:e2e-node,IP:$VM_IP" 2>/dev/null
+    make_ssh_configuration "$config"
+}
+
+# Keys of both ends, made here for this run.
+make_ssh_configuration() {
+    local pki=$NODE_STATE/pki
+    ssh-keygen -q -t ed25519 -N '' -f "$pki/ssh"
+    ssh-keygen -q -t ed25519 -N '' -f "$1/ssh-host"
+    cp "$pki/ssh.pub" "$1/authorized_keys"
+    printf '%s %s\n' "$VM_IP" "$(cut -d' ' -f1,2 "$1/ssh-host.pub")" >"$pki/known_hosts"
+    cat >"$1/sshd_config" <<END
+HostKey /opt/e2e/config/ssh-host
+AuthorizedKeysFile /opt/e2e/config/authorized_keys
+PasswordAuthentication no
+PermitRootLogin yes
+UseDNS no
+UsePAM no
+MaxSessions 100
+PrintMotd no
+END
+    cat >"$NODE_STATE/config/ssh" <<END
+Host node
+HostName $VM_IP
+User root
+IdentityFile $pki/ssh
+IdentitiesOnly yes
+UserKnownHostsFile $pki/known_hosts
+GlobalKnownHostsFile /dev/null
+BatchMode yes
+ConnectTimeout 20
+ControlPath $NODE_STATE/ssh.sock
+LogLevel ERROR
+END
+}
+
+# natively_import ROOT ARCHIVE…: a containerd root that has the images unpacked, made by the node's containerd here, where
+# that takes seconds. It has mounts and a /run of its own, and is gone with its shell.
+natively_import() {
+    local log=$NODE_STATE/logs/import.log
+    env PATH="$E2E_BIN:$PATH" unshare --mount --pid --fork --kill-child --propagation private \
+        bash -euo pipefail -s "$@" >"$log" 2>&1 <<'END' || die "the images cannot be imported: $(tail -n 3 "$log")"
+mount -t tmpfs tmpfs /run
+mkdir /run/containerd
+cat >/run/containerd.toml <<TOML
+version = 3
+root = "$1"
+state = "/run/containerd"
+disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.cri.v1.images", "io.containerd.cri.v1.runtime", "io.containerd.nri.v1.nri"]
+TOML
+containerd --config /run/containerd.toml &
+for ((look = 0; look < 300; look++)); do
+    ! ctr version || break
+    sleep 0.1
+done
+shift
+for archive; do ctr --namespace k8s.io images import "$archive"; done
+kill %1
+wait %1 || true
+END
+}
+
+# make_disk FOLDER: what is in it, over the cached root filesystem, as one ext4 image. It is written to and thrown away.
+make_disk() {
+    local log=$NODE_STATE/logs/mke2fs.log
+    unshare --mount --propagation private bash -euo pipefail -s "$E2E_VM/root" "$1" \
+        >"$log" 2>&1 <<'END' || die "the disk of the machine cannot be made: $(tail -n 3 "$log")"
+mount --bind "$2/bin" "$1/opt/e2e/bin"
+mount --bind "$2/config" "$1/opt/e2e/config"
+mount --bind "$2/containerd" "$1/var/lib/containerd"
+mke2fs -q -t ext4 -O ^has_journal -E lazy_itable_init=1 -d "$1" "$2/disk" 6G
+END
+}
+
+# One a line, since lib/node-init starts it. Without the old timer, by which a kernel that boots on a busy machine takes its
+# clock for a fifth of what it is: time then runs five times too fast, and every probe too short.
+qemu_options() {
+    local vm=$NODE_STATE/vm
+    printf '%s\n' -machine q35,pit=off -accel "${E2E_ACCELERATOR:-tcg,thread=multi,tb-size=1024}" -cpu max,la57=off -smp 2 -m 4G \
+        -nodefaults -no-user-config -display none -no-reboot \
+        -kernel "$(echo "$E2E_VM"/root/boot/vmlinuz-*)" -initrd "$E2E_VM/initramfs" \
+        -append 'console=ttyS0 net.ifnames=0 mitigations=off nokaslr quiet loglevel=4 panic=-1 audit=0 no_timer_check tsc=reliable random.trust_cpu=on systemd.show_status=0' \
+        -serial "file:$NODE_STATE/logs/console.log" \
+        -drive "file=$vm/disk,format=raw,if=none,id=disk,cache=unsafe" -device virtio-blk-pci,drive=disk \
+        -netdev tap,id=net,ifname=tap0,script=no,downscript=no -device virtio-net-pci,netdev=net,romfile= \
+        -device virtio-rng-pci
+}
+
+# One connection for all commands: a handshake takes the machine a second.
+connect_vm() {
+    until_true 20 in_network ssh -F "$NODE_STATE/config/ssh" -M -N -f node </dev/null >/dev/null 2>&1 ||
+        node_failed 'the machine has no shell'
+}
+
+in_network() { nsenter --target "$(<"$NODE_STATE/pid")" --net --pid "$@"; }
+
+on_vm() {
+    local terminal=()
+    [[ ! -t 0 || ! -t 1 ]] || terminal=(-t)
+    in_network ssh "${terminal[@]}" -F "$NODE_STATE/config/ssh" node -- \
+        "$(printf '%q ' env PATH=/opt/e2e/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin "$@")"
+}
+
+# Its last words, in a run that failed.
+vm_log() {
+    printf -- '---- last lines of the console\n'
+    tail -n 15 "$NODE_STATE/logs/console.log" | cut -c1-300
+    printf -- '---- last lines of the journal\n'
+    on_vm journalctl --no-pager --lines 30 | cut -c1-300 || true
+}
