@@ -51,7 +51,8 @@ pub enum MountsError {
         path: String,
     },
     #[error(
-        "annotation {} asks for more than {MOST_FINDINGS} mounts in all containers together. Name the containers          that need them, as in build=/var/run/docker.sock:/var/run/docker.sock",
+        "annotation {} asks for more than {MOST_FINDINGS} mounts in all containers together. Name the containers \
+         that need them, as in build=/var/run/docker.sock:/var/run/docker.sock",
         names::MOUNTS
     )]
     TooManyTogether,

@@ -43,8 +43,8 @@ pub struct Profile {
     pub annotations: Vec<(String, String)>,
     /// Whether the sidecar and the containers share `/tmp`. `None`: only in Pods injected by annotation.
     pub shared_tmp: Option<bool>,
-    /// URLs of Docker Hub mirrors.
-    pub registry_mirrors: Vec<String>,
+    /// URLs of Docker Hub mirrors. `None`: those of the policy.
+    pub registry_mirrors: Option<Vec<String>>,
     /// Registries without TLS, or with a certificate that cannot be verified.
     pub insecure_registries: Vec<String>,
     /// A ConfigMap in the Pod's namespace with CA certificates to trust.
@@ -243,7 +243,7 @@ impl Profile {
             labels: Vec::new(),
             annotations: Vec::new(),
             shared_tmp: None,
-            registry_mirrors: Vec::new(),
+            registry_mirrors: None,
             insecure_registries: Vec::new(),
             ca_config_map: None,
             inherit_proxy: false,

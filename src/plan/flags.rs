@@ -47,7 +47,7 @@ pub fn storage_dir(profile: &Profile) -> &'static str {
 
 /// The sidecar's `args`: more flags of dockerd.
 pub fn arguments(profile: &Profile) -> Vec<Cow<'_, str>> {
-    let mirrors = profile.registry_mirrors.iter();
+    let mirrors = profile.registry_mirrors.iter().flatten();
     let insecure = profile.insecure_registries.iter();
     let pools = profile.address_pools.iter();
     let rootless: &[&str] = if profile.rootless {

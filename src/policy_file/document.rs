@@ -50,15 +50,25 @@ pub(crate) fn read(fields: &mut Fields<'_, '_>) -> Document {
         &List::of(Socket),
         &Vec::new(),
     );
+    let mirrors = fields.or_none(
+        "registryMirrors",
+        "Mirrors of Docker Hub, for every profile that does not name its own.",
+        &List::of(Text(&form::URL)),
+        &None,
+    );
     let defined = fields.get(
         "profiles",
         "Sidecars that rules and annotations may choose, besides the built-in `privileged` and \
          `rootless`. What a profile leaves out is as in the one that it extends.",
         &NamedRecords::new("profile", profile::read),
     );
+    let mirrored = |mut profile: Profile| {
+        profile.registry_mirrors = profile.registry_mirrors.or_else(|| mirrors.clone());
+        Arc::new(profile)
+    };
     let known: Vec<Arc<Profile>> = profile::all(defined.unwrap_or_default())
         .into_iter()
-        .map(Arc::new)
+        .map(mirrored)
         .collect();
     let known = Known(&known);
     let base = known.get(DEFAULT_NAME);

@@ -209,9 +209,9 @@ fn read_over(fields: &mut Fields<'_, '_>, name: String, base: &Profile) -> Profi
             &Flag,
             &base.shared_tmp,
         ),
-        registry_mirrors: fields.or(
+        registry_mirrors: fields.or_none(
             "registryMirrors",
-            "Mirrors of Docker Hub.",
+            "Mirrors of Docker Hub; `[]` is none. If omitted, those of the whole file.",
             &List::of(Text(&form::URL)),
             &base.registry_mirrors,
         ),

@@ -9,7 +9,7 @@ use crate::telemetry::traces::Words;
 
 /// One review in, one answer out.
 ///
-/// Pure CPU work of some ten microseconds: it is called on the async worker itself, except for large bodies,
+/// Pure CPU work of some ten microseconds: it is called on the async worker itself, except for bodies of more than 32 KiB,
 /// and must not block. A panic in it is caught, counted and answered 500.
 pub trait Handler: Send + Sync + 'static {
     /// Answers one request body of at most the server's body limit.

@@ -21,6 +21,7 @@ mod plain;
 mod progress;
 mod routes;
 mod shutdown;
+mod turns;
 pub mod webhook;
 
 use std::io;
@@ -30,7 +31,7 @@ use std::time::SystemTime;
 
 use rustls::server::danger::ClientCertVerifier;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
 use crate::reload::ReloadError;
@@ -38,6 +39,7 @@ use crate::server::connection::{Plan, Tls, serve_tls};
 use crate::server::handshakes::HandshakeLimiter;
 use crate::server::limiter::Limiter;
 use crate::server::shutdown::Phase;
+use crate::server::turns::Turns;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::readiness::Readiness;
 use crate::telemetry::traces::Tracer;
@@ -185,7 +187,7 @@ impl Bound {
             handler: Box::new(handler),
             limits,
             bodies: Limiter::new(limits.max_waiting, limits.max_waiting_memory),
-            large: Arc::new(Semaphore::new(1)),
+            turns: Turns::new(),
             metrics: Arc::clone(&metrics),
             tracer,
         });

@@ -5,7 +5,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::Router;
 use axum::body::{Body, HttpBody as _};
@@ -14,35 +14,24 @@ use axum::http::header::{ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, RETR
 use axum::http::{HeaderMap, HeaderValue, Method, Response};
 use axum::routing::any;
 use rustix::process::setpriority_process;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::server::args::Limits;
 use crate::server::body::{BodyError, Gathered, discard, gather};
 use crate::server::handler::{Handler, Reply, Route, StatusCode};
 use crate::server::limiter::{Full, Limiter, Permit};
+use crate::server::turns::{Queue, Turn, Turns};
 use crate::telemetry::logs::panic_text;
 use crate::telemetry::metrics::{Metrics, RequestLabels, RouteLabel, ShedReason};
 use crate::telemetry::traces::{StartedSpan, Tracer, Words};
-
-/// A body of more bytes is reviewed beside the workers, one at a time: it may take time and memory. Reviews
-/// in practice are a tenth of that, and the worst Pod of this size takes a worker two milliseconds.
-const LARGE: usize = 128 << 10;
-/// How long a large body may take once it is its turn: others wait for theirs, and an API server sends it at
-/// once.
-const LARGE_TIME: Duration = Duration::from_secs(2);
 
 pub(crate) struct App {
     pub(crate) handler: Box<dyn Handler>,
     pub(crate) limits: Limits,
     pub(crate) bodies: Arc<Limiter>,
-    /// Only one large review runs at a time.
-    pub(crate) large: Arc<Semaphore>,
+    pub(crate) turns: Turns,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) tracer: Option<Tracer>,
 }
-
-/// Permission for the one large review.
-type Turn = OwnedSemaphorePermit;
 
 /// A reply, and what else an HTTP answer needs.
 struct Answer {
@@ -116,12 +105,14 @@ async fn answer(
         Err(error) => return refuse(app, error),
     };
     let is_traced = span.is_some();
-    let called = if body.len() <= LARGE {
-        call(app, route, &body, is_traced)
-    } else {
-        match call_beside(app, route, (body, permit, turn), is_traced).await {
-            Ok(called) => called,
-            Err(full) => return refuse(app, BodyError::Shed(full)),
+    let called = match app.turns.queue(body.len()) {
+        None => call(app, route, &body, is_traced),
+        Some(queue) => {
+            let waiting = (body, permit, turn);
+            match call_beside(app, route, queue, waiting, is_traced).await {
+                Ok(called) => called,
+                Err(full) => return refuse(app, BodyError::Shed(full)),
+            }
         }
     };
     let (reply, words) = called;
@@ -131,20 +122,19 @@ async fn answer(
     Answer::from(reply)
 }
 
-/// Waits for the turn of a body that declares a large length, before it is read: while it waits it takes no
-/// memory, and cannot be evicted. Also returns the limits for reading it.
+/// Waits for the turn of a body that declares more than a worker reviews, before it is read: while it waits it
+/// takes no memory, and cannot be evicted. Also returns the limits for reading it.
 async fn turn_for(app: &App, declared: usize) -> Result<(Option<Turn>, Limits), BodyError> {
     let limits = app.limits;
-    if declared <= LARGE || declared > limits.max_body {
-        return Ok((None, limits));
-    }
-    let turn = Arc::clone(&app.large).acquire_owned();
-    let turn = tokio::time::timeout(limits.body_timeout, turn).await;
-    match turn {
+    let queue = match app.turns.queue(declared) {
+        Some(queue) if declared <= limits.max_body => queue,
+        Some(_) | None => return Ok((None, limits)),
+    };
+    match tokio::time::timeout(limits.body_timeout, queue.turn()).await {
         Ok(turn) => Ok((
-            turn.ok(),
+            turn,
             Limits {
-                body_timeout: limits.body_timeout.min(LARGE_TIME),
+                body_timeout: limits.body_timeout.min(queue.arrives()),
                 ..limits
             },
         )),
@@ -152,12 +142,12 @@ async fn turn_for(app: &App, declared: usize) -> Result<(Option<Turn>, Limits), 
     }
 }
 
-/// Calls the handler with a large body on another thread: a worker that is busy for long delays everything
-/// scheduled on it. Only one such call runs at a time. A body that declared no length has been read already;
-/// while it waits it can be evicted like an incomplete one.
+/// Calls the handler on another thread, in the turn of its queue. A body that declared no length has been read
+/// already; while it waits it can be evicted like an incomplete one.
 async fn call_beside(
     app: &Arc<App>,
     route: Route,
+    queue: &Queue,
     (body, mut permit, mut turn): (Gathered, Option<Permit>, Option<Turn>),
     is_traced: bool,
 ) -> Result<(Reply, Words), Full> {
@@ -172,7 +162,7 @@ async fn call_beside(
         };
         turn = tokio::select! {
             biased;
-            turn = Arc::clone(&app.large).acquire_owned() => turn.ok(),
+            turn = queue.turn() => turn,
             full = permit.evicted() => return Err(full),
         };
     }
@@ -185,7 +175,7 @@ async fn call_beside(
         called
     });
     Ok(called.await.unwrap_or_else(|error| {
-        tracing::error!(%error, "a large review's task failed");
+        tracing::error!(%error, "a review's task failed");
         (failed(), Words::new())
     }))
 }

@@ -44,14 +44,44 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 
 {{/* The policy's text; empty for the built-in one. */}}
 {{- define "dind-injector.policy" -}}
+{{- $mirrors := include "dind-injector.mirrors" . | fromJsonArray -}}
 {{- with .Values.policy -}}
 {{- if eq .preset "inline" -}}
-{{ toYaml (required "policy.preset is inline: set policy.inline" .inline) }}
-{{- else if ne .preset "builtin" -}}
-{{- $file := printf "presets/%s.yaml" .preset -}}
+{{- $inline := required "policy.preset is inline: set policy.inline" .inline -}}
+{{ toYaml (merge dict $inline (ternary (dict "registryMirrors" $mirrors) dict (not (empty $mirrors)))) }}
+{{- else if or (ne .preset "builtin") $mirrors -}}
+{{- $file := eq .preset "builtin" | ternary "files/builtin.yaml" (printf "presets/%s.yaml" .preset) -}}
 {{ required (printf "the chart has no file %s" $file) ($.Files.Get $file) }}
+{{- with $mirrors }}
+# The mirrors of this chart, for every profile that names none itself.
+registryMirrors: {{ toJson . }}
 {{- end -}}
 {{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The addresses of those mirrors that Docker daemons use by themselves, a JSON list. */}}
+{{- define "dind-injector.mirrors" -}}
+{{- $mirrors := list -}}
+{{- if .Values.mirror.enabled -}}
+{{- range .Values.mirror.upstreams -}}
+{{- if eq .registry "docker.io" -}}
+{{- $mirrors = append $mirrors (printf "http://%s-mirror-%s.%s.svc:5000" (include "dind-injector.name" $) .name $.Release.Namespace) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{ toJson $mirrors }}
+{{- end -}}
+
+{{/* Of the mirror {name, root}; the webhook's Service must never find it. */}}
+{{- define "dind-injector.mirrorSelector" -}}
+app.kubernetes.io/name: dind-injector-mirror
+app.kubernetes.io/instance: {{ .name }}
+{{- end -}}
+
+{{- define "dind-injector.mirrorLabels" -}}
+{{ include "dind-injector.mirrorSelector" . }}
+app.kubernetes.io/part-of: {{ include "dind-injector.name" .root }}
 {{- end -}}
 
 {{/* What both webhook configurations have in common. */}}

@@ -45,6 +45,8 @@ pub(crate) struct Planner<'i, 'p, 'a> {
     targets: Sorted<Place>,
     /// The containers to which the annotation says where they see the socket.
     seen_at: Sorted<Place>,
+    /// The containers to which it gives what is at the default path of the socket.
+    default_asked: Sorted<Place>,
     replaced: Sorted<Place>,
     /// The mounts that are swapped.
     swapped: Sorted<(Place, usize)>,
@@ -122,6 +124,14 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
             share_tmp,
             targets: injection.targets.iter().copied().collect(),
             seen_at,
+            default_asked: injection
+                .asked
+                .iter()
+                .filter(|mount| {
+                    CleanPath::new(&mount.mount_path).unlinked().as_str() == "/run/docker.sock"
+                })
+                .map(|mount| mount.place)
+                .collect(),
             replaced: injection
                 .replace_docker_host
                 .iter()

@@ -97,12 +97,9 @@ impl<'p> Planner<'_, 'p, '_> {
         let container = self.pod.container(place);
         let shared = CleanPath::new(&self.shared_dir);
         let shared_is_free = !mounts_at(container, &shared);
-        let is_taken = self.injection.asked.iter().any(|asked| {
-            asked.place == place
-                && CleanPath::new(&asked.mount_path).unlinked().as_str() == "/run/docker.sock"
-        });
-        let wants_socket =
-            self.targets.contains(&place) && !self.seen_at.contains(&place) && !is_taken;
+        let wants_socket = self.targets.contains(&place)
+            && !self.seen_at.contains(&place)
+            && !self.default_asked.contains(&place);
         let replaced = self.replaced.contains(&place);
         let needs_host = container.env_var(names::DOCKER_HOST).is_none();
         let socket_volume = self.socket_volume.clone();

@@ -248,8 +248,8 @@ pub(super) static COLD_CACHE: Rule = Rule {
     weight: Weight::Note,
     title: "each run starts with an empty image cache",
     help: "What the node's daemon had pulled before is pulled anew by each Pod. With storage.node in the \
-           profile, the next Pod of the namespace finds images and build cache on its node; a registry \
-           mirror in the profile keeps the rest short.",
+           profile, the next Pod of the namespace finds images and build cache on its node; a mirror in \
+           the cluster (the chart's mirror.enabled) keeps the rest short.",
     holds: |evidence| {
         let short_lived = matches!(
             evidence.maker,

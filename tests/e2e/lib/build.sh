@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Builds the node's programs from the Go modules in cluster/, each once for every state of it.
 
-MODULES=(kubernetes runtime docker cert-manager)
+MODULES=(kubernetes runtime docker cert-manager registry)
 
 # Leaves the programs in $E2E_BIN, building those whose state has never been built.
 ensure_binaries() {
@@ -109,4 +109,8 @@ build_cert-manager() {
     cp -R --no-preserve=mode "$(cd "$E2E_DIR/cluster/cert-manager" &&
         go list -m -f '{{.Dir}}' github.com/cert-manager/cert-manager)/deploy/crds" "$BUILD_OUT/cert-manager-crds"
     rm "$BUILD_OUT/cert-manager-crds/README.md"
+}
+
+build_registry() {
+    CGO_ENABLED=0 go_build registry github.com/distribution/distribution/v3/cmd/registry registry
 }

@@ -9,13 +9,15 @@ ROOTLESS_IMAGE=$(image_of DEFAULT_ROOTLESS_IMAGE)
 # A CI job's image: a shell and the Docker client with its plugins, no daemon.
 APP_IMAGE=docker.io/dind-injector-e2e/app:1
 PAUSE_IMAGE=docker.io/dind-injector-e2e/pause:1
+# As the chart's values name it.
+REGISTRY_IMAGE=docker.io/library/$(sed -n 's/^  image: \(registry:.*\)$/\1/p' "$E2E_DIR/../../manifests/chart/values.yaml")
 # For the containers inside of Pods. APP_IMAGE has it as /images/busybox.tar.
 INNER_IMAGE=docker.io/library/busybox:latest
 
 images_key() {
     {
         basename "$E2E_BIN"
-        echo "$DIND_IMAGE $ROOTLESS_IMAGE"
+        echo "$DIND_IMAGE $ROOTLESS_IMAGE $REGISTRY_IMAGE"
         cat "$E2E_DIR/lib/images.sh" "$E2E_DIR"/images/*
         cat "$(command -v busybox)" "$(command -v tini-static)" "$(command -v xtables-nft-multi)" "$(command -v rootlesskit)"
     } | sha256sum | cut -c1-16
@@ -49,6 +51,7 @@ build_images() {
     layer client client_files
     layer daemon daemon_files
     layer rootless rootless_files
+    layer registry registry_files
 
     archive inner
     image "$INNER_IMAGE" '"Cmd": ["sh"]' busybox
@@ -62,6 +65,7 @@ build_images() {
         busybox client daemon
     image "$ROOTLESS_IMAGE" '"Entrypoint": ["dockerd-entrypoint.sh"], "User": "rootless", "Volumes": {"/home/rootless/.local/share/docker": {}}' \
         busybox client daemon rootless
+    image "$REGISTRY_IMAGE" '"Entrypoint": ["registry"], "Cmd": ["serve", "/etc/distribution/config.yml"]' busybox registry
     finish_archive
 }
 
@@ -129,6 +133,24 @@ rootless_files() {
     printf 'root:x:0:0:root:/root:/bin/sh\nrootless:x:1000:1000:Rootless:/home/rootless:/bin/sh\n' >etc/passwd
     printf 'root:x:0:\ndocker:x:2375:\nrootless:x:1000:\n' >etc/group
     echo 'rootless:100000:65536' | tee etc/subuid >etc/subgid
+}
+
+# The official image's settings, re-written.
+registry_files() {
+    mkdir -p bin etc/distribution var/lib/registry
+    cp "$E2E_BIN/registry" bin/
+    cat >etc/distribution/config.yml <<'END'
+version: 0.1
+log: {fields: {service: registry}}
+storage:
+  cache: {blobdescriptor: inmemory}
+  filesystem: {rootdirectory: /var/lib/registry}
+http:
+  addr: :5000
+  headers: {X-Content-Type-Options: [nosniff]}
+health:
+  storagedriver: {enabled: true, interval: 10s, threshold: 3}
+END
 }
 
 inner_image_files() {

@@ -9,6 +9,7 @@ mod examples;
 mod guard;
 mod helm_test;
 mod matching;
+mod mirror;
 mod monitoring;
 mod rbac;
 mod rendered;

@@ -18,6 +18,8 @@ pub struct Rendered {
 
 /// What only the reporter's objects are called.
 const REPORTER: &str = "dind-injector-reporter";
+/// The label of the mirrors' objects.
+const MIRROR: &str = "dind-injector-mirror";
 
 /// The repository's root.
 pub fn root() -> &'static Path {
@@ -50,43 +52,57 @@ pub fn files_below(directory: &str, ending: &str) -> Vec<PathBuf> {
 
 /// `manifests/install.yaml`.
 pub fn install() -> Rendered {
-    read("manifests/install.yaml".to_owned()).0
+    read("manifests/install.yaml".to_owned()).webhook
 }
 
-/// A file's objects: the webhook's and the reporter's.
-fn read(file: String) -> (Rendered, Rendered) {
-    let (reporter, objects) = documents(&file)
-        .into_iter()
-        .partition(|object| object["metadata"]["labels"]["app.kubernetes.io/name"] == REPORTER);
-    let webhook = Rendered {
-        file: file.clone(),
-        objects,
-    };
-    let file = format!("{file}, the reporter");
-    let reporter = Rendered {
-        file,
-        objects: reporter,
-    };
-    (webhook, reporter)
+/// A rendering's objects, by what they belong to.
+struct Parts {
+    webhook: Rendered,
+    reporter: Rendered,
+    mirror: Rendered,
 }
 
-fn variants() -> impl Iterator<Item = (Rendered, Rendered)> {
+fn read(file: String) -> Parts {
+    let mut objects = documents(&file);
+    let mut of = |part: &str, name: Option<&str>| Rendered {
+        file: format!("{file}{part}"),
+        objects: objects
+            .extract_if(.., |object| {
+                let label = &object["metadata"]["labels"]["app.kubernetes.io/name"];
+                name.is_none_or(|name| label == name)
+            })
+            .collect(),
+    };
+    Parts {
+        reporter: of(", the reporter", Some(REPORTER)),
+        mirror: of(", the mirrors", Some(MIRROR)),
+        webhook: of("", None),
+    }
+}
+
+fn variants() -> impl Iterator<Item = Parts> {
     let variants = files_below("tests/manifests/rendered", ".yaml").into_iter();
     variants.map(|path| read(path.strip_prefix(root()).unwrap().display().to_string()))
 }
 
 /// `manifests/install.yaml` and every variant.
 pub fn all() -> Vec<Rendered> {
-    let webhooks = variants().map(|(webhook, _)| webhook);
+    let webhooks = variants().map(|parts| parts.webhook);
     std::iter::once(install()).chain(webhooks).collect()
 }
 
 /// The reporter, in the variants that have one.
 pub fn reporters() -> Vec<Rendered> {
-    let mut found: Vec<_> = variants().map(|(_, reporter)| reporter).collect();
+    let mut found: Vec<_> = variants().map(|parts| parts.reporter).collect();
     found.retain(|reporter| !reporter.objects.is_empty());
     assert!(!found.is_empty());
     found
+}
+
+/// Every variant's webhook, and its mirrors, of which there may be none.
+pub fn with_mirrors() -> Vec<(Rendered, Rendered)> {
+    let variants = variants().map(|parts| (parts.webhook, parts.mirror));
+    variants.collect()
 }
 
 impl Rendered {

@@ -25,6 +25,25 @@ fn a_file_that_says_nothing_only_warns() {
 }
 
 #[test]
+fn mirrors_of_the_file_are_those_of_each_profile_that_names_none() {
+    let text = format!(
+        "{HEAD}registryMirrors: [http://mirror.example]\nprofiles:\n- {{name: own, registryMirrors: \
+         [https://own.example]}}\n- {{name: without, registryMirrors: []}}\n- {{name: below, extends: \
+         own}}\ndefault: {{profiles: [privileged, own, without, below]}}\n"
+    );
+    let config = Config::from_yaml(&text).unwrap();
+    let profiles = &config.policy().otherwise.profiles;
+    let others = profiles.others.iter();
+    let mirrors: Vec<_> = std::iter::once(&profiles.default)
+        .chain(others)
+        .map(|profile| profile.registry_mirrors.clone().unwrap())
+        .collect();
+    let own = vec!["https://own.example".to_owned()];
+    let file = vec!["http://mirror.example".to_owned()];
+    assert_eq!(mirrors, [file, own.clone(), Vec::new(), own]);
+}
+
+#[test]
 fn a_file_is_known_by_its_content() {
     let (a, b) = (Config::from_yaml(HEAD), Config::from_yaml(HEAD));
     assert_eq!(a.unwrap().version(), b.unwrap().version());

@@ -118,6 +118,15 @@ fn a_large_review_keeps_no_worker() {
     });
 }
 
+#[test]
+fn a_large_review_keeps_none_of_some_hundred_kilobytes_waiting() {
+    let large = format!("{{{}}}", " ".repeat(2 << 20));
+    while_a_review_is_kept(large, async |server| {
+        let medium = format!("[{}]", " ".repeat(300 << 10));
+        assert_eq!(server.client().await.review(medium).await.status, 200);
+    });
+}
+
 #[tokio::test]
 async fn a_scrape_shows_what_happened() {
     let server = start(|_| {}).await;

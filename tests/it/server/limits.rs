@@ -157,12 +157,12 @@ async fn too_many_waiting_requests_shed_one_with_retry_after() {
 
 #[tokio::test]
 async fn memory_for_waiting_bodies_is_bounded() {
-    let server = start(|args| args.limits.max_waiting_memory = 100_000).await;
-    let half = vec![b'x'; 60_000];
+    let server = start(|args| args.limits.max_waiting_memory = 25_000).await;
+    let half = vec![b'x'; 15_000];
     let mut one = server.tls().await;
     let mut two = server.tls().await;
     for stream in [&mut one, &mut two] {
-        write(stream, head(120_000)).await;
+        write(stream, head(30_000)).await;
         write(stream, &half).await;
     }
     let shed = tokio::select! {

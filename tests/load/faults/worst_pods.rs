@@ -17,6 +17,7 @@ use super::{Outcome, Scene};
 use crate::client::Connection;
 use crate::hostile::worst;
 use crate::review::head;
+use crate::reviews::{SMALL, body};
 use crate::traffic::{CONNECTIONS, Plan, Way};
 
 const CHART: &str = include_str!("../../../manifests/chart/values.yaml");
@@ -40,36 +41,18 @@ pub async fn run(scene: &Scene<'_>) -> Outcome {
     let way = served.way()?;
     let alone = honest(&way).await?;
 
-    let requests: Vec<(String, Vec<u8>)> = SIZES
-        .into_iter()
-        .flat_map(worst)
-        .map(|pod| {
-            let request = head(pod.body.len(), "").into_bytes();
-            (pod.name, [request, pod.body.into_bytes()].concat())
-        })
-        .collect();
-    let kinds = requests.len();
-    let attack = Attack {
-        requests: Arc::new(requests),
-        stop: Arc::new(AtomicBool::new(false)),
-        answered: Arc::new(AtomicU64::new(0)),
-        shed: Arc::new(AtomicU64::new(0)),
-    };
+    let (mut plain, mut hostile) = (Vec::new(), Vec::new());
+    for size in SIZES {
+        plain.push(request("plain".to_owned(), &padded(size)));
+        hostile.extend(worst(size).map(|pod| request(pod.name, pod.body.as_bytes())));
+    }
+    let kinds = hostile.len();
     let apart = Apart::new()?;
-    let mut attackers = JoinSet::new();
-    for first in 0..CONNECTIONS {
-        attackers.spawn_on(attack.clone().run(way.clone(), first), apart.handle());
-    }
-    crate::until("an answer to the worst", || {
-        attack.answered.load(Relaxed) > 0
-    })
-    .await?;
-    let beside = honest(&way).await?;
+    let flood = Attack::of(plain);
+    let beside_plain = flood.beside(&way, &apart).await?;
+    let attack = Attack::of(hostile);
+    let beside = attack.beside(&way, &apart).await?;
     let live = served.get("/livez").await?;
-    attack.stop.store(true, Relaxed);
-    while let Some(ended) = attackers.join_next().await {
-        ended.map_err(|error| error.to_string())??;
-    }
     if live.0 != 200 {
         return Err(format!("/livez answered {}", live.0));
     }
@@ -100,7 +83,7 @@ pub async fn run(scene: &Scene<'_>) -> Outcome {
     }
     Ok(format!(
         "{kinds} kinds on {CONNECTIONS} connections: {} answered, none told to come again; p99 of {HONEST} \
-         honest reviews {beside:?}, {alone:?} without; memory at most {} MiB of {}",
+         honest reviews {beside:?}, {beside_plain:?} beside plain Pods of these sizes, {alone:?} without; memory at most {} MiB of {}",
         attack.answered.load(Relaxed),
         peak >> 10,
         most >> 10
@@ -149,13 +132,52 @@ async fn honest(way: &Way) -> Result<Duration, String> {
 
 #[derive(Clone)]
 struct Attack {
-    requests: Arc<Vec<(String, Vec<u8>)>>,
+    requests: Arc<Vec<Named>>,
     stop: Arc<AtomicBool>,
     answered: Arc<AtomicU64>,
     shed: Arc<AtomicU64>,
 }
 
+type Named = (String, Vec<u8>);
+
+fn request(name: String, body: &[u8]) -> Named {
+    let head = head(body.len(), "").into_bytes();
+    (name, [&head, body].concat())
+}
+
+/// An honest review that a long text makes `size` bytes long: what a flood costs, whatever is in it.
+fn padded(size: usize) -> Vec<u8> {
+    let review = body(SMALL, false);
+    let padding = "a".repeat(size.saturating_sub(review.len()));
+    let start = format!("{{\"padding\":\"{padding}\",");
+    [start.as_bytes(), &review[1..]].concat()
+}
+
 impl Attack {
+    fn of(requests: Vec<Named>) -> Self {
+        Self {
+            requests: Arc::new(requests),
+            stop: Arc::default(),
+            answered: Arc::default(),
+            shed: Arc::default(),
+        }
+    }
+
+    /// How honest reviews fare beside it.
+    async fn beside(&self, way: &Way, apart: &Apart) -> Result<Duration, String> {
+        let mut attackers = JoinSet::new();
+        for first in 0..CONNECTIONS {
+            attackers.spawn_on(self.clone().run(way.clone(), first), apart.handle());
+        }
+        crate::until("an answer to the flood", || self.answered.load(Relaxed) > 0).await?;
+        let p99 = honest(way).await?;
+        self.stop.store(true, Relaxed);
+        while let Some(ended) = attackers.join_next().await {
+            ended.map_err(|error| error.to_string())??;
+        }
+        Ok(p99)
+    }
+
     /// One connection: each kind in turn, one a second. Each gets an answer, or is told to come
     /// again.
     async fn run(self, way: Way, first: usize) -> Result<(), String> {
