@@ -58,6 +58,14 @@ before_runc() {
     cat >>$run/before
 }
 
+# Edits containers' config.json, by sed.
+edit() {
+    [ -e $run/edits ] || before_runc <<'END'
+for dir; do [ ! -f "$dir/config.json" ] || sed -i -f /run/dind-injector/edits "$dir/config.json" || exit 1; done
+END
+    printf '%s\n' "$@" >>$run/edits
+}
+
 # A volume that lies in another must wait until that has a place for it. A link that a container has put there is not
 # followed.
 binds() {
@@ -88,10 +96,9 @@ uncontained() {
 # They get a cgroup in the Pod's, with this container's limits. Not below its own: there one OOM kill ends the daemon.
 contain() {
     cgroups=/sys/fs/cgroup
-    if [ ! -f "$cgroups/cgroup.controllers" ]; then # v1: they are inside the Pod; this would be killed first
-        echo 0 2>/dev/null >/proc/self/oom_score_adj || :
-        return 0
-    fi
+    # dockerd has the kernel spare them, and end this daemon or the Pod's others.
+    edit 's|"oomScoreAdj":[-0-9]*|"oomScoreAdj":1000|'
+    [ -f "$cgroups/cgroup.controllers" ] || return 0 # v1: they are in the Pod
     path=$(sed -n 's/^0:://p' /proc/self/cgroup)
     [ "$path" != / ] || return 0 # a cgroup namespace: likewise
     own=$(printf '%s' "$path" | sed -nE 's|^(.*pod[0-9a-f]{8}[^/]*/[^/]+).*|\1|p')
@@ -99,19 +106,17 @@ contain() {
     pod=$cgroups${own%/*} own=$cgroups$own
     mkdir -p "$pod/docker" 2>/dev/null || { uncontained "cannot make $pod/docker" && return 0; }
     parent=${pod#"$cgroups"}/docker
-    # On as a rule. In a shared process namespace, containers of an earlier run may be alive.
-    echo '+cpu +memory +pids' 2>/dev/null >"$pod/cgroup.subtree_control" || :
+    # In a shared process namespace, those of an earlier run may be alive.
     [ ! -e "$pod/docker/cgroup.kill" ] || echo 1 >"$pod/docker/cgroup.kill"
     for limit in memory.max memory.swap.max cpu.max cpu.weight cpuset.cpus cpuset.mems pids.max; do
         [ ! -e "$own/$limit" ] || cat "$own/$limit" 2>/dev/null >"$pod/docker/$limit" || uncontained "cannot set $limit"
     done
 
-    # The image's `dind` would write to the node's root cgroup, and newer entrypoints leave the cgroup namespace in
-    # which $parent is right. Both are kept from it; the last lines are what else `dind` does.
+    # The image's `dind` would write to the node's root cgroup; newer entrypoints leave the cgroup namespace in which
+    # $parent is right.
     [ ! -e /usr/local/bin/dind ] || chmod a-x /usr/local/bin/dind
-    printf '#!/bin/sh\nexit 1\n' >$run/unshare
-    chmod 0755 $run/unshare
-    export PATH="$run:$PATH" container=docker
+    ln -s /bin/false $run/unshare
+    export container=docker
     mount -t securityfs none /sys/kernel/security 2>/dev/null || :
     mount --make-rshared / || die 'cannot make / a shared mount'
     say "containers run in $parent"
@@ -169,7 +174,6 @@ done
 if [ -n "${DIND_CLIENT:-}" ]; then
     need docker
     make_way "$DIND_CLIENT"
-    # Moved into place, as a whole.
     { cp "$(command -v docker)" "$DIND_CLIENT.new" && chmod 0755 "$DIND_CLIENT.new" &&
         mv -f "$DIND_CLIENT.new" "$DIND_CLIENT"; } || die "cannot write $DIND_CLIENT"
 fi

@@ -6,25 +6,11 @@ unset DIND_USERNS_SCRIPT
 read -r _ _ ids </proc/self/uid_map
 [ "$ids" != 4294967295 ] || die 'hostUsers: false had no effect here, and root is root on the node: it takes Kubernetes 1.33'
 
-# What a container's config.json is to say differently.
-edit() {
-    [ -e /run/dind-injector/edits ] || before_runc <<'END'
-bundle='' last=''
-for word; do
-    case $last in --bundle | -b) bundle=$word ;; esac
-    last=$word
-done
-[ -z "$bundle" ] || sed -i -f /run/dind-injector/edits "$bundle/config.json" || exit 1
-END
-    printf '%s\n' "$@" >>/run/dind-injector/edits
-}
-
 # Each container in a cgroup below this one's. The kubelet asks that one OOM kill ends all of a container, but here the
-# kernel is to end what takes most, and containers before the daemon. (A reserve of memory for the daemon would have
+# kernel is to end what takes most. (A reserve of memory for the daemon would have
 # to be guessed, and would be taken from every job.)
 each() {
     echo 0 2>/dev/null >"$cgroups/memory.oom.group" || say 'an OOM kill in a container ends the daemon too'
-    edit 's|"oomScoreAdj":[-0-9]*|"oomScoreAdj":1000|'
     say "the limits of each container are kept, and this one's hold for all of them"
 }
 

@@ -11,7 +11,7 @@ use crate::start_script::{Outcome, Shell, Sidecar, moved};
 
 /// As Docker 28 writes it for `docker run --privileged`; the sysfs of other containers is read-only. Its containerd puts the
 /// daemon's own `oomScoreAdj` there, since it may set none below.
-const CONFIG: &str = r#"{"ociVersion":"1.2.0","process":{"args":["sh","\"resources\":{"],"oomScoreAdj":935},"mounts":[{"destination":"/sys","type":"sysfs","source":"sysfs","options":["nosuid","noexec","nodev"]}],"annotations":{"cgroupsPath":"x"},"linux":{"resources":{"memory":{"limit":1}},"cgroupsPath":"/docker/1"}}"#;
+pub(super) const CONFIG: &str = r#"{"ociVersion":"1.2.0","process":{"args":["sh","\"resources\":{"],"oomScoreAdj":935},"mounts":[{"destination":"/sys","type":"sysfs","source":"sysfs","options":["nosuid","noexec","nodev"]}],"annotations":{"cgroupsPath":"x"},"linux":{"resources":{"memory":{"limit":1}},"cgroupsPath":"/docker/1"}}"#;
 
 const SYSFS: &str = r#""type":"sysfs","source":"sysfs","options":["nosuid","noexec","nodev","ro"]"#;
 
@@ -43,7 +43,12 @@ fn succeeded(sidecar: &Sidecar) -> Outcome {
 }
 
 /// What the real runc would read, where the one before it in the PATH is called like this.
-fn told_to_runc(shell: Shell, sidecar: &Sidecar, outcome: &Outcome, words: &[&str]) -> String {
+pub(super) fn told_to_runc(
+    shell: Shell,
+    sidecar: &Sidecar,
+    outcome: &Outcome,
+    words: &[&str],
+) -> String {
     let path = &outcome.env["PATH"];
     let first = path.split(':').next().unwrap();
     let wrapper = Path::new(first).join("runc");
@@ -65,7 +70,7 @@ fn told_to_runc(shell: Shell, sidecar: &Sidecar, outcome: &Outcome, words: &[&st
     sidecar.read("/bundle/config.json")
 }
 
-const CREATE: [&str; 6] = ["--root", "/r", "create", "--bundle", "BUNDLE", "1"];
+pub(super) const CREATE: [&str; 6] = ["--root", "/r", "create", "--bundle", "BUNDLE", "1"];
 
 #[test]
 fn in_a_cgroup_of_its_own_containers_keep_theirs_and_die_before_the_daemon() {
@@ -103,6 +108,7 @@ fn without_one_containers_get_none_and_no_limits() {
         );
         let config = told_to_runc(shell, &sidecar, &outcome, &CREATE);
         let expected = CONFIG
+            .replace(r#""oomScoreAdj":935"#, r#""oomScoreAdj":1000"#)
             .replace(r#""cgroupsPath":"#, r#""x-cgroupsPath":"#)
             .replace(r#""resources":{"memory"#, r#""x-resources":{"memory"#)
             .replace(&SYSFS.replace(r#","ro""#, ""), SYSFS);
@@ -182,7 +188,7 @@ fn a_daemon_that_starts_again_tells_runc_the_same() {
         let second = succeeded(&sidecar);
         assert_eq!(told_to_runc(shell, &sidecar, &second, &CREATE), first);
         let edits = sidecar.read("/run/dind-injector/edits");
-        assert_eq!(edits.lines().count(), 3, "{edits}");
+        assert_eq!(edits.lines().count(), 4, "{edits}");
     }
 }
 
