@@ -7,8 +7,8 @@ read -r _ _ ids </proc/self/uid_map
 [ "$ids" != 4294967295 ] || die 'hostUsers: false had no effect here, and root is root on the node: it takes Kubernetes 1.33'
 
 # Each container in a cgroup below this one's. The kubelet asks that one OOM kill ends all of a container, but here the
-# kernel is to end what takes most. (A reserve of memory for the daemon would have
-# to be guessed, and would be taken from every job.)
+# kernel is to end what takes most. (A reserve of memory for the daemon would have to be guessed, and would be taken from
+# every job.)
 each() {
     echo 0 2>/dev/null >"$cgroups/memory.oom.group" || say 'an OOM kill in a container ends the daemon too'
     say "the limits of each container are kept, and this one's hold for all of them"
