@@ -191,12 +191,10 @@ impl<'p> Case<'p, '_, '_> {
                 None,
             )
         } else {
-            let of_paths = evaluator.rule_for(Detection::HostPath)?;
             let seen = Seen {
                 pod: evaluator.pod,
                 findings,
                 swap: &swap,
-                allowed: &of_paths.allowed_host_paths,
                 budget: evaluator.budget,
             };
             let Fitted {

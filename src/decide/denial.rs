@@ -13,7 +13,7 @@ use crate::decide::cause::Cause;
 use crate::decide::exemption::Exemption;
 use crate::decide::named::Named;
 use crate::decide::need::Need;
-use crate::decide::obstacle::{Danger, Obstacle};
+use crate::decide::obstacle::Obstacle;
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denial {
@@ -245,30 +245,14 @@ pub enum Denial {
     /// The profile has `hostUsers: false`.
     #[error(
         "profile {profile:?} puts the Pod into a user namespace, which {obstacle} rules out. {}, or have an \
-         admin add another profile to rule {rule:?}{}",
-        obstacle.remedy(),
-        or_allow(obstacle)
+         admin add another profile to rule {rule:?}",
+        obstacle.remedy()
     )]
     UserNamespace {
         obstacle: Obstacle,
         profile: String,
         rule: String,
     },
-}
-
-fn or_allow(obstacle: &Obstacle) -> &'static str {
-    match obstacle {
-        Obstacle::HostPath {
-            why: Danger::NotAllowed,
-            ..
-        } => ", or the path to its allowedHostPaths",
-        Obstacle::HostPath { .. }
-        | Obstacle::Field(_)
-        | Obstacle::RuntimeClass(_)
-        | Obstacle::Devices(_)
-        | Obstacle::FileSystem { .. }
-        | Obstacle::Id { .. } => "",
-    }
 }
 
 fn leads(is_known: bool) -> &'static str {

@@ -2,7 +2,9 @@
 //!
 //! The API server refuses some of it, and the kubelet the rest, long after admission. A `hostPath` is refused by
 //! neither, and is the worst: Pods' volumes are mounted with the Pod's ids, so root in the container is root on a
-//! path of the node. So each is found before, and the Pod gets another profile or a denial that names the field.
+//! path of the node. Nor does `readOnly: true` help: all containers share one user namespace, so one with
+//! `SYS_ADMIN`, such as the sidecar's, can enter the mount namespace of another and mount it writable. So each is
+//! found before, and the Pod gets another profile or a denial that names the field.
 //!
 //! Sources: `kubernetes/pkg/apis/core/validation/validation.go`, `validateHostUsers`; containerd and runc refuse
 //! a mount of a file system without idmapped mounts.
@@ -11,11 +13,8 @@ use std::collections::{BTreeMap, HashSet};
 
 use crate::budget::{Budget, Excess};
 use crate::detect::mounts::Finding;
-use crate::model::path::CleanPath;
-use crate::model::view::{Container, Pod};
+use crate::model::view::Pod;
 use crate::text::shortened;
-
-use crate::decide::rule::AllowedHostPath;
 
 /// What forbids it, in the Pod's own words.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,22 +31,8 @@ pub enum Obstacle {
     FileSystem { volume: String, field: &'static str },
     #[error("{field}: {id}, above {LARGEST_ID},")]
     Id { field: &'static str, id: i64 },
-    #[error("hostPath {path} {why}")]
-    HostPath { path: String, why: Danger },
-}
-
-/// Why a path of the node may not be in such a Pod.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Danger {
-    #[error("not in allowedHostPaths")]
-    NotAllowed,
-    #[error("without readOnly: true")]
-    Written,
-    /// A process with more rights could make the mount writable.
-    #[error("in a container with privileges")]
-    Powerful,
-    #[error("with shareProcessNamespace: true")]
-    Shared,
+    #[error("hostPath {0}")]
+    HostPath(String),
 }
 
 /// The kubelet gives a Pod that many ids.
@@ -66,18 +51,10 @@ impl Obstacle {
             Self::Devices(_) => "Remove them",
             Self::FileSystem { .. } => "Use a volume of another file system",
             Self::Id { .. } => "Use ids that the Pod has",
-            Self::HostPath { why, .. } => match why {
-                Danger::NotAllowed => {
-                    "Root in such a Pod is root on that path of the node: use a volume of the Pod's own"
-                }
-                Danger::Written => {
-                    "Root in such a Pod is root on that path of the node: mount it with readOnly: true"
-                }
-                Danger::Powerful | Danger::Shared => {
-                    "A mount of the node is not read-only to all of such a Pod's processes then: use a volume \
-                     of the Pod's own"
-                }
-            },
+            Self::HostPath(_) => {
+                "Root in such a Pod is root on that path of the node, and can make a read-only mount of it \
+                 writable: use a volume of the Pod's own"
+            }
         }
     }
 }
@@ -88,8 +65,6 @@ pub(crate) struct Seen<'s, 'a> {
     pub findings: &'s [Finding],
     /// Indexes of the findings that are swapped: such a mount is gone then.
     pub swap: &'s [usize],
-    /// The paths of the node that the rule lets Pods mount.
-    pub allowed: &'s [AllowedHostPath],
     pub budget: &'s Budget,
 }
 
@@ -157,66 +132,32 @@ impl Seen<'_, '_> {
         ids.find_map(|(field, id)| Some((field, id.filter(|id| *id > LARGEST_ID)?)))
     }
 
-    /// A path of the node that would stay in the Pod, but for one that the rule allows and nothing can write.
+    /// A path of the node that would stay in the Pod.
     fn host_path(&self) -> Result<Option<Obstacle>, Excess> {
-        let mut paths = BTreeMap::new();
-        for volume in self.pod.spec.volumes.iter() {
-            if let Some(source) = &volume.host_path {
-                paths.insert(&*volume.name, &*source.path);
-            }
-        }
+        let volumes = self.pod.spec.volumes.iter();
+        let mut paths: BTreeMap<&str, &str> = volumes
+            .filter_map(|volume| Some((&*volume.name, &*volume.host_path.as_ref()?.path)))
+            .collect();
         if paths.is_empty() {
             return Ok(None);
         }
         let swapped = self.swap.iter().map(|index| &self.findings[*index]);
         let swapped: HashSet<_> = swapped.map(|found| (found.place, found.mount)).collect();
+        // A volume goes with its last mount.
         let mut gone: BTreeMap<&str, bool> = BTreeMap::new();
-        let mut writable = None;
         for (place, container) in self.pod.containers() {
             self.budget.spend(container.volume_mounts.len())?;
             for (index, mount) in container.volume_mounts.iter().enumerate() {
-                let Some(path) = paths.get(&*mount.name) else {
-                    continue;
-                };
-                let is_swapped = swapped.contains(&(place, index));
-                *gone.entry(&*mount.name).or_insert(true) &= is_swapped;
-                if !is_swapped && writable.is_none() {
-                    let danger = self.danger(container, mount.read_only);
-                    writable = danger.map(|why| (*path, why));
+                if paths.contains_key(&*mount.name) {
+                    let is_swapped = swapped.contains(&(place, index));
+                    *gone.entry(&*mount.name).or_insert(true) &= is_swapped;
                 }
             }
         }
-        for (name, path) in &paths {
-            if gone.get(name) == Some(&true) {
-                continue;
-            }
-            self.budget.spend(path.len() + self.allowed.len())?;
-            let at = CleanPath::new(path);
-            if !self.allowed.iter().any(|allowed| allowed.allows(&at, true)) {
-                return Ok(Some(host_path(path, Danger::NotAllowed)));
-            }
-        }
-        Ok(writable.map(|(path, why)| host_path(path, why)))
+        paths.retain(|name, _| gone.get(name) != Some(&true));
+        let first = paths.into_values().next();
+        Ok(first.map(|path| Obstacle::HostPath(word(path))))
     }
-
-    /// Whether `container` could write what it mounts of the node.
-    fn danger(&self, container: &Container<'_>, read_only: bool) -> Option<Danger> {
-        let own = &container.security_context;
-        if !read_only {
-            Some(Danger::Written)
-        } else if own.privileged || !own.capabilities.add.is_empty() {
-            Some(Danger::Powerful)
-        } else if self.pod.spec.share_process_namespace {
-            Some(Danger::Shared)
-        } else {
-            None
-        }
-    }
-}
-
-fn host_path(path: &str, why: Danger) -> Obstacle {
-    let path = word(path);
-    Obstacle::HostPath { path, why }
 }
 
 fn word(text: &str) -> String {

@@ -298,14 +298,53 @@ fn refuse_contradictions(fields: &mut Fields<'_, '_>, profile: &Profile) {
             );
         }
     }
-    if profile.host_network && profile.host_users == Some(false) {
-        fields.fault(
+    refuse_user_namespace(fields, profile);
+}
+
+/// What the API server refuses with the profile's `hostUsers`, and what no sidecar starts with.
+fn refuse_user_namespace(fields: &mut Fields<'_, '_>, profile: &Profile) {
+    let has_namespace = profile.host_users == Some(false);
+    let of_context = |pointer| {
+        let context = profile.security_context.as_ref();
+        context.and_then(|context| context.pointer(pointer))
+    };
+    let is_privileged = of_context("/privileged") == Some(&Value::Bool(true));
+    let contradictions = [
+        (
+            has_namespace && profile.host_network,
             "hostUsers",
-            Problem::Contradiction(
-                "is false, which Kubernetes does not admit with hostNetwork; remove one of the two"
-                    .to_owned(),
-            ),
-        );
+            "is false, which Kubernetes does not admit with hostNetwork; remove one of the two",
+        ),
+        (
+            has_namespace && profile.rootless,
+            "hostUsers",
+            "is false, and a rootless daemon has no ids for a user namespace of its own there; remove one of \
+             the two",
+        ),
+        (
+            !has_namespace && of_context("/procMount").is_some_and(|mount| mount == "Unmasked"),
+            "securityContext",
+            "has procMount: Unmasked, which Kubernetes admits only with hostUsers: false; write that, or remove \
+             procMount",
+        ),
+        (
+            is_privileged && of_context("/allowPrivilegeEscalation") == Some(&Value::Bool(false)),
+            "securityContext",
+            "has privileged: true and allowPrivilegeEscalation: false, which Kubernetes does not admit \
+             together; remove one of the two",
+        ),
+        (
+            profile.pod_security != PodSecurity::Privileged
+                && of_context("/seccompProfile/type").is_some_and(|kind| kind == "Unconfined"),
+            "podSecurity",
+            "is not Privileged, but securityContext has seccompProfile: Unconfined, which only that level \
+             admits; write Privileged, or a securityContext that fits",
+        ),
+    ];
+    for (is_one, field, text) in contradictions {
+        if is_one {
+            fields.fault(field, Problem::Contradiction(text.to_owned()));
+        }
     }
 }
 

@@ -305,7 +305,7 @@ mod tests {
         assert_eq!(audit["profile"], "privileged");
         assert_eq!(
             audit["profiles-passed-over"],
-            "hostPath /srv not in allowedHostPaths rules out userns"
+            "hostPath /srv rules out userns"
         );
         let text = webhook.metrics.encode().unwrap();
         let counted = r#"dind_injector_profiles_passed_over_total{rule="builtin-offline",profile="userns",reason="UserNamespace"} 1"#;

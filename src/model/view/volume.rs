@@ -27,6 +27,7 @@ pub struct Volume<'a> {
     image: Option<IgnoredAny>,
     nfs: Option<IgnoredAny>,
     azure_file: Option<IgnoredAny>,
+    flex_volume: Option<IgnoredAny>,
 }
 
 impl Volume<'_> {
@@ -45,14 +46,25 @@ impl Volume<'_> {
             .any(|source| source.is_some())
     }
 
-    /// The volume's field, if Linux makes no idmapped mounts of its file system (NFS, SMB): a Pod in a user
-    /// namespace cannot have it. What a claim or a CSI driver leads to is not known here.
-    /// Source: Linux 6.12, the users of `FS_ALLOW_IDMAP`.
+    /// The volume's field, if no idmapped mount is made of it: a Pod in a user namespace cannot have it. Linux
+    /// makes none of NFS and SMB, and containerd before 2.1 none of an image. What a claim or a CSI driver leads
+    /// to is not known here.
+    /// Sources: Linux 6.12, the users of `FS_ALLOW_IDMAP`; containerd's issue 12812.
     pub fn without_idmapped_mounts(&self) -> Option<&'static str> {
         let Self {
-            nfs, azure_file, ..
+            nfs,
+            azure_file,
+            flex_volume,
+            image,
+            ..
         } = self;
-        [(nfs, "nfs"), (azure_file, "azureFile")]
+        let kinds = [
+            (nfs, "nfs"),
+            (azure_file, "azureFile"),
+            (flex_volume, "flexVolume"),
+            (image, "image"),
+        ];
+        kinds
             .into_iter()
             .find_map(|(source, field)| source.as_ref().map(|_| field))
     }
