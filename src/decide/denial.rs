@@ -244,15 +244,27 @@ pub enum Denial {
     },
     /// The profile has `hostUsers: false`.
     #[error(
-        "profile {profile:?} puts the Pod into a user namespace, which {obstacle} rules out. {}, or have an \
-         admin add another profile to rule {rule:?}",
-        obstacle.remedy()
+        "profile {profile:?} puts the Pod into a user namespace, which {obstacle} rules out. {}, or {} {rule:?}",
+        obstacle.remedy(),
+        another_profile(*is_asked)
     )]
     UserNamespace {
         obstacle: Obstacle,
         profile: String,
         rule: String,
+        /// The annotation asks for the profile, and the rule has others.
+        is_asked: bool,
     },
+}
+
+fn another_profile(is_asked: bool) -> String {
+    match is_asked {
+        true => format!(
+            "name in annotation {} another profile of rule",
+            names::PROFILE
+        ),
+        false => "have an admin add another profile to rule".to_owned(),
+    }
 }
 
 fn leads(is_known: bool) -> &'static str {

@@ -70,7 +70,7 @@ pub(crate) fn profile<'p>(
         });
     }
     Err(match passed_over.into_iter().next() {
-        Some(PassedOver { misfit, profile }) => misfit.denial(rule, profile),
+        Some(PassedOver { misfit, profile }) => misfit.denial(rule, profile, chosen.is_some()),
         // A rule has at least one profile.
         None => not_allowed(rule, request.profile.as_deref().unwrap_or_default()),
     })

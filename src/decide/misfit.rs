@@ -45,8 +45,9 @@ impl Misfit {
         }
     }
 
-    /// The denial of a Pod that fits no profile of `rule`, of which `profile` is the preferred one.
-    pub(crate) fn denial(self, rule: &Rule, profile: &Profile) -> Denial {
+    /// The denial of a Pod that fits no profile of `rule`, of which `profile` is the preferred one, or the one
+    /// that its author asks for.
+    pub(crate) fn denial(self, rule: &Rule, profile: &Profile, is_asked: bool) -> Denial {
         match self {
             Self::PodSecurity(enforced) => Denial::PodSecurity {
                 enforced,
@@ -66,6 +67,7 @@ impl Misfit {
                 obstacle,
                 profile: profile.name.clone(),
                 rule: rule.name.clone(),
+                is_asked: is_asked && rule.profiles.iter().count() > 1,
             },
         }
     }
