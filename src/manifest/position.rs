@@ -72,7 +72,7 @@ impl Positions {
     }
 
     /// The positions of the nodes below `pointer`, as those of a document of its own.
-    pub(crate) fn below(self, pointer: &str) -> Self {
+    pub fn below(self, pointer: &str) -> Self {
         let nodes = self.by_pointer.into_iter();
         let inner = nodes.filter_map(|(at, position)| {
             let rest = at.strip_prefix(pointer)?;
