@@ -4,10 +4,10 @@
 //! kube-linter does it. Nothing is fetched: a chart whose dependencies are missing is a gap, with what
 //! helm says of it. A chart without a template that leads to a runtime hides none, and is no gap.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::scan::program::{folder_name, printed};
 use crate::scan::result::{Gap, Unmade, Why};
 
 const UNRENDERED: Unmade = Unmade {
@@ -75,10 +75,7 @@ impl Chart {
 
     /// Its folder, for people.
     pub fn name(&self) -> String {
-        match self.0.to_string_lossy() {
-            name if name.is_empty() => ".".to_owned(),
-            name => name.into_owned(),
-        }
+        folder_name(&self.0)
     }
 
     /// What helm makes of it with its default values and `values`; none where there is no helm.
@@ -91,17 +88,7 @@ impl Chart {
         for file in values {
             command.arg("--values").arg(file);
         }
-        match command.output() {
-            Ok(output) if output.status.success() => {
-                Ok(Some(String::from_utf8_lossy(&output.stdout).into_owned()))
-            }
-            Ok(output) => {
-                let said = String::from_utf8_lossy(&output.stderr);
-                Err(said.lines().next().unwrap_or("it failed").to_owned())
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error.to_string()),
-        }
+        printed(&mut command)
     }
 
     /// The one gap of a chart that is not rendered, in place of those of its templates.

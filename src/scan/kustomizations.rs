@@ -8,7 +8,6 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -19,6 +18,7 @@ use crate::scan::cores::on_each;
 use crate::scan::finding::{Finding, Workload};
 use crate::scan::ignored;
 use crate::scan::mentions::Words;
+use crate::scan::program::{folder_name, printed};
 use crate::scan::result::{Gap, Reading, Unmade, Why};
 use crate::scan::sources::kustomization::{Uses, is_file};
 
@@ -171,10 +171,7 @@ fn is_same(own: &Finding, built: &Finding) -> bool {
 
 impl Kustomization {
     fn name(&self) -> String {
-        match self.folder.to_string_lossy() {
-            name if name.is_empty() => ".".to_owned(),
-            name => name.into_owned(),
-        }
+        folder_name(&self.folder)
     }
 
     /// What it comes to, and what built it; or why it is not built.
@@ -190,17 +187,10 @@ impl Kustomization {
             let mut command = Command::new(program);
             // Files beside the folder are local ones, too.
             command.args([verb, "--load-restrictor=LoadRestrictionsNone"]);
-            let output = match command.arg(self.name()).output() {
-                Ok(output) => output,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(format!("{title}: {error}")),
-            };
-            if output.status.success() {
-                return Ok((title, String::from_utf8_lossy(&output.stdout).into_owned()));
+            let text = printed(command.arg(self.name()));
+            if let Some(text) = text.map_err(|said| format!("{title}: {said}"))? {
+                return Ok((title, text));
             }
-            let said = String::from_utf8_lossy(&output.stderr);
-            let said = said.lines().find(|line| !line.starts_with('#'));
-            return Err(format!("{title}: {}", said.unwrap_or("it failed")));
         }
         Err("neither kustomize nor kubectl is on PATH".to_owned())
     }

@@ -25,6 +25,7 @@ pub(crate) mod parts;
 pub mod percent;
 mod placeholder;
 mod places;
+mod program;
 pub mod result;
 pub mod risk;
 pub(crate) mod sources;

@@ -232,9 +232,8 @@ mod tests {
         }
     }
 
-    /// The levels of the lines that a review of a Pod with these volumes leaves.
-    fn levels(volumes: &serde_json::Value) -> Vec<Level> {
-        let webhook = webhook();
+    /// A review of a Pod that mounts the first of these volumes, `s`.
+    fn body(volumes: &serde_json::Value) -> String {
         let mounts = json!([{"name": "s", "mountPath": "/var/run/docker.sock"}]);
         let pod = json!({"metadata": {}, "spec": {"volumes": volumes,
             "containers": [{"name": "c", "volumeMounts": mounts}]}});
@@ -243,7 +242,13 @@ mod tests {
             namespace: "ci",
             owner: None,
         };
-        let body = creation(pod.as_object().unwrap(), from).to_string();
+        creation(pod.as_object().unwrap(), from).to_string()
+    }
+
+    /// The levels of the lines that a review of a Pod with these volumes leaves.
+    fn levels(volumes: &serde_json::Value) -> Vec<Level> {
+        let webhook = webhook();
+        let body = body(volumes);
         let levels = Levels::default();
         let subscriber = tracing_subscriber::registry().with(levels.clone());
         let alone = REVIEWS.lock().unwrap_or_else(PoisonError::into_inner);
@@ -285,19 +290,11 @@ mod tests {
             policy: Arc::new(ArcSwap::from_pointee(policy)),
             ..webhook()
         };
-        let mounts = json!([{"name": "s", "mountPath": "/var/run/docker.sock"}]);
         let volumes = json!([
             {"name": "s", "hostPath": {"path": "/var/run/docker.sock"}},
             {"name": "data", "hostPath": {"path": "/srv"}},
         ]);
-        let pod = json!({"metadata": {}, "spec": {"volumes": volumes,
-            "containers": [{"name": "c", "volumeMounts": mounts}]}});
-        let from = From {
-            uid: "u",
-            namespace: "ci",
-            owner: None,
-        };
-        let body = creation(pod.as_object().unwrap(), from).to_string();
+        let body = body(&volumes);
         let _alone = REVIEWS.lock().unwrap_or_else(PoisonError::into_inner);
         let reply = webhook.handle(Route::Mutate, body.as_bytes());
         let answer: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();

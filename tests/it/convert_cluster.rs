@@ -7,19 +7,8 @@ use dind_injector::decide::Policy;
 use serde_json::{Value, json};
 
 use crate::check::{Api, State};
+use crate::scan_command::SWAPPED as POD;
 use crate::support::scratch;
-
-const POD: &str = "\
-apiVersion: v1
-kind: Pod
-metadata: {name: builder, namespace: ci}
-spec:
-  containers:
-    - name: docker
-      image: docker:28
-      volumeMounts: [{name: s, mountPath: /var/run/docker.sock}]
-  volumes: [{name: s, hostPath: {path: /var/run/docker.sock}}]
-";
 
 const POLICY: &str = "\
 apiVersion: dind-injector.io/v1alpha1

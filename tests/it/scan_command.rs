@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::support::scratch;
 
-const SWAPPED: &str = "\
+pub const SWAPPED: &str = "\
 apiVersion: v1
 kind: Pod
 metadata: {name: builder, namespace: ci}

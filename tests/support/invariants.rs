@@ -65,7 +65,7 @@ pub const OF_A_PASS: [(&str, Statement); 9] = [
     ("mounts", the_sidecars_mounts_are_sound),
     (
         "user namespace",
-        in_a_user_namespace_nothing_of_the_node_is_mirrored_or_written,
+        in_a_user_namespace_nothing_of_the_node_is_mounted,
     ),
     (
         "order",
@@ -319,9 +319,9 @@ pub fn not_root_first() -> Profiles {
     }
 }
 
-/// Root in a user namespace is root on a path of the node: no daemon there sees one, and beside a daemon that is not
-/// privileged, nothing writes one.
-pub fn in_a_user_namespace_nothing_of_the_node_is_mirrored_or_written(
+/// Root in a user namespace is root on a path of the node: no daemon there sees one, and in a Pod that is put into one
+/// nothing mounts one.
+pub fn in_a_user_namespace_nothing_of_the_node_is_mounted(
     _: &Policy,
     pod: &Value,
     passed: &Passed,
@@ -340,13 +340,9 @@ pub fn in_a_user_namespace_nothing_of_the_node_is_mirrored_or_written(
         .collect();
     let is_of_node = |mount: &&Value| of_node.contains(&model::name(mount));
     for container in model::containers(after) {
-        let mut mounts = model::list(container, "volumeMounts").filter(is_of_node);
-        if is_sidecar(container) {
-            let mirrored = mounts.next();
-            hold!(mirrored.is_none(), "{mirrored:?} in\n{after:#}");
-        } else if pod["spec"]["hostUsers"] != false {
-            let written = mounts.find(|mount| mount["readOnly"] != true);
-            hold!(written.is_none(), "{written:?} in\n{after:#}");
+        if is_sidecar(container) || pod["spec"]["hostUsers"] != false {
+            let mounted = model::list(container, "volumeMounts").find(is_of_node);
+            hold!(mounted.is_none(), "{mounted:?} in\n{after:#}");
         }
     }
     if pod["spec"]["hostUsers"] != false {
