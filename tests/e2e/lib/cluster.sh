@@ -85,15 +85,30 @@ node_answers() {
 }
 
 node_failed() {
-    local part=${1%% *} log
-    for log in "$NODE_STATE/logs/$part.log" "$NODE_STATE"/logs/{node-init,kube-apiserver,kubelet,containerd}.log; do
-        [[ -e $log ]] || continue
-        printf -- '---- last lines of %s\n' "${log##*/}" >&2
-        tail -n 15 "$log" | cut -c1-300 >&2
-        [[ $log == "$NODE_STATE/logs/$part.log" ]] && break
-    done
-    ! in_vm || vm_log >&2
+    last_words "${1%% *}" >&2
     die "$1"
+}
+
+# last_words [PART]: of that part of the node, or of all.
+last_words() {
+    local log
+    for log in "$NODE_STATE/logs/${1:-}.log" "$NODE_STATE"/logs/{node-init,kube-apiserver,kubelet,containerd}.log; do
+        [[ -e $log ]] || continue
+        printf -- '---- last lines of %s\n' "${log##*/}"
+        tail -n 15 "$log" | cut -c1-300
+        [[ $log == "$NODE_STATE/logs/${1:-}.log" ]] && break
+    done
+    ! in_vm || vm_log
+}
+
+# A node that lost one of its parts ends with all that runs on it.
+node_has_ended() { ! foreign && { [[ -e $NODE_STATE/failed ]] || ! node_is_up; }; }
+
+why_node_ended() {
+    local reason='its first process was killed'
+    [[ ! -e $NODE_STATE/failed ]] || reason=$(<"$NODE_STATE/failed")
+    printf 'the node has ended: %s\n' "$reason"
+    last_words "${reason%% *}"
 }
 
 make_certificates() (

@@ -231,6 +231,7 @@ on_vm() {
 vm_log() {
     printf -- '---- last lines of the console\n'
     tail -n 15 "$NODE_STATE/logs/console.log" | cut -c1-300
+    ! node_has_ended || return 0
     printf -- '---- last lines of the journal\n'
     on_vm journalctl --no-pager --lines 30 | cut -c1-300 || true
 }
