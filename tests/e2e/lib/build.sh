@@ -34,7 +34,9 @@ ensure_module() {
     say "building cluster/$1 ($2)"
     # Built aside and renamed: an interrupted build must not look like a finished one.
     BUILD_OUT=$(mktemp -d "$E2E_CACHE/building.XXXXXX")
-    ("build_${1%%-[0-9]*}" "$1") || die "cluster/$1 does not build"
+    # In the background: `set -e` would not hold inside a condition.
+    "build_${1%%-[0-9]*}" "$1" &
+    wait $! || die "cluster/$1 does not build"
     # Of an earlier state of it; a module's other versions have longer names.
     rm -rf "$E2E_CACHE/$1"-????????????????
     mv "$BUILD_OUT" "$BUILT"

@@ -33,7 +33,9 @@ ensure_images() {
     [[ -d $E2E_IMAGES ]] && return
     say 'building the images'
     IMAGE_WORK=$(mktemp -d "$E2E_CACHE/building.XXXXXX")
-    (build_images) || die 'the images cannot be built'
+    # In the background: its `set -e` would not hold inside a condition.
+    build_images &
+    wait $! || die 'the images cannot be built'
     rm -rf "$E2E_CACHE"/images-*
     mv "$IMAGE_WORK/out" "$E2E_IMAGES"
     rm -rf "$IMAGE_WORK"

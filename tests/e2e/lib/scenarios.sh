@@ -32,7 +32,7 @@ run_scenarios() {
         ((${#names[@]})) || continue
         ((first)) || cluster_down
         first=0
-        bring_up
+        bring_up "${names[@]}"
         install_webhook
         run_selected
     done
@@ -71,7 +71,7 @@ run_selected() {
         say "${#left[@]} scenarios are left: another machine is booted for them, once"
         cluster_down
         rmdir "$RESULTS/node-ended"
-        bring_up
+        bring_up "${left[@]}"
         install_webhook
         names=("${left[@]}")
         run_selected
@@ -171,6 +171,7 @@ check_scenario() {
     # Pods are refused until the namespace has its service account.
     until_true 20 kubectl get --namespace "$NS" serviceaccount default >/dev/null 2>&1 ||
         fail "namespace $NS has no service account"
+    import_tool_images "$1"
     if [[ -e $SCENARIO_DIR/pod.yaml ]]; then
         APPLIED=$RESULTS/$1.applied
         k apply -f "$SCENARIO_DIR/pod.yaml" >"$APPLIED" 2>&1 || fail "$(<"$APPLIED")"

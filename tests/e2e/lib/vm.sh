@@ -17,7 +17,9 @@ ensure_vm() {
     [[ -d $E2E_VM ]] && return
     say "building the machine's root filesystem (1 to 2 minutes, once)"
     VM_WORK=$(mktemp -d "$E2E_CACHE/building.XXXXXX")
-    (build_vm) || die "the machine's root filesystem cannot be built"
+    # In the background: its `set -e` would not hold inside a condition.
+    build_vm &
+    wait $! || die "the machine's root filesystem cannot be built"
     rm -rf "$E2E_CACHE"/vm-*
     mv "$VM_WORK" "$E2E_VM"
 }
