@@ -8,27 +8,33 @@ ensure_binaries() {
     need go 'the node is built from Go modules (or name a cluster: E2E_KUBECONFIG=…)'
     need gcc 'runc enters namespaces in C (tests/e2e/install-deps installs it)'
     need pkg-config 'tests/e2e/install-deps installs it'
-    local module built key=
+    local module key=
     mkdir -p "$E2E_CACHE"
     rm -rf "$E2E_CACHE"/building.*
     for module in "${MODULES[@]}"; do
-        built=$E2E_CACHE/$module-$(module_key "$module")
-        key+=$built
-        [[ -d $built ]] && continue
-        say "building cluster/$module (all of them take 15 to 20 minutes on two cores, once)"
-        # Built aside and renamed: an interrupted build must not look like a finished one.
-        BUILD_OUT=$(mktemp -d "$E2E_CACHE/building.XXXXXX")
-        ("build_$module") || die "cluster/$module does not build"
-        rm -rf "$E2E_CACHE/$module"-* "$E2E_CACHE"/bin-*
-        mv "$BUILD_OUT" "$built"
+        ensure_module "$module" 'all of them take 15 to 20 minutes on two cores, once'
+        key+=$BUILT
     done
     E2E_BIN=$E2E_CACHE/bin-$(sha256sum <<<"$key" | cut -c1-16)
     [[ -d $E2E_BIN ]] && return
+    rm -rf "$E2E_CACHE"/bin-*
     BUILD_OUT=$(mktemp -d "$E2E_CACHE/building.XXXXXX")
     for module in "${MODULES[@]}"; do
         cp -al "$E2E_CACHE/$module-$(module_key "$module")"/. "$BUILD_OUT"
     done
     mv "$BUILD_OUT" "$E2E_BIN"
+}
+
+# ensure_module MODULE HOW_LONG: what it makes is in the folder $BUILT.
+ensure_module() {
+    BUILT=$E2E_CACHE/$1-$(module_key "$1")
+    [[ -d $BUILT ]] && return
+    say "building cluster/$1 ($2)"
+    # Built aside and renamed: an interrupted build must not look like a finished one.
+    BUILD_OUT=$(mktemp -d "$E2E_CACHE/building.XXXXXX")
+    ("build_$1") || die "cluster/$1 does not build"
+    rm -rf "$E2E_CACHE/$1"-*
+    mv "$BUILD_OUT" "$BUILT"
 }
 
 # A cached build is used only for the very sources, versions, flags and compiler that made it.
@@ -113,4 +119,25 @@ build_cert-manager() {
 
 build_registry() {
     CGO_ENABLED=0 go_build registry github.com/distribution/distribution/v3/cmd/registry registry
+}
+
+build_argo() {
+    local argo=github.com/argoproj/argo-workflows/v4 source=$BUILD_OUT/source signals
+    export CGO_ENABLED=0
+    go_build argo . artifact-store
+    # In its repository signal_linux.go is a link to signal_darwin.go, and a module has no links.
+    cp -R --no-preserve=mode "$(cd "$E2E_DIR/cluster/argo" && go list -m -f '{{.Dir}}' $argo)" "$source"
+    signals=$source/workflow/executor/osspecific/signal
+    cp --no-clobber "${signals}_darwin.go" "${signals}_linux.go"
+    cp "$E2E_DIR"/cluster/argo/go.{mod,sum} "$source/.."
+    go mod edit -replace="$argo=$source" "$BUILD_OUT/go.mod"
+    export GOFLAGS="${GOFLAGS:-} -modfile=$BUILD_OUT/go.mod"
+    go_build argo $argo/cmd/argoexec argoexec
+    go_build argo $argo/cmd/workflow-controller workflow-controller
+    # The minimal ones are those that `kubectl apply` can take; the controller validates what they do not.
+    cp -R "$source/manifests/base/crds/minimal" "$BUILD_OUT/crds"
+    rm "$BUILD_OUT"/crds/{README.md,kustomization.yaml}
+    # What the account of a workflow's Pods must be allowed.
+    cp "$source"/manifests/quick-start/base/{executor/emissary/executor-role,executor-default-rolebinding}.yaml "$BUILD_OUT"
+    rm -r "$source" "$BUILD_OUT"/go.{mod,sum}
 }
