@@ -100,7 +100,7 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
             let host_paths = volumes.iter().filter(|volume| volume.host_path.is_some());
             of_node.extend(host_paths.map(|volume| &*volume.name));
         }
-        for &place in self.users.as_slice() {
+        for place in self.users_in_preference() {
             builder.add(place, |mount| {
                 let at = &self.pod.container(place).volume_mounts[mount];
                 if self.swapped.contains(&(place, mount)) || *at.name == *self.socket_volume {
@@ -115,6 +115,27 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
             })?;
         }
         Ok(builder.finish())
+    }
+
+    /// The containers, in the order in which the daemon sees their volumes. Where two have different volumes at one
+    /// path, it can only see one: first come those that look for the socket where they have it. Argo Workflows' `wait`
+    /// sees the mounts of `main` below another path, and never asks Docker.
+    fn users_in_preference(&self) -> impl Iterator<Item = Place> {
+        let in_its_place = self.swaps.iter().filter(|finding| {
+            let mount = &self.pod.container(finding.place).volume_mounts[finding.mount];
+            let at = CleanPath::new(&mount.mount_path).unlinked();
+            at == CleanPath::clone(&finding.node_path).unlinked()
+        });
+        let in_its_place: Sorted<Place> = in_its_place.map(|finding| finding.place).collect();
+        let looks = move |place: &Place| {
+            let container = self.pod.container(*place);
+            in_its_place.contains(place)
+                || self.targets.contains(place)
+                || container.env_var(names::DOCKER_HOST).is_some()
+        };
+        let all = self.users.as_slice().iter().copied();
+        let (first, then): (Vec<Place>, Vec<Place>) = all.partition(looks);
+        first.into_iter().chain(then)
     }
 
     /// Whether the Pod is in a user namespace, or will be.

@@ -75,16 +75,6 @@ END
         fail "the node's Docker does not start: $(kubectl --namespace kube-system logs node-docker --tail=5)"
 }
 
-# daemons NAMESPACE [SELECTOR…]: its Pods, each with the daemon it was created for: own, node or none.
-daemons() {
-    local namespace=$1
-    shift
-    kubectl --namespace "$namespace" get pods "$@" -o json | jq -r '.items[] | [.metadata.name,
-        if .spec.initContainers // [] | any(.name == "dind" and .restartPolicy == "Always") then "own"
-        elif .spec.volumes // [] | any(.hostPath.path == "/var/run/docker.sock") then "node"
-        else "none" end] | join(" ")'
-}
-
 # The three ways in which a pipeline is run: for the node's Docker where nothing swaps it, the same where the webhook
 # does, and as `convert` writes it. Each in a namespace of its own.
 FORMS=(today unchanged afterwards)
@@ -115,4 +105,26 @@ of() {
 scanned() {
     dind_injector scan --cluster --config "$E2E_DIR/policy.yaml" --namespace "$NS-$1" -o json >"$RESULTS/$1.scan" || (($? == 1)) ||
         fail "scan of $NS-$1: $(tail -n 3 "$RESULTS/$1.scan")"
+}
+
+# agrees FORM NAME: `scan` called swapped what the webhook gave daemons. NAME is a jq filter from a Pod to the name that
+# `scan` has for what it is made of.
+agrees() {
+    local form=$1 told made
+    told=$(jq -r '.workloads[] | select(.verdict == "swapped") | .name' "$RESULTS/$form.scan" | sort -u)
+    made=$(daemons "$form" "$2" | sed -n 's/ own$//p' | sort -u)
+    if [[ $form == afterwards ]]; then
+        # Nothing is left to swap: the same Pods have their daemon as annotated.
+        [[ -z $told ]] || fail "scan would still swap: $told"
+        told=$(jq -r '.workloads[] | select(.verdict == "swapped") | .name' "$RESULTS/unchanged.scan" | sort -u)
+    fi
+    [[ $told == "$made" ]] || fail "$form: scan says that these are swapped: ${told:-none}; a daemon of their own have: ${made:-none}"
+}
+
+# daemons FORM NAME: each of its Pods by that filter, and whose Docker daemon it has: own, node or none.
+daemons() {
+    of "$1" get pods -o json | jq -r '.items[] | [('"$2"'),
+        if .spec.initContainers // [] | any(.name == "dind" and .restartPolicy == "Always") then "own"
+        elif .spec.volumes // [] | any(.hostPath.path == "/var/run/docker.sock") then "node"
+        else "none" end] | join(" ")'
 }
