@@ -121,21 +121,22 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
     /// path, it can only see one: first come those that look for the socket where they have it. Argo Workflows' `wait`
     /// sees the mounts of `main` below another path, and never asks Docker.
     fn users_in_preference(&self) -> impl Iterator<Item = Place> {
-        let in_its_place = self.swaps.iter().filter(|finding| {
-            let mount = &self.pod.container(finding.place).volume_mounts[finding.mount];
+        let users = self.users.as_slice().iter().copied();
+        let first = users.clone().filter(|place| self.looks_there(*place));
+        first.chain(users.filter(|place| !self.looks_there(*place)))
+    }
+
+    /// Whether a container has the socket, or is told of one, where its Docker client looks.
+    fn looks_there(&self, place: Place) -> bool {
+        let container = self.pod.container(place);
+        let own = self.swaps.partition_point(|finding| finding.place < place);
+        let mut own = self.swaps[own..].iter().take_while(|one| one.place == place);
+        own.any(|finding| {
+            let mount = &container.volume_mounts[finding.mount];
             let at = CleanPath::new(&mount.mount_path).unlinked();
-            at == CleanPath::clone(&finding.node_path).unlinked()
-        });
-        let in_its_place: Sorted<Place> = in_its_place.map(|finding| finding.place).collect();
-        let looks = move |place: &Place| {
-            let container = self.pod.container(*place);
-            in_its_place.contains(place)
-                || self.targets.contains(place)
-                || container.env_var(names::DOCKER_HOST).is_some()
-        };
-        let all = self.users.as_slice().iter().copied();
-        let (first, then): (Vec<Place>, Vec<Place>) = all.partition(looks);
-        first.into_iter().chain(then)
+            at == CleanPath::new(finding.node_path.as_str()).unlinked()
+        }) || self.targets.contains(&place)
+            || container.env_var(names::DOCKER_HOST).is_some()
     }
 
     /// Whether the Pod is in a user namespace, or will be.
