@@ -35,21 +35,21 @@ fn warned() -> String {
 }
 
 /// A directory of its own, gone at the end.
-struct Dir(PathBuf);
+pub struct Dir(PathBuf);
 
 impl Dir {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self(scratch::folder("scan"))
     }
 
-    fn with(self, name: &str, text: &str) -> Self {
+    pub fn with(self, name: &str, text: &str) -> Self {
         let path = self.0.join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
         self
     }
 
-    fn scan(&self, args: &[&str]) -> Ended {
+    pub fn scan(&self, args: &[&str]) -> Ended {
         scan_in(&self.0, args, "")
     }
 }
@@ -60,10 +60,10 @@ impl Drop for Dir {
     }
 }
 
-struct Ended {
-    status: i32,
-    out: String,
-    err: String,
+pub struct Ended {
+    pub status: i32,
+    pub out: String,
+    pub err: String,
 }
 
 fn scan_in(directory: &Path, args: &[&str], input: &str) -> Ended {
