@@ -32,10 +32,16 @@ pub fn given(text: &str, open: &[&Open], words: &Words) -> Vec<(usize, u32)> {
     let mut found: Vec<(usize, u32)> = Vec::new();
     let mut before = "";
     for (number, line) in (1_u32..).zip(text.lines()) {
-        if line.contains('/') && words.has_path(&unescaped(line)) {
+        if line.contains('/') {
+            let plain = unescaped(line);
             for (index, one) in open.iter().enumerate() {
                 let mut names = one.names.iter();
-                if names.any(|name| has_word(line, name) || has_word(before, name)) {
+                let is_given = names.any(|name| match has_word(line, name) {
+                    // `s/__DIR__/\/run/` has both in one word.
+                    true => words.has_path(&plain.replace(name.as_str(), " ")),
+                    false => has_word(before, name) && words.has_path(&plain),
+                });
+                if is_given {
                     found.push((index, number));
                 }
             }

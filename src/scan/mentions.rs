@@ -198,8 +198,12 @@ impl Words {
                 let rest = text.get(start + word.len()..).unwrap_or_default();
                 let end = memchr::memchr_iter(b'\n', rest.as_bytes()).nth(2);
                 let rest = &rest[..end.unwrap_or(rest.len())];
-                // In a JSON patch, the field of that name stands between.
-                let path = paths(rest).find(|path| *path != "/path");
+                // In a JSON patch, the field of that name stands between; a comment of many languages has no path.
+                let bare = rest.replace("/*", "").replace("*/", "");
+                let is_other = |path: &str| {
+                    path == "/path" || path.starts_with("//") && path.trim_matches('/').is_empty()
+                };
+                let path = paths(&bare).find(|path| !is_other(path));
                 let is_path =
                     path.is_some_and(|path| self.lead(path) && self.first(path).is_none());
                 let is_filled = || placeholder::is_in(rest) && self.has_path(text);
@@ -447,6 +451,8 @@ mod tests {
             "path: /var/run",
             "hostPath: {path: {{ dir }}}\ndir: /data\n",
             "hostPath:\n\n\n\npath: /var/run",
+            "hostPath: HostPath\n/// A path\n// of the node",
+            "String hostPath,\n/** more */\n",
         ] {
             assert!(words().host_paths(text).is_empty(), "{text}");
         }

@@ -72,7 +72,10 @@ pub fn daemons(text: &str) -> Vec<usize> {
             .trim_end_matches(|c: char| c.is_ascii_alphabetic())
             .len();
         let (host, rest) = host_and_rest(&text[at + "://".len()..]);
-        let has_port = PORTS.iter().any(|port| rest.starts_with(port));
+        let has_port = PORTS.iter().any(|port| {
+            let after = rest.strip_prefix(port);
+            after.is_some_and(|after| !after.starts_with(|c: char| c.is_ascii_digit()))
+        });
         let is_way = match scheme[start..].to_ascii_lowercase().as_str() {
             "tcp" => (has_port || is_beside(text, at, is_docker_host)) && may_be_a_node(host),
             "http" | "https" => {

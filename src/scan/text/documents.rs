@@ -333,8 +333,12 @@ impl Reader<'_> {
         let is_template = matches!(error.problem, Problem::Template)
             || (matches!(error.problem, Problem::Yaml(_) | Problem::Key(_)) && text.contains("{{"));
         let mentions = first_mention(self.words, text);
-        // A template without a word of a runtime in it hides none.
-        if is_template && mentions.is_none() {
+        // A template without a word of a runtime in it hides none, and neither do a tool's settings, which are
+        // written in JSON with comments.
+        let is_settings = text.trim_start().starts_with(['{', '/'])
+            && !embedded::may_be_in(text)
+            && !text.contains("kind");
+        if mentions.is_none() && (is_template || is_settings) {
             return None;
         }
         Some(Gap {
