@@ -34,7 +34,7 @@ pub fn may_be(text: &str) -> bool {
 /// Whether one starts at a byte of `text`.
 pub fn is_at(text: &str, at: usize) -> bool {
     let rest = text.get(at..).unwrap_or_default();
-    let mut runs = rest.split(|c: char| !u8::try_from(c).is_ok_and(|byte| is_part(byte)));
+    let mut runs = rest.split(|c: char| !u8::try_from(c).is_ok_and(is_part));
     let run = runs.next().unwrap_or_default();
     run.len() >= SHORTEST && decoded(run.get(..run.len() / 4 * 4).unwrap_or_default()).is_some()
 }

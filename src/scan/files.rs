@@ -164,19 +164,12 @@ impl Inputs {
                 Contents::Binary => None,
             }
         });
-        let mut is_told = vec![false; open.len()];
-        for (input, found) in self.inputs.iter().zip(given) {
-            let Some(path) = input.path() else { continue };
-            for (index, line) in found.unwrap_or_default() {
-                let (Some(told), Some((reading, one))) = (is_told.get_mut(index), open.get(index))
-                else {
-                    continue;
-                };
-                if !std::mem::replace(told, true)
-                    && let Some(reading) = readings.get_mut(*reading)
-                {
-                    reading.gaps.push(given::gap(one, path, line));
-                }
+        let given = self.inputs.iter().zip(given);
+        let given = given.filter_map(|(input, found)| Some((input.path()?, found?)));
+        for (index, gap) in given::gaps(&all, given) {
+            let reading = open.get(index).map(|(reading, _)| *reading);
+            if let Some(reading) = reading.and_then(|index| readings.get_mut(index)) {
+                reading.gaps.push(gap);
             }
         }
     }

@@ -58,8 +58,24 @@ fn has_word(line: &str, word: &str) -> bool {
     })
 }
 
-/// The gap of a placeholder that the line of a file fills in.
-pub fn gap(open: &Open, place: &Path, line: u32) -> Gap {
+/// The gap of each placeholder of `open` that one of the files `given` fills in, by its index: the first one counts.
+pub fn gaps<'p>(
+    open: &[&Open],
+    given: impl Iterator<Item = (&'p Path, Vec<(usize, u32)>)>,
+) -> Vec<(usize, Gap)> {
+    let mut found: Vec<(usize, Gap)> = Vec::new();
+    for (place, given) in given {
+        for (index, line) in given {
+            let Some(one) = open.get(index) else { continue };
+            if found.iter().all(|(known, _)| *known != index) {
+                found.push((index, gap(one, place, line)));
+            }
+        }
+    }
+    found
+}
+
+fn gap(open: &Open, place: &Path, line: u32) -> Gap {
     let mut gap = open.gap.clone();
     gap.message = format!(
         "{}: a hostPath is filled in later, and {}:{line} gives {} a path that leads to a container runtime; scan \

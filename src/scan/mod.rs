@@ -16,7 +16,7 @@ mod encoded;
 pub mod evaluator;
 pub mod files;
 pub mod finding;
-mod given;
+pub mod given;
 mod ignored;
 mod joined;
 mod kustomizations;

@@ -52,6 +52,10 @@ impl Dir {
     pub fn scan(&self, args: &[&str]) -> Ended {
         scan_in(&self.0, args, "")
     }
+
+    pub fn convert(&self, args: &[&str]) -> Ended {
+        run_in(&self.0, "convert", args, "")
+    }
 }
 
 impl Drop for Dir {
@@ -67,8 +71,12 @@ pub struct Ended {
 }
 
 fn scan_in(directory: &Path, args: &[&str], input: &str) -> Ended {
+    run_in(directory, "scan", args, input)
+}
+
+fn run_in(directory: &Path, command: &str, args: &[&str], input: &str) -> Ended {
     let mut child = Command::new(env!("CARGO_BIN_EXE_dind-injector"))
-        .arg("scan")
+        .arg(command)
         .args(args)
         .current_dir(directory)
         .env_remove("DIND_INJECTOR_CONFIG")

@@ -46,15 +46,16 @@ fn a_path_that_another_file_gives_is_a_gap_with_both_places() {
             2,
         ),
     ] {
-        let ended = Dir::new()
-            .with(file, &pod(path))
-            .with(name, text)
-            .scan(&["."]);
+        let dir = Dir::new().with(file, &pod(path)).with(name, text);
+        let ended = dir.scan(&["."]);
         assert_eq!(ended.status, 2, "{name}: {}{}", ended.out, ended.err);
         let told = format!(
             "./{file}:11: Pod build: a hostPath is filled in later, and ./{name}:{line} gives "
         );
         assert!(ended.out.contains(&told), "{told}:\n{}", ended.out);
+        let converted = dir.convert(&["-f", "."]);
+        assert_eq!(converted.status, 1, "{name}: {}", converted.err);
+        assert!(converted.err.contains(&told), "{told}:\n{}", converted.err);
     }
 }
 
