@@ -58,7 +58,10 @@ impl Before {
             Err(unread) => checks.push(NODES.could_not_ask(unread)),
         }
         checks.push(self.runtime_classes());
-        Report { checks }
+        Report {
+            checks,
+            ..Report::default()
+        }
     }
 
     fn admission(&self) -> Check {

@@ -1,6 +1,9 @@
 //! Where a check's reader reads on.
 
-use std::fmt;
+use crate::model::docs_url::DocsUrl;
+
+/// The folder of the documentation, which an admin's base of links stands for.
+const FOLDER: &str = "docs/";
 
 /// A section of the documentation.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -57,16 +60,35 @@ impl Guide {
             Self::Backstop => "docs/policy.md#the-backstop",
         }
     }
+
+    /// A link below the base that an admin gave the installation (`--docs-url`); without one, a link of this version
+    /// where it is known where the project lives (`scripts/release/repository` sets it); else the path.
+    pub fn link(self, docs: &DocsUrl) -> String {
+        let path = self.path();
+        let page = path.strip_prefix(FOLDER).unwrap_or(path);
+        let repository = env!("CARGO_PKG_REPOSITORY");
+        docs.page(page).unwrap_or_else(|| {
+            if repository.is_empty() || repository.contains("/OWNER/") {
+                path.to_owned()
+            } else {
+                format!("{repository}/blob/v{}/{path}", env!("CARGO_PKG_VERSION"))
+            }
+        })
+    }
 }
 
-/// A link of this version, where it is known where the project lives (`scripts/release/repository` sets it); the
-/// path otherwise.
-impl fmt::Display for Guide {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let repository = env!("CARGO_PKG_REPOSITORY");
-        if !repository.is_empty() && !repository.contains("/OWNER/") {
-            write!(f, "{repository}/blob/v{}/", env!("CARGO_PKG_VERSION"))?;
-        }
-        f.write_str(self.path())
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_is_below_the_base_of_the_installation() {
+        let docs: DocsUrl = "https://go.example.com/dind/".parse().unwrap();
+        assert_eq!(
+            Guide::Rights.link(&docs),
+            "https://go.example.com/dind/operations.md#what-it-may-do"
+        );
+        let none = Guide::Rights.link(&DocsUrl::default());
+        assert!(none.ends_with(Guide::Rights.path()), "{none}");
     }
 }

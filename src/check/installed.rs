@@ -15,6 +15,7 @@ use crate::check::read::{Read, Unread};
 use crate::check::report::Report;
 use crate::check::trial::Trial;
 use crate::check::{certificates, guards, policy, replicas, trial, webhooks};
+use crate::model::docs_url::DocsUrl;
 
 /// What was read of an installation.
 #[derive(Clone, Debug)]
@@ -78,7 +79,13 @@ impl Installed {
         checks.push(policy::check(self));
         checks.extend(guards::checks(self));
         checks.push(trial::check(self));
-        Report { checks }
+        Report {
+            checks,
+            docs: self
+                .deployment
+                .as_ref()
+                .map_or_else(|_| DocsUrl::default(), Deployment::docs),
+        }
     }
 
     /// The installation's own configuration of these.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::check::selector::{Labels, Selector};
+use crate::model::docs_url::DocsUrl;
 
 /// Go writes an empty list as null.
 fn nullable<'de, T: Default + Deserialize<'de>, D: Deserializer<'de>>(
@@ -288,6 +289,28 @@ impl Rule {
         };
         let resources = has(&self.resources, "pods") || has(&self.resources, "*/*");
         resources && has(&self.operations, "CREATE") && has(&self.api_groups, "")
+    }
+}
+
+impl Deployment {
+    /// The arguments of its containers.
+    pub fn arguments(&self) -> impl Iterator<Item = &str> {
+        let containers = self.spec.template.spec.containers.iter();
+        containers
+            .flat_map(|container| &container.args)
+            .map(String::as_str)
+    }
+
+    /// The value of an argument `--flag=value`.
+    pub fn argument(&self, flag: &str) -> Option<&str> {
+        self.arguments()
+            .find_map(|argument| argument.strip_prefix(flag)?.strip_prefix('='))
+    }
+
+    /// What its links begin with.
+    pub fn docs(&self) -> DocsUrl {
+        let docs = self.argument("--docs-url").map(str::parse);
+        docs.and_then(Result::ok).unwrap_or_default()
     }
 }
 

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::check::outcome::{Check, Outcome};
+use crate::model::docs_url::DocsUrl;
 use crate::names;
 
 /// `kind` of a report in JSON.
@@ -13,6 +14,8 @@ pub const REPORT_KIND: &str = "CheckReport";
 pub struct Report {
     /// One for each question.
     pub checks: Vec<Check>,
+    /// What links begin with.
+    pub docs: DocsUrl,
 }
 
 impl Report {
@@ -40,7 +43,7 @@ impl Report {
                 "outcome": check.outcome.name(),
                 "found": check.found,
                 "fix": check.fix,
-                "see": check.question.guide.to_string(),
+                "see": check.question.guide.link(&self.docs),
             })
         });
         json!({
@@ -64,7 +67,11 @@ mod tests {
         let unread = questions::SERVICE.could_not_ask_but("no answer", "ask again");
         let worst = |checks: &[&Check]| {
             let checks = checks.iter().map(|check| (*check).clone()).collect();
-            Report { checks }.worst()
+            Report {
+                checks,
+                docs: DocsUrl::default(),
+            }
+            .worst()
         };
         assert_eq!(worst(&[&ok]), Outcome::Ok);
         assert_eq!(worst(&[&ok, &unread]), Outcome::CouldNotAsk);

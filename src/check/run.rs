@@ -175,7 +175,10 @@ impl Ran {
         if !self.pod.is_empty() {
             checks.push(self.deletion());
         }
-        Report { checks }
+        Report {
+            checks,
+            ..Report::default()
+        }
     }
 
     fn ran(&self) -> Check {
@@ -281,6 +284,9 @@ fn fix_of(word: &str) -> &'static str {
             "a volume that the sidecar does not mirror; a warning at the Pod's creation says which"
         }
         "mtu" => "set profiles[].mtu, or report it with the Pod's network",
+        "cgroup" => {
+            "a profile that is not rootless, or cgroup version 2 on the node, if jobs limit their containers"
+        }
         "contained" => {
             "is there a memory limit in the profile? On cgroup version 2 the sidecar's log says in which group containers run"
         }

@@ -160,12 +160,6 @@ async fn pods(api: &Api, home: &str, deployment: &Read<Deployment>) -> Read<Vec<
 
 /// What the account of a Deployment needs, by what its arguments ask of it.
 fn needed(name: &str, home: &str, deployment: &Deployment, validates: bool) -> Vec<Right> {
-    let containers = &deployment.spec.template.spec.containers;
-    let args: Vec<&str> = containers
-        .iter()
-        .flat_map(|it| &it.args)
-        .map(String::as_str)
-        .collect();
     let all = |resource, verb, group| Right {
         group,
         resource,
@@ -176,13 +170,16 @@ fn needed(name: &str, home: &str, deployment: &Deployment, validates: bool) -> V
         all("namespaces", "list", ""),
         all("namespaces", "watch", ""),
     ];
-    if !args.contains(&"--events=false") {
+    if deployment.argument("--events") != Some("false") {
         rights.push(all("events", "create", ""));
     }
-    if args.iter().any(|arg| arg.starts_with("--tls-cert")) {
+    if deployment
+        .arguments()
+        .any(|argument| argument.starts_with("--tls-cert"))
+    {
         return rights;
     }
-    let secret = args.iter().find_map(|arg| arg.strip_prefix("--ca-secret="));
+    let secret = deployment.argument("--ca-secret");
     for verb in ["list", "watch", "update"] {
         rights.push(Right {
             name: secret.unwrap_or(names::CA_SECRET).to_owned(),
@@ -207,14 +204,9 @@ fn needed(name: &str, home: &str, deployment: &Deployment, validates: bool) -> V
 
 /// The policy file, where it is a ConfigMap's.
 pub async fn policy(api: &Api, home: &str, deployment: &Read<Deployment>) -> Read<PolicyFile> {
-    let spec = &deployment
-        .as_ref()
-        .map_err(Unread::clone)?
-        .spec
-        .template
-        .spec;
-    let mut args = spec.containers.iter().flat_map(|container| &container.args);
-    let Some(file) = args.find_map(|arg| arg.strip_prefix("--config=")) else {
+    let deployment = deployment.as_ref().map_err(Unread::clone)?;
+    let spec = &deployment.spec.template.spec;
+    let Some(file) = deployment.argument("--config") else {
         return Ok(PolicyFile::BuiltIn);
     };
     let mut mounts = spec

@@ -21,6 +21,7 @@ use crate::check::{Outcome, Read, Report, Unread};
 use crate::decide::rule::Rule;
 use crate::inspect::api::Api;
 use crate::inspect::installed::{attempt, home, made_of, named, policy};
+use crate::model::docs_url::DocsUrl;
 use crate::model::profile::{DEFAULT_NAME, Profile};
 use crate::model::sidecar_mode::SidecarMode;
 use crate::names;
@@ -57,6 +58,7 @@ pub async fn run(api: &Api, task: &Task, interrupted: impl Future<Output = ()>) 
     if check.outcome == Outcome::CouldNotAsk {
         return Report {
             checks: vec![check],
+            ..Report::default()
         };
     }
     let namespace = task.namespace.as_deref().unwrap_or(api.default_namespace());
@@ -117,6 +119,7 @@ pub async fn run(api: &Api, task: &Task, interrupted: impl Future<Output = ()>) 
     };
     let mut report = Report {
         checks: vec![check],
+        docs: deployment.map_or_else(|_| DocsUrl::default(), |deployment| deployment.docs()),
     };
     report.checks.extend(ran.checks().checks);
     report

@@ -45,6 +45,12 @@ impl FromStr for DocsUrl {
 }
 
 impl DocsUrl {
+    /// The address of a page below the base, where there is one.
+    #[must_use]
+    pub fn page(&self, page: &str) -> Option<String> {
+        self.0.as_ref().map(|base| format!("{base}/{page}"))
+    }
+
     /// `text` with a link to the paragraph `topic` behind it, where there is a base.
     #[must_use]
     pub fn with_link(&self, mut text: String, topic: &str) -> String {

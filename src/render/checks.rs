@@ -4,6 +4,7 @@ use anstyle::{AnsiColor, Style};
 
 use crate::check::outcome::{Check, Outcome};
 use crate::check::report::Report;
+use crate::model::docs_url::DocsUrl;
 use crate::text::visible;
 
 use crate::render::diff::Paint;
@@ -15,7 +16,7 @@ const NAME: usize = 20;
 pub fn checks(report: &Report, paint: Paint) -> String {
     let mut out = String::new();
     for check in &report.checks {
-        line(&mut out, check, paint);
+        line(&mut out, check, &report.docs, paint);
     }
     let counted = [
         (Outcome::Ok, "ok"),
@@ -36,7 +37,7 @@ pub fn checks(report: &Report, paint: Paint) -> String {
     out
 }
 
-fn line(out: &mut String, check: &Check, paint: Paint) {
+fn line(out: &mut String, check: &Check, docs: &DocsUrl, paint: Paint) {
     let Check {
         question,
         outcome,
@@ -60,7 +61,8 @@ fn line(out: &mut String, check: &Check, paint: Paint) {
     if let Some(fix) = fix {
         let indent = NAME + 4;
         out.push_str(&format!("{:indent$}{}\n", "", visible(fix)));
-        out.push_str(&format!("{:indent$}see {}\n", "", question.guide));
+        let link = question.guide.link(docs);
+        out.push_str(&format!("{:indent$}see {link}\n", ""));
     }
 }
 
@@ -76,16 +78,16 @@ mod tests {
                 questions::API_SERVER.ok("Kubernetes 1.36 answers"),
                 questions::CA_BUNDLE.fails("empty\u{1b}[2J", "set it"),
             ],
+            docs: "https://docs.example".parse().unwrap(),
         };
         let text = checks(&report, Paint::Plain);
-        let see = questions::CA_BUNDLE.guide.to_string();
         assert_eq!(
             text,
             format!(
                 "✓ api-server            Kubernetes 1.36 answers\n\
                  ✗ ca-bundle             empty\\u{{1b}}[2J\n\
                  {space}set it\n\
-                 {space}see {see}\n\
+                 {space}see https://docs.example/operations.md#certificates\n\
                  \n2 checks: 1 ok, 1 failed\n",
                 space = " ".repeat(24),
             )

@@ -88,7 +88,7 @@ named_like() { printf '%s\n' "${names[@]}" | grep -E "$@" || true; }
 select_scenarios() {
     local node=$1 dir name word nodes
     shift
-    for dir in "$E2E_DIR"/scenarios/*/; do
+    for dir in "$E2E_DIR/$COLLECTION"/*/; do
         name=$(basename "$dir")
         nodes=$(sed -n 's/^# nodes: //p' "$dir/check")
         nodes=" ${nodes:-native} "
@@ -103,7 +103,7 @@ select_scenarios() {
 run_parallel() {
     local name running=0
     for name in $1; do
-        if ((running == ${E2E_JOBS:-$(in_vm && echo 1 || echo 4)})); then
+        if ((running == ${E2E_JOBS:-$(default_jobs)})); then
             wait -n || true
             running=$((running - 1))
         fi
@@ -112,6 +112,9 @@ run_parallel() {
     done
     wait
 }
+
+# A benchmark alone on the machine; a virtual one has too little to share.
+default_jobs() { if in_vm || [[ $COLLECTION == benchmarks ]]; then echo 1; else echo 4; fi; }
 
 run_each() {
     local name
@@ -156,7 +159,7 @@ node_ended_under() {
 
 check_scenario() {
     set -Eeuo pipefail
-    SCENARIO_DIR=$E2E_DIR/scenarios/$1
+    SCENARIO_DIR=$E2E_DIR/$COLLECTION/$1
     NS=e2e-$1
     # To standard error: it also fires where a check reads another command's output.
     trap 'printf "check: line %d: %s\n" "$LINENO" "$BASH_COMMAND" >&2' ERR
