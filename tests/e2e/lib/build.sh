@@ -1,49 +1,68 @@
 # shellcheck shell=bash
 # Builds the node's programs from the Go modules in cluster/, each once for every state of it.
 
-MODULES=(kubernetes runtime docker cert-manager registry)
+MODULES=("kubernetes${E2E_KUBERNETES:+-$E2E_KUBERNETES}" runtime docker cert-manager registry)
+# Its daemon takes the place of docker's; the client stays.
+[[ -z ${E2E_ENGINE:-} ]] || MODULES+=("engine-$E2E_ENGINE")
 
 # Leaves the programs in $E2E_BIN, building those whose state has never been built.
 ensure_binaries() {
     need go 'the node is built from Go modules (or name a cluster: E2E_KUBECONFIG=…)'
     need gcc 'runc enters namespaces in C (tests/e2e/install-deps installs it)'
     need pkg-config 'tests/e2e/install-deps installs it'
-    local module built key=
+    local module key=
     mkdir -p "$E2E_CACHE"
     rm -rf "$E2E_CACHE"/building.*
     for module in "${MODULES[@]}"; do
-        built=$E2E_CACHE/$module-$(module_key "$module")
-        key+=$built
-        [[ -d $built ]] && continue
-        say "building cluster/$module (all of them take 15 to 20 minutes on two cores, once)"
-        # Built aside and renamed: an interrupted build must not look like a finished one.
-        BUILD_OUT=$(mktemp -d "$E2E_CACHE/building.XXXXXX")
-        ("build_$module") || die "cluster/$module does not build"
-        rm -rf "$E2E_CACHE/$module"-* "$E2E_CACHE"/bin-*
-        mv "$BUILD_OUT" "$built"
+        ensure_module "$module" 'all of them take 15 to 20 minutes on two cores, once'
+        key+=$BUILT
     done
     E2E_BIN=$E2E_CACHE/bin-$(sha256sum <<<"$key" | cut -c1-16)
     [[ -d $E2E_BIN ]] && return
+    rm -rf "$E2E_CACHE"/bin-*
     BUILD_OUT=$(mktemp -d "$E2E_CACHE/building.XXXXXX")
     for module in "${MODULES[@]}"; do
-        cp -al "$E2E_CACHE/$module-$(module_key "$module")"/. "$BUILD_OUT"
+        cp -alf "$E2E_CACHE/$module-$(module_key "$module")"/. "$BUILD_OUT"
     done
     mv "$BUILD_OUT" "$E2E_BIN"
+}
+
+# ensure_module MODULE HOW_LONG: what it makes is in the folder $BUILT.
+ensure_module() {
+    BUILT=$E2E_CACHE/$1-$(module_key "$1")
+    [[ -d $BUILT ]] && return
+    say "building cluster/$1 ($2)"
+    # Built aside and renamed: an interrupted build must not look like a finished one.
+    BUILD_OUT=$(mktemp -d "$E2E_CACHE/building.XXXXXX")
+    ("build_${1%%-[0-9]*}" "$1") || die "cluster/$1 does not build"
+    # Of an earlier state of it; a module's other versions have longer names.
+    rm -rf "$E2E_CACHE/$1"-????????????????
+    mv "$BUILD_OUT" "$BUILT"
+}
+
+# source_of MODULE: the folder of its go.mod. Another version of Kubernetes has one that is made for its build.
+source_of() {
+    if [[ $1 == kubernetes-* ]]; then echo "$BUILD_OUT/source"; else echo "$E2E_DIR/cluster/$1"; fi
 }
 
 # A cached build is used only for the very sources, versions, flags and compiler that made it.
 module_key() {
     {
         go version
-        declare -f go_build "build_$1"
-        cat "$E2E_DIR/cluster/$1"/*
+        declare -f go_build "build_${1%%-[0-9]*}"
+        if [[ $1 == kubernetes-* ]]; then
+            declare -f derive_kubernetes
+            cat "$E2E_DIR/cluster/kubernetes/main.go"
+        else
+            cat "$E2E_DIR/cluster/$1"/*
+        fi
     } | sha256sum | cut -c1-16
 }
 
 # module_version MODULE PATH: the version that MODULE's go.mod pins, as v1.2.3.
 module_version() {
     local version
-    version=$(cd "$E2E_DIR/cluster/$1" && go list -m -f '{{.Version}}' "$2")
+    version=$(cd "$(source_of "$1")" && go list -m -f '{{.Version}}' "$2")
     printf '%s' "${version%+incompatible}"
 }
 
@@ -52,19 +71,40 @@ module_version() {
 go_build() {
     local module=$1 package=$2 name=$3 ldflags=${4:-} tags=${5:-}
     say "building $name"
-    (cd "$E2E_DIR/cluster/$module" &&
+    (cd "$(source_of "$module")" &&
         nice -n 5 go build -trimpath -buildvcs=false -tags "netgo,osusergo,$tags" -ldflags "-s -w $ldflags" \
             -o "$BUILD_OUT/$name" "$package") || die "$name does not build (module tests/e2e/cluster/$module)"
 }
 
 build_kubernetes() {
-    local release version=k8s.io/component-base/version program
-    release=$(module_version kubernetes k8s.io/kubernetes)
-    CGO_ENABLED=0 go_build kubernetes . node \
+    local module=$1 release version=k8s.io/component-base/version program
+    [[ $module == kubernetes ]] || derive_kubernetes "${module#kubernetes-}"
+    release=$(module_version "$module" k8s.io/kubernetes)
+    CGO_ENABLED=0 go_build "$module" . node \
         "-X $version.gitVersion=$release -X $version.gitMajor=1 -X $version.gitMinor=$(cut -d. -f2 <<<"$release")"
     for program in etcd kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubelet kubectl; do
         ln -s node "$BUILD_OUT/$program"
     done
+    rm -rf "$BUILD_OUT/source"
+}
+
+# derive_kubernetes 1.N.P: cluster/kubernetes of that version, as far as Go's module proxy has it: what it needs is
+# found when it is built. Its staging modules are v0.N.P outside of its repository.
+derive_kubernetes() {
+    local version=$1 replaced
+    say "finding what Kubernetes $version needs"
+    mkdir "$BUILD_OUT/source"
+    cp "$E2E_DIR/cluster/kubernetes/main.go" "$BUILD_OUT/source/"
+    (
+        cd "$BUILD_OUT/source" || exit
+        mapfile -t replaced < <(go mod download -json "k8s.io/kubernetes@v$version" | jq -r .GoMod | xargs cat |
+            sed -n "s|^\s*\(k8s.io/[a-z0-9-]*\) => ./staging/.*|-replace=\1=\1@v0.${version#1.}|p")
+        ((${#replaced[@]})) || die "the module proxy has no Kubernetes $version"
+        go mod init dind-injector.io/e2e/kubernetes
+        go mod edit -require="k8s.io/kubernetes@v$version" "${replaced[@]}"
+        go mod tidy
+    ) >"$BUILD_OUT/derive.log" 2>&1 || die "Kubernetes $version cannot be resolved: $(tail -n 3 "$BUILD_OUT/derive.log")"
+    rm "$BUILD_OUT/derive.log"
 }
 
 build_runtime() {
@@ -102,6 +142,15 @@ build_docker() {
     # The wrapper that the official image starts dockerd with, as it is.
     install -m 755 "$(cd "$E2E_DIR/cluster/docker" && go list -m -f '{{.Dir}}' github.com/docker/docker)/hack/dind" \
         "$BUILD_OUT/dind"
+}
+
+# An Engine of another major version than docker's, for the daemon alone.
+build_engine() {
+    local module=$1 engine=github.com/moby/moby/v2
+    export CGO_ENABLED=0
+    go_build "$module" $engine/cmd/dockerd dockerd "-X $engine/dockerversion.Version=${module#engine-}.0-e2e"
+    go_build "$module" $engine/cmd/docker-proxy docker-proxy
+    install -m 755 "$(cd "$(source_of "$module")" && go list -m -f '{{.Dir}}' $engine)/hack/dind" "$BUILD_OUT/dind"
 }
 
 build_cert-manager() {
