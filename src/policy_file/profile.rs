@@ -341,11 +341,7 @@ fn refuse_user_namespace(fields: &mut Fields<'_, '_>, profile: &Profile) {
              admits; write Privileged, or a securityContext that fits",
         ),
     ];
-    for (is_one, field, text) in contradictions {
-        if is_one {
-            fields.fault(field, Problem::Contradiction(text.to_owned()));
-        }
-    }
+    refuse(fields, &contradictions);
 }
 
 /// What cannot use storage of the node, or must not.
@@ -379,9 +375,14 @@ fn refuse_storage(fields: &mut Fields<'_, '_>, profile: &Profile) {
              not hold; write emptyDir or ephemeral under storage, or remove it",
         ),
     ];
+    refuse(fields, &contradictions);
+}
+
+/// Faults each field of which the contradiction holds.
+fn refuse(fields: &mut Fields<'_, '_>, contradictions: &[(bool, &str, &str)]) {
     for (holds, field, why) in contradictions {
-        if holds {
-            fields.fault(field, Problem::Contradiction(why.to_owned()));
+        if *holds {
+            fields.fault(field, Problem::Contradiction((*why).to_owned()));
         }
     }
 }

@@ -130,7 +130,9 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
     fn looks_there(&self, place: Place) -> bool {
         let container = self.pod.container(place);
         let own = self.swaps.partition_point(|finding| finding.place < place);
-        let mut own = self.swaps[own..].iter().take_while(|one| one.place == place);
+        let mut own = self.swaps[own..]
+            .iter()
+            .take_while(|one| one.place == place);
         own.any(|finding| {
             let mount = &container.volume_mounts[finding.mount];
             let at = CleanPath::new(&mount.mount_path).unlinked();
