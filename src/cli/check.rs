@@ -26,14 +26,16 @@ const SHORTEST: Duration = Duration::from_secs(10);
 Examples:
   dind-injector check --pre                   before installing: can this cluster have it?
   dind-injector check -n ci                   afterwards: does it work for Pods in ci?
-  dind-injector check --run -n ci             and does such a Pod run? (creates one, and deletes it)
+  dind-injector check --run -n ci             and does such a Pod run? (makes one, and deletes it)
   dind-injector check --run -n ci --node worker-3 --image registry.example/docker:28-cli
   dind-injector check -n ci -o json | jq '.checks[] | select(.outcome != \"ok\")'
 
-Without --run nothing is created: a Pod that mounts docker.sock is sent through the API server by a dry run.
-The image of --run needs sh, tar and the docker command, as docker:dind and docker:cli have them.
+Without --run nothing is created: a Pod that mounts docker.sock is sent through the API server by
+a dry run. The image of --run needs sh, tar and the docker command, as docker:dind and docker:cli
+have them.
 
-Exit status: 0 every check is ok or a warning, 1 a check failed, 2 none failed, and one could not be asked.")]
+Exit status: 0 every check is ok or a warning, 1 a check failed, 2 none failed, and one could not
+be asked.")]
 pub struct CheckArgs {
     /// Check the cluster before anything is installed
     #[arg(long, conflicts_with_all = ["run", "namespace", "name"])]

@@ -24,8 +24,9 @@ Examples:
   dind-injector inject -f deployment.yaml -o patch
   dind-injector inject -f release.yaml --keep-going
 
-Exit status: 0 done, 1 a Pod is refused (nothing is written; with --keep-going, all documents but
-the one with that Pod), 2 the input cannot be read.")]
+Exit status: 0 done, 1 something is named on standard error: a Pod is refused (nothing is written;
+with --keep-going, all documents but the one with that Pod), or something of a Pod still reaches
+the node's runtime (all is written), 2 the input cannot be read.")]
 pub struct InjectArgs {
     #[command(flatten)]
     manifests: Manifests,

@@ -101,4 +101,20 @@ mod tests {
             assert!(!help.contains(&format!("{OWN} {name}")), "{help}");
         }
     }
+
+    #[test]
+    fn the_help_is_not_broken_a_second_time() {
+        /// Characters of a line that clap leaves whole.
+        const WIDTH: usize = 100;
+        for subcommand in Cli::command().get_subcommands() {
+            let help = subcommand.get_after_help().map(ToString::to_string);
+            for line in help.unwrap_or_default().lines() {
+                assert!(
+                    line.chars().count() < WIDTH,
+                    "{}: {line}",
+                    subcommand.get_name()
+                );
+            }
+        }
+    }
 }

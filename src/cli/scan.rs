@@ -57,19 +57,21 @@ settings, Terraform, here-documents of shell scripts, JSON patches and kustomiza
 values of charts, also inside of ConfigMaps, Argo CD Applications and HelmReleases. Woodpecker
 pipelines and Compose files are searched, but not read.
 
-Every text is searched, whatever its ending: what names a container runtime's socket, and is
-nothing that could be read, makes the result incomplete, and is told with its line.
+Every text is searched, whatever its ending: what names a container runtime's socket (in parts or
+in base64, too), binds its directory into a container or names a Docker daemon by its address,
+and is nothing that could be read, makes the result incomplete, and is told with its line.
 
-The folder of a chart is rendered with its default values where helm is on PATH (--values adds some);
-else it is one gap, if a template of it leads to a container runtime. A kustomization is built likewise, by
-kustomize or kubectl kustomize. Nothing is fetched: what a kustomization has of another host is a gap.
+The folder of a chart is rendered with its default values where helm is on PATH (--values adds
+some); else it is one gap, if a template of it leads to a container runtime. A kustomization is
+built likewise, by kustomize or kubectl kustomize. Nothing is fetched: what a kustomization has of
+another host is a gap.
 
 What is meant to stay is set aside by a comment beside its line, # dind-injector:ignore REASON,
 and told as ignored.
 
-Exit status: 0 nothing found, 1 found (see --fail-on), 2 an error, or a result that is not complete,
-whatever else was found (see --allow-incomplete). With --compare: 0 the second policy changes nothing,
-1 it changes something, and 2 likewise.")]
+Exit status: 0 nothing found, 1 found (see --fail-on), 2 an error, or a result that is not
+complete, whatever else was found (see --allow-incomplete). With --compare: 0 the second policy
+changes nothing, 1 it changes something, and 2 likewise.")]
 pub struct ScanArgs {
     /// File or directory to scan; - is standard input
     #[arg(value_name = "PATH", required_unless_present_any = ["cluster", "context", "watch"])]

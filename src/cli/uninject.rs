@@ -26,7 +26,8 @@ Examples:
 
 With --write each file is edited where it must be: its comments and layout stay.
 
-Exit status: 0 done, 1 a Pod cannot be taken back (nothing is written), 2 the input cannot be read or written.")]
+Exit status: 0 done, 1 a Pod cannot be taken back (nothing is written), 2 the input cannot be read
+or written.")]
 pub struct UninjectArgs {
     #[command(flatten)]
     manifests: Manifests,

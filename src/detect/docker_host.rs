@@ -137,7 +137,9 @@ fn host_of(host_port: &str) -> &str {
 }
 
 /// Names under which a Pod reaches the machine that runs its node.
-const MACHINE: [&str; 12] = [
+const MACHINE: [&str; 13] = [
+    // Docker's own bridge on a node, with Docker's defaults.
+    "172.17.0.1",
     "host.docker.internal",
     "gateway.docker.internal",
     "kubernetes.docker.internal",
@@ -152,6 +154,11 @@ const MACHINE: [&str; 12] = [
     "host.orb.internal",
 ];
 
+/// Whether `host`, in lower case, is a name or an address by which any Pod reaches the machine of its node.
+pub fn is_machine(host: &str) -> bool {
+    MACHINE.contains(&host)
+}
+
 fn is_node(pod: &Pod<'_>, host: &str) -> bool {
     let host = host.trim_end_matches('.').to_ascii_lowercase();
     let spec = &pod.spec;
@@ -160,7 +167,7 @@ fn is_node(pod: &Pod<'_>, host: &str) -> bool {
         spec.node_selector.get("kubernetes.io/hostname"),
     ];
     let is_named = |name: &str| !name.is_empty() && name.eq_ignore_ascii_case(&host);
-    MACHINE.contains(&&*host)
+    is_machine(&host)
         || node.into_iter().flatten().any(is_named)
         // Otherwise, the loopback address is the Pod's own.
         || spec.host_network && is_loopback(&host)

@@ -1,5 +1,8 @@
 //! What a scan still finds in a text that was changed: the forms that are not edited.
 
+use crate::decide::asked_mounts::items;
+use crate::model::path::CleanPath;
+use crate::model::sockets::{DEFAULT_SOCKET, Sockets};
 use crate::names;
 use crate::scan::evaluator::Evaluator;
 use crate::scan::finding::{Finding, How, Verdict, Workload};
@@ -34,11 +37,11 @@ pub(super) fn swapped(context: &Context<'_>, text: &str, syntax: Syntax) -> Vec<
     reading
         .workloads
         .iter()
-        .filter_map(|workload| by_hand(text, workload))
+        .filter_map(|workload| by_hand(text, workload, &context.policy.sockets))
         .collect()
 }
 
-fn by_hand(text: &str, workload: &Workload) -> Option<ByHand> {
+fn by_hand(text: &str, workload: &Workload, sockets: &Sockets) -> Option<ByHand> {
     let is_swapped = |finding: &&Finding| {
         finding.verdict == Verdict::Swapped && finding.how != How::TcpDockerHost
     };
@@ -55,6 +58,11 @@ fn by_hand(text: &str, workload: &Workload) -> Option<ByHand> {
             containers.push(name);
         }
     }
+    let mut asked = vec![
+        (names::INJECT, "true".to_owned()),
+        (names::CONTAINERS, containers.join(",")),
+    ];
+    asked.extend(mounts(&swapped, sockets).map(|mounts| (names::MOUNTS, mounts)));
     Some(ByHand {
         line: first.spot.as_ref().map_or(1, |spot| spot.line),
         what: format!("{}/{}", workload.kind, workload.name),
@@ -62,10 +70,31 @@ fn by_hand(text: &str, workload: &Workload) -> Option<ByHand> {
             "by hand: this form is not edited. Remove the mounts of {} and their volume, and give the Pods these \
              annotations: {}",
             first.target,
-            annotations(&[
-                (names::INJECT, "true".to_owned()),
-                (names::CONTAINERS, containers.join(",")),
-            ])
+            annotations(&asked)
         ),
     })
+}
+
+/// Where the Pods have it, if they do not have it where the annotation alone puts it; none where their containers
+/// differ in that, since a person names those.
+fn mounts(swapped: &[&Finding], sockets: &Sockets) -> Option<String> {
+    let of = |container: &Option<String>| -> Vec<String> {
+        let own = swapped.iter().filter(|one| one.container == *container);
+        own.filter_map(|one| {
+            let path = CleanPath::on_node(&one.target);
+            Some(format!("{path}:{}", one.mount_path.as_deref()?))
+        })
+        .collect()
+    };
+    let first = of(&swapped.first()?.container);
+    let is_default = match swapped.first()?.mount_path.as_deref() {
+        Some(path) => {
+            first.len() == 1
+                && CleanPath::on_node(path).as_str() == CleanPath::on_node(DEFAULT_SOCKET).as_str()
+        }
+        None => true,
+    };
+    let is_alike = swapped.iter().all(|one| of(&one.container) == first);
+    let list = first.join(",");
+    (!is_default && is_alike && items(&list, sockets).is_ok()).then_some(list)
 }

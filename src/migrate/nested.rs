@@ -81,8 +81,7 @@ pub(super) fn migrate(
 
 fn inner_texts(context: &Context<'_>, text: &str, around: &Around) -> Vec<Inner> {
     let words = Words::of(&context.policy.sockets);
-    let is_empty =
-        !words.is_in(text) && !embedded::may_be_in(text) && !embedded::may_be_encoded(text);
+    let is_empty = !words.is_in(text) && !embedded::may_be_in(text) && !embedded::has_encoded(text);
     let documents = match is_empty {
         true => Vec::new(),
         false => crate::manifest::read(text).unwrap_or_default(),

@@ -77,6 +77,12 @@ pub enum Refusal {
         names::CONTAINERS
     )]
     Unnamed,
+    /// A container that uses Docker has no name.
+    #[error(
+        "a container that mounts it has no name, and the annotation {} needs one; give it a name",
+        names::CONTAINERS
+    )]
+    NoName,
     /// The webhook would make another Pod of it.
     #[error("the webhook would not make the same Pod of it: {at} would differ; change it by hand")]
     Differs {
@@ -96,7 +102,8 @@ impl Refusal {
             | Self::Denied(_)
             | Self::Ignored { .. }
             | Self::AnnotatedDenied(_)
-            | Self::Unnamed => self.to_string(),
+            | Self::Unnamed
+            | Self::NoName => self.to_string(),
         }
     }
 }
@@ -365,6 +372,9 @@ fn annotations(
     let named = |place: Place| -> Result<String, Refusal> {
         let own = containers.iter().find(|(at, _)| *at == place);
         let own = own.map_or("", |(_, name)| name.as_str());
+        if own.is_empty() {
+            return Err(Refusal::NoName);
+        }
         name(place, own).ok_or(Refusal::Unnamed)
     };
     let users: BTreeSet<Place> = items

@@ -29,6 +29,8 @@ pub enum Naming {
     Tekton,
     /// Prow's: the one container of a job is called `test`.
     Prow,
+    /// Buildkite's: a container of a step without a name is called `container-0`, by its place.
+    Buildkite,
     /// They get their names later: only a Pod whose containers all have the same can be annotated.
     Every,
 }
@@ -45,6 +47,17 @@ impl Naming {
                     .insert("name".to_owned(), "test".into());
                 Some(pod)
             }
+            // Source: buildkite/agent-stack-k8s, `internal/controller/scheduler`.
+            (Self::Buildkite, containers) => {
+                for (index, container) in containers.iter_mut().enumerate() {
+                    let container = container.as_object_mut()?;
+                    let name = container.entry("name").or_insert_with(|| "".into());
+                    if name.as_str().is_some_and(str::is_empty) {
+                        *name = format!("container-{index}").into();
+                    }
+                }
+                Some(pod)
+            }
             (Self::Prow | Self::Own | Self::Tekton | Self::Every, _) => None,
         }
     }
@@ -57,7 +70,9 @@ impl Naming {
         name: &'n str,
     ) -> Option<Cow<'n, str>> {
         match self {
-            Self::Own | Self::Prow => (!name.is_empty()).then_some(Cow::Borrowed(name)),
+            Self::Own | Self::Prow | Self::Buildkite => {
+                (!name.is_empty()).then_some(Cow::Borrowed(name))
+            }
             Self::Tekton => {
                 let at = candidate.pointers.outer(&place.to_string());
                 let prefix = if at.contains("/sidecars/") {
@@ -129,7 +144,7 @@ pub(super) fn of(candidate: &Candidate<'_>, item: &Value) -> Result<(Spot, Namin
     }
     // Buildkite's Kubernetes plugin has the Pod's metadata beside its spec.
     if let Some(plugin) = base.strip_suffix("/podSpec") {
-        return Ok((map(format!("{plugin}/metadata")), Naming::Own));
+        return Ok((map(format!("{plugin}/metadata")), Naming::Buildkite));
     }
     Err("where this file's system takes the annotations of its Pods")
 }

@@ -261,6 +261,9 @@ fn read_over(fields: &mut Fields<'_, '_>, name: String, base: &Profile) -> Profi
     }
 }
 
+/// What the start script takes for [`names::env::CGROUP`].
+const CGROUP_VALUES: [&str; 4] = ["auto", "required", "together", "off"];
+
 /// What the API server or the daemon would refuse only once a Pod has the sidecar.
 fn refuse_contradictions(fields: &mut Fields<'_, '_>, profile: &Profile) {
     let security = profile.security_context.as_ref();
@@ -299,6 +302,7 @@ fn refuse_contradictions(fields: &mut Fields<'_, '_>, profile: &Profile) {
         }
     }
     refuse_user_namespace(fields, profile);
+    refuse_environment(fields, profile);
 }
 
 /// What the API server refuses with the profile's `hostUsers`, and what no sidecar starts with.
@@ -341,11 +345,7 @@ fn refuse_user_namespace(fields: &mut Fields<'_, '_>, profile: &Profile) {
              admits; write Privileged, or a securityContext that fits",
         ),
     ];
-    for (is_one, field, text) in contradictions {
-        if is_one {
-            fields.fault(field, Problem::Contradiction(text.to_owned()));
-        }
-    }
+    refuse(fields, &contradictions);
 }
 
 /// What cannot use storage of the node, or must not.
@@ -379,9 +379,27 @@ fn refuse_storage(fields: &mut Fields<'_, '_>, profile: &Profile) {
              not hold; write emptyDir or ephemeral under storage, or remove it",
         ),
     ];
+    refuse(fields, &contradictions);
+}
+
+/// Values with which the start script ends.
+fn refuse_environment(fields: &mut Fields<'_, '_>, profile: &Profile) {
+    let mut variables = profile.env.iter();
+    let cgroup = variables.find(|(name, _)| name == names::env::CGROUP);
+    let is_unknown = cgroup.is_some_and(|(_, value)| !CGROUP_VALUES.contains(&value.as_str()));
+    let contradictions = [(
+        is_unknown,
+        "env",
+        "has DIND_CGROUP with a value that the sidecar does not start with; write auto, required, together or off",
+    )];
+    refuse(fields, &contradictions);
+}
+
+/// Faults each field of which the contradiction holds.
+fn refuse(fields: &mut Fields<'_, '_>, contradictions: &[(bool, &str, &str)]) {
     for (holds, field, why) in contradictions {
-        if holds {
-            fields.fault(field, Problem::Contradiction(why.to_owned()));
+        if *holds {
+            fields.fault(field, Problem::Contradiction((*why).to_owned()));
         }
     }
 }

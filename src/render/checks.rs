@@ -68,6 +68,7 @@ fn line(out: &mut String, check: &Check, docs: &DocsUrl, paint: Paint) {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::check::questions;
 

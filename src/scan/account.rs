@@ -11,15 +11,14 @@ use std::ops::Range;
 use serde_json::{Map, Value};
 
 use crate::manifest::{Document, Positions, below};
+use crate::names;
 
 use crate::scan::asked;
-use crate::scan::mentions::{Mention, Named, Words, line_at, line_of};
+use crate::scan::mentions::{Named, Words, line_of};
 use crate::scan::placeholder;
 use crate::scan::places::Places;
-use crate::scan::result::{Gap, Why};
-
-/// So many places of one text are told on their own.
-const MOST: usize = 50;
+use crate::scan::result::Gap;
+use crate::scan::told::{Told, beside};
 
 /// What is known of one document.
 #[derive(Debug, Default)]
@@ -50,7 +49,9 @@ pub fn of_documents(words: &Words, all: &Documents<'_>, places: &mut Places<'_>)
         elsewhere,
     } = *all;
     let text = places.text();
-    let raw = words.all(text);
+    let mut raw = words.all(text);
+    raw.extend(words.ways(text));
+    raw.sort_unstable();
     let nothing = Known::default();
     let mut values = Vec::new();
     for (index, document) in documents.iter().enumerate() {
@@ -75,7 +76,9 @@ pub fn of_documents(words: &Words, all: &Documents<'_>, places: &mut Places<'_>)
     items.sort_by_key(|item| item.range.start);
     let mut told = Told::default();
     for mention in raw {
-        if known.holds(mention.start) {
+        // What a Pod that was judged runs, it runs in the daemon that it has.
+        let is_judged = mention.what == Named::Bind && known.judges(mention.start);
+        if known.holds(mention.start) || is_judged {
             continue;
         }
         let at = items.partition_point(|item| item.range.start <= mention.start);
@@ -104,11 +107,8 @@ pub fn of_documents(words: &Words, all: &Documents<'_>, places: &mut Places<'_>)
 /// The gaps of any other text. `known` are the bytes that are accounted for.
 pub fn of_text(words: &Words, text: &str, known: &[Range<usize>]) -> Vec<Gap> {
     let mut told = Told::default();
-    let mut all = words.all(text);
-    all.extend(words.host_paths(text));
-    all.sort_unstable();
     let own = asked::bytes(text);
-    for mention in all {
+    for mention in words.every(text) {
         let mut known = known.iter().chain(&own);
         if !known.any(|bytes| bytes.contains(&mention.start)) {
             let line = line_of(text, mention.start);
@@ -132,70 +132,6 @@ pub fn bytes_of(text: &str, lines: &Range<u32>) -> Range<usize> {
         }
     };
     start_of(lines.start)..start_of(lines.end)
-}
-
-/// Where a mention stands that is no value.
-fn beside(text: &str, mention: Mention) -> String {
-    let line = line_at(text, mention.start).trim_start();
-    let is_comment = ["#", "//", "/*", "* ", "--", ";", "<!--"];
-    if is_comment.iter().any(|mark| line.starts_with(mark)) {
-        "in a comment".to_owned()
-    } else {
-        "in a text that is not read as a Pod".to_owned()
-    }
-}
-
-/// The gaps, one for each line.
-#[derive(Default)]
-struct Told {
-    gaps: Vec<Gap>,
-    more: usize,
-}
-
-impl Told {
-    fn push(&mut self, line: u32, what: Named, place: &str) {
-        if self.gaps.last().is_some_and(|gap| gap.line == Some(line)) {
-            return;
-        }
-        if self.gaps.len() >= MOST {
-            self.more += 1;
-            return;
-        }
-        self.gaps.push(Gap {
-            place: String::new(),
-            line: Some(line),
-            why: match what {
-                Named::Socket => Why::NamesSocket,
-                Named::Pipe => Why::NamesPipe,
-                Named::HostPath => Why::HostPath,
-            },
-            message: match what {
-                Named::Socket => format!(
-                    "names {} {place}; no Pod that was found has it",
-                    what.noun()
-                ),
-                Named::HostPath => format!("has {} {place}; no Pod that was found mounts it", what.noun()),
-                Named::Pipe => format!(
-                    "names {} {place}; a Windows container keeps it: no Docker daemon takes its place",
-                    what.noun()
-                ),
-            },
-            mentions: Some(line),
-        });
-    }
-
-    fn gaps(self) -> Vec<Gap> {
-        let Self { mut gaps, more } = self;
-        gaps.sort_by_key(|gap| gap.line);
-        gaps.dedup_by_key(|gap| gap.line);
-        if more > 0
-            && let Some(last) = gaps.last_mut()
-        {
-            last.message
-                .push_str(&format!("; so do {more} more places of this file"));
-        }
-        gaps
-    }
 }
 
 /// A string that names a socket.
@@ -431,6 +367,8 @@ fn is_anchored(positions: &Positions, text: &str, pointer: &str) -> bool {
 /// What of a text is accounted for.
 struct Accounted {
     ranges: Vec<Range<usize>>,
+    /// What was judged as a Pod.
+    pods: Vec<Range<usize>>,
     texts: Vec<String>,
 }
 
@@ -438,6 +376,10 @@ impl Accounted {
     fn holds(&self, byte: usize) -> bool {
         let at = self.ranges.partition_point(|range| range.start <= byte);
         at > 0 && self.ranges[at - 1].contains(&byte)
+    }
+
+    fn judges(&self, byte: usize) -> bool {
+        self.pods.iter().any(|range| range.contains(&byte))
     }
 }
 
@@ -448,13 +390,24 @@ fn accounted(
     places: &mut Places<'_>,
 ) -> Accounted {
     let mut ranges: Vec<Range<usize>> = elsewhere.to_vec();
+    let mut pods = Vec::new();
     let mut texts = Vec::new();
     let mut before = 0;
     for (index, document) in documents.iter().enumerate() {
         let pointers = known.get(index).map_or(&[][..], |known| &known.accounted);
+        let judged = known.get(index).map_or(&[][..], |known| &known.judged);
         let Some(positions) = places.positions(index) else {
             continue;
         };
+        for pointer in judged {
+            pods.extend(positions.get(pointer).map(|one| one.node.clone()));
+            let mut expanded = Vec::new();
+            if let Some(value) = document.value.pointer(pointer) {
+                addresses(value, pointer, &mut expanded);
+            }
+            let nodes = expanded.iter().filter_map(|one| positions.get(one));
+            ranges.extend(nodes.map(|position| position.node.clone()));
+        }
         for pointer in pointers {
             if let Some(value) = document.value.pointer(pointer) {
                 strings(value, &mut texts);
@@ -481,7 +434,31 @@ fn accounted(
     }
     Accounted {
         ranges: merged,
+        pods,
         texts,
+    }
+}
+
+/// The pointers to addresses of daemons in the Pods of a value that the kubelet fills in: where they lead was judged
+/// with the Pod.
+fn addresses(value: &Value, at: &str, found: &mut Vec<String>) {
+    match value {
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                addresses(item, &below(at, &index.to_string()), found);
+            }
+        }
+        Value::Object(map) => {
+            let text = |key: &str| map.get(key).and_then(Value::as_str);
+            let address = text("value").filter(|_| text("name") == Some(names::DOCKER_HOST));
+            if address.is_some_and(|address| address.contains("$(")) {
+                found.push(below(at, "value"));
+            }
+            for (key, value) in map {
+                addresses(value, &below(at, key), found);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 

@@ -198,7 +198,7 @@ impl Evaluation<'_, '_, '_> {
             rule_match.part == MatchedPart::Mount(index) && rule_match.effect != Effect::Allow
         };
         match way.reach {
-            Reach::HostPath | Reach::Data(_) | Reach::Storage => {
+            Reach::HostPath | Reach::Storage => {
                 self.outcome.rule_matches.iter().any(is_judged)
             }
             Reach::Socket(_)
@@ -206,6 +206,8 @@ impl Evaluation<'_, '_, '_> {
             | Reach::Ancestor
             | Reach::Client
             | Reach::Runtime(_)
+            // It may write there, and that is control of every container.
+            | Reach::Data(_)
             | Reach::Unresolved
             | Reach::Link
             | Reach::UnknownSocket

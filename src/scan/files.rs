@@ -14,9 +14,10 @@ use crate::scan::contents;
 use crate::scan::contents::{Contents, Unread, not_text};
 use crate::scan::cores::on_each;
 use crate::scan::evaluator::Evaluator;
+use crate::scan::given;
 use crate::scan::kustomizations::Kustomizations;
 use crate::scan::mentions::Words;
-use crate::scan::result::{Gap, Namespaces, Reading, Report};
+use crate::scan::result::{Gap, Namespaces, Open, Reading, Report};
 use crate::scan::text;
 use crate::scan::text::Syntax;
 use crate::scan::walk::{GlobError, Look, Seen, walk};
@@ -138,6 +139,41 @@ impl Inputs {
             .extend(built.map(|(name, text)| Input::Rendered { name, text }));
     }
 
+    /// Adds the gaps of hostPaths that another file fills in.
+    fn fill(&self, evaluator: &Evaluator, readings: &mut [Reading]) {
+        let mut open: Vec<(usize, Open)> = Vec::new();
+        for (index, reading) in readings.iter_mut().enumerate() {
+            open.extend(
+                std::mem::take(&mut reading.open)
+                    .into_iter()
+                    .map(|one| (index, one)),
+            );
+        }
+        if open.is_empty() {
+            return;
+        }
+        let all: Vec<&Open> = open.iter().map(|(_, one)| one).collect();
+        let words = Words::of(&evaluator.policy.sockets);
+        let given = on_each(&self.inputs, |input| {
+            let path = input.path()?;
+            let contents = contents::read(fs::File::open(path).ok()?).ok()?;
+            match contents {
+                Contents::Text(text) | Contents::Wide(text) | Contents::Foreign(text) => {
+                    Some(given::given(&text, &all, &words))
+                }
+                Contents::Binary => None,
+            }
+        });
+        let given = self.inputs.iter().zip(given);
+        let given = given.filter_map(|(input, found)| Some((input.path()?, found?)));
+        for (index, gap) in given::gaps(&all, given) {
+            let reading = open.get(index).map(|(reading, _)| *reading);
+            if let Some(reading) = reading.and_then(|index| readings.get_mut(index)) {
+                reading.gaps.push(gap);
+            }
+        }
+    }
+
     /// The gaps of the templates of each chart as one.
     fn chart_gaps(&self, readings: &mut [Reading]) -> Vec<Gap> {
         let mut gaps = Vec::new();
@@ -207,6 +243,7 @@ impl Inputs {
                 }
             }
         }
+        self.fill(evaluator, &mut readings);
         let chart_gaps = self.chart_gaps(&mut readings);
         let kustomization_gaps = kustomizations.settle(&mut readings);
         for reading in readings {

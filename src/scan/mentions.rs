@@ -1,8 +1,9 @@
 //! Where a text names a container runtime's socket, whatever the text is written in.
 //!
 //! The file's name is what is looked for (`docker.sock`), so that a path in parts, behind a
-//! variable or behind `unix://` counts too; `\/`, `\u002e` and `%2E` are undone first. What only
-//! looks alike (`docker.socket`, `docker.sock.bak`) names nothing, unless the whole path is there. Pure.
+//! variable or behind `unix://` counts too; `\/`, `\u002e` and `%2E` are undone first, names in parts are put
+//! together, and base64 is decoded. What only looks alike (`docker.socket`, `docker.sock.bak`) names nothing, unless
+//! the whole path is there. Pure.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -14,7 +15,7 @@ use crate::model::path::CleanPath;
 use crate::model::sockets::{Leads, Sockets};
 use crate::model::sockets_table;
 
-use crate::scan::placeholder;
+use crate::scan::{encoded, joined, placeholder, ways};
 
 /// What is looked for.
 #[derive(Clone, Debug)]
@@ -24,6 +25,8 @@ pub struct Words {
     /// Whether each name has a dot in it.
     is_dotted: bool,
     sockets: Sockets,
+    /// Whether the text is for people, and tells of ways without being one.
+    is_prose: bool,
 }
 
 /// One place of a text that names a socket.
@@ -44,6 +47,10 @@ pub enum Named {
     Pipe,
     /// A directory of the node that leads to a runtime.
     HostPath,
+    /// Such a directory, bound into a container that is no Pod's.
+    Bind,
+    /// A Docker daemon, by its address.
+    Daemon,
 }
 
 impl Named {
@@ -53,6 +60,8 @@ impl Named {
             Self::Socket => "a container runtime's socket",
             Self::Pipe => "a container runtime's named pipe",
             Self::HostPath => "a hostPath that leads to a container runtime",
+            Self::Bind => "a directory that holds a container runtime's socket",
+            Self::Daemon => "a Docker daemon by its address",
         }
     }
 }
@@ -76,7 +85,17 @@ impl Words {
             is_dotted: names.iter().all(|name| name.contains('.')),
             pipe: Finder::new("pipe").into_owned(),
             sockets: sockets.clone(),
+            is_prose: false,
         }
+    }
+
+    /// These, in a file of this name.
+    #[must_use]
+    pub fn in_file(mut self, name: &str) -> Self {
+        const PROSE: [&str; 6] = [".md", ".markdown", ".rst", ".adoc", ".txt", ".html"];
+        let name = name.to_ascii_lowercase();
+        self.is_prose = PROSE.iter().any(|ending| name.ends_with(ending));
+        self
     }
 
     /// Whether a path of the node leads to a runtime.
@@ -127,9 +146,47 @@ impl Words {
         let mut found = Vec::new();
         self.plain(text, &mut found);
         self.escaped(text, &mut found);
+        let socket = |start| Mention {
+            start,
+            what: Named::Socket,
+        };
+        let names = self.names.iter().map(Finder::needle);
+        let stems = names.filter_map(|name| str::from_utf8(name).ok()?.strip_suffix(".sock"));
+        found.extend(joined::names(text, stems).into_iter().map(socket));
+        for (run, inner) in encoded::all(text) {
+            let first = self.every(&inner).into_iter().next();
+            found.extend(first.map(|mention| Mention {
+                start: run.start,
+                ..mention
+            }));
+        }
         found.sort_unstable();
         found.dedup();
         found
+    }
+
+    /// Every place of a text that leads to a runtime without a socket's name: a directory that is bound into a
+    /// container, a daemon by its address.
+    pub fn ways(&self, text: &str) -> Vec<Mention> {
+        if self.is_prose {
+            return Vec::new();
+        }
+        let binds = ways::binds(text, |path| {
+            self.has_path(path) && self.first(path).is_none()
+        });
+        let binds = binds.into_iter().map(|start| (start, Named::Bind));
+        let daemons = ways::daemons(text).into_iter();
+        let all = binds.chain(daemons.map(|start| (start, Named::Daemon)));
+        all.map(|(start, what)| Mention { start, what }).collect()
+    }
+
+    /// Every place of a text that is not read which leads to a runtime, in its order.
+    pub fn every(&self, text: &str) -> Vec<Mention> {
+        let mut all = self.all(text);
+        all.extend(self.host_paths(text));
+        all.extend(self.ways(text));
+        all.sort_unstable();
+        all
     }
 
     /// Every place of a text that is not read where a `hostPath` leads to a runtime by its directory:
@@ -141,8 +198,12 @@ impl Words {
                 let rest = text.get(start + word.len()..).unwrap_or_default();
                 let end = memchr::memchr_iter(b'\n', rest.as_bytes()).nth(2);
                 let rest = &rest[..end.unwrap_or(rest.len())];
-                // In a JSON patch, the field of that name stands between.
-                let path = paths(rest).find(|path| *path != "/path");
+                // In a JSON patch, the field of that name stands between; a comment of many languages has no path.
+                let bare = rest.replace("/*", "").replace("*/", "");
+                let is_other = |path: &str| {
+                    path == "/path" || path.starts_with("//") && path.trim_matches('/').is_empty()
+                };
+                let path = paths(&bare).find(|path| !is_other(path));
                 let is_path =
                     path.is_some_and(|path| self.lead(path) && self.first(path).is_none());
                 let is_filled = || placeholder::is_in(rest) && self.has_path(text);
@@ -245,7 +306,7 @@ fn starts(text: &str, name: &str) -> bool {
 }
 
 /// `line` without `%2E`, `\u002e`, `\x2e` and `\/`; borrowed where it has none of these.
-fn unescaped(line: &str) -> Cow<'_, str> {
+pub(super) fn unescaped(line: &str) -> Cow<'_, str> {
     let bytes = line.as_bytes();
     let mut out: Option<Vec<u8>> = None;
     let mut at = 0;
@@ -390,6 +451,8 @@ mod tests {
             "path: /var/run",
             "hostPath: {path: {{ dir }}}\ndir: /data\n",
             "hostPath:\n\n\n\npath: /var/run",
+            "hostPath: HostPath\n/// A path\n// of the node",
+            "String hostPath,\n/** more */\n",
         ] {
             assert!(words().host_paths(text).is_empty(), "{text}");
         }

@@ -18,15 +18,9 @@ pub fn parts(pod: &Pod<'_>) -> Vec<String> {
         return asked(pod);
     };
     let own = sidecar.place;
-    let mut parts = [
-        "command",
-        "args",
-        "startupProbe",
-        "livenessProbe",
-        "readinessProbe",
-    ]
-    .map(|field| format!("{own}/{field}"))
-    .to_vec();
+    let mut parts = ["startupProbe", "livenessProbe", "readinessProbe"]
+        .map(|field| format!("{own}/{field}"))
+        .to_vec();
     let shared = sidecar.shared_dir.as_str();
     for (place, container) in pod.containers() {
         for (index, mount) in container.volume_mounts.iter().enumerate() {

@@ -29,7 +29,12 @@ pub(super) fn merge(reading: &mut Reading, part: Reading, lines: Lines) {
         seen,
         namespaces,
         elsewhere,
+        open,
     } = part;
+    for mut one in open {
+        one.gap.line = one.gap.line.map(|line| lines.outer(line));
+        reading.open.push(one);
+    }
     for mut one in elsewhere {
         one.gap.line = one.gap.line.map(|line| lines.outer(line));
         reading.elsewhere.push(one);

@@ -54,13 +54,13 @@ pub fn is_for_sockets(mount_path: &str, sockets: &Sockets) -> bool {
 }
 
 /// The hostPaths of a Pod that are placeholders and may lead anywhere, each with its JSON pointer.
-pub fn paths(pod: &Map<String, Value>) -> Vec<String> {
+pub fn paths(pod: &Map<String, Value>) -> Vec<(String, &str)> {
     let volumes = pod.get("spec").and_then(|spec| spec.get("volumes"));
     let volumes = volumes.and_then(Value::as_array).into_iter().flatten();
     let pointers = volumes.enumerate().filter_map(|(index, volume)| {
         let path = volume.pointer("/hostPath/path")?.as_str()?;
         (is_placeholder(path) && is_open(path))
-            .then(|| format!("/spec/volumes/{index}/hostPath/path"))
+            .then(|| (format!("/spec/volumes/{index}/hostPath/path"), path))
     });
     pointers.collect()
 }

@@ -168,7 +168,10 @@ impl Gap {
 
     /// Whether it is a word that nothing found accounts for.
     pub fn is_named(&self) -> bool {
-        matches!(self.why, Why::NamesSocket | Why::NamesPipe | Why::HostPath)
+        matches!(
+            self.why,
+            Why::NamesSocket | Why::NamesPipe | Why::NamesDaemon | Why::HostPath
+        )
     }
 }
 
@@ -195,6 +198,8 @@ pub enum Why {
     NamesSocket,
     /// It names a runtime's pipe on a Windows node, which nothing takes the place of.
     NamesPipe,
+    /// It names a Docker daemon by an address that may be a node's.
+    NamesDaemon,
     /// It has a directory of the node that leads to a runtime, and nothing was found there.
     HostPath,
     /// A path that is filled in later is mounted where sockets are.
@@ -227,6 +232,7 @@ impl Why {
             Self::NotAPod => "not-a-pod",
             Self::NamesSocket => "names-socket",
             Self::NamesPipe => "names-pipe",
+            Self::NamesDaemon => "names-daemon",
             Self::HostPath => "host-path",
             Self::Placeholder => "placeholder",
             Self::Chart => "chart",
@@ -267,6 +273,17 @@ pub struct Reading {
     pub namespaces: Namespaces,
     /// Files with a Pod that the text names.
     pub elsewhere: Vec<Elsewhere>,
+    /// HostPaths that are filled in later, of which the text does not say with what.
+    pub open: Vec<Open>,
+}
+
+/// A hostPath that is filled in later with what another file may have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Open {
+    /// What it is filled in with is called so.
+    pub names: Vec<String>,
+    /// The Pod and the place; what is missing is known only with the other file.
+    pub gap: Gap,
 }
 
 /// A file with a Pod that another one names.
@@ -311,6 +328,7 @@ impl Report {
             seen,
             namespaces: _,
             elsewhere: _,
+            open: _,
         } = reading;
         self.ignored.extend(ignored);
         self.workloads.extend(workloads);

@@ -27,6 +27,7 @@ mod readme;
 mod reload;
 mod scan_command;
 mod scan_corpus;
+mod scan_given;
 mod scan_live;
 mod scan_never_silent;
 mod scan_watch;

@@ -35,22 +35,26 @@ fn warned() -> String {
 }
 
 /// A directory of its own, gone at the end.
-struct Dir(PathBuf);
+pub struct Dir(PathBuf);
 
 impl Dir {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self(scratch::folder("scan"))
     }
 
-    fn with(self, name: &str, text: &str) -> Self {
+    pub fn with(self, name: &str, text: &str) -> Self {
         let path = self.0.join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
         self
     }
 
-    fn scan(&self, args: &[&str]) -> Ended {
+    pub fn scan(&self, args: &[&str]) -> Ended {
         scan_in(&self.0, args, "")
+    }
+
+    pub fn convert(&self, args: &[&str]) -> Ended {
+        run_in(&self.0, "convert", args, "")
     }
 }
 
@@ -60,15 +64,19 @@ impl Drop for Dir {
     }
 }
 
-struct Ended {
-    status: i32,
-    out: String,
-    err: String,
+pub struct Ended {
+    pub status: i32,
+    pub out: String,
+    pub err: String,
 }
 
 fn scan_in(directory: &Path, args: &[&str], input: &str) -> Ended {
+    run_in(directory, "scan", args, input)
+}
+
+fn run_in(directory: &Path, command: &str, args: &[&str], input: &str) -> Ended {
     let mut child = Command::new(env!("CARGO_BIN_EXE_dind-injector"))
-        .arg("scan")
+        .arg(command)
         .args(args)
         .current_dir(directory)
         .env_remove("DIND_INJECTOR_CONFIG")

@@ -16,7 +16,7 @@ use crate::support::files;
 const PLACES: usize = 30;
 
 /// How a path gets into a text.
-const FORMS: [&str; 7] = [
+const FORMS: [&str; 10] = [
     "/var/run/docker.sock",
     " # /var/run/docker.sock\n",
     "\n# mounts /run/docker.sock\n",
@@ -24,6 +24,10 @@ const FORMS: [&str; 7] = [
     "\nx: {path: \"/var/run/docker\\u002esock\"}\n",
     " unix:%2F%2F%2Fvar%2Frun%2Fdocker%2esock ",
     "/run/containerd/containerd.sock",
+    "\nexport DOCKER_HOST=tcp://172.17.0.1:2375\n",
+    " /var/run/docker${x}.sock ",
+    // kind: Pod, with a volume of /var/run/docker.sock
+    " a2luZDogUG9kCnNwZWM6IHt2b2x1bWVzOiBbe2hvc3RQYXRoOiB7cGF0aDogL3Zhci9ydW4vZG9ja2VyLnNvY2t9fV19Cg== ",
 ];
 
 fn evaluator() -> Evaluator {

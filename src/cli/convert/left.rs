@@ -52,6 +52,8 @@ pub(super) fn note(
         });
     }
     outcome.elsewhere.extend(left.elsewhere.iter().cloned());
+    let open = left.open.iter().cloned();
+    outcome.open.extend(open.map(|open| (open, lines.clone())));
     for gap in &left.gaps {
         outcome.is_partial = true;
         outcome.remarks.push(Remark::of_gap(gap, lines));

@@ -19,12 +19,15 @@ use clap::{Args, ValueEnum};
 
 use crate::cli::terminal::line;
 use crate::migrate::Lines;
+use crate::model::sockets::Sockets;
 use crate::model::subject::NamespaceLabels;
 use crate::render::diff::Paint;
 use crate::render::patch::{colored, patch};
 use crate::review::offline::Setting;
 use crate::scan::files::FindError;
-use crate::scan::result::{Elsewhere, Gap};
+use crate::scan::given::{gaps, given};
+use crate::scan::mentions::Words;
+use crate::scan::result::{Elsewhere, Gap, Open};
 
 use crate::cli::convert::remark::Remark;
 use crate::cli::live::ConnectError;
@@ -39,12 +42,12 @@ Examples:
   dind-injector convert -f agent.yaml
   dind-injector convert -f ci/ | patch -p1
   dind-injector convert -f ci/ Jenkinsfile --write --keep-going
-  dind-injector convert -f ci/ --config policy.yaml --namespace-label dind-injector.io/injection=enabled
+  dind-injector convert -f ci/ --namespace-label dind-injector.io/injection=enabled
   dind-injector convert -f agent.yaml --to sidecar --write
 
-Exit status: 0 done, 1 something is named on standard error: a Pod is refused or cannot be changed (no file
-is written; with --keep-going, all the rest is), or something else reaches the node's runtime, 2 a file
-cannot be read or written.")]
+Exit status: 0 done, 1 something is named on standard error: a Pod is refused or cannot be changed
+(no file is written; with --keep-going, all the rest is), or something else reaches the node's
+runtime, 2 a file cannot be read or written.")]
 pub struct ConvertArgs {
     /// Files to rewrite: manifests, Jenkinsfiles, a GitLab Runner's config.toml, or directories of them; -
     /// shows what standard input would become
@@ -137,8 +140,23 @@ struct Outcome {
     is_partial: bool,
     /// Files with a Pod that are named in these.
     elsewhere: Vec<Elsewhere>,
+    /// HostPaths that another file may fill in, each with the lines of its file.
+    open: Vec<(Open, Lines)>,
     /// The namespaces of Pods that were given an annotation.
     namespaces: BTreeSet<String>,
+}
+
+/// What is said of hostPaths that another one of the files fills in.
+fn filled_in(outcome: &mut Outcome, files: &[File], sockets: &Sockets) -> Vec<Remark> {
+    let open = std::mem::take(&mut outcome.open);
+    let all: Vec<&Open> = open.iter().map(|(open, _)| open).collect();
+    let words = Words::of(sockets);
+    let given = files
+        .iter()
+        .map(|file| (Path::new(&file.name), given(&file.text, &all, &words)));
+    let gaps = gaps(&all, given).into_iter();
+    gaps.filter_map(|(index, gap)| Some(Remark::of_gap(&gap, &open.get(index)?.1)))
+        .collect()
 }
 
 /// Runs the command.
@@ -174,6 +192,7 @@ pub fn run(args: ConvertArgs, out: &mut dyn Write, err: &mut dyn Write) -> Resul
         false => Default::default(),
     };
     let inputs = read::inputs(&filename, exclude)?;
+    let sockets = policy.sockets.clone();
     let mut outcome = match to {
         Form::Annotation => annotation::rewrite(&policy, &setting, &inputs.files, labels),
         Form::Sidecar => sidecar::rewrite(&policy, &setting, &inputs.files)?,
@@ -193,6 +212,9 @@ pub fn run(args: ConvertArgs, out: &mut dyn Write, err: &mut dyn Write) -> Resul
         .map(|one| one.gap.clone())
         .collect();
     outcome.is_partial |= !missing.is_empty();
+    let filled = filled_in(&mut outcome, &inputs.files, &sockets);
+    outcome.is_partial |= !filled.is_empty();
+    outcome.remarks.extend(filled);
     let gaps = inputs.gaps.iter().chain(&unseen).chain(&missing);
     let gaps = gaps.map(|gap| Remark::of_gap(gap, &unchanged));
     outcome.remarks.extend(gaps);
@@ -203,6 +225,7 @@ pub fn run(args: ConvertArgs, out: &mut dyn Write, err: &mut dyn Write) -> Resul
         is_partial,
         elsewhere: _,
         namespaces,
+        open: _,
     } = outcome;
     // What the namespaces need is said last, but decides whether a file is written.
     let mut needed = Vec::new();

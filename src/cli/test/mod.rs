@@ -43,12 +43,13 @@ cases.yaml:
           volumes: [{name: docker, hostPath: {path: /var/run/docker.sock}}]
       expect: {outcome: changed, rule: default}
 
-A case has a pod, and may have: policy (builtin, offline, a preset's name (audit, migrate, enforce), or the
-fields of a policy file, in place of --config), namespace (ci), namespaceLabels, user, groups, owner (the kind of the Pod's controller),
-operation (Create or EphemeralContainers); labels and annotations, added to the Pod's, and spec, whose
-fields replace those of the Pod. expect has an outcome (left, denied or changed), and may have: reason, rule,
-profile, warnings (a part of each, in order) and message (parts of the denial). What it does not have is
-not checked. Anchors may be kept under policies and pods.
+A case has a pod, and may have: policy (builtin, offline, a preset's name (audit, migrate,
+enforce), or the fields of a policy file, in place of --config), namespace (ci), namespaceLabels,
+user, groups, owner (the kind of the Pod's controller), operation (Create or EphemeralContainers);
+labels and annotations, added to the Pod's, and spec, whose fields replace those of the Pod.
+expect has an outcome (left, denied or changed), and may have: reason, rule, profile, warnings (a
+part of each, in order) and message (parts of the denial). What it does not have is not checked.
+Anchors may be kept under policies and pods.
 
 Exit status: 0 every case passed, 1 one did not, 2 the cases or the policy cannot be read.")]
 pub struct TestArgs {

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use crate::manifest::below;
+use crate::scan::encoded;
 use crate::scan::mentions::Words;
 
 /// A text inside of a document.
@@ -21,7 +22,7 @@ pub struct Embedded<'d> {
     pub name: &'d str,
     /// The `namespace` beside it.
     pub namespace: Option<&'d str>,
-    /// The text; decoded, where a Secret holds it.
+    /// The text; decoded, where it is in base64.
     pub text: Cow<'d, str>,
 }
 
@@ -42,9 +43,9 @@ pub fn may_be_in(text: &str) -> bool {
     WORDS.iter().any(|word| text.contains(word))
 }
 
-/// Whether a text may hold others in base64.
-pub fn may_be_encoded(text: &str) -> bool {
-    text.contains("Secret") || text.contains("binaryData")
+/// Whether a text holds others in base64.
+pub fn has_encoded(text: &str) -> bool {
+    !encoded::all(text).is_empty()
 }
 
 /// Whether a text that is no YAML was meant to be a Pod in it.
@@ -55,42 +56,14 @@ pub fn is_pod_like(text: &str) -> bool {
 /// Every text of `value`, which stands at `pointer`. An object's own `metadata` is left out: it
 /// may hold a copy of the object.
 ///
-/// What `data` of a Secret and `binaryData` of a ConfigMap hold in base64 is decoded; base64
-/// elsewhere is a text like any other.
+/// A string that holds a text in base64 is decoded, as the `data` of a Secret is.
 pub fn texts<'d>(value: &'d Value, pointer: &str, words: &Words) -> Vec<Embedded<'d>> {
     let mut search = Search {
         words,
         found: Vec::new(),
     };
     search.value(value, &BackgroundTasks::default(), pointer, 0);
-    let data = match value.get("kind").and_then(Value::as_str) {
-        Some("Secret") => "data",
-        Some("ConfigMap") => "binaryData",
-        Some(_) | None => return search.found,
-    };
-    let entries = value.get(data).and_then(Value::as_object);
-    for (key, entry) in entries.into_iter().flatten() {
-        let text = entry.as_str().and_then(decoded);
-        if let Some(text) = text.filter(|text| may_be_in(text) || words.is_in(text)) {
-            search.found.push(Embedded {
-                pointer: below(&below(pointer, data), key),
-                key,
-                name: key,
-                namespace: None,
-                text: Cow::Owned(text),
-            });
-        }
-    }
     search.found
-}
-
-fn decoded(base64: &str) -> Option<String> {
-    let packed: Vec<u8> = base64
-        .bytes()
-        .filter(|byte| !byte.is_ascii_whitespace())
-        .collect();
-    let bytes = base64_simd::STANDARD.decode_to_vec(packed).ok()?;
-    String::from_utf8(bytes).ok()
 }
 
 struct Search<'d, 'w> {
@@ -110,15 +83,20 @@ impl<'d> Search<'d, '_> {
     fn value(&mut self, value: &'d Value, beside: &BackgroundTasks<'d>, at: &str, depth: usize) {
         match value {
             Value::String(text) => {
+                let is_encoded = encoded::may_be(text);
+                let decoded = encoded::decoded(text).filter(|_| is_encoded);
                 // One line may be a document too, in JSON.
-                let is_document = text.contains('\n') || text.trim_start().starts_with(['{', '[']);
-                if is_document && (may_be_in(text) || self.words.is_in(text)) {
+                let is_document = decoded.is_some()
+                    || text.contains('\n')
+                    || text.trim_start().starts_with(['{', '[']);
+                let text = decoded.map_or(Cow::Borrowed(text.as_str()), Cow::Owned);
+                if is_document && (may_be_in(&text) || self.words.is_in(&text)) {
                     self.found.push(Embedded {
                         pointer: at.to_owned(),
                         key: beside.key,
                         name: beside.name.unwrap_or(beside.key),
                         namespace: beside.namespace,
-                        text: Cow::Borrowed(text),
+                        text,
                     });
                 }
             }

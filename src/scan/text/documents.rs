@@ -17,10 +17,11 @@ use crate::scan::asked;
 use crate::scan::candidate::{Candidate, Object, candidates, each_item};
 use crate::scan::evaluator::{Judged, evaluate};
 use crate::scan::finding::Workload;
+use crate::scan::given;
 use crate::scan::parts::{chunks, merge};
 use crate::scan::placeholder;
 use crate::scan::places::{Lines, Places};
-use crate::scan::result::{Gap, Reading, Why};
+use crate::scan::result::{Gap, Open, Reading, Why};
 use crate::scan::sources::jenkins::JENKINS_AGENT;
 use crate::scan::sources::tekton::Beside;
 use crate::scan::sources::{embedded, halves, kustomization, values, volume};
@@ -67,7 +68,7 @@ impl Reader<'_> {
         let beside = Beside::of(documents.iter().map(|document| &document.value));
         let names = self.words.is_in(text);
         let look_inside = around.depth < MAX_TEXTS
-            && (names || embedded::may_be_in(text) || embedded::may_be_encoded(text));
+            && (names || embedded::may_be_in(text) || embedded::has_encoded(text));
         let mut known = Vec::new();
         let mut others = Vec::new();
         for (index, document) in documents.iter().enumerate() {
@@ -81,7 +82,7 @@ impl Reader<'_> {
                 true => asked::pointers(&document.value, &self.evaluator.policy.sockets),
                 false => Vec::new(),
             };
-            let gaps = reading.gaps.len();
+            let (gaps, open) = (reading.gaps.len(), reading.open.len());
             let mut judged = Vec::new();
             for candidate in candidates(&document.value, &beside) {
                 reading.seen.pods += 1;
@@ -94,8 +95,11 @@ impl Reader<'_> {
                     others.extend(parts);
                 }
                 let is_told = (found.len(), reading.gaps.len()) != before;
-                if !is_told && !filled.is_empty() && self.words.has_path(self.whole) {
-                    reading.gaps.extend(filled);
+                if !is_told && !filled.is_empty() {
+                    match self.words.has_path(self.whole) {
+                        true => reading.gaps.extend(filled.into_iter().map(given_here)),
+                        false => reading.open.extend(filled),
+                    }
                 }
             }
             let uses = kustomization::Uses::of(&document.value);
@@ -110,7 +114,8 @@ impl Reader<'_> {
                 places.set(index, &mut workload);
                 reading.workloads.push(workload);
             }
-            for gap in reading.gaps.iter_mut().skip(gaps) {
+            let own = reading.gaps.iter_mut().skip(gaps);
+            for gap in own.chain(reading.open.iter_mut().skip(open).map(|one| &mut one.gap)) {
                 // A Pod's own gaps come with a pointer in place of a file.
                 let pointer = std::mem::take(&mut gap.place);
                 let position = places
@@ -328,8 +333,12 @@ impl Reader<'_> {
         let is_template = matches!(error.problem, Problem::Template)
             || (matches!(error.problem, Problem::Yaml(_) | Problem::Key(_)) && text.contains("{{"));
         let mentions = first_mention(self.words, text);
-        // A template without a word of a runtime in it hides none.
-        if is_template && mentions.is_none() {
+        // A template without a word of a runtime in it hides none, and neither do a tool's settings, which are
+        // written in JSON with comments.
+        let is_settings = text.trim_start().starts_with(['{', '/'])
+            && !embedded::may_be_in(text)
+            && !text.contains("kind");
+        if mentions.is_none() && (is_template || is_settings) {
             return None;
         }
         Some(Gap {
@@ -356,24 +365,32 @@ pub(super) fn is_found(found: &[Workload], value: &str) -> bool {
     findings.any(|one| one.target == value || one.mount_path.as_deref() == Some(value))
 }
 
-/// The hostPaths of a Pod that are filled in later, as gaps.
-fn filled_in(candidate: &Candidate<'_>) -> Vec<Gap> {
+/// The hostPaths of a Pod that are filled in later.
+fn filled_in(candidate: &Candidate<'_>) -> Vec<Open> {
     let Ok(pod) = &candidate.pod else {
         return Vec::new();
     };
-    let pointers = placeholder::paths(pod).into_iter();
-    let gap = |pointer: String| Gap {
-        place: candidate.pointers.outer(&pointer),
-        line: None,
-        why: Why::Placeholder,
-        message: format!(
-            "{} {}: a hostPath is filled in later, and this file has a path that leads to a container runtime; \
-             scan the filled-in text",
-            candidate.kind, candidate.name
-        ),
-        mentions: None,
+    let open = |(pointer, path): (String, &str)| Open {
+        names: given::names(path),
+        gap: Gap {
+            place: candidate.pointers.outer(&pointer),
+            line: None,
+            why: Why::Placeholder,
+            message: format!("{} {}", candidate.kind, candidate.name),
+            mentions: None,
+        },
     };
-    pointers.map(gap).collect()
+    placeholder::paths(pod).into_iter().map(open).collect()
+}
+
+/// The gap of a hostPath that may be filled in with what the same file has.
+fn given_here(open: Open) -> Gap {
+    let mut gap = open.gap;
+    gap.message.push_str(
+        ": a hostPath is filled in later, and this file has a path that leads to a container runtime; scan the \
+         filled-in text",
+    );
+    gap
 }
 
 /// A kustomization's entry that another host has, and its pointer, as a gap.

@@ -69,16 +69,19 @@ impl Reader<'_> {
         reading
     }
 
-    /// A text that is not the language that it is called. Where no word of a runtime is in it, none is
-    /// hidden.
+    /// A text that is not the language that it is called. Where it has neither a path of the node nor a word of a
+    /// runtime, none is hidden.
     fn unparsed(&self, text: &str, line: u32, message: String) -> Option<Gap> {
-        let mentions = first_mention(self.words, text)?;
-        Some(Gap {
+        let mentions = first_mention(self.words, text);
+        let has_path = ["host_path", "hostPath"]
+            .iter()
+            .any(|word| text.contains(word));
+        (mentions.is_some() || has_path).then_some(Gap {
             place: String::new(),
             line: Some(line),
             why: Why::NotParsed,
             message,
-            mentions: Some(mentions),
+            mentions,
         })
     }
 }

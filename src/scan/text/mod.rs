@@ -48,7 +48,7 @@ pub fn read(
     text: &str,
     syntax: Syntax,
 ) -> Reading {
-    let words = Words::of(&evaluator.policy.sockets);
+    let words = Words::of(&evaluator.policy.sockets).in_file(file);
     let reader = Reader {
         evaluator,
         namespaces,
@@ -70,6 +70,9 @@ pub fn read(
     }
     for one in &mut reading.ignored {
         file.clone_into(&mut one.place);
+    }
+    for one in &mut reading.open {
+        file.clone_into(&mut one.gap.place);
     }
     reading
 }
@@ -107,8 +110,8 @@ pub fn object(evaluator: &Evaluator, namespaces: &Namespaces, object: &Value) ->
 
 /// The first line of `text` that names a runtime's socket.
 pub fn first_mention(words: &Words, text: &str) -> Option<u32> {
-    let first = words.all(text).first().copied();
-    let first = first.or_else(|| words.host_paths(text).first().copied())?;
+    let sockets = words.all(text).first().copied();
+    let first = sockets.or_else(|| words.every(text).first().copied())?;
     Some(line_of(text, first.start))
 }
 

@@ -5,6 +5,8 @@
 NOT_RUN=77
 # The status of one whose node has ended by itself.
 NODE_ENDED=78
+# How often a run boots another virtual machine in place of one that has ended by itself.
+BOOTS_LEFT=2
 
 # run_scenarios NODE… -- [WORD…]: on each of these nodes in turn, those that it is for.
 run_scenarios() {
@@ -15,7 +17,7 @@ run_scenarios() {
     done
     shift
     [[ -n $(for node in "${nodes[@]}"; do select_scenarios "$node" "$@"; done) ]] ||
-        die "no scenario for ${nodes[*]} has a name that contains: $*"
+        die "no scenario ${WITH_SYSTEMS:+with a system }for ${nodes[*]} has a name that contains: $*"
 
     # A trap runs with the redirections of what it interrupts.
     exec {STDOUT}>&1 {STDERR}>&2
@@ -32,6 +34,7 @@ run_scenarios() {
         ((${#names[@]})) || continue
         ((first)) || cluster_down
         first=0
+        foreign || ensure_systems "${names[@]}"
         bring_up "${names[@]}"
         install_webhook
         run_selected
@@ -65,10 +68,10 @@ run_selected() {
         rm -f "$RESULTS/$name.status"
     done
     ((${#left[@]})) || return 0
-    # An emulator that crashes says nothing about what is tested. Another one is tried, once in a run, and said so.
-    if in_vm && [[ -z ${BOOTED_AGAIN:-} ]]; then
-        BOOTED_AGAIN=1
-        say "${#left[@]} scenarios are left: another machine is booted for them, once"
+    # An emulator that crashes says nothing about what is tested. Another one is tried, twice in a run, and said so.
+    if in_vm && ((BOOTS_LEFT > 0)); then
+        BOOTS_LEFT=$((BOOTS_LEFT - 1))
+        say "${#left[@]} scenarios are left: another machine is booted for them"
         cluster_down
         rmdir "$RESULTS/node-ended"
         bring_up "${left[@]}"
@@ -84,12 +87,14 @@ run_selected() {
 named_like() { printf '%s\n' "${names[@]}" | grep -E "$@" || true; }
 
 # select_scenarios NODE [WORD…]: those for that node. One that says nothing of nodes is for the native one; `# nodes: …` in its check says which it is for,
-# where `vm` is both machines.
+# where `vm` is both machines. With --systems those that need one, and else those that need none.
 select_scenarios() {
-    local node=$1 dir name word nodes
+    local node=$1 dir name word nodes system
     shift
     for dir in "$E2E_DIR/$COLLECTION"/*/; do
         name=$(basename "$dir")
+        [[ -n $(system_of "$name") ]] && system=1 || system=
+        [[ $system == "${WITH_SYSTEMS:-}" ]] || continue
         nodes=$(sed -n 's/^# nodes: //p' "$dir/check")
         nodes=" ${nodes:-native} "
         [[ ${nodes/ vm / vm-systemd vm-cgroupfs } == *" $node "* ]] || continue

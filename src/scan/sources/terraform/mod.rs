@@ -332,8 +332,34 @@ impl Reader<'_> {
                 });
                 Value::Object(maps.flatten().collect())
             }
+            ("join" | "format", Some(_)) => {
+                self.text(call).unwrap_or_else(|| self.placeholder(whole))
+            }
             _ => self.placeholder(whole),
         }
+    }
+
+    /// What `join` and `format` make of texts that are known.
+    fn text(&mut self, call: &FuncCall) -> Option<Value> {
+        let args: Vec<Value> = call.args.iter().map(|one| self.value(one, "")).collect();
+        let (first, rest) = args.split_first()?;
+        let first = first.as_str()?;
+        let lists = rest.iter().flat_map(|one| match one {
+            Value::Array(list) => list.as_slice(),
+            other => std::slice::from_ref(other),
+        });
+        let parts: Vec<&str> = lists.map(Value::as_str).collect::<Option<_>>()?;
+        if call.name.name.as_str() == "join" {
+            return Some(parts.join(first).into());
+        }
+        let mut pieces = first.split("%s");
+        let mut text = pieces.next()?.to_owned();
+        let mut parts = parts.into_iter();
+        for piece in pieces {
+            text.push_str(parts.next()?);
+            text.push_str(piece);
+        }
+        Some(text.into())
     }
 
     fn template(&mut self, template: &Template) -> String {

@@ -1,0 +1,280 @@
+//! Plain ways to a runtime that name no socket: a directory of the node that holds one, bound into a container
+//! (`-v /var/run:/var/run`, `source: /run`), and a Docker daemon by its address (`DOCKER_HOST=ssh://…`,
+//! `tcp://172.17.0.1:2375`).
+//!
+//! A comment is no way, and neither is an address in the Pod itself or the name of a service. Pure.
+
+use std::net::IpAddr;
+
+use crate::detect::docker_host::is_machine;
+
+use crate::scan::mentions::line_at;
+use crate::scan::placeholder;
+
+/// What a text has that makes a pair of paths a mount.
+const MOUNTS: [&str; 6] = [
+    "docker",
+    "podman",
+    "nerdctl",
+    "container",
+    "volume",
+    "mount",
+];
+
+/// What stands before the path of the node where it is written alone.
+const SOURCES: [&str; 4] = ["source", "Source", "src", "FileSystemBind"];
+
+/// Docker's ports.
+const PORTS: [&str; 2] = [":2375", ":2376"];
+
+/// Every place of `text` at which a directory that `leads` to a runtime is bound into a container.
+pub fn binds(text: &str, leads: impl Fn(&str) -> bool) -> Vec<usize> {
+    let mut found = Vec::new();
+    for at in memchr::memmem::find_iter(text.as_bytes(), ":/") {
+        // `${DIR:-/run}:/run`, `"/run":"/run"`.
+        let before = text[..at].trim_end_matches(['}', '"', '\'']);
+        let path = last_path(before);
+        let start = before.len() - path.len();
+        // In a list of directories, as `PATH` is one, a colon stands before the path, too.
+        if path.starts_with('/') && !before[..start].ends_with(':') && leads(path) {
+            found.push(start);
+        }
+    }
+    if text.contains("bind") || text.contains("Bind") {
+        for word in SOURCES {
+            for at in memchr::memmem::find_iter(text.as_bytes(), word) {
+                let rest = &text[at + word.len()..];
+                let value = rest.trim_start_matches([' ', '=', ':', '"', '\'', '(']);
+                let start = at + word.len() + (rest.len() - value.len());
+                let end = value.find(|c| !is_path(c)).unwrap_or(value.len());
+                if value.starts_with('/') && value.len() < rest.len() && leads(&value[..end]) {
+                    found.push(start);
+                }
+            }
+        }
+    }
+    if !found.is_empty() {
+        let lower = text.to_ascii_lowercase();
+        if !MOUNTS.iter().any(|word| lower.contains(word)) {
+            return Vec::new();
+        }
+    }
+    found.retain(|at| !is_comment(line_at(text, *at)));
+    found
+}
+
+/// Every place of `text` that leads to a Docker daemon on another machine, which may be a node.
+pub fn daemons(text: &str) -> Vec<usize> {
+    let mut found = Vec::new();
+    for at in memchr::memmem::find_iter(text.as_bytes(), "://") {
+        let scheme = &text[..at];
+        let start = scheme
+            .trim_end_matches(|c: char| c.is_ascii_alphabetic())
+            .len();
+        let (host, rest) = host_and_rest(&text[at + "://".len()..]);
+        let has_port = PORTS.iter().any(|port| {
+            let after = rest.strip_prefix(port);
+            after.is_some_and(|after| !after.starts_with(|c: char| c.is_ascii_digit()))
+        });
+        let is_way = match scheme[start..].to_ascii_lowercase().as_str() {
+            "tcp" => (has_port || is_beside(text, at, is_docker_host)) && may_be_a_node(host),
+            "http" | "https" => {
+                (has_port || is_beside(text, at, is_variable)) && may_be_a_node(host)
+            }
+            "ssh" => is_beside(text, at, is_docker_host) && is_another(host),
+            _ => false,
+        };
+        if is_way {
+            found.push(start);
+        }
+    }
+    for port in PORTS {
+        for at in memchr::memmem::find_iter(text.as_bytes(), port) {
+            let before = text[..at].trim_end_matches(is_host);
+            let host = &text[before.len()..at];
+            let is_whole = !text[at + port.len()..].starts_with(|c: char| c.is_ascii_digit());
+            let is_address = is_machine(host) || host.parse::<IpAddr>().is_ok();
+            let is_bare = !before.ends_with("://") && !before.ends_with('@');
+            if is_whole && is_bare && is_address && may_be_a_node(host) {
+                found.push(before.len());
+            }
+        }
+    }
+    found.retain(|at| !is_comment(line_at(text, *at)));
+    found
+}
+
+/// Whether a line of a text is a comment.
+pub fn is_comment(line: &str) -> bool {
+    const MARKS: [&str; 7] = ["#", "//", "/*", "* ", "--", ";", "<!--"];
+    let line = line.trim_start();
+    MARKS.iter().any(|mark| line.starts_with(mark))
+}
+
+fn is_path(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "/._-".contains(c)
+}
+
+fn is_host(c: char) -> bool {
+    c.is_ascii_alphanumeric() || ".-_".contains(c)
+}
+
+/// The path that `text` ends with. A shell's default has a dash before it.
+fn last_path(text: &str) -> &str {
+    let start = text.trim_end_matches(is_path).len();
+    text[start..].trim_start_matches('-')
+}
+
+/// The host of what follows a scheme, without a user, and what follows it.
+fn host_and_rest(text: &str) -> (&str, &str) {
+    let line = &text[..text.find('\n').unwrap_or(text.len())];
+    let end = end_of_host(line);
+    match line[end..].strip_prefix('@') {
+        Some(host) => host.split_at(end_of_host(host)),
+        None => line.split_at(end),
+    }
+}
+
+/// Where a host ends that may have parts that are filled in later.
+fn end_of_host(text: &str) -> usize {
+    let mut depth = 0_usize;
+    for (at, c) in text.char_indices() {
+        match c {
+            '{' | '(' | '[' => depth += 1,
+            '}' | ')' | ']' if depth > 0 => depth -= 1,
+            _ if depth > 0 || is_host(c) || matches!(c, '$' | '%') => {}
+            _ => return at,
+        }
+    }
+    text.len()
+}
+
+/// An address of another machine, or something that is filled in later.
+fn may_be_a_node(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    is_machine(host)
+        || bare
+            .parse::<IpAddr>()
+            .is_ok_and(|address| !address.is_loopback() && !address.is_unspecified())
+        || is_filled_in(host)
+}
+
+/// Whether all of a host is filled in later, and not by the Pod's own address or by a Service.
+fn is_filled_in(host: &str) -> bool {
+    const OWN: [&str; 6] = [
+        "localhost",
+        "127.0.0.1",
+        "dind",
+        "pod",
+        "service_host",
+        ":-docker",
+    ];
+    let lower = host.to_ascii_lowercase();
+    let is_variable = host.strip_prefix('$').is_some_and(|name| {
+        !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    });
+    let is_whole = host.ends_with(['}', ')', ']'])
+        && host.starts_with(['$', '{', '%'])
+        && host.matches(['{', '(']).count() <= 2;
+    (is_variable || is_whole && placeholder::is_in(host))
+        && !OWN.iter().any(|word| lower.contains(word))
+}
+
+/// Whether a host of `ssh://` is another machine.
+fn is_another(host: &str) -> bool {
+    !host.is_empty() && host != "localhost" && !host.starts_with("127.")
+}
+
+/// Whether the line of a byte, or the one before it, has such a word.
+fn is_beside(text: &str, at: usize, is_word: fn(&str) -> bool) -> bool {
+    let line = line_at(text, at);
+    let start = text[..at].rfind('\n');
+    is_word(line) || start.is_some_and(|end| is_word(line_at(text, end)))
+}
+
+fn is_variable(line: &str) -> bool {
+    line.contains("DOCKER_HOST")
+}
+
+fn is_docker(line: &str) -> bool {
+    line.to_ascii_lowercase().contains("docker")
+}
+
+/// `DOCKER_HOST`, `docker -H`, `docker context create --docker host=`.
+fn is_docker_host(line: &str) -> bool {
+    let lower = line.to_ascii_lowercase();
+    lower.contains("docker_host")
+        || lower.contains("dockerhost")
+        || is_docker(line) && (line.contains("-H") || lower.contains("host"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_run(path: &str) -> bool {
+        ["/run", "/var/run", "/run/containerd"].contains(&path.trim_end_matches('/'))
+    }
+
+    #[test]
+    fn a_directory_that_is_bound_is_found() {
+        for text in [
+            "docker run -v /var/run:/var/run x",
+            "volumes:\n  - /run:/run:ro",
+            "podman run -v \"${DIR:-/run}:/run\" x",
+            "volumes:\n  - type: bind\n    source: /run\n    target: /run",
+            "docker run --mount type=bind,source=/var/run,target=/var/run x",
+            "container.withFileSystemBind(\"/var/run\", \"/var/run\")",
+            "volumes = [\"/run/containerd/:/c\"]",
+        ] {
+            assert_eq!(binds(text, is_run).len(), 1, "{text}");
+        }
+        for text in [
+            "docker run -v /data:/var/run x",
+            "docker run -v cache:/var/run x",
+            "DIRS=/run:/var/lib",
+            "docker run -e PATH=/bin:/run:/usr/bin x",
+            "# docker run -v /var/run:/var/run x",
+            "source /run/x; docker bind",
+            "mkdir -p /var/run; docker ps",
+        ] {
+            assert!(binds(text, is_run).is_empty(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_daemon_on_another_machine_is_found() {
+        for text in [
+            "DOCKER_HOST=tcp://172.17.0.1:2375",
+            "- name: DOCKER_HOST\n  value: tcp://$(HOST_IP)",
+            "docker -H tcp://host.docker.internal:2375 ps",
+            "export DOCKER_HOST=ssh://root@node-1",
+            "docker context create x --docker \"host=ssh://ci@10.0.0.5\"",
+            "curl http://10.0.0.5:2375/containers/json",
+            "DOCKER_HOST: tcp://{{ .Values.host }}:2376",
+            "DOCKER_HOST=tcp://$(minikube ip):2376",
+            "docker -H host.docker.internal:2375 ps",
+            "DOCKER_HOST=10.0.0.5:2375",
+            "client = Docker(base_url='tcp://192.168.1.4:2375')",
+        ] {
+            assert_eq!(daemons(text).len(), 1, "{text}");
+        }
+        for text in [
+            "DOCKER_HOST=tcp://docker:2376",
+            "DOCKER_HOST=tcp://localhost:2375",
+            "dockerd -H tcp://0.0.0.0:2375 -H unix:///dind/docker.sock",
+            "DOCKER_HOST=tcp://[::1]:2375",
+            "DOCKER_HOST: tcp://{{ .Release.Name }}-dind:2375",
+            "DOCKER_HOST=tcp://${HOST:-localhost}:2375",
+            "DOCKER_HOST=tcp://$(POD_IP):2375",
+            "DOCKER_HOST=tcp://$DOCKER_SERVICE_HOST:2375",
+            "# DOCKER_HOST=tcp://10.0.0.5:2375",
+            "git clone ssh://git@example.com/docker.git",
+            "redis: tcp://10.0.0.5:6379",
+            "http://10.0.0.5:23750/",
+            "docs: https://docs.docker.com/",
+        ] {
+            assert!(daemons(text).is_empty(), "{text}");
+        }
+    }
+}
