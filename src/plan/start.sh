@@ -33,6 +33,13 @@ pod_mtu() {
     read -r mtu <"/sys/class/net/$interface/mtu" || die "cannot read the MTU of $interface: set DIND_MTU"
 }
 
+# A daemon inside of a container assumes 1500. Its connections are forwarded here, and agree on what fits.
+clamp() {
+    set -- FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu
+    iptables -w -t mangle -C "$@" 2>/dev/null || iptables -w -t mangle -A "$@" 2>/dev/null ||
+        say 'no TCPMSS: a Docker daemon inside of a container needs --mtu'
+}
+
 # A container that starts later may have to make what the daemon shall see, so the kubelet is not asked for it here:
 # a link leads to where it will be, in the volume's root. .. is what the kubelet refuses, too.
 told() { eval "at=\${DIND_$1_$2:-} to=\${DIND_$1_${2}_TO:-}" && [ -n "$at" ]; }
@@ -160,6 +167,7 @@ else
     rm -rf $run && mkdir -p $run
     eval "${DIND_USERNS_SCRIPT:-}"
     case $DIND_CGROUP in auto | required | together) contain ;; off) ;; *) die "unknown DIND_CGROUP: $DIND_CGROUP" ;; esac
+    [ "${mtu:-1500}" -ge 1500 ] || clamp
     [ -z "$parent" ] || set -- --cgroup-parent="$parent" --exec-opt=native.cgroupdriver=cgroupfs "$@"
     [ -z "${DIND_GROUP:-}" ] || set -- --group="$DIND_GROUP" "$@"
 fi

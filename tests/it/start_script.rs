@@ -151,6 +151,11 @@ impl Sidecar {
         );
         sidecar.program("id", "echo 0");
         sidecar.program("mount", &format!("echo \"$@\" >>{calls}.mount"));
+        // No rule is there before.
+        sidecar.program(
+            "iptables",
+            &format!("case \" $* \" in *' -C '*) exit 1 ;; esac; echo \"$@\" >>{calls}.iptables"),
+        );
         sidecar.program("unshare", "exit 0");
         sidecar.program("df", "echo; echo /dev/sda 100 50 50 50% /");
         sidecar.program("sleep", "exit 1");
@@ -524,6 +529,49 @@ fn an_mtu_that_cannot_be_read_names_the_way_out() {
             "cannot read the MTU of eth0: set DIND_MTU",
             "{shell:?}"
         );
+    }
+}
+
+/// Its packets have the MTU of its own networks, and their size is agreed on when a connection begins.
+#[test]
+fn what_a_daemon_in_a_container_forwards_asks_for_no_more_than_the_pod_carries() {
+    const RULE: &str =
+        "-w -t mangle -A FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu\n";
+    for shell in Shell::all() {
+        let sidecar = Sidecar::new(shell);
+        sidecar.flags();
+        assert_eq!(sidecar.read("/calls.iptables"), RULE, "{shell:?}");
+
+        let restarted = Sidecar::new(shell);
+        restarted.program(
+            "iptables",
+            &format!(
+                "echo \"$@\" >>{}",
+                restarted.path("/calls.iptables").display()
+            ),
+        );
+        restarted.flags();
+        assert_eq!(
+            restarted.read("/calls.iptables"),
+            RULE.replace("-A", "-C"),
+            "{shell:?}"
+        );
+
+        let unsupported = Sidecar::new(shell);
+        unsupported.program("iptables", "exit 4");
+        let outcome = unsupported.run();
+        assert!(outcome.success, "{shell:?}");
+        assert!(outcome.stderr.contains("--mtu"), "{}", outcome.stderr);
+
+        let not_needed = Sidecar::new(shell);
+        not_needed.file("/sys/class/net/eth0/mtu", "1500\n");
+        let on_the_node = Sidecar::new(shell).env("DIND_HOST_NETWORK", "1");
+        let rootless = Sidecar::new(shell).env("DIND_ROOTLESS", "1");
+        rootless.program("id", "echo 1000");
+        for sidecar in [not_needed, on_the_node, rootless] {
+            sidecar.flags();
+            assert!(!sidecar.path("/calls.iptables").exists(), "{shell:?}");
+        }
     }
 }
 
@@ -1090,7 +1138,7 @@ fn kubernetes_finds_nothing_to_expand() {
 #[test]
 fn the_text_stays_readable_in_a_pods_yaml() {
     assert!(SCRIPT.starts_with("#!/bin/sh\n"));
-    stays_readable(SCRIPT, 8 * 1024);
+    stays_readable(SCRIPT, 8 * 1024 + 512);
 }
 
 /// Holds a script that is in every Pod to plain lines, and to `most` bytes.
