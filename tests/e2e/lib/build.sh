@@ -184,3 +184,14 @@ build_argo() {
     cp "$source"/manifests/quick-start/base/{executor/emissary/executor-role,executor-default-rolebinding}.yaml "$BUILD_OUT"
     rm -r "$source" "$BUILD_OUT"/go.{mod,sum}
 }
+
+build_tekton() {
+    local tekton=github.com/tektoncd/pipeline program
+    export CGO_ENABLED=0
+    for program in controller webhook entrypoint nop sidecarlogresults workingdirinit; do
+        go_build tekton $tekton/cmd/$program $program
+    done
+    cp -R --no-preserve=mode "$(cd "$E2E_DIR/cluster/tekton" && go list -m -f '{{.Dir}}' $tekton)/config" "$BUILD_OUT/config"
+    # What no scenario needs: other controllers, and what scales the webhook.
+    rm -r "$BUILD_OUT"/config/{resolvers,events.yaml,webhook-hpa.yaml,dummy.go}
+}
