@@ -3,6 +3,7 @@
 //! The Pod's own daemon only has the Pod's containers and images, so some programs start with it and find
 //! nothing. A need makes a message clearer. It must never decide, since the author chooses the image.
 
+use crate::model::sockets::DEFAULT_SOCKET;
 use crate::model::view::Container;
 
 /// A need that the Pod's own daemon does not meet.
@@ -124,18 +125,23 @@ struct Helper {
     /// A word of its image's repository.
     image: &'static str,
     container: &'static str,
+    /// Where it looks for the node's socket. With another executor it sees the author's mounts, elsewhere, and asks nothing.
+    socket: &'static str,
 }
 
 const HELPERS: [Helper; 2] = [
     // Argo Workflows before 3.4 waits for `main` and saves its outputs like this, with the docker executor,
-    // the default up to 3.2. Source: argo-workflows, `workflow/executor/docker/docker.go`.
+    // the default up to 3.2. Since then `wait` has the mounts of `main` below `/mainctrfs`, for its files. Sources:
+    // argo-workflows, `workflow/executor/docker/docker.go`, `workflow/controller/workflowpod.go`.
     Helper {
         image: "argoexec",
         container: "wait",
+        socket: DEFAULT_SOCKET,
     },
     Helper {
         image: "argoexec",
         container: "sidecar-artifacts",
+        socket: DEFAULT_SOCKET,
     },
 ];
 
@@ -161,7 +167,9 @@ impl Need {
         };
         let mut helpers = HELPERS.iter();
         let is_helper = helpers.any(|helper| {
+            let mut mounts = container.volume_mounts.iter();
             *container.name == *helper.container
+                && mounts.any(|mount| *mount.mount_path == *helper.socket)
                 && parts(&container.image).any(|part| has_word(part, &[helper.image]))
         });
         (is_helper || is_chosen()).then_some(Self::Collect)
@@ -227,24 +235,42 @@ mod tests {
     #[test]
     fn tells_a_need_by_the_shape_of_a_helper() {
         let variable = |value: &str| serde_json::json!([{"name": "ARGO_CONTAINER_RUNTIME_EXECUTOR", "value": value}]);
-        for (name, image, env, need) in [
+        let seen = "/mainctrfs/var/run/docker.sock";
+        for (name, image, mount, env, need) in [
             (
                 "wait",
                 "argoproj/argoexec:v3.2.11",
+                DEFAULT_SOCKET,
                 None,
                 Some(Need::Collect),
             ),
             (
                 "wait",
                 "gcr.io/ml-pipeline/argoexec:v3.2.3-license-compliance",
+                DEFAULT_SOCKET,
                 None,
                 Some(Need::Collect),
             ),
-            ("main", "ci/mirrored", Some("docker"), Some(Need::Collect)),
-            ("main", "argoproj/argoexec:v3.2.11", Some("emissary"), None),
-            ("wait", "alpine", None, None),
+            ("wait", "quay.io/argoproj/argoexec:v4.0.5", seen, None, None),
+            (
+                "main",
+                "ci/mirrored",
+                seen,
+                Some("docker"),
+                Some(Need::Collect),
+            ),
+            (
+                "main",
+                "argoproj/argoexec:v3.2.11",
+                DEFAULT_SOCKET,
+                Some("emissary"),
+                None,
+            ),
+            ("wait", "alpine", DEFAULT_SOCKET, None, None),
         ] {
-            let mut json = serde_json::json!({"name": name, "image": image});
+            let mounts = serde_json::json!([{"name": "docker", "mountPath": mount}]);
+            let mut json =
+                serde_json::json!({"name": name, "image": image, "volumeMounts": mounts});
             if let Some(value) = env {
                 json["env"] = variable(value);
             }

@@ -11,7 +11,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::{JoinError, JoinSet, unconstrained};
 
 use crate::server::limiter::{Limiter, Permit};
 use crate::server::shutdown::Phase;
@@ -72,9 +72,18 @@ pub(crate) async fn run(
             }
         }
     }
-    // Connections in the kernel's queue would be reset when the listener closes.
-    while let Some(Ok((stream, _peer))) = listener.accept().now_or_never() {
-        admit(stream, &mut connections);
+    // Connections in the kernel's queue would be reset when the listener closes. Unconstrained, since a task that has
+    // done a lot is told by tokio that nothing is there, so that others have their turn.
+    while let Some(accepted) = unconstrained(listener.accept()).now_or_never() {
+        match accepted {
+            Ok((stream, _peer)) => admit(stream, &mut connections),
+            Err(error) if is_the_peers(&error) => {}
+            Err(error) => {
+                metrics.accept_failed();
+                tracing::warn!(%error, "cannot accept the connections that wait");
+                break;
+            }
+        }
     }
     drop(listener);
     while let Some(ended) = connections.join_next().await {

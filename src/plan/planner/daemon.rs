@@ -100,7 +100,7 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
             let host_paths = volumes.iter().filter(|volume| volume.host_path.is_some());
             of_node.extend(host_paths.map(|volume| &*volume.name));
         }
-        for &place in self.users.as_slice() {
+        for place in self.users_in_preference() {
             builder.add(place, |mount| {
                 let at = &self.pod.container(place).volume_mounts[mount];
                 if self.swapped.contains(&(place, mount)) || *at.name == *self.socket_volume {
@@ -115,6 +115,30 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
             })?;
         }
         Ok(builder.finish())
+    }
+
+    /// The containers, in the order in which the daemon sees their volumes. Where two have different volumes at one
+    /// path, it can only see one: first come those that look for the socket where they have it. Argo Workflows' `wait`
+    /// sees the mounts of `main` below another path, and never asks Docker.
+    fn users_in_preference(&self) -> impl Iterator<Item = Place> {
+        let users = self.users.as_slice().iter().copied();
+        let first = users.clone().filter(|place| self.looks_there(*place));
+        first.chain(users.filter(|place| !self.looks_there(*place)))
+    }
+
+    /// Whether a container has the socket, or is told of one, where its Docker client looks.
+    fn looks_there(&self, place: Place) -> bool {
+        let container = self.pod.container(place);
+        let own = self.swaps.partition_point(|finding| finding.place < place);
+        let mut own = self.swaps[own..]
+            .iter()
+            .take_while(|one| one.place == place);
+        own.any(|finding| {
+            let mount = &container.volume_mounts[finding.mount];
+            let at = CleanPath::new(&mount.mount_path).unlinked();
+            at == CleanPath::new(finding.node_path.as_str()).unlinked()
+        }) || self.targets.contains(&place)
+            || container.env_var(names::DOCKER_HOST).is_some()
     }
 
     /// Whether the Pod is in a user namespace, or will be.

@@ -1,8 +1,8 @@
 //! Argo Workflows: each template with a container makes a Pod of its own.
 //!
 //! The Pod is put together as Argo's controller does it: the workflow's volumes and the
-//! template's, the template's main container with its sidecars and init containers, `templateDefaults`
-//! below them and `podSpecPatch` over them.
+//! template's, the template's main container with its sidecars and init containers, which may mirror its
+//! mounts, `templateDefaults` below them and `podSpecPatch` over them.
 //! Sources: `argo-workflows/workflow/controller/workflowpod.go`, `workflow/util/merge.go`.
 
 use std::borrow::Cow;
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::manifest;
 use crate::scan::candidate::{Candidate, Object};
-use crate::scan::sources::assembly::{Assembly, items};
+use crate::scan::sources::assembly::{Assembly, List, items};
 
 const POD_FIELDS: [&str; 6] = [
     "hostNetwork",
@@ -103,15 +103,15 @@ impl<'d> Workflow<'d, '_> {
                 pod.mounts(index, mounts, &format!("{at}/containerSet/volumeMounts"));
             }
         }
-        pod.containers(
-            template.get("sidecars"),
-            "sidecar",
+        let sidecars = template.get("sidecars");
+        helpers(
+            &mut pod,
+            sidecars,
             &format!("{at}/sidecars"),
+            List::Containers,
         );
-        pod.init(
-            template.get("initContainers"),
-            &format!("{at}/initContainers"),
-        );
+        let init = template.get("initContainers");
+        helpers(&mut pod, init, &format!("{at}/initContainers"), List::Init);
         let of_all = ["sidecars", "initContainers", "volumes"].map(|key| {
             let list = defaults.and_then(|all| all.get(key));
             (list, format!("{defaults_at}/{key}"))
@@ -121,8 +121,8 @@ impl<'d> Workflow<'d, '_> {
             (init, init_at),
             (volumes, volumes_at),
         ] = of_all;
-        pod.containers(sidecars, "sidecar", &sidecars_at);
-        pod.init(init, &init_at);
+        helpers(&mut pod, sidecars, &sidecars_at, List::Containers);
+        helpers(&mut pod, init, &init_at, List::Init);
         pod.volumes(volumes, &volumes_at);
         pod.volumes(self.spec.get("volumes"), &format!("{}/volumes", self.at));
         pod.volumes(template.get("volumes"), &format!("{at}/volumes"));
@@ -167,6 +167,22 @@ impl<'d> Workflow<'d, '_> {
             for (inner, one) in items(Some(group)).enumerate() {
                 step(one, format!("{at}/steps/{outer}/{inner}"));
             }
+        }
+    }
+}
+
+/// Adds sidecars or init containers. One with `mirrorVolumeMounts` gets the mounts of `main`, if there is one.
+fn helpers(pod: &mut Assembly, list: Option<&Value>, at: &str, kind: List) {
+    let main = pod.position("main");
+    for (index, helper) in items(list).enumerate() {
+        let at = format!("{at}/{index}");
+        let added = match kind {
+            List::Containers => pod.container(helper, &format!("sidecar-{index}"), &at),
+            List::Init => pod.init_container(helper, &format!("init-{index}"), &at),
+        };
+        let is_mirror = helper.get("mirrorVolumeMounts") == Some(&Value::Bool(true));
+        if let Some(main) = main.filter(|_| is_mirror) {
+            pod.mirror(main, kind, added);
         }
     }
 }

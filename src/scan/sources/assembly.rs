@@ -19,6 +19,15 @@ const PATCHED: [&str; 6] = [
     "runtimeClassName",
 ];
 
+/// A list of a Pod's containers.
+#[derive(Clone, Copy, Debug)]
+pub enum List {
+    /// `containers`.
+    Containers,
+    /// `initContainers`.
+    Init,
+}
+
 /// A Pod in the making.
 #[derive(Debug)]
 pub struct Assembly {
@@ -87,12 +96,57 @@ impl Assembly {
         own.push(mount.clone());
     }
 
+    /// Adds an init container; one without a name is called `name`. Returns its index.
+    pub fn init_container(&mut self, container: &Value, name: &str, pointer: &str) -> usize {
+        let index = self.init.len();
+        self.pointers
+            .part(format!("/spec/initContainers/{index}"), pointer);
+        self.init.push(named(container, name));
+        index
+    }
+
     /// Adds every container of a list as an init container.
     pub fn init(&mut self, list: Option<&Value>, pointer: &str) {
         for (from, container) in items(list).enumerate() {
-            let inner = format!("/spec/initContainers/{}", self.init.len());
-            self.pointers.part(inner, format!("{pointer}/{from}"));
-            self.init.push(named(container, &format!("init-{from}")));
+            self.init_container(
+                container,
+                &format!("init-{from}"),
+                &format!("{pointer}/{from}"),
+            );
+        }
+    }
+
+    /// The index of the container of that name.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        let mut all = self.containers.iter();
+        all.position(|one| one.get("name").and_then(Value::as_str) == Some(name))
+    }
+
+    /// Gives the container at `index` of `list` the mounts of the container `from` as well, which stay where they are
+    /// written.
+    pub fn mirror(&mut self, from: usize, list: List, index: usize) {
+        let mounts = self
+            .containers
+            .get(from)
+            .and_then(|one| one.get("volumeMounts"));
+        let mounts: Vec<Value> = items(mounts).cloned().collect();
+        let (containers, field) = match list {
+            List::Containers => (&mut self.containers, "containers"),
+            List::Init => (&mut self.init, "initContainers"),
+        };
+        let Some(Value::Object(container)) = containers.get_mut(index) else {
+            return;
+        };
+        let own = container
+            .entry("volumeMounts")
+            .or_insert_with(|| Value::Array(Vec::new()));
+        let Value::Array(own) = own else { return };
+        for (at, mount) in mounts.into_iter().enumerate() {
+            let written = format!("/spec/containers/{from}/volumeMounts/{at}");
+            let written = self.pointers.outer(&written);
+            let inner = format!("/spec/{field}/{index}/volumeMounts/{}", own.len());
+            self.pointers.part(inner, written);
+            own.push(mount);
         }
     }
 

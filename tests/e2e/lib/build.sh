@@ -163,3 +163,24 @@ build_cert-manager() {
 build_registry() {
     CGO_ENABLED=0 go_build registry github.com/distribution/distribution/v3/cmd/registry registry
 }
+
+build_argo() {
+    local argo=github.com/argoproj/argo-workflows/v4 source=$BUILD_OUT/source signals
+    export CGO_ENABLED=0
+    go_build argo . artifact-store
+    # In its repository signal_linux.go is a link to signal_darwin.go, and a module has no links.
+    cp -R --no-preserve=mode "$(cd "$E2E_DIR/cluster/argo" && go list -m -f '{{.Dir}}' $argo)" "$source"
+    signals=$source/workflow/executor/osspecific/signal
+    cp --no-clobber "${signals}_darwin.go" "${signals}_linux.go"
+    cp "$E2E_DIR"/cluster/argo/go.{mod,sum} "$source/.."
+    go mod edit -replace="$argo=$source" "$BUILD_OUT/go.mod"
+    export GOFLAGS="${GOFLAGS:-} -modfile=$BUILD_OUT/go.mod"
+    go_build argo $argo/cmd/argoexec argoexec
+    go_build argo $argo/cmd/workflow-controller workflow-controller
+    # The minimal ones are those that `kubectl apply` can take; the controller validates what they do not.
+    cp -R "$source/manifests/base/crds/minimal" "$BUILD_OUT/crds"
+    rm "$BUILD_OUT"/crds/{README.md,kustomization.yaml}
+    # What the account of a workflow's Pods must be allowed.
+    cp "$source"/manifests/quick-start/base/{executor/emissary/executor-role,executor-default-rolebinding}.yaml "$BUILD_OUT"
+    rm -r "$source" "$BUILD_OUT"/go.{mod,sum}
+}

@@ -15,7 +15,7 @@ run_scenarios() {
     done
     shift
     [[ -n $(for node in "${nodes[@]}"; do select_scenarios "$node" "$@"; done) ]] ||
-        die "no scenario for ${nodes[*]} has a name that contains: $*"
+        die "no scenario ${WITH_SYSTEMS:+with a system }for ${nodes[*]} has a name that contains: $*"
 
     # A trap runs with the redirections of what it interrupts.
     exec {STDOUT}>&1 {STDERR}>&2
@@ -32,6 +32,7 @@ run_scenarios() {
         ((${#names[@]})) || continue
         ((first)) || cluster_down
         first=0
+        foreign || ensure_systems "${names[@]}"
         bring_up
         install_webhook
         run_selected
@@ -84,12 +85,14 @@ run_selected() {
 named_like() { printf '%s\n' "${names[@]}" | grep -E "$@" || true; }
 
 # select_scenarios NODE [WORD…]: those for that node. One that says nothing of nodes is for the native one; `# nodes: …` in its check says which it is for,
-# where `vm` is both machines.
+# where `vm` is both machines. With --systems those that need one, and else those that need none.
 select_scenarios() {
-    local node=$1 dir name word nodes
+    local node=$1 dir name word nodes system
     shift
     for dir in "$E2E_DIR/$COLLECTION"/*/; do
         name=$(basename "$dir")
+        [[ -n $(system_of "$name") ]] && system=1 || system=
+        [[ $system == "${WITH_SYSTEMS:-}" ]] || continue
         nodes=$(sed -n 's/^# nodes: //p' "$dir/check")
         nodes=" ${nodes:-native} "
         [[ ${nodes/ vm / vm-systemd vm-cgroupfs } == *" $node "* ]] || continue
