@@ -261,6 +261,9 @@ fn read_over(fields: &mut Fields<'_, '_>, name: String, base: &Profile) -> Profi
     }
 }
 
+/// What the start script takes for [`names::env::CGROUP`].
+const CGROUP_VALUES: [&str; 4] = ["auto", "required", "together", "off"];
+
 /// What the API server or the daemon would refuse only once a Pod has the sidecar.
 fn refuse_contradictions(fields: &mut Fields<'_, '_>, profile: &Profile) {
     let security = profile.security_context.as_ref();
@@ -299,6 +302,7 @@ fn refuse_contradictions(fields: &mut Fields<'_, '_>, profile: &Profile) {
         }
     }
     refuse_user_namespace(fields, profile);
+    refuse_environment(fields, profile);
 }
 
 /// What the API server refuses with the profile's `hostUsers`, and what no sidecar starts with.
@@ -375,6 +379,19 @@ fn refuse_storage(fields: &mut Fields<'_, '_>, profile: &Profile) {
              not hold; write emptyDir or ephemeral under storage, or remove it",
         ),
     ];
+    refuse(fields, &contradictions);
+}
+
+/// Values with which the start script ends.
+fn refuse_environment(fields: &mut Fields<'_, '_>, profile: &Profile) {
+    let mut variables = profile.env.iter();
+    let cgroup = variables.find(|(name, _)| name == names::env::CGROUP);
+    let is_unknown = cgroup.is_some_and(|(_, value)| !CGROUP_VALUES.contains(&value.as_str()));
+    let contradictions = [(
+        is_unknown,
+        "env",
+        "has DIND_CGROUP with a value that the sidecar does not start with; write auto, required, together or off",
+    )];
     refuse(fields, &contradictions);
 }
 

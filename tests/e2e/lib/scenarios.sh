@@ -5,6 +5,8 @@
 NOT_RUN=77
 # The status of one whose node has ended by itself.
 NODE_ENDED=78
+# How often a run boots another virtual machine in place of one that has ended by itself.
+BOOTS_LEFT=2
 
 # run_scenarios NODE… -- [WORD…]: on each of these nodes in turn, those that it is for.
 run_scenarios() {
@@ -66,10 +68,10 @@ run_selected() {
         rm -f "$RESULTS/$name.status"
     done
     ((${#left[@]})) || return 0
-    # An emulator that crashes says nothing about what is tested. Another one is tried, once in a run, and said so.
-    if in_vm && [[ -z ${BOOTED_AGAIN:-} ]]; then
-        BOOTED_AGAIN=1
-        say "${#left[@]} scenarios are left: another machine is booted for them, once"
+    # An emulator that crashes says nothing about what is tested. Another one is tried, twice in a run, and said so.
+    if in_vm && ((BOOTS_LEFT > 0)); then
+        BOOTS_LEFT=$((BOOTS_LEFT - 1))
+        say "${#left[@]} scenarios are left: another machine is booted for them"
         cluster_down
         rmdir "$RESULTS/node-ended"
         bring_up
