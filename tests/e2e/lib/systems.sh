@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Systems that make Pods (Argo Workflows, Tekton), with their real controllers. A scenario names the one that it needs
+# Systems that make Pods (Argo Workflows, Tekton, GitLab Runner), with their real controllers. A scenario names the one that it needs
 # (`# systems: argo` in its check); it runs only with --systems, since each takes minutes to build.
 
 # system_of SCENARIO: what it needs; nothing for most.
@@ -91,7 +91,7 @@ three_forms() {
 }
 
 # form FORM: the file with what is created there.
-form() { [[ $1 == afterwards ]] && echo "$RESULTS/afterwards.yaml" || echo "$FORM_FILE"; }
+form() { [[ $1 == afterwards ]] && echo "$RESULTS/afterwards-${FORM_FILE##*/}" || echo "$FORM_FILE"; }
 
 # of FORM ARGUMENT…: kubectl in its namespace.
 of() {
