@@ -204,7 +204,8 @@ pub fn run(args: ScanArgs, out: &mut dyn Write) -> Result<Exit, CliError> {
         setting: Setting::default(),
         changes: format == Format::Html,
     };
-    let baseline = baseline.as_deref().map(earlier).transpose()?;
+    let baseline_file = baseline;
+    let baseline = baseline_file.as_deref().map(earlier).transpose()?;
     let source = match live.source() {
         Some(source) => source,
         None => paths.join(" "),
@@ -221,6 +222,7 @@ pub fn run(args: ScanArgs, out: &mut dyn Write) -> Result<Exit, CliError> {
             exclude,
             gitignore: !no_gitignore,
             values,
+            baseline: baseline_file,
         };
         let inputs = Inputs::find(&paths, &mut io::stdin().lock(), &look);
         Scanned::Files(inputs.map_err(ScanError::from)?)
@@ -251,7 +253,8 @@ pub fn run(args: ScanArgs, out: &mut dyn Write) -> Result<Exit, CliError> {
     if summary {
         out.write_all(table::summary(&report, width(), output::paint()).as_bytes())?;
     } else {
-        write(&report, format, out)?;
+        let rest = baseline.as_ref().map(|baseline| baseline.rest(&report));
+        write(&report, rest.as_ref(), format, out)?;
     }
     let baseline = baseline.unwrap_or_default();
     Ok(exit(&report, &baseline, fail_on, allow_incomplete))
@@ -314,10 +317,19 @@ fn compared(
     })
 }
 
-fn write(report: &Report, format: Format, out: &mut dyn Write) -> io::Result<()> {
+/// Writes the result; for people, `rest` alone where a baseline has what is not in it.
+fn write(
+    report: &Report,
+    rest: Option<&Report>,
+    format: Format,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     match format {
         Format::Csv => out.write_all(&csv(report)?),
-        Format::Table => out.write_all(table::table(report, width(), output::paint()).as_bytes()),
+        Format::Table => {
+            let rest = rest.unwrap_or(report);
+            out.write_all(table::of_listed(report, rest, width(), output::paint()).as_bytes())
+        }
         Format::Json => output::json(out, &[document(report)]),
         Format::Yaml => out.write_all(to_yaml(&document(report)).as_bytes()),
         Format::Sarif => output::json(out, &[sarif(report)]),

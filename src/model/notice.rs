@@ -29,8 +29,11 @@ pub struct Notices {
 }
 
 impl Notices {
-    /// Adds a notice, or counts it if there are [`MOST`] already.
+    /// Adds a notice, or counts it if there are [`MOST`] already. What a container mounts twice is said once.
     pub fn push(&mut self, notice: Notice) {
+        if self.kept.contains(&notice) {
+            return;
+        }
         if self.kept.len() < MOST {
             self.kept.push(notice);
         } else {
@@ -331,6 +334,15 @@ pub enum Why {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_said_again_is_neither_kept_nor_counted() {
+        let mut notices = Notices::default();
+        for _ in 0..=MOST {
+            notices.push(Notice::Policy("c mounts it".to_owned()));
+        }
+        assert_eq!(notices.texts(), ["c mounts it"]);
+    }
 
     #[test]
     fn a_long_name_or_path_is_cut_and_never_what_happened() {

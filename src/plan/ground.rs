@@ -91,6 +91,15 @@ static FREE: [CleanPath<'static>; 32] = [
     at("/var/lib/registry"),
 ];
 
+/// Directories that a system keeps for itself in the containers of its Pods, each container with volumes of its own
+/// there. Source: Tekton Pipelines, `docs/tasks.md`, "Reserved directories".
+static OF_SYSTEMS: [CleanPath<'static>; 1] = [at("/tekton")];
+
+/// Whether no author's script means what is at `path` by `docker run -v`.
+pub(super) fn is_of_a_system(path: &CleanPath<'_>) -> bool {
+    OF_SYSTEMS.iter().any(|directory| directory.holds(path))
+}
+
 /// Home directories of the image's users. Programs of the image read only names there that start with a dot.
 static HOMES: [CleanPath<'static>; 2] = [at("/root"), at("/home/rootless")];
 

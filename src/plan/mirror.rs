@@ -390,7 +390,7 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
                     if first.recursive_read_only != mount.recursive_read_only {
                         first.recursive_read_only = None;
                     }
-                } else {
+                } else if !ground::is_of_a_system(&wanted.at) {
                     self.refuse(
                         container,
                         CleanPath::new(&wanted.source.mount_path).as_str(),

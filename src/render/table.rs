@@ -41,12 +41,18 @@ pub fn summary(report: &Report, width: Option<usize>, paint: Paint) -> String {
 /// Writes the summary and the table, the worst first. `width` is the terminal's, none where the output
 /// is no terminal.
 pub fn table(report: &Report, width: Option<usize>, paint: Paint) -> String {
+    of_listed(report, report, width, paint)
+}
+
+/// Writes the summary of `report`, and the table of what of it is `listed`: where an earlier scan has the rest.
+pub fn of_listed(report: &Report, listed: &Report, width: Option<usize>, paint: Paint) -> String {
     let mut page = Page {
         out: String::new(),
         paint,
         width,
     };
     page.summary(report);
+    let report = listed;
     if !report.workloads.is_empty() {
         page.out.push('\n');
         match width {
@@ -252,7 +258,7 @@ impl Page {
             let findings = counted(findings, "way", "ways");
             let gaps = counted(gaps, "gap", "gaps");
             self.text(&format!(
-                "The baseline has {findings} to a runtime and {gaps} of these.\n"
+                "The baseline has {findings} to a runtime and {gaps} of these, which are not listed.\n"
             ));
         }
         if !report.is_complete() {

@@ -103,6 +103,20 @@ impl Baseline {
         self.0.contains(&of_gap(gap))
     }
 
+    /// What of `report` it does not have.
+    pub fn rest(&self, report: &Report) -> Report {
+        let mut rest = report.clone();
+        rest.workloads.retain_mut(|workload| {
+            let all = std::mem::take(&mut workload.findings);
+            let is_new = |finding: &Finding| !self.has(workload, finding);
+            let new: Vec<Finding> = all.into_iter().filter(is_new).collect();
+            workload.findings = new;
+            !workload.findings.is_empty()
+        });
+        rest.gaps.retain(|gap| !self.has_gap(gap));
+        rest
+    }
+
     /// How much of `report` it has.
     pub fn known(&self, report: &Report) -> Known {
         let findings = report.workloads.iter().map(|workload| {

@@ -77,11 +77,16 @@ fn runs(bytes: &[u8]) -> Vec<Range<usize>> {
         };
         match runs.last_mut().filter(goes_on) {
             Some(last) => last.end = end,
-            None if end - start >= SHORTEST => runs.push(start..end),
+            None if end - start >= SHORTEST && is_ascii(bytes[start]) => runs.push(start..end),
             None => {}
         }
     }
     runs
+}
+
+/// Whether what starts with this may begin with a character of ASCII, as every manifest and every script does.
+fn is_ascii(first: u8) -> bool {
+    matches!(first, b'A'..=b'Z' | b'a'..=b'f')
 }
 
 fn is_part(byte: u8) -> bool {

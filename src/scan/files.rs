@@ -77,6 +77,9 @@ impl Inputs {
     pub fn find(names: &[String], stdin: &mut dyn Read, look: &Look) -> Result<Self, FindError> {
         let mut found = Self::default();
         let seen = Seen::default();
+        if let Some(Ok(baseline)) = look.baseline.as_ref().map(fs::metadata) {
+            seen.is_new(&baseline);
+        }
         for name in names {
             if name == "-" {
                 match contents::read(&mut *stdin) {

@@ -4,6 +4,7 @@
 //! A line, or two, that has the placeholder's name and a path that leads to a runtime gives it that. Which of the
 //! files is applied to which is not known here, so it is a gap.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::scan::mentions::{Words, unescaped};
@@ -29,20 +30,33 @@ fn is_word(c: char) -> bool {
 
 /// The placeholder of `open`, by its index, and the line of each that `text` gives a path which leads to a runtime.
 pub fn given(text: &str, open: &[&Open], words: &Words) -> Vec<(usize, u32)> {
-    let mut found: Vec<(usize, u32)> = Vec::new();
+    // Many Pods are filled in by one name.
+    let names: BTreeSet<&str> = open
+        .iter()
+        .flat_map(|one| &one.names)
+        .map(String::as_str)
+        .collect();
+    let names: Vec<&str> = names
+        .into_iter()
+        .filter(|name| text.contains(name))
+        .collect();
+    let mut found = Vec::new();
+    if names.is_empty() {
+        return found;
+    }
     let mut before = "";
     for (number, line) in (1_u32..).zip(text.lines()) {
         if line.contains('/') {
-            let plain = unescaped(line);
-            for (index, one) in open.iter().enumerate() {
-                let mut names = one.names.iter();
-                let is_given = names.any(|name| match has_word(line, name) {
+            for name in &names {
+                let is_given = match has_word(line, name) {
                     // `s/__DIR__/\/run/` has both in one word.
-                    true => words.has_path(&plain.replace(name.as_str(), " ")),
-                    false => has_word(before, name) && words.has_path(&plain),
-                });
+                    true => words.has_path(&unescaped(line).replace(name, " ")),
+                    false => has_word(before, name) && words.has_path(&unescaped(line)),
+                };
                 if is_given {
-                    found.push((index, number));
+                    let all = open.iter().enumerate();
+                    let of_name = all.filter(|(_, one)| one.names.iter().any(|own| own == name));
+                    found.extend(of_name.map(|(index, _)| (index, number)));
                 }
             }
         }
@@ -63,16 +77,14 @@ pub fn gaps<'p>(
     open: &[&Open],
     given: impl Iterator<Item = (&'p Path, Vec<(usize, u32)>)>,
 ) -> Vec<(usize, Gap)> {
-    let mut found: Vec<(usize, Gap)> = Vec::new();
+    let mut found: BTreeMap<usize, Gap> = BTreeMap::new();
     for (place, given) in given {
         for (index, line) in given {
             let Some(one) = open.get(index) else { continue };
-            if found.iter().all(|(known, _)| *known != index) {
-                found.push((index, gap(one, place, line)));
-            }
+            found.entry(index).or_insert_with(|| gap(one, place, line));
         }
     }
-    found
+    found.into_iter().collect()
 }
 
 fn gap(open: &Open, place: &Path, line: u32) -> Gap {

@@ -23,6 +23,8 @@ pub struct Look {
     pub gitignore: bool,
     /// Files of values that every chart is rendered with.
     pub values: Vec<PathBuf>,
+    /// An earlier result, which says what there was and holds nothing itself.
+    pub baseline: Option<PathBuf>,
 }
 
 impl Default for Look {
@@ -31,6 +33,7 @@ impl Default for Look {
             exclude: Vec::new(),
             gitignore: true,
             values: Vec::new(),
+            baseline: None,
         }
     }
 }

@@ -36,8 +36,13 @@ pub fn binds(text: &str, leads: impl Fn(&str) -> bool) -> Vec<usize> {
         let path = last_path(before);
         let start = before.len() - path.len();
         // In a list of directories, as `PATH` is one, a colon stands before the path, too.
-        if path.starts_with('/') && !before[..start].ends_with(':') && leads(path) {
-            found.push(start);
+        let is_path = path.starts_with('/') && !before[..start].ends_with(':') && leads(path);
+        let target = &text[at + 1..];
+        let end = target.find(|c| !is_path_char(c)).unwrap_or(target.len());
+        // What is filled in, and mounted where the sockets are.
+        let fills = || is_variable_only(&text[..at]) && leads(&target[..end]);
+        if is_path || fills() {
+            found.push(start.min(at));
         }
     }
     if text.contains("bind") || text.contains("Bind") {
@@ -46,10 +51,19 @@ pub fn binds(text: &str, leads: impl Fn(&str) -> bool) -> Vec<usize> {
                 let rest = &text[at + word.len()..];
                 let value = rest.trim_start_matches([' ', '=', ':', '"', '\'', '(']);
                 let start = at + word.len() + (rest.len() - value.len());
-                let end = value.find(|c| !is_path(c)).unwrap_or(value.len());
+                let end = value.find(|c| !is_path_char(c)).unwrap_or(value.len());
                 if value.starts_with('/') && value.len() < rest.len() && leads(&value[..end]) {
                     found.push(start);
                 }
+            }
+        }
+        // `{'/run': {'bind': '/run'}}` of Docker's library for Python.
+        for at in memchr::memmem::find_iter(text.as_bytes(), "bind") {
+            let before = text[..at].trim_end_matches(['"', '\'', '{', ' ', '\n', ':']);
+            let path = last_path(before);
+            let is_key = text[before.len()..at].contains(':');
+            if is_key && path.starts_with('/') && leads(path) {
+                found.push(before.len() - path.len());
             }
         }
     }
@@ -111,7 +125,7 @@ pub fn is_comment(line: &str) -> bool {
     MARKS.iter().any(|mark| line.starts_with(mark))
 }
 
-fn is_path(c: char) -> bool {
+fn is_path_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || "/._-".contains(c)
 }
 
@@ -119,10 +133,20 @@ fn is_host(c: char) -> bool {
     c.is_ascii_alphanumeric() || ".-_".contains(c)
 }
 
-/// The path that `text` ends with. A shell's default has a dash before it.
+/// The path that `text` ends with. A shell's default has a dash before it, and a flag may be run together with it.
 fn last_path(text: &str) -> &str {
-    let start = text.trim_end_matches(is_path).len();
-    text[start..].trim_start_matches('-')
+    let start = text.trim_end_matches(is_path_char).len();
+    let path = &text[start..];
+    path.strip_prefix("-v")
+        .unwrap_or(path)
+        .trim_start_matches('-')
+}
+
+/// Whether `text` ends with a word that is a variable and nothing else.
+fn is_variable_only(text: &str) -> bool {
+    let word = text.rsplit([' ', '"', '\'', '=', '\n']).next();
+    let name = word.and_then(|word| word.strip_prefix('$'));
+    name.is_some_and(|name| !name.is_empty() && !name.contains('/'))
 }
 
 /// The host of what follows a scheme, without a user, and what follows it.
@@ -140,6 +164,7 @@ fn end_of_host(text: &str) -> usize {
     let mut depth = 0_usize;
     for (at, c) in text.char_indices() {
         match c {
+            '`' => return text[at + 1..].find('`').map_or(at, |end| at + end + 2),
             '{' | '(' | '[' => depth += 1,
             '}' | ')' | ']' if depth > 0 => depth -= 1,
             _ if depth > 0 || is_host(c) || matches!(c, '$' | '%') => {}
@@ -176,7 +201,8 @@ fn is_filled_in(host: &str) -> bool {
     let is_whole = host.ends_with(['}', ')', ']'])
         && host.starts_with(['$', '{', '%'])
         && host.matches(['{', '(']).count() <= 2;
-    (is_variable || is_whole && placeholder::is_in(host))
+    let is_command = host.len() > 2 && host.starts_with('`') && host.ends_with('`');
+    (is_variable || is_command || is_whole && placeholder::is_in(host))
         && !OWN.iter().any(|word| lower.contains(word))
 }
 
@@ -226,6 +252,9 @@ mod tests {
             "docker run --mount type=bind,source=/var/run,target=/var/run x",
             "container.withFileSystemBind(\"/var/run\", \"/var/run\")",
             "volumes = [\"/run/containerd/:/c\"]",
+            "docker run -v/var/run:/x alpine",
+            "volumes:\n  - ${RUN_DIR}:/var/run",
+            "volumes={'/var/run': {'bind': '/var/run', 'mode': 'rw'}}",
         ] {
             assert_eq!(binds(text, is_run).len(), 1, "{text}");
         }
@@ -237,6 +266,8 @@ mod tests {
             "# docker run -v /var/run:/var/run x",
             "source /run/x; docker bind",
             "mkdir -p /var/run; docker ps",
+            "volumes:\n  - $DATA/run:/var/run",
+            "volumes:\n  - ${DATA}:/data",
         ] {
             assert!(binds(text, is_run).is_empty(), "{text}");
         }
@@ -253,6 +284,8 @@ mod tests {
             "curl http://10.0.0.5:2375/containers/json",
             "DOCKER_HOST: tcp://{{ .Values.host }}:2376",
             "DOCKER_HOST=tcp://$(minikube ip):2376",
+            "export DOCKER_HOST=tcp://`hostname -i`:2375",
+            "export DOCKER_HOST=tcp://$(ip route | awk '/default/ {print $3}'):2375",
             "docker -H host.docker.internal:2375 ps",
             "DOCKER_HOST=10.0.0.5:2375",
             "client = Docker(base_url='tcp://192.168.1.4:2375')",

@@ -56,7 +56,7 @@ module_key() {
             declare -f derive_kubernetes
             cat "$E2E_DIR/cluster/kubernetes/main.go"
         else
-            cat "$E2E_DIR/cluster/$1"/*
+            find "$E2E_DIR/cluster/$1" -type f -print0 | LC_ALL=C sort -z | xargs -0 cat
         fi
     } | sha256sum | cut -c1-16
 }
@@ -184,5 +184,32 @@ build_argo() {
     rm "$BUILD_OUT"/crds/{README.md,kustomization.yaml}
     # What the account of a workflow's Pods must be allowed.
     cp "$source"/manifests/quick-start/base/{executor/emissary/executor-role,executor-default-rolebinding}.yaml "$BUILD_OUT"
+    rm -r "$source" "$BUILD_OUT"/go.{mod,sum}
+}
+
+build_tekton() {
+    local tekton=github.com/tektoncd/pipeline program
+    export CGO_ENABLED=0
+    for program in controller webhook entrypoint nop sidecarlogresults workingdirinit; do
+        go_build tekton $tekton/cmd/$program $program
+    done
+    cp -R --no-preserve=mode "$(cd "$E2E_DIR/cluster/tekton" && go list -m -f '{{.Dir}}' $tekton)/config" "$BUILD_OUT/config"
+    # What no scenario needs: other controllers, and what scales the webhook.
+    rm -r "$BUILD_OUT"/config/{resolvers,events.yaml,webhook-hpa.yaml,dummy.go}
+}
+
+# Not all that it needs is served as a module: absent/ stands for what is not (README.md says what that leaves out).
+build_gitlab-runner() {
+    local runner=gitlab.com/gitlab-org/gitlab-runner module=$E2E_DIR/cluster/gitlab-runner source=$BUILD_OUT/source
+    export CGO_ENABLED=0
+    cp -R --no-preserve=mode "$(cd "$module" && go mod download -json $runner | jq -r .Dir)" "$source"
+    # Its commands need more of that, and two of its helper's a path of theirs.
+    rm "$source"/commands/*.go
+    printf 'package commands\n\nfunc GetDefaultCertificateDirectory() string { return "/etc/gitlab-runner/certs" }\n' \
+        >"$source/commands/commands.go"
+    cp "$module"/go.{mod,sum} "$BUILD_OUT"
+    go mod edit -replace="$runner=$source" "$BUILD_OUT/go.mod"
+    GOFLAGS="${GOFLAGS:-} -modfile=$BUILD_OUT/go.mod" go_build gitlab-runner ./runner gitlab-runner
+    GOFLAGS="${GOFLAGS:-} -modfile=$BUILD_OUT/go.mod" go_build gitlab-runner ./coordinator coordinator
     rm -r "$source" "$BUILD_OUT"/go.{mod,sum}
 }

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Systems that make Pods (Argo Workflows, …), with their real controllers. A scenario names the one that it needs
+# Systems that make Pods (Argo Workflows, Tekton, GitLab Runner), with their real controllers. A scenario names the one that it needs
 # (`# systems: argo` in its check); it runs only with --systems, since each takes minutes to build.
 
 # system_of SCENARIO: what it needs; nothing for most.
@@ -21,13 +21,12 @@ use_system() {
     SYSTEM=$E2E_CACHE/$1-$(module_key "$1")
 }
 
-# system_image NAME CONFIG_FIELDS FUNCTION: an image of what FUNCTION puts in an empty folder, on the node.
-system_image() (
+# system_images FUNCTION: on the node, the images that FUNCTION makes of layers (images.sh).
+system_images() (
     IMAGE_WORK=$(mktemp -d "$E2E_CACHE/building.XXXXXX")
     mkdir "$IMAGE_WORK"/{roots,layers,out}
-    layer system "$3"
     archive system
-    image "$1" "$2" system
+    "$1"
     finish_archive
     import_images "$IMAGE_WORK/out/system.tar"
     rm -rf "$IMAGE_WORK"
@@ -47,8 +46,8 @@ beside_node() {
 node_docker() {
     at_end 'kubectl --namespace kube-system delete pod node-docker --ignore-not-found --now >/dev/null'
     at_end 'on_node rm -f /run/docker.sock'
+    # In the node's mount namespace, and as long as that: Pods may still write to it when the scenario ends.
     on_node mount -t tmpfs tmpfs /srv
-    at_end 'on_node umount --lazy /srv'
     kubectl create -f - >/dev/null <<END
 apiVersion: v1
 kind: Pod
@@ -92,7 +91,7 @@ three_forms() {
 }
 
 # form FORM: the file with what is created there.
-form() { [[ $1 == afterwards ]] && echo "$RESULTS/afterwards.yaml" || echo "$FORM_FILE"; }
+form() { [[ $1 == afterwards ]] && echo "$RESULTS/afterwards-${FORM_FILE##*/}" || echo "$FORM_FILE"; }
 
 # of FORM ARGUMENT…: kubectl in its namespace.
 of() {

@@ -1,0 +1,3 @@
+package api
+
+func DefaultSocketPath() string { return "/run/step-runner.sock" }
