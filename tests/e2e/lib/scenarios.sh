@@ -16,8 +16,10 @@ run_scenarios() {
         shift
     done
     shift
+    local hint='those with a real system run with --systems'
+    [[ -z ${WITH_SYSTEMS:-} ]] || hint='--systems: of those with a real system'
     [[ -n $(for node in "${nodes[@]}"; do select_scenarios "$node" "$@"; done) ]] ||
-        die "no scenario ${WITH_SYSTEMS:+with a system }for ${nodes[*]} has a name that contains: $*"
+        die "no scenario for ${nodes[*]} has a name that contains: $* ($hint)"
 
     # A trap runs with the redirections of what it interrupts.
     exec {STDOUT}>&1 {STDERR}>&2
