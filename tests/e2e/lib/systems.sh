@@ -3,7 +3,7 @@
 # (`# systems: argo` in its check); it runs only with --systems, since each takes minutes to build.
 
 # system_of SCENARIO: what it needs; nothing for most.
-system_of() { sed -n 's/^# systems: //p' "$E2E_DIR/scenarios/$1/check"; }
+system_of() { sed -n 's/^# systems: //p' "$E2E_DIR/$COLLECTION/$1/check"; }
 
 # ensure_systems SCENARIO…: builds what they need.
 ensure_systems() {
