@@ -235,8 +235,8 @@ machine_state() {
     sysctl vm.overcommit_memory kernel.panic kernel.panic_on_oops net.ipv4.ip_forward
     nft list ruleset 2>/dev/null | grep '^table' || true
     find /sys/fs/cgroup -maxdepth 2 -name "$NODE_CGROUP" | sed 's/^/cgroup /'
-    # Whatever was started for the node names its folder. Processes end while this looks at them.
-    { grep -lsF "$NODE_STATE" /proc/[0-9]*/cmdline || true; } | sed 's/^/process /'
+    # Whatever was started for the node, or beside it, names its folder or its program's. Processes end while this looks at them.
+    { grep -lsF "$E2E_CACHE/" /proc/[0-9]*/cmdline || true; } | sed 's/^/process /'
 }
 
 remember_machine() { MACHINE_BEFORE=$(machine_state | sort); }

@@ -3,7 +3,7 @@
 # (`# systems: argo` in its check); it runs only with --systems, since each takes minutes to build.
 
 # system_of SCENARIO: what it needs; nothing for most.
-system_of() { sed -n 's/^# systems: //p' "$E2E_DIR/scenarios/$1/check"; }
+system_of() { sed -n 's/^# systems: //p' "$E2E_DIR/$COLLECTION/$1/check"; }
 
 # ensure_systems SCENARIO…: builds what they need.
 ensure_systems() {
@@ -32,13 +32,16 @@ system_images() (
     rm -rf "$IMAGE_WORK"
 )
 
-# beside_node NAME COMMAND…: a process in the node's network until the scenario ends; its log is $RESULTS/NAME.log.
+# beside_node NAME COMMAND…: a process in the node's network until the scenario ends, however it ends; its log is
+# $RESULTS/NAME.log.
 beside_node() {
     local name=$1
     shift
-    KUBECONFIG=$NODE_STATE/config/admin.kubeconfig nsenter --target "$(<"$NODE_STATE/pid")" --net "$@" \
+    KUBECONFIG=$NODE_STATE/config/admin.kubeconfig setpriv --pdeathsig KILL \
+        nsenter --target "$(<"$NODE_STATE/pid")" --net "$@" \
         >"$RESULTS/$name.log" 2>&1 {RUN_LOCK}>&- &
-    at_end "kill $! 2>/dev/null || true"
+    # Argo's controller does not end at SIGTERM.
+    at_end "kill -KILL $! 2>/dev/null || true"
 }
 
 # node_docker: the node has a Docker daemon at /var/run/docker.sock until the scenario ends, as nodes had it before
