@@ -15,7 +15,6 @@ use crate::check::read::{Read, Unread};
 use crate::check::report::Report;
 use crate::check::trial::Trial;
 use crate::check::{certificates, guards, policy, replicas, trial, webhooks};
-use crate::model::docs_url::DocsUrl;
 
 /// What was read of an installation.
 #[derive(Clone, Debug)]
@@ -84,7 +83,8 @@ impl Installed {
             docs: self
                 .deployment
                 .as_ref()
-                .map_or_else(|_| DocsUrl::default(), Deployment::docs),
+                .map(Deployment::docs)
+                .unwrap_or_default(),
         }
     }
 

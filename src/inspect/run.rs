@@ -21,7 +21,6 @@ use crate::check::{Outcome, Read, Report, Unread};
 use crate::decide::rule::Rule;
 use crate::inspect::api::Api;
 use crate::inspect::installed::{attempt, home, made_of, named, policy};
-use crate::model::docs_url::DocsUrl;
 use crate::model::profile::{DEFAULT_NAME, Profile};
 use crate::model::sidecar_mode::SidecarMode;
 use crate::names;
@@ -119,7 +118,10 @@ pub async fn run(api: &Api, task: &Task, interrupted: impl Future<Output = ()>) 
     };
     let mut report = Report {
         checks: vec![check],
-        docs: deployment.map_or_else(|_| DocsUrl::default(), |deployment| deployment.docs()),
+        docs: deployment
+            .as_ref()
+            .map(Deployment::docs)
+            .unwrap_or_default(),
     };
     report.checks.extend(ran.checks().checks);
     report

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use crate::scan::joined::is_word;
 use crate::scan::mentions::{Words, unescaped};
 use crate::scan::result::{Gap, Open};
 
@@ -22,10 +23,6 @@ pub fn names(path: &str) -> Vec<String> {
     let words = words.filter(|word| word.len() > 1 && !COMMON.contains(word));
     let starts = |word: &&str| word.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     words.filter(starts).map(str::to_owned).collect()
-}
-
-fn is_word(c: char) -> bool {
-    c.is_ascii_alphanumeric() || c == '_'
 }
 
 /// The placeholder of `open`, by its index, and the line of each that `text` gives a path which leads to a runtime.

@@ -32,7 +32,8 @@ pub fn names<'s>(text: &str, stems: impl Iterator<Item = &'s str> + Clone) -> Ve
     found.collect()
 }
 
-fn is_word(c: char) -> bool {
+/// Whether a variable's name may hold it.
+pub(super) fn is_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
 

@@ -183,10 +183,14 @@ impl Words {
     /// Every place of a text that is not read which leads to a runtime, in its order.
     pub fn every(&self, text: &str) -> Vec<Mention> {
         let mut all = self.all(text);
-        all.extend(self.host_paths(text));
-        all.extend(self.ways(text));
+        all.extend(self.beyond(text));
         all.sort_unstable();
         all
+    }
+
+    /// Those of [`Self::every`] that name no socket, in no order.
+    pub fn beyond(&self, text: &str) -> impl Iterator<Item = Mention> {
+        self.host_paths(text).into_iter().chain(self.ways(text))
     }
 
     /// Every place of a text that is not read where a `hostPath` leads to a runtime by its directory:

@@ -65,35 +65,45 @@ impl Assembly {
 
     /// Adds `mounts`, which stand at `pointer`, to the container's own.
     pub fn mounts(&mut self, index: usize, mounts: Option<&Value>, pointer: &str) {
-        let Some(Value::Array(mounts)) = mounts else {
-            return;
-        };
-        let Some(Value::Object(container)) = self.containers.get_mut(index) else {
-            return;
-        };
-        let own = container
-            .entry("volumeMounts")
-            .or_insert_with(|| Value::Array(Vec::new()));
-        let Value::Array(own) = own else { return };
-        for (from, mount) in mounts.iter().enumerate() {
-            let inner = format!("/spec/containers/{index}/volumeMounts/{}", own.len());
-            self.pointers.part(inner, format!("{pointer}/{from}"));
-            own.push(mount.clone());
+        if let Some(Value::Array(mounts)) = mounts {
+            let written = mounts.iter().enumerate();
+            let written = written.map(|(from, mount)| (mount.clone(), format!("{pointer}/{from}")));
+            self.add_mounts(List::Containers, index, written);
         }
     }
 
     /// Adds one mount, which stands at `pointer`, to the container's own.
     pub fn mount(&mut self, index: usize, mount: &Value, pointer: &str) {
-        let Some(Value::Object(container)) = self.containers.get_mut(index) else {
+        self.add_mounts(
+            List::Containers,
+            index,
+            [(mount.clone(), pointer.to_owned())],
+        );
+    }
+
+    /// Adds mounts, each with where it stands, to those of the container at `index` of `list`.
+    fn add_mounts(
+        &mut self,
+        list: List,
+        index: usize,
+        mounts: impl IntoIterator<Item = (Value, String)>,
+    ) {
+        let (containers, field) = match list {
+            List::Containers => (&mut self.containers, "containers"),
+            List::Init => (&mut self.init, "initContainers"),
+        };
+        let Some(Value::Object(container)) = containers.get_mut(index) else {
             return;
         };
         let own = container
             .entry("volumeMounts")
             .or_insert_with(|| Value::Array(Vec::new()));
         let Value::Array(own) = own else { return };
-        let inner = format!("/spec/containers/{index}/volumeMounts/{}", own.len());
-        self.pointers.part(inner, pointer);
-        own.push(mount.clone());
+        for (mount, pointer) in mounts {
+            let inner = format!("/spec/{field}/{index}/volumeMounts/{}", own.len());
+            self.pointers.part(inner, pointer);
+            own.push(mount);
+        }
     }
 
     /// Adds an init container; one without a name is called `name`. Returns its index.
@@ -129,25 +139,14 @@ impl Assembly {
             .containers
             .get(from)
             .and_then(|one| one.get("volumeMounts"));
-        let mounts: Vec<Value> = items(mounts).cloned().collect();
-        let (containers, field) = match list {
-            List::Containers => (&mut self.containers, "containers"),
-            List::Init => (&mut self.init, "initContainers"),
-        };
-        let Some(Value::Object(container)) = containers.get_mut(index) else {
-            return;
-        };
-        let own = container
-            .entry("volumeMounts")
-            .or_insert_with(|| Value::Array(Vec::new()));
-        let Value::Array(own) = own else { return };
-        for (at, mount) in mounts.into_iter().enumerate() {
-            let written = format!("/spec/containers/{from}/volumeMounts/{at}");
-            let written = self.pointers.outer(&written);
-            let inner = format!("/spec/{field}/{index}/volumeMounts/{}", own.len());
-            self.pointers.part(inner, written);
-            own.push(mount);
-        }
+        let mounts: Vec<(Value, String)> = items(mounts)
+            .enumerate()
+            .map(|(at, mount)| {
+                let written = format!("/spec/containers/{from}/volumeMounts/{at}");
+                (mount.clone(), self.pointers.outer(&written))
+            })
+            .collect();
+        self.add_mounts(list, index, mounts);
     }
 
     /// Adds every container of a list.

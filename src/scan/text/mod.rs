@@ -111,7 +111,7 @@ pub fn object(evaluator: &Evaluator, namespaces: &Namespaces, object: &Value) ->
 /// The first line of `text` that names a runtime's socket.
 pub fn first_mention(words: &Words, text: &str) -> Option<u32> {
     let sockets = words.all(text).first().copied();
-    let first = sockets.or_else(|| words.every(text).first().copied())?;
+    let first = sockets.or_else(|| words.beyond(text).min())?;
     Some(line_of(text, first.start))
 }
 

@@ -10,19 +10,20 @@ ensure_binaries() {
     need go 'the node is built from Go modules (or name a cluster: E2E_KUBECONFIG=…)'
     need gcc 'runc enters namespaces in C (tests/e2e/install-deps installs it)'
     need pkg-config 'tests/e2e/install-deps installs it'
-    local module key=
+    local module key='' built=()
     mkdir -p "$E2E_CACHE"
     rm -rf "$E2E_CACHE"/building.*
     for module in "${MODULES[@]}"; do
         ensure_module "$module" 'all of them take 15 to 20 minutes on two cores, once'
         key+=$BUILT
+        built+=("$BUILT")
     done
     E2E_BIN=$E2E_CACHE/bin-$(sha256sum <<<"$key" | cut -c1-16)
     [[ -d $E2E_BIN ]] && return
     rm -rf "$E2E_CACHE"/bin-*
     BUILD_OUT=$(mktemp -d "$E2E_CACHE/building.XXXXXX")
-    for module in "${MODULES[@]}"; do
-        cp -alf "$E2E_CACHE/$module-$(module_key "$module")"/. "$BUILD_OUT"
+    for module in "${built[@]}"; do
+        cp -alf "$module/." "$BUILD_OUT"
     done
     mv "$BUILD_OUT" "$E2E_BIN"
 }
