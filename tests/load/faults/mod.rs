@@ -14,7 +14,7 @@ mod slow_clients;
 mod worst_pods;
 
 use std::pin::Pin;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use futures_util::stream::{FuturesUnordered, iter};
@@ -88,6 +88,15 @@ pub async fn run(bench: &Bench, short: bool, words: &[&str]) -> (usize, usize) {
     borne.extend(iter(alone).then(Fault::happen).collect::<Vec<_>>().await);
     let passed = borne.iter().filter(|borne| **borne).count();
     (passed, borne.len() - passed)
+}
+
+/// A p99 below this is no wait that a client of the API server could tell, and two such are as far apart as what
+/// else the machine does: of what is shorter, no ratio is judged.
+const TOLD_APART: Duration = Duration::from_millis(10);
+
+/// Whether honest reviews wait for a fault: their p99 during it is longer than `times` that before it.
+fn waits(during: Duration, before: Duration, times: u32) -> bool {
+    during > (before * times).max(TOLD_APART)
 }
 
 /// One review of a Pod with a socket, on a new connection, is answered so.

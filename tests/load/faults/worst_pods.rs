@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use dind_injector::names::metric;
 
-use super::{Outcome, Scene};
+use super::{Outcome, Scene, waits};
 use crate::client::Connection;
 use crate::hostile::worst;
 use crate::review::head;
@@ -28,9 +28,8 @@ const HONEST: u64 = 3000;
 const SIZES: [usize; 3] = [23 << 20, 1000 << 10, 120 << 10];
 /// One connection sends no more often: 25 such Pods a second, most of 290 MB.
 const PACE: Duration = Duration::from_secs(1);
-/// How much longer an honest review may take beside them, and what is too little to tell.
+/// How many times longer an honest review may take beside them.
 const TIMES: u32 = 5;
-const LEAST: Duration = Duration::from_millis(10);
 
 pub async fn run(scene: &Scene<'_>) -> Outcome {
     let policy = scene.bench.swaps();
@@ -73,7 +72,7 @@ pub async fn run(scene: &Scene<'_>) -> Outcome {
             "{shed} of the worst were not answered, which fails open"
         ));
     }
-    if beside > (alone * TIMES).max(LEAST) {
+    if waits(beside, alone, TIMES) {
         return Err(format!(
             "p99 of honest reviews {beside:?}, without the others {alone:?}; {} answered, memory at most \
              {} MiB",
