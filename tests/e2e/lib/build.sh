@@ -199,6 +199,18 @@ build_tekton() {
     rm -r "$BUILD_OUT"/config/{resolvers,events.yaml,webhook-hpa.yaml,dummy.go}
 }
 
+build_kwok() {
+    local stages stage
+    CGO_ENABLED=0 go_build kwok sigs.k8s.io/kwok/cmd/kwok kwok
+    # What becomes of a simulated node and its Pods: ready at once, and a Job's done.
+    stages=$(cd "$E2E_DIR/cluster/kwok" && go list -m -f '{{.Dir}}' sigs.k8s.io/kwok)/kustomize/stage
+    for stage in node/fast/node-initialize node/heartbeat-with-lease/node-heartbeat-with-lease \
+        pod/fast/pod-{ready,complete,delete}; do
+        printf -- '---\n'
+        cat "$stages/$stage.yaml"
+    done >"$BUILD_OUT/stages.yaml"
+}
+
 # Not all that it needs is served as a module: absent/ stands for what is not (README.md says what that leaves out).
 build_gitlab-runner() {
     local runner=gitlab.com/gitlab-org/gitlab-runner module=$E2E_DIR/cluster/gitlab-runner source=$BUILD_OUT/source
