@@ -138,6 +138,7 @@ impl<'p> Case<'p, '_, '_> {
         self.evaluator.opts_out = request.ask == Requested::OptOut;
         self.evaluator.sidecar = installed.map(|installed| installed.place);
         let swap = self.evaluator.findings(findings)?;
+        self.obstacle_after(findings, &swap, installed)?;
         let hosts = self.evaluator.docker_hosts()?;
         let ordering = self.evaluator.first_with(Effect::Swap, |rule_match| {
             rule_match.detection != Detection::Client
@@ -227,6 +228,34 @@ impl<'p> Case<'p, '_, '_> {
             replace_published: published == TcpAction::Replace,
             mode: evaluator.policy.sidecar_mode,
         })))
+    }
+
+    /// Refuses what another webhook added to a Pod whose daemon is root of nothing on the node because of its user
+    /// namespace: with a path of the node in it, that would no longer hold. A privileged daemon may be in a user namespace
+    /// that its Pod's author chose, which promises nothing.
+    fn obstacle_after(
+        &self,
+        findings: &[Finding],
+        swap: &[usize],
+        installed: Option<&Installed<'_, '_>>,
+    ) -> Result<(), Denial> {
+        let pod = self.evaluator.pod;
+        let is_held = installed.is_some_and(|installed| {
+            pod.spec.host_users == Some(false) && !installed.container.security_context.privileged
+        });
+        if !is_held || self.evaluator.scope != Scope::Creation {
+            return Ok(());
+        }
+        let seen = Seen {
+            pod,
+            findings,
+            swap,
+            budget: self.evaluator.budget,
+        };
+        match seen.obstacle(Some(&pod.spec.runtime_class_name))? {
+            Some(obstacle) => Err(Denial::ObstacleAfter { obstacle }),
+            None => Ok(()),
+        }
     }
 
     /// What the annotations ask for; nothing if they cannot be understood, or the Pod exists already.

@@ -242,6 +242,13 @@ pub enum Denial {
         profile: String,
         needs: String,
     },
+    /// The sidecar is there, and what forbids its user namespace came after it.
+    #[error(
+        "the Pod's Docker daemon is in a user namespace, which {obstacle} rules out. {}. If another webhook adds \
+         it, name the configuration of that webhook so that it sorts before dind-injector's",
+        obstacle.remedy()
+    )]
+    ObstacleAfter { obstacle: Obstacle },
     /// The profile has `hostUsers: false`.
     #[error(
         "profile {profile:?} puts the Pod into a user namespace, which {obstacle} rules out. {}, or {} {rule:?}",
@@ -319,7 +326,7 @@ impl Denial {
             Self::PodSecurity { .. } => Cause::PodSecurity,
             Self::EphemeralContainer { .. } => Cause::EphemeralContainer,
             Self::RuntimeClass { .. } => Cause::RuntimeClass,
-            Self::UserNamespace { .. } => Cause::UserNamespace,
+            Self::ObstacleAfter { .. } | Self::UserNamespace { .. } => Cause::UserNamespace,
             Self::Unswapped { .. } => Cause::Unswapped,
             Self::SidecarImage { .. } => Cause::SidecarImage,
         }

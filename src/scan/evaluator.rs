@@ -334,6 +334,6 @@ fn hand_of(denial: &Denial, agent: Option<Agent>) -> Option<ManualWork> {
         Denial::PodSecurity { .. } => ManualWork::PodSecurity,
         Denial::EphemeralContainer { .. } => ManualWork::EphemeralContainer,
         Denial::RuntimeClass { .. } => ManualWork::RuntimeClass,
-        Denial::UserNamespace { .. } => ManualWork::UserNamespace,
+        Denial::ObstacleAfter { .. } | Denial::UserNamespace { .. } => ManualWork::UserNamespace,
     })
 }

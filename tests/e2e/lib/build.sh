@@ -53,6 +53,7 @@ module_key() {
     {
         go version
         declare -f go_build "build_${1%%-[0-9]*}"
+        [[ $1 != engine-* ]] || declare -f debian_engine
         if [[ $1 == kubernetes-* ]]; then
             declare -f derive_kubernetes
             cat "$E2E_DIR/cluster/kubernetes/main.go"
@@ -147,13 +148,45 @@ build_docker() {
         "$BUILD_OUT/dind"
 }
 
-# An Engine of another major version than docker's, for the daemon alone.
+# An Engine of another major version than docker's, for the daemon alone: of modules, or Debian's.
 build_engine() {
     local module=$1 engine=github.com/moby/moby/v2
+    if [[ -e $(source_of "$module")/debian ]]; then
+        debian_engine "$(<"$(source_of "$module")/debian")" "${module#engine-}"
+        return
+    fi
     export CGO_ENABLED=0
     go_build "$module" $engine/cmd/dockerd dockerd "-X $engine/dockerversion.Version=${module#engine-}.0-e2e"
     go_build "$module" $engine/cmd/docker-proxy docker-proxy
     install -m 755 "$(cd "$(source_of "$module")" && go list -m -f '{{.Dir}}' $engine)/hack/dind" "$BUILD_OUT/dind"
+}
+
+# debian_engine SUITE VERSION: the daemon of that suite, with its libraries, which are not those of this machine.
+debian_engine() {
+    local suite=$1 version=$2 root=$BUILD_OUT/root libraries=/usr/local/lib/dockerd loader program path found
+    need mmdebstrap 'tests/e2e/install-deps engine installs it'
+    need patchelf 'tests/e2e/install-deps engine installs it'
+    say "fetching dockerd of Debian $suite"
+    env --unset=APT_CONFIG nice -n 5 mmdebstrap --quiet --variant=extract --mode=root --include=docker.io \
+        --aptopt='Acquire::Languages "none"' --aptopt='APT::Install-Recommends "false"' "$suite" "$root" \
+        "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $(debian_mirror) $suite main"
+    found=$(zcat "$root/usr/share/doc/docker.io/changelog.Debian.gz" | head -n 1)
+    [[ $found == "docker.io ($version."* ]] || die "Debian $suite has $found"
+    loader=$(find "$root" -name 'ld-linux-*.so.*' | head -n 1)
+    mkdir "$BUILD_OUT/dockerd-libraries"
+    cp --dereference "$loader" "$BUILD_OUT/dockerd-libraries/"
+    for program in dockerd docker-proxy; do
+        path=$(find "$root" -name "$program" -type f -perm -u+x)
+        # shellcheck disable=SC2046 # one word for each library
+        cp --dereference $("$loader" --library-path "$(find "$root"/lib "$root"/usr/lib -maxdepth 1 -name '*-linux-gnu' | paste -sd:)" \
+            --list "$path" | grep -oE '/[^ ]+\.so[^ ]*' | grep -v '/ld-linux-') "$BUILD_OUT/dockerd-libraries/"
+        cp "$path" "$BUILD_OUT/$program"
+        # For the libraries of libraries too.
+        patchelf --force-rpath --set-interpreter "$libraries/${loader##*/}" --set-rpath "$libraries" "$BUILD_OUT/$program"
+    done
+    install -m 755 "$(cd "$E2E_DIR/cluster/docker" && go list -m -f '{{.Dir}}' github.com/docker/docker)/hack/dind" \
+        "$BUILD_OUT/dind"
+    rm -rf "$root"
 }
 
 build_cert-manager() {

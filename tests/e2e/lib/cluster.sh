@@ -76,9 +76,8 @@ cluster_up() {
     say 'waiting for the node'
     until_true 90 node_answers || node_failed 'the node did not become ready'
     if in_vm && [[ -e $NODE_STATE/failed ]]; then
-        BOOTS_LEFT=$((BOOTS_LEFT - 1))
         why_node_ended >&2
-        say 'another machine is booted'
+        end_for_another
         cluster_up
         return
     fi

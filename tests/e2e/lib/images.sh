@@ -100,8 +100,10 @@ client_files() {
 
 daemon_files() {
     local program name
-    mkdir -p usr/local/bin usr/local/sbin/.iptables-legacy usr/sbin certs/client
+    mkdir -p usr/local/{bin,lib} usr/local/sbin/.iptables-legacy usr/sbin certs/client
     cp "$E2E_BIN"/{dockerd,docker-proxy,containerd,ctr,containerd-shim-runc-v2,runc,dind} usr/local/bin/
+    # Of Debian's daemon, which links them.
+    [[ ! -d $E2E_BIN/dockerd-libraries ]] || cp -R "$E2E_BIN/dockerd-libraries" usr/local/lib/dockerd
     cp "$(command -v tini-static)" usr/local/bin/docker-init
     cp "$E2E_DIR/images/dockerd-entrypoint.sh" usr/local/bin/
     # Alpine's BusyBox has them, Debian's has not: without the first, `dind` hides /tmp under a tmpfs.

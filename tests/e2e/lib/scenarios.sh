@@ -16,8 +16,8 @@ run_scenarios() {
         shift
     done
     shift
-    local hint='those with a real system run with --systems'
-    [[ -z ${WITH_SYSTEMS:-} ]] || hint='--systems: of those with a real system'
+    local hint='those with a real system, or that take long, run with --systems'
+    [[ -z ${APART:-} ]] || hint='--systems: of those with a real system, or that take long'
     [[ -n $(for node in "${nodes[@]}"; do select_scenarios "$node" "$@"; done) ]] ||
         die "no scenario for ${nodes[*]} has a name that contains: $* ($hint)"
 
@@ -37,8 +37,7 @@ run_scenarios() {
         ((first)) || cluster_down
         first=0
         foreign || ensure_systems "${names[@]}"
-        bring_up "${names[@]}"
-        install_webhook
+        bring_up_with_webhook "${names[@]}"
         run_selected
     done
     VERDICT="$passed passed, $failed failed"
@@ -55,7 +54,7 @@ run_selected() {
     run_parallel "$(named_like -v -e '-(alone|ruled|policy)$')"
     run_each "$(named_like -e '-alone$')"
     if [[ -n $(named_like -e '-(ruled|policy)$') ]] && ! node_has_ended; then
-        mount_policy "$E2E_DIR/policy.yaml"
+        attempt mount_policy "$E2E_DIR/policy.yaml"
         run_parallel "$(named_like -e '-ruled$')"
         run_each "$(named_like -e '-policy$')"
     fi
@@ -70,15 +69,11 @@ run_selected() {
         rm -f "$RESULTS/$name.status"
     done
     ((${#left[@]})) || return 0
-    # An emulator that crashes says nothing about what is tested. Another one is tried, a few times in a run, and said so:
-    # a kernel there that patches its code while both processors run it has panicked (QEMU 7.2, 2 of some 12 boots).
     if in_vm && ((BOOTS_LEFT > 0)); then
-        BOOTS_LEFT=$((BOOTS_LEFT - 1))
-        say "${#left[@]} scenarios are left: another machine is booted for them"
-        cluster_down
-        rmdir "$RESULTS/node-ended"
-        bring_up "${left[@]}"
-        install_webhook
+        say "${#left[@]} scenarios are left"
+        end_for_another
+        rm -rf "$RESULTS/node-ended"
+        bring_up_with_webhook "${left[@]}"
         names=("${left[@]}")
         run_selected
     else
@@ -86,18 +81,49 @@ run_selected() {
     fi
 }
 
+bring_up_with_webhook() {
+    bring_up "$@"
+    INSTALLED=1
+    attempt install_webhook
+    [[ -n $NODE_LOST ]] || return 0
+    end_for_another
+    bring_up_with_webhook "$@"
+}
+
+# attempt COMMAND…: $NODE_LOST is not empty where the virtual machine ended under it and another may be booted; any other
+# failure ends the run. Not for a condition: `set -e` would not hold in the command.
+attempt() {
+    local status=0
+    NODE_LOST=
+    ("$@") &
+    wait $! || status=$?
+    ((status != 0)) || return 0
+    in_vm && node_has_ended && ((BOOTS_LEFT > 0)) || exit "$status"
+    why_node_ended >&2
+    NODE_LOST=1
+}
+
+# end_for_another: an emulator that crashes says nothing about what is tested. Another one is tried, a few times in a run,
+# and said so: a kernel there that patches its code while both processors run it has panicked (QEMU 7.2, 2 of some 12 boots).
+end_for_another() {
+    BOOTS_LEFT=$((BOOTS_LEFT - 1))
+    say 'another machine is booted'
+    cluster_down
+}
+
 # named_like [-v] -e PATTERN: those of $names that do, or do not.
 named_like() { printf '%s\n' "${names[@]}" | grep -E "$@" || true; }
 
 # select_scenarios NODE [WORD…]: those for that node. One that says nothing of nodes is for the native one; `# nodes: …` in its check says which it is for,
-# where `vm` is both machines. With --systems those that need one, and else those that need none.
+# where `vm` is both machines. With --systems those that need one, and what else says that it is kept apart (`# apart: why`);
+# without, all others.
 select_scenarios() {
-    local node=$1 dir name word nodes system
+    local node=$1 dir name word nodes apart
     shift
     for dir in "$E2E_DIR/$COLLECTION"/*/; do
         name=$(basename "$dir")
-        [[ -n $(system_of "$name") ]] && system=1 || system=
-        [[ $system == "${WITH_SYSTEMS:-}" ]] || continue
+        grep -E '^# (systems|apart): ' "$dir/check" >/dev/null && apart=1 || apart=
+        [[ $apart == "${APART:-}" ]] || continue
         nodes=$(sed -n 's/^# nodes: //p' "$dir/check")
         nodes=" ${nodes:-native} "
         [[ ${nodes/ vm / vm-systemd vm-cgroupfs } == *" $node "* ]] || continue

@@ -12,7 +12,6 @@ install_webhook() {
     say 'installing the webhook'
     # A machine has it in its disk.
     foreign || in_vm || load_webhook_image
-    INSTALLED=1
     webhook_manifests | kubectl apply -f - >/dev/null || die 'the manifests do not apply'
     kubectl label namespace "$WEBHOOK_NS" "$E2E_LABEL=run" >/dev/null
     kubectl --namespace "$WEBHOOK_NS" rollout status deployment/dind-injector --timeout="$(patient 60)s" >/dev/null ||
