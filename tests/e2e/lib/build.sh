@@ -53,7 +53,7 @@ module_key() {
     {
         go version
         declare -f go_build "build_${1%%-[0-9]*}"
-        [[ $1 != engine-* ]] || declare -f debian_engine
+        [[ $1 != engine-* ]] || declare -f debian_engine extract_debian
         if [[ $1 == kubernetes-* ]]; then
             declare -f derive_kubernetes
             cat "$E2E_DIR/cluster/kubernetes/main.go"
@@ -161,25 +161,23 @@ build_engine() {
     install -m 755 "$(cd "$(source_of "$module")" && go list -m -f '{{.Dir}}' $engine)/hack/dind" "$BUILD_OUT/dind"
 }
 
-# debian_engine SUITE VERSION: the daemon of that suite, with its libraries, which are not those of this machine.
+# debian_engine SUITE VERSION: the daemon of that suite, with its libraries.
 debian_engine() {
     local suite=$1 version=$2 root=$BUILD_OUT/root libraries=/usr/local/lib/dockerd loader program path found
     need mmdebstrap 'tests/e2e/install-deps engine installs it'
     need patchelf 'tests/e2e/install-deps engine installs it'
     say "fetching dockerd of Debian $suite"
-    env --unset=APT_CONFIG nice -n 5 mmdebstrap --quiet --variant=extract --mode=root --include=docker.io \
-        --aptopt='Acquire::Languages "none"' --aptopt='APT::Install-Recommends "false"' "$suite" "$root" \
-        "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $(debian_mirror) $suite main"
+    extract_debian "$suite" docker.io "$root"
     found=$(zcat "$root/usr/share/doc/docker.io/changelog.Debian.gz" | head -n 1)
     [[ $found == "docker.io ($version."* ]] || die "Debian $suite has $found"
-    loader=$(find "$root" -name 'ld-linux-*.so.*' | head -n 1)
+    loader=$root/$(debian_loader "$root")
     mkdir "$BUILD_OUT/dockerd-libraries"
     cp --dereference "$loader" "$BUILD_OUT/dockerd-libraries/"
     for program in dockerd docker-proxy; do
         path=$(find "$root" -name "$program" -type f -perm -u+x)
         # shellcheck disable=SC2046 # one word for each library
-        cp --dereference $("$loader" --library-path "$(find "$root"/lib "$root"/usr/lib -maxdepth 1 -name '*-linux-gnu' | paste -sd:)" \
-            --list "$path" | grep -oE '/[^ ]+\.so[^ ]*' | grep -v '/ld-linux-') "$BUILD_OUT/dockerd-libraries/"
+        cp --dereference $("$loader" --library-path "$(debian_libraries "$root" | sed "s|^|$root/|" | paste -sd:)" --list "$path" |
+            grep -oE '/[^ ]+\.so[^ ]*' | grep -v '/ld-linux-') "$BUILD_OUT/dockerd-libraries/"
         cp "$path" "$BUILD_OUT/$program"
         # For the libraries of libraries too.
         patchelf --force-rpath --set-interpreter "$libraries/${loader##*/}" --set-rpath "$libraries" "$BUILD_OUT/$program"

@@ -104,7 +104,7 @@ attempt() {
 }
 
 # end_for_another: an emulator that crashes says nothing about what is tested. Another one is tried, a few times in a run,
-# and said so: a kernel there that patches its code while both processors run it has panicked (QEMU 7.2, 2 of some 12 boots).
+# and said so.
 end_for_another() {
     BOOTS_LEFT=$((BOOTS_LEFT - 1))
     say 'another machine is booted'

@@ -3,11 +3,12 @@
 //! as answers come: who sends and who is tested share the processors, and half a gigabyte a second is a flood
 //! whatever is in it.
 
+use std::fs::read_link;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use rustix::process::setpriority_process;
 use tokio::runtime::{Handle, Runtime};
 use tokio::task::JoinSet;
 
@@ -89,8 +90,8 @@ pub async fn run(scene: &Scene<'_>) -> Outcome {
     ))
 }
 
-/// Threads for the senders of the worst Pods, of low priority: what sending costs is spent on an API server's own
-/// processors, and here it would be measured as the server's time.
+/// Threads for the senders of the worst Pods, which run when nothing else does: what sending costs is spent on an API
+/// server's own processors, and here it would be measured as the server's time.
 struct Apart(Option<Runtime>);
 
 impl Apart {
@@ -98,9 +99,13 @@ impl Apart {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
-            // The priority of one thread, on Linux. Where it is refused, honest reviews wait for longer.
+            // Where it is refused, honest reviews wait for longer.
             .on_thread_start(|| {
-                let _ = setpriority_process(None, 19);
+                let thread = read_link("/proc/thread-self").unwrap_or_default();
+                let _ = Command::new("chrt")
+                    .args(["--idle", "--pid", "0"])
+                    .arg(thread.file_name().unwrap_or_default())
+                    .status();
             })
             .build();
         let runtime = runtime.map_err(|error| error.to_string())?;

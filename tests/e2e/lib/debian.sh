@@ -1,0 +1,26 @@
+# shellcheck shell=bash
+# Programs of a Debian suite that need not be this machine's, with the libraries that they link.
+
+# extract_debian SUITE PACKAGE ROOT: its files and those of what it depends on, without setting anything up.
+extract_debian() {
+    # Not apt's own configuration, which may be for another suite.
+    env --unset=APT_CONFIG nice -n 5 mmdebstrap --quiet --variant=extract --mode=root --include="$2" \
+        --aptopt='Acquire::Languages "none"' --aptopt='APT::Install-Recommends "false"' "$1" "$3" \
+        "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $(debian_mirror) $1 main"
+}
+
+# debian_loader ROOT: what starts its programs, below it.
+debian_loader() { (cd "$1" && find . -name 'ld-linux-*.so.*' -printf '%P\n' | sort | head -n 1); }
+
+# debian_libraries ROOT: where its libraries are, below it, one a line.
+debian_libraries() { (cd "$1" && find . -name 'lib*.so.*' -printf '%P\n' | sed 's|/[^/]*$||' | sort -u); }
+
+# Where apt, as it is set up here, has Debian's packages from.
+debian_mirror() {
+    local mirror=${E2E_DEBIAN_MIRROR:-}
+    # shellcheck disable=SC2016 # apt's own variables
+    [[ -n $mirror ]] || mirror=$(apt-get indextargets --format '$(LABEL) $(REPO_URI)' 'Created-By: Packages' |
+        sed -n 's/^Debian //p' | head -n 1)
+    [[ -n $mirror ]] || die "apt knows no mirror of Debian (run apt-get update, or name one: E2E_DEBIAN_MIRROR=…)"
+    printf '%s' "$mirror"
+}
