@@ -1,6 +1,7 @@
 //! `manifests/userns`: every node's configuration names the runtime that the RuntimeClass asks for, and the seccomp profile is
 //! found where a sidecar is told to look for it.
 
+use dind_injector::model::profile::Profile;
 use dind_injector::names::USERNS_RUNTIME;
 
 use crate::support::files;
@@ -54,6 +55,10 @@ fn the_seccomp_profile_is_copied_to_where_the_documented_sidecar_looks_for_it() 
         (
             "manifests/userns/seccomp/daemonset.yaml",
             format!("/node/{SECCOMP}"),
+        ),
+        (
+            "manifests/userns/seccomp/daemonset.yaml",
+            format!("image: {}\n", Profile::privileged().image),
         ),
         ("docs/policy.md", format!("localhostProfile: {SECCOMP}")),
         (
