@@ -53,7 +53,7 @@ module_key() {
     {
         go version
         declare -f go_build "build_${1%%-[0-9]*}"
-        [[ $1 != engine-* ]] || declare -f debian_engine extract_debian
+        [[ $1 != engine-* ]] || declare -f debian_engine debian_root extract_debian
         if [[ $1 == kubernetes-* ]]; then
             declare -f derive_kubernetes
             cat "$E2E_DIR/cluster/kubernetes/main.go"

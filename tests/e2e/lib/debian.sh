@@ -1,13 +1,16 @@
 # shellcheck shell=bash
 # Programs of a Debian suite that need not be this machine's, with the libraries that they link.
 
-# extract_debian SUITE PACKAGE ROOT: its files and those of what it depends on, without setting anything up.
-extract_debian() {
+# debian_root SUITE ROOT OPTION…: what mmdebstrap makes with these options.
+debian_root() {
     # Not apt's own configuration, which may be for another suite.
-    env --unset=APT_CONFIG nice -n 5 mmdebstrap --quiet --variant=extract --mode=root --include="$2" \
-        --aptopt='Acquire::Languages "none"' --aptopt='APT::Install-Recommends "false"' "$1" "$3" \
+    env --unset=APT_CONFIG nice -n 5 mmdebstrap --quiet --mode=root "${@:3}" \
+        --aptopt='Acquire::Languages "none"' --aptopt='APT::Install-Recommends "false"' "$1" "$2" \
         "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $(debian_mirror) $1 main"
 }
+
+# extract_debian SUITE PACKAGE ROOT: its files and those of what it depends on, without setting anything up.
+extract_debian() { debian_root "$1" "$3" --variant=extract --include="$2"; }
 
 # debian_loader ROOT: what starts its programs, below it.
 debian_loader() { (cd "$1" && find . -name 'ld-linux-*.so.*' -printf '%P\n' | sort | head -n 1); }

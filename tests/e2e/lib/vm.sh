@@ -27,22 +27,17 @@ ensure_vm() {
 vm_key() {
     {
         echo "$VM_SUITE $(uname -m)"
-        declare -f build_vm build_initramfs build_emulator extract_debian debian_loader debian_libraries
+        declare -f build_vm build_initramfs build_emulator debian_root extract_debian debian_loader debian_libraries
         cd "$E2E_DIR/vm" && find . -type f -print -exec cat {} +
     } | sha256sum | cut -c1-16
 }
 
 build_vm() {
     set -e
-    local root=$VM_WORK/root mirror unit
-    mirror=$(debian_mirror)
-    # Not apt's own configuration, which may be for another suite.
-    env --unset=APT_CONFIG nice -n 5 mmdebstrap --quiet --variant=minbase --mode=root \
-        --include="$(paste -sd, "$E2E_DIR/vm/packages")" \
-        --aptopt='Acquire::Languages "none"' --aptopt='APT::Install-Recommends "false"' \
+    local root=$VM_WORK/root unit
+    debian_root "$VM_SUITE" "$root" --variant=minbase --include="$(paste -sd, "$E2E_DIR/vm/packages")" \
         --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
-        --dpkgopt='path-exclude=/usr/share/man/*' --customize-hook="$E2E_DIR/vm/kernel" \
-        "$VM_SUITE" "$root" "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $VM_SUITE main"
+        --dpkgopt='path-exclude=/usr/share/man/*' --customize-hook="$E2E_DIR/vm/kernel"
     # Each profile takes seconds to compile there. These two are what containers meet on a node.
     find "$root/etc/apparmor.d" -maxdepth 1 -type f ! -name runc ! -name unprivileged_userns -delete
     echo e2e-node >"$root/etc/hostname"
