@@ -57,6 +57,8 @@ pub enum Fate {
     Left,
     /// The webhook refuses it.
     Denied,
+    /// The webhook that looks again refuses it, since it was not swapped.
+    Verify,
     /// The backstop refuses it, since it was not swapped.
     Backstop,
     /// Something else refuses it.
@@ -70,6 +72,7 @@ impl Fate {
             Self::Warned => "warned about",
             Self::Left => "left as it was written",
             Self::Denied => "denied",
+            Self::Verify => "refused by verify.dind-injector.io",
             Self::Backstop => "refused by the backstop",
             Self::Refused => "refused by something else",
         }
@@ -104,8 +107,10 @@ pub fn fate(answer: &Answer, warnings: &[String]) -> Fate {
                     "admission webhook \"{webhook}\" denied the request"
                 ))
             };
-            if denies(names::POD_WEBHOOK) || denies(names::VERIFY_WEBHOOK) {
+            if denies(names::POD_WEBHOOK) {
                 Fate::Denied
+            } else if denies(names::VERIFY_WEBHOOK) {
+                Fate::Verify
             } else if message.contains(&format!("ValidatingAdmissionPolicy '{}", names::BACKSTOP)) {
                 Fate::Backstop
             } else {
@@ -256,7 +261,7 @@ pub fn check(installed: &Installed) -> Check {
         )),
         Ok((wanted, rule)) => {
             let fix = match fate {
-                Fate::Left | Fate::Backstop => {
+                Fate::Left | Fate::Backstop | Fate::Verify => {
                     "the API server did not call the webhook, or had no answer and failurePolicy is Ignore: \
                                see the lines above, and its log"
                 }

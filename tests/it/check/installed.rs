@@ -803,6 +803,15 @@ async fn a_pod_must_come_back_as_the_policy_says() {
         refused(422, backstop),
     )
     .await;
+    let verify = "admission webhook \"verify.dind-injector.io\" denied the request: no";
+    seen(
+        "network-path",
+        Failed,
+        "is refused by verify.dind-injector.io; the rule enabled says it is to be swapped",
+        &[],
+        refused(403, verify),
+    )
+    .await;
     seen(
         "network-path",
         Ok,
