@@ -15,9 +15,6 @@ use serde::de::IgnoredAny;
 #[path = "../tests/support/reviews.rs"]
 mod reviews;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn measure(c: &mut Criterion) {
     let policy = Policy::offline();
     let mut group = c.benchmark_group("review");

@@ -16,9 +16,6 @@ use dind_injector::policy_file::Config;
 use dind_injector::review::pod::review;
 use serde_json::{Value, json};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// A container that mounts the node's socket, and `more`.
 fn container(name: &str, more: Vec<Value>, env: Vec<Value>) -> Value {
     let mut mounts = vec![json!({"name": "docker", "mountPath": "/var/run/docker.sock"})];

@@ -5,10 +5,6 @@ use std::process::ExitCode;
 
 use dind_injector::cli::{Cli, Exit, Terminal};
 
-/// While the worst Pods are reviewed, an honest review waits half as long as with glibc's allocator (docs/profile.md).
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let cli = Cli::from_command_line();
     // A reader that has seen enough (`| head`) is not an error.

@@ -106,7 +106,7 @@ async fn answer(
     };
     let is_traced = span.is_some();
     let called = match app.turns.queue(body.len()) {
-        None => call(app, route, &body, is_traced),
+        None => call(app, route, &body.whole(), is_traced),
         Some(queue) => {
             let waiting = (body, permit, turn);
             match call_beside(app, route, queue, waiting, is_traced).await {
@@ -170,6 +170,7 @@ async fn call_beside(
     // Turn and permit are returned at its end, even if the caller has gone away.
     let called = tokio::task::spawn_blocking(move || {
         yield_to_workers();
+        let body = body.whole();
         let called = call(&own, route, &body, is_traced);
         drop((body, permit, turn));
         called

@@ -36,10 +36,6 @@ use std::time::{Duration, Instant};
 
 use served::Bench;
 
-/// As the product has it: the floor is this program too.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const USAGE: &str = "usage: tests/load/run [measure] [connections] [faults [--short] [WORD...]]";
 
 fn main() -> ExitCode {
