@@ -18,17 +18,21 @@ make_way() {
     [ ! -d "$1" ] || rmdir "$1" || die "a directory is in the way: $1"
 }
 
+# Where the default route leads, and whether only IPv6 has one.
+way_out() {
+    interface=''
+    [ -r /proc/net/route ] || return 0
+    while read -r name to _ _ _ _ _ mask _; do
+        case $to/$mask in 00000000/00000000) interface=$name && return ;; esac
+    done </proc/net/route
+    [ -r /proc/net/ipv6_route ] || return 0
+    while read -r to bits _ _ _ _ _ _ _ name; do
+        case $to/$bits/$name in */lo) ;; 00000000000000000000000000000000/00/*) interface=$name ipv6=1 && return ;; esac
+    done </proc/net/ipv6_route
+}
+
 # Docker assumes 1500 and overlay networks carry less.
 pod_mtu() {
-    interface=''
-    while read -r name to _ _ _ _ _ mask _; do
-        case $to/$mask in 00000000/00000000) interface=$name && break ;; esac
-    done </proc/net/route
-    if [ -z "$interface" ] && [ -r /proc/net/ipv6_route ]; then
-        while read -r to bits _ _ _ _ _ _ _ name; do
-            case $to/$bits/$name in */lo) ;; 00000000000000000000000000000000/00/*) interface=$name && break ;; esac
-        done </proc/net/ipv6_route
-    fi
     [ -n "$interface" ] || { say 'no default route: MTU left at 1500' && return 0; }
     read -r mtu <"/sys/class/net/$interface/mtu" || die "cannot read the MTU of $interface: set DIND_MTU"
 }
@@ -36,8 +40,10 @@ pod_mtu() {
 # A daemon inside of a container assumes 1500. Its connections are forwarded here, and agree on what fits.
 clamp() {
     set -- FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu
-    iptables -w -t mangle -C "$@" 2>/dev/null || iptables -w -t mangle -A "$@" 2>/dev/null ||
-        say 'no TCPMSS: a Docker daemon inside of a container needs --mtu'
+    for tables in iptables ${ipv6:+ip6tables}; do
+        $tables -w -t mangle -C "$@" 2>/dev/null || $tables -w -t mangle -A "$@" 2>/dev/null ||
+            say 'no TCPMSS: a Docker daemon inside of a container needs --mtu'
+    done
 }
 
 # A container that starts later may have to make what the daemon shall see, so the kubelet is not asked for it here:
@@ -141,13 +147,19 @@ for flag in "$@"; do
 done
 ! grep -qs '"hosts"' /etc/docker/daemon.json || die 'the sockets are those of DIND_SOCKETS: remove "hosts" from daemon.json'
 
-mtu='' parent=''
+mtu='' parent='' ipv6=''
 if [ "${DIND_HOST_NETWORK:-}" = 1 ]; then
     set -- --bridge=none --iptables=false --ip6tables=false --ip-forward=false "$@"
-elif [ -n "${DIND_MTU:-}" ]; then
-    mtu=$DIND_MTU
 else
-    pod_mtu
+    way_out
+    if [ -n "${DIND_MTU:-}" ]; then mtu=$DIND_MTU; else pod_mtu; fi
+fi
+# Docker's networks have IPv4 alone, which may lead nowhere.
+[ "${DIND_ROOTLESS:-}" != 1 ] && ! grep -qs '"ipv6"' /etc/docker/daemon.json || ipv6=''
+if [ -n "$ipv6" ] && dockerd --help | grep -q 'ip6tables rules (default true)'; then
+    set -- --ipv6 --default-network-opt=bridge=com.docker.network.enable_ipv6=true "$@"
+elif [ -n "$ipv6" ]; then
+    say 'this Pod has IPv6 alone, which containers get from Docker 27 on'
 fi
 if [ -n "$mtu" ]; then
     export DOCKERD_ROOTLESS_ROOTLESSKIT_MTU="$mtu"

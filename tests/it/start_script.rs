@@ -503,8 +503,73 @@ fn the_mtu_is_that_of_the_default_routes_interface() {
             assert_eq!(value(&flags, "--mtu"), mtu, "{shell:?}: {v4}{v6:?}");
             let networks = mtu.map(|mtu| format!("bridge=com.docker.network.driver.mtu={mtu}"));
             assert_eq!(value(&flags, "--default-network-opt"), networks.as_deref());
+            assert!(
+                !flags.contains(&"--ipv6".to_owned()),
+                "this Docker is too old"
+            );
             let said = sidecar.run().stderr;
             assert_eq!(said.contains("no default route"), mtu.is_none(), "{said}");
+        }
+    }
+}
+
+/// Its daemon's networks would have IPv4 alone, which leads nowhere there.
+#[test]
+fn containers_have_ipv6_where_their_pod_has_nothing_else() {
+    const NETWORKS: &str = "--default-network-opt=bridge=com.docker.network.enable_ipv6=true";
+    const SAID: &str = "dind-injector: this Pod has IPv6 alone, which containers get from Docker 27 on\n";
+    const ROUTE6: &str = "00000000000000000000000000000000 00 00000000000000000000000000000000 00 \
+                          fe800000000000000000000000000001 00000400 00000001 00000000 00000003     eth0\n";
+    let help = |rules: &str| {
+        format!(
+            "echo '      --default-network-opt mapmap   Default network options'\n\
+             echo '      --ip6tables                    Enable addition of'\n\
+             echo '                                     ip6tables rules ({rules})'"
+        )
+    };
+    // Whether there is an IPv4 route too, what dockerd's help says, what else is set, whether containers get IPv6, what is
+    // said.
+    for (both, rules, setting, given, said) in [
+        (false, "default true", None, true, ""),
+        (true, "default true", None, false, ""),
+        (false, "experimental", None, false, SAID),
+        (false, "default true", Some("DIND_MTU"), true, ""),
+        (false, "default true", Some("DIND_HOST_NETWORK"), false, ""),
+        (false, "default true", Some("DIND_ROOTLESS"), false, ""),
+        (false, "default true", Some("daemon.json"), false, ""),
+    ] {
+        for shell in Shell::all() {
+            let mut sidecar = Sidecar::new(shell);
+            sidecar.program("dockerd", &help(rules));
+            let tables = sidecar.path("/calls.ip6tables");
+            sidecar.program("ip6tables", &format!("echo \"$@\" >>{}", tables.display()));
+            sidecar.file("/proc/net/ipv6_route", ROUTE6);
+            if !both {
+                sidecar.file("/proc/net/route", "Iface\tDestination\n");
+            }
+            match setting {
+                Some("daemon.json") => {
+                    sidecar.file("/etc/docker/daemon.json", r#"{"ipv6": false}"#)
+                }
+                Some("DIND_MTU") => sidecar = sidecar.env("DIND_MTU", "1400"),
+                Some(name) => sidecar = sidecar.env(name, "1"),
+                None => {}
+            }
+            if setting == Some("DIND_ROOTLESS") {
+                sidecar.program("id", "echo 1000");
+            }
+            let outcome = sidecar.run();
+            assert!(outcome.success, "{shell:?}: {}", outcome.stderr);
+            let has = |flag: &str| outcome.argv.iter().any(|it| it == flag);
+            let why = format!("{shell:?}: {both} {rules} {setting:?}: {:?}", outcome.argv);
+            assert_eq!((has("--ipv6"), has(NETWORKS)), (given, given), "{why}");
+            assert!(
+                outcome.stderr.contains(said)
+                    && outcome.stderr.contains("Docker 27") != said.is_empty(),
+                "{why}"
+            );
+            let is_old = !said.is_empty();
+            assert_eq!(tables.exists(), given || is_old, "{why}");
         }
     }
 }
@@ -1138,7 +1203,7 @@ fn kubernetes_finds_nothing_to_expand() {
 #[test]
 fn the_text_stays_readable_in_a_pods_yaml() {
     assert!(SCRIPT.starts_with("#!/bin/sh\n"));
-    stays_readable(SCRIPT, 8 * 1024 + 512);
+    stays_readable(SCRIPT, 9 * 1024);
 }
 
 /// Holds a script that is in every Pod to plain lines, and to `most` bytes.

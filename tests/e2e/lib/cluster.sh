@@ -172,13 +172,13 @@ restrict_oom_score_adj = true
 END
     } >"$NODE_STATE/config/containerd.toml"
 
-    # 1450 as on a VXLAN overlay: whatever assumes 1500 shows.
+    # 1450 as on a VXLAN overlay: whatever assumes 1500 shows. Only the native node has other networks besides.
     cat >"$NODE_STATE/cni/10-pods.conflist" <<END
 {
   "cniVersion": "1.0.0",
   "name": "pods",
   "plugins": [{
-    "type": "bridge", "bridge": "cni0", "isGateway": true, "hairpinMode": true, "mtu": 1450,
+    "type": "$(in_vm && echo bridge || echo by-namespace)", "bridge": "cni0", "isGateway": true, "hairpinMode": true, "mtu": 1450,
     "ipam": {
       "type": "host-local", "dataDir": "/run/cni",
       "ranges": [[{"subnet": "$POD_RANGE"}]], "routes": [{"dst": "0.0.0.0/0"}]
@@ -229,7 +229,7 @@ snapshotter = "overlayfs"
 sandbox = "$PAUSE_IMAGE"
 
 [plugins."io.containerd.cri.v1.runtime".cni]
-bin_dirs = ["$2/cni"]
+bin_dirs = ["$2/cni", "$E2E_DIR/cni"]
 conf_dir = "$3"
 END
     RUNC=$2/runc

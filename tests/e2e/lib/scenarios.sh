@@ -199,6 +199,8 @@ check_scenario() {
     trap 'printf "check: line %d: %s\n" "$LINENO" "$BASH_COMMAND" >&2' ERR
     # shellcheck source=/dev/null
     source "$E2E_DIR/lib/checks.sh"
+    # shellcheck source=/dev/null
+    source "$E2E_DIR/lib/networks.sh"
     kubectl create namespace "$NS" >/dev/null
     # Where the built-in policy swaps and honors annotations.
     kubectl label namespace "$NS" "$E2E_LABEL=$1" dind-injector.io/injection=enabled >/dev/null
