@@ -4,6 +4,8 @@
 MODULES=("kubernetes${E2E_KUBERNETES:+-$E2E_KUBERNETES}" runtime docker cert-manager registry)
 # Its daemon takes the place of docker's; the client stays.
 [[ -z ${E2E_ENGINE:-} ]] || MODULES+=("engine-$E2E_ENGINE")
+# In the place of the runtime's.
+[[ -z ${E2E_CONTAINERD:-} ]] || MODULES+=("containerd-$E2E_CONTAINERD")
 
 # Leaves the programs in $E2E_BIN, building those whose state has never been built.
 ensure_binaries() {
@@ -43,9 +45,9 @@ ensure_module() {
     mv "$BUILD_OUT" "$BUILT"
 }
 
-# source_of MODULE: the folder of its go.mod. Another version of Kubernetes has one that is made for its build.
+# source_of MODULE: the folder of its go.mod. Another version of Kubernetes or containerd has one that is made for its build.
 source_of() {
-    if [[ $1 == kubernetes-* ]]; then echo "$BUILD_OUT/source"; else echo "$E2E_DIR/cluster/$1"; fi
+    if [[ $1 == kubernetes-* || $1 == containerd-* ]]; then echo "$BUILD_OUT/source"; else echo "$E2E_DIR/cluster/$1"; fi
 }
 
 # A cached build is used only for the very sources, versions, flags and compiler that made it.
@@ -57,6 +59,8 @@ module_key() {
         if [[ $1 == kubernetes-* ]]; then
             declare -f derive_kubernetes
             cat "$E2E_DIR/cluster/kubernetes/main.go"
+        elif [[ $1 == containerd-* ]]; then
+            declare -f derive_containerd
         else
             find "$E2E_DIR/cluster/$1" -type f -print0 | LC_ALL=C sort -z | xargs -0 cat
         fi
@@ -99,6 +103,8 @@ derive_kubernetes() {
     say "finding what Kubernetes $version needs"
     mkdir "$BUILD_OUT/source"
     cp "$E2E_DIR/cluster/kubernetes/main.go" "$BUILD_OUT/source/"
+    (($(cut -d. -f2 <<<"$version") >= 34)) ||
+        sed -i 's/NewKubeletCommand(context.Background())/NewKubeletCommand()/; /"context"/d' "$BUILD_OUT/source/main.go"
     (
         cd "$BUILD_OUT/source" || exit
         mapfile -t replaced < <(go mod download -json "k8s.io/kubernetes@v$version" | jq -r .GoMod | xargs cat |
@@ -126,6 +132,31 @@ build_runtime() {
     CGO_ENABLED=1 go_build runtime github.com/opencontainers/runc runc \
         "-linkmode external -extldflags -static -X main.version=$(module_version runtime github.com/opencontainers/runc)" \
         seccomp
+}
+
+# Another version of containerd.
+build_containerd() {
+    local module=$1 program
+    derive_containerd "${module#containerd-}"
+    export CGO_ENABLED=0
+    for program in $(cd "$BUILD_OUT/source" && go list -f '{{.ImportPath}}' tool); do
+        go_build "$module" "$program" "${program##*/}"
+    done
+    rm -rf "$BUILD_OUT/source"
+}
+
+# derive_containerd N.N.N: a go.mod with that version, and what it needs.
+derive_containerd() {
+    local version=$1 path=github.com/containerd/containerd
+    [[ $version == 1.* ]] || path+=/v2
+    say "finding what containerd $version needs"
+    mkdir "$BUILD_OUT/source"
+    (
+        cd "$BUILD_OUT/source" || exit
+        go mod init dind-injector.io/e2e/containerd
+        go get -tool "$path"/cmd/{containerd,ctr,containerd-shim-runc-v2}@"v$version"
+    ) >"$BUILD_OUT/derive.log" 2>&1 || die "containerd $version cannot be resolved: $(tail -n 3 "$BUILD_OUT/derive.log")"
+    rm "$BUILD_OUT/derive.log"
 }
 
 build_docker() {

@@ -65,7 +65,7 @@ cluster_up() {
     need openssl 'tests/e2e/install-deps installs it'
     # What a killed run may have left.
     cluster_down
-    mkdir -p "$NODE_STATE"/{logs,pki,config,cni,pod-logs,volume-plugins}
+    mkdir -p "$NODE_STATE"/{logs,pki,config,cni,plugins,pod-logs,volume-plugins}
     echo "$E2E_BIN" >"$NODE_STATE/binaries"
     echo "$NODE" >"$NODE_STATE/kind"
     make_certificates
@@ -162,16 +162,13 @@ make_configuration() {
     client kubelet system:node:e2e-node system:nodes
 
     {
-        containerd_configuration "$NODE_STATE/containerd" "$E2E_BIN" "$NODE_STATE/cni"
+        # Where CAP_SYS_RESOURCE is missing, no process can be made less likely to be killed.
+        containerd_configuration "$NODE_STATE/containerd" "$E2E_BIN/runc" "$NODE_STATE/plugins" "$NODE_STATE/cni" \
+            'restrict_oom_score_adj = true'
         runtime_handler runc false
-        cat <<END
-
-[plugins."io.containerd.cri.v1.runtime"]
-# Where CAP_SYS_RESOURCE is missing, no process can be made less likely to be killed.
-restrict_oom_score_adj = true
-END
     } >"$NODE_STATE/config/containerd.toml"
 
+    ln -s "$E2E_BIN"/cni/* "$E2E_DIR"/cni/* "$NODE_STATE/plugins/"
     # 1450 as on a VXLAN overlay: whatever assumes 1500 shows. Only the native node has other networks besides.
     cat >"$NODE_STATE/cni/10-pods.conflist" <<END
 {
@@ -212,37 +209,46 @@ conntrack: {maxPerCore: 0, min: 0, tcpEstablishedTimeout: 0s, tcpCloseWaitTimeou
 END
 }
 
-# containerd_configuration ROOT BINARIES CNI_CONFIGURATION: what every node has.
+# containerd_configuration ROOT RUNC PLUGINS CNI_CONFIGURATION [LINE]: what every node has, and a line of its runtime's.
 containerd_configuration() {
+    local version=3 images='[plugins."io.containerd.cri.v1.images"]' cni="bin_dirs = [\"$3\"]"
+    local sandbox="[plugins.\"io.containerd.cri.v1.images\".pinned_images]
+sandbox"
+    CRI_RUNTIME=io.containerd.cri.v1.runtime
+    RUNC=$2
+    if [[ ${E2E_CONTAINERD:-2} == 1.* ]]; then
+        CRI_RUNTIME=io.containerd.grpc.v1.cri
+        version=2 images="[plugins.\"$CRI_RUNTIME\".containerd]" cni="bin_dir = \"$3\"" sandbox=sandbox_image
+    fi
     cat <<END
-version = 3
+version = $version
 root = "$1"
 state = "/run/containerd"
 
 [grpc]
 address = "/run/containerd/containerd.sock"
 
-[plugins."io.containerd.cri.v1.images"]
+[plugins."$CRI_RUNTIME"]
+${5:-}
+$sandbox = "$PAUSE_IMAGE"
+
+$images
 snapshotter = "overlayfs"
 
-[plugins."io.containerd.cri.v1.images".pinned_images]
-sandbox = "$PAUSE_IMAGE"
-
-[plugins."io.containerd.cri.v1.runtime".cni]
-bin_dirs = ["$2/cni", "$E2E_DIR/cni"]
-conf_dir = "$3"
+[plugins."$CRI_RUNTIME".cni]
+$cni
+conf_dir = "$4"
 END
-    RUNC=$2/runc
 }
 
 # runtime_handler NAME SYSTEMD [LINE]: one of them, whose cgroups systemd makes or not.
 runtime_handler() {
     cat <<END
 
-[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.$1]
+[plugins."$CRI_RUNTIME".containerd.runtimes.$1]
 runtime_type = "io.containerd.runc.v2"
 ${3:-}
-[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.$1.options]
+[plugins."$CRI_RUNTIME".containerd.runtimes.$1.options]
 BinaryName = "$RUNC"
 SystemdCgroup = $2
 END

@@ -114,7 +114,7 @@ make_vm_configuration() {
     cp "$NODE_STATE/config/kubelet.kubeconfig" "$config/"
     cp "$NODE_STATE/cni/10-pods.conflist" "$config/"
     {
-        containerd_configuration /var/lib/containerd /opt/e2e/bin /opt/e2e/config
+        containerd_configuration /var/lib/containerd /opt/e2e/bin/runc /opt/e2e/bin/cni /opt/e2e/config
         runtime_handler runc $systemd
         # What a RuntimeClass of this name finds on a node that an admin has set up for it.
         runtime_handler dind-injector-userns $systemd 'cgroup_writable = true'
