@@ -4,7 +4,7 @@
 // (InboundPassthroughBindIpv4 of istio.io/istio/pilot/pkg/networking/core).
 //
 //	proxy          listens on 15001 (outbound), 15006 (inbound) and 15021 (health)
-//	proxy ADDRESS  answers HTTP there: who asks has got through
+//	proxy ADDRESS  answers HTTP there: who asks has got through; to /of/HOST:PORT with what it gets from there itself
 package main
 
 import (
@@ -20,14 +20,25 @@ import (
 
 func main() {
 	if len(os.Args) == 2 {
-		fail(http.ListenAndServe(os.Args[1], http.HandlerFunc(func(answer http.ResponseWriter, _ *http.Request) {
-			fmt.Fprintln(answer, "peer")
-		})))
+		http.HandleFunc("GET /of/{address}", answerOf)
+		http.HandleFunc("GET /", func(answer http.ResponseWriter, _ *http.Request) { fmt.Fprintln(answer, "peer") })
+		fail(http.ListenAndServe(os.Args[1], nil))
 	}
 	go serve(":15001", func(from *net.TCPConn) { pass("outbound", from, nil) })
 	go serve(":15006", func(from *net.TCPConn) { pass("inbound", from, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 6)}) })
 	http.HandleFunc("GET /healthz/ready", func(http.ResponseWriter, *http.Request) {})
 	fail(http.ListenAndServe(":15021", nil))
+}
+
+func answerOf(answer http.ResponseWriter, request *http.Request) {
+	client := http.Client{Timeout: 5 * time.Second}
+	got, err := client.Get("http://" + request.PathValue("address"))
+	if err != nil {
+		fmt.Fprintln(answer, "none")
+		return
+	}
+	defer got.Body.Close()
+	io.Copy(answer, got.Body)
 }
 
 func serve(address string, handle func(*net.TCPConn)) {
