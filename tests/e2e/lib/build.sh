@@ -288,3 +288,13 @@ build_gitlab-runner() {
     GOFLAGS="${GOFLAGS:-} -modfile=$BUILD_OUT/go.mod" go_build gitlab-runner ./coordinator coordinator
     rm -r "$source" "$BUILD_OUT"/go.{mod,sum}
 }
+
+# Istio's control plane and agent as they are; its charts as its installer renders them; and what stands for Envoy.
+build_istio() {
+    local istio=istio.io/istio
+    export CGO_ENABLED=0
+    go_build istio $istio/pilot/cmd/pilot-discovery pilot-discovery
+    go_build istio $istio/pilot/cmd/pilot-agent pilot-agent
+    go_build istio ./manifests manifests
+    go_build istio ./proxy proxy
+}

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Systems that make Pods (Argo Workflows, Tekton, GitLab Runner), with their real controllers. A scenario names the one that it needs
+# Systems that make or change Pods (Argo Workflows, Tekton, GitLab Runner, Istio), with their real controllers. A scenario names the one that it needs
 # (`# systems: argo` in its check); it runs only with --systems, since each takes minutes to build.
 
 # system_of SCENARIO: what it needs; nothing for most.
