@@ -277,32 +277,34 @@ impl<'p> Taken<'p> {
             let was = pod.spec.host_users.map(Was::Bool);
             self.field("/spec/hostUsers".to_owned(), was);
         }
+        // Entry by entry, since others may add more of them to the Pod later.
+        for (key, _) in plan.labels {
+            let was = metadata.labels.get(key).map(Was::Text);
+            self.field(format!("/metadata/labels/{}", token(key)), was);
+        }
+        for (key, _) in plan.annotations {
+            let was = metadata.annotations.get(key).map(Was::Text);
+            self.field(format!("/metadata/annotations/{}", token(key)), was);
+        }
+        for (map, given, entries) in [
+            ("/metadata/labels", metadata.labels.given(), plan.labels),
+            (
+                "/metadata/annotations",
+                metadata.annotations.given(),
+                plan.annotations,
+            ),
+        ] {
+            match given {
+                Given::Absent if !entries.is_empty() => self.field(map.to_owned(), None),
+                Given::Null if !entries.is_empty() => {
+                    self.field(map.to_owned(), Some(Was::Empty(Empty::Null)));
+                }
+                Given::Absent | Given::Null | Given::Value => {}
+            }
+        }
         let adds = !plan.labels.is_empty() || !plan.annotations.is_empty();
         if adds && !pod.has_metadata() {
-            self.added.push("/metadata".to_owned());
-            return;
-        }
-        let absent = |given| match given {
-            Given::Absent => Some(None),
-            Given::Null => Some(Some(Was::Empty(Empty::Null))),
-            Given::Value => None,
-        };
-        if let Some(was) = absent(metadata.labels.given()).filter(|_| !plan.labels.is_empty()) {
-            self.field("/metadata/labels".to_owned(), was);
-        } else {
-            for (key, _) in plan.labels {
-                let was = metadata.labels.get(key).map(Was::Text);
-                self.field(format!("/metadata/labels/{}", token(key)), was);
-            }
-        }
-        let annotations = absent(metadata.annotations.given());
-        if let Some(was) = annotations.filter(|_| !plan.annotations.is_empty()) {
-            self.field("/metadata/annotations".to_owned(), was);
-        } else {
-            for (key, _) in plan.annotations {
-                let was = metadata.annotations.get(key).map(Was::Text);
-                self.field(format!("/metadata/annotations/{}", token(key)), was);
-            }
+            self.field("/metadata".to_owned(), None);
         }
     }
 

@@ -31,16 +31,15 @@ pub(super) struct Record {
 }
 
 /// Fields of the Pod that a patch may set; entries of labels and annotations come to these.
-const FIELDS: [&str; 8] = [
+const FIELDS: [&str; 5] = [
     VOLUMES,
     INIT_CONTAINERS,
     SECURITY_CONTEXT,
     "/spec/runtimeClassName",
     "/spec/hostUsers",
-    "/metadata",
-    "/metadata/labels",
-    "/metadata/annotations",
 ];
+/// Those that hold such entries, and what others have added meanwhile.
+const MAPS: [&str; 3] = ["/metadata", "/metadata/labels", "/metadata/annotations"];
 /// The Pod's volumes.
 pub(super) const VOLUMES: &str = "/spec/volumes";
 /// The Pod's init containers.
@@ -83,6 +82,11 @@ fn is_field(pointer: &str) -> bool {
         .find_map(|map| pointer.strip_prefix(map));
     match entry {
         Some(key) => !key.is_empty() && !key.contains('/'),
-        None => FIELDS.contains(&pointer),
+        None => FIELDS.contains(&pointer) || is_map(pointer),
     }
+}
+
+/// Whether others may have added to it, so that it goes only once it is empty.
+pub(super) fn is_map(pointer: &str) -> bool {
+    MAPS.contains(&pointer)
 }

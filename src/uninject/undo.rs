@@ -13,7 +13,9 @@ use crate::plan::original::is_addable;
 
 use crate::detect::published;
 use crate::uninject::UninjectError;
-use crate::uninject::record::{INIT_CONTAINERS, Record, SECURITY_CONTEXT, VARIABLES, VOLUMES};
+use crate::uninject::record::{
+    INIT_CONTAINERS, Record, SECURITY_CONTEXT, VARIABLES, VOLUMES, is_map,
+};
 use crate::uninject::sidecar::{Sidecar, items, text};
 
 /// The operations that take `sidecar`, and all that came with it, out of `pod`.
@@ -285,20 +287,28 @@ impl<'s> Undo<'s> {
     }
 
     fn restore_fields(&mut self, record: &'s Record) -> Result<(), UninjectError> {
+        for pointer in &record.added {
+            let now = self.pod.pointer(pointer);
+            if now.is_some_and(|now| !is_map(pointer) || is_bare(now)) {
+                self.remove(pointer.clone())?;
+            }
+        }
         for (pointer, was) in &record.fields {
             // Seen to when they became empty; something of another's may be in them now.
             if pointer == VOLUMES || pointer == INIT_CONTAINERS {
+                continue;
+            }
+            if is_map(pointer) && self.pod.pointer(pointer).is_some_and(|now| !is_bare(now)) {
                 continue;
             }
             if self.at(pointer) != was || self.pod.pointer(pointer).is_none() {
                 self.add(pointer.clone(), was.clone())?;
             }
         }
-        for pointer in &record.added {
-            if self.pod.pointer(pointer).is_some() {
-                self.remove(pointer.clone())?;
-            }
-        }
         Ok(())
     }
+}
+
+fn is_bare(map: &Value) -> bool {
+    map.is_null() || map.as_object().is_some_and(Map::is_empty)
 }

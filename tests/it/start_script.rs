@@ -517,7 +517,8 @@ fn the_mtu_is_that_of_the_default_routes_interface() {
 #[test]
 fn containers_have_ipv6_where_their_pod_has_nothing_else() {
     const NETWORKS: &str = "--default-network-opt=bridge=com.docker.network.enable_ipv6=true";
-    const SAID: &str = "dind-injector: this Pod has IPv6 alone, which containers get from Docker 27 on\n";
+    const SAID: &str =
+        "dind-injector: this Pod has IPv6 alone, which containers get from Docker 27 on\n";
     const ROUTE6: &str = "00000000000000000000000000000000 00 00000000000000000000000000000000 00 \
                           fe800000000000000000000000000001 00000400 00000001 00000000 00000003     eth0\n";
     let help = |rules: &str| {

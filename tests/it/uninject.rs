@@ -307,6 +307,37 @@ fn a_volume_of_the_authors_that_is_named_like_ours_stays() {
     assert_eq!(take_back(&injected).unwrap().to_string(), pod.to_string());
 }
 
+/// Another webhook, or a person, may write to the Pod once it is stored.
+#[test]
+fn what_others_added_beside_a_profiles_labels_and_annotations_stays() {
+    let policy = Config::from_yaml(EVERYTHING).unwrap().policy().clone();
+    for was in [
+        None,
+        Some(json!(null)),
+        Some(json!({})),
+        Some(json!({"app": "mine"})),
+    ] {
+        let mut pod = example();
+        pod["metadata"] = json!({"name": "job"});
+        if let Some(was) = &was {
+            pod["metadata"]["labels"] = was.clone();
+            pod["metadata"]["annotations"] = was.clone();
+        }
+        let (mut injected, count) = inject(&policy, &pod);
+        assert_eq!(count, 1);
+        assert_eq!(take_back(&injected).unwrap(), pod);
+        for map in ["labels", "annotations"] {
+            injected["metadata"][map]["example.org/theirs"] = json!("yes");
+            let now = &mut pod["metadata"][map];
+            if now.is_null() {
+                *now = json!({});
+            }
+            now["example.org/theirs"] = json!("yes");
+        }
+        assert_eq!(take_back(&injected).unwrap(), pod, "{was:?}");
+    }
+}
+
 #[test]
 fn without_its_record_a_swapped_mount_is_not_guessed_at() {
     let mut pod = example();

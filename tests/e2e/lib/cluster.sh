@@ -195,11 +195,15 @@ volumePluginDir: $NODE_STATE/volume-plugins
 END
     } >"$NODE_STATE/config/kubelet.yaml"
 
+    # It is behind a gate before 1.31.
+    local gates='{}'
+    [[ ${E2E_KUBERNETES:-} != 1.30.* ]] || gates='{NFTablesProxyMode: true}'
     # The connection tracking table's size is the machine's, not this network namespace's.
     cat >"$NODE_STATE/config/kube-proxy.yaml" <<END
 apiVersion: kubeproxy.config.k8s.io/v1alpha1
 kind: KubeProxyConfiguration
 mode: nftables
+featureGates: $gates
 clientConnection: {kubeconfig: "$NODE_STATE/config/kube-proxy.kubeconfig"}
 hostnameOverride: e2e-node
 clusterCIDR: $POD_RANGE
