@@ -7,7 +7,7 @@
 //!
 //! The forms are those of docker/cli, `opts/hosts.go`, and of docker-py, `utils.parse_host`.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -136,10 +136,11 @@ fn host_of(host_port: &str) -> &str {
     }
 }
 
+/// Docker's own bridge on a node, with Docker's defaults.
+const BRIDGE: Ipv4Addr = Ipv4Addr::new(172, 17, 0, 1);
+
 /// Names under which a Pod reaches the machine that runs its node.
-const MACHINE: [&str; 13] = [
-    // Docker's own bridge on a node, with Docker's defaults.
-    "172.17.0.1",
+const MACHINE: [&str; 12] = [
     "host.docker.internal",
     "gateway.docker.internal",
     "kubernetes.docker.internal",
@@ -156,7 +157,15 @@ const MACHINE: [&str; 13] = [
 
 /// Whether `host`, in lower case, is a name or an address by which any Pod reaches the machine of its node.
 pub fn is_machine(host: &str) -> bool {
-    MACHINE.contains(&host)
+    MACHINE.contains(&host) || address(host).and_then(of_v4) == Some(BRIDGE)
+}
+
+/// An address of IPv4 in either form. `::1` and `::` become 0.0.0.1 and 0.0.0.0.
+fn of_v4(address: IpAddr) -> Option<Ipv4Addr> {
+    match address {
+        IpAddr::V4(ip) => Some(ip),
+        IpAddr::V6(ip) => ip.to_ipv4(),
+    }
 }
 
 fn is_node(pod: &Pod<'_>, host: &str) -> bool {
@@ -175,22 +184,21 @@ fn is_node(pod: &Pod<'_>, host: &str) -> bool {
 
 /// Whether it is a loopback or unspecified address: empty, `localhost`, 127.0.0.0/8, 0.0.0.0, ::1.
 fn is_loopback(host: &str) -> bool {
-    let is_named = matches!(
-        host,
-        "" | "localhost" | "ip6-localhost" | "ip6-loopback" | "localhost.localdomain"
-    ) || host.ends_with(".localhost");
-    let of_v4 = |ip: Ipv4Addr| ip.is_loopback() || ip.octets()[0] == 0;
-    let of_v6 = |ip: Ipv6Addr| match ip.to_ipv4() {
-        // This includes ::1 and ::, which convert to 0.0.0.1 and 0.0.0.0.
-        Some(ip) => of_v4(ip),
-        None => false,
+    let host = match host {
+        // As distributions write them into /etc/hosts, for IPv6 and for both.
+        "localhost6"
+        | "localhost6.localdomain6"
+        | "localhost4"
+        | "localhost4.localdomain4"
+        | "ip6-localhost"
+        | "ip6-loopback"
+        | "localhost.localdomain" => "localhost",
+        other => other,
     };
-    is_named
-        || match address(host) {
-            Some(IpAddr::V4(ip)) => of_v4(ip),
-            Some(IpAddr::V6(ip)) => of_v6(ip),
-            None => false,
-        }
+    let ip = address(host).and_then(of_v4);
+    matches!(host, "" | "localhost")
+        || host.ends_with(".localhost")
+        || ip.is_some_and(|ip| ip.is_loopback() || ip.octets()[0] == 0)
 }
 
 /// An address in any form that `getaddrinfo` accepts: 127.1, 0x7f000001, 2130706433, ::1%lo, and ::1:2375
@@ -399,6 +407,8 @@ mod tests {
             "tcp://[::]:2375",
             "tcp://[::ffff:127.0.0.1]:2375",
             "tcp://[::1%lo]:2375",
+            "tcp://[0:0:0:0:0:0:0:1]:2375",
+            "tcp://localhost6:2375",
             "ssh://root@localhost",
             "http://127.0.0.1:2375/v1.43",
         ] {
@@ -416,6 +426,26 @@ mod tests {
             let env = format!("[{}]", var(value));
             let found = host_of_pod(HOST_NETWORK, "", &env);
             assert_eq!(found, DockerHost::Elsewhere, "{value}");
+        }
+    }
+
+    #[test]
+    fn dockers_bridge_on_the_node_is_known_however_it_is_written() {
+        for value in [
+            "tcp://172.17.0.1:2375",
+            "tcp://[::ffff:172.17.0.1]:2375",
+            "tcp://[::ffff:ac11:1]:2375",
+            "tcp://2886795265:2375",
+            "tcp://172.17.1:2375",
+            "tcp://0xac110001",
+            "tcp://0254.021.0.1",
+        ] {
+            let env = format!("[{}]", var(value));
+            assert_eq!(host(&env), DockerHost::Node(0), "{value}");
+        }
+        for value in ["tcp://172.17.0.2:2375", "tcp://172.18.0.1", "tcp://[::172]"] {
+            let env = format!("[{}]", var(value));
+            assert_eq!(host(&env), DockerHost::Elsewhere, "{value}");
         }
     }
 

@@ -24,16 +24,20 @@ pub(super) fn mark_linked(
     volumes: &mut BTreeMap<&str, HostVolume<'_>>,
     budget: &Budget,
 ) -> Result<(), Excess> {
-    let holding = holding(volumes);
-    if holding.is_empty() {
+    let paths: Vec<(&str, CleanPath<'_>)> = volumes
+        .values()
+        .filter(|volume| !is_pipe(volume))
+        .map(|volume| (volume.name, volume.path.usual().into_owned()))
+        .collect();
+    if holding(&paths).is_empty() {
         return Ok(());
     }
     let mut tree = Tree::default();
     let mut ends = BTreeMap::new();
-    for volume in volumes.values().filter(|volume| !is_pipe(volume)) {
-        let end = tree.insert(volume.path.as_str(), budget)?;
-        tree.nodes[end].volumes.push(volume.index);
-        ends.insert(volume.name, end);
+    for (name, path) in &paths {
+        let end = tree.insert(path.as_str(), budget)?;
+        tree.nodes[end].volumes.push(volumes[name].index);
+        ends.insert(*name, end);
     }
     for (_, container) in pod.containers() {
         let mut environment = None;
@@ -47,7 +51,7 @@ pub(super) fn mark_linked(
             }
             let written = match volume.shown(mount, container, &mut environment, budget)? {
                 Shown::Part(path) if gives_more(sockets.leads(&path)) => None,
-                Shown::Part(path) => tree.find(0, path.as_str()),
+                Shown::Part(path) => tree.find(0, path.usual().as_str()),
                 Shown::Whole | Shown::Unknown if gives_more(volume.leads) => None,
                 // The path is too long for any known path to be below it.
                 Shown::Whole => tree.find(*end, &mount.sub_path),
@@ -79,10 +83,9 @@ fn is_pipe(volume: &HostVolume<'_>) -> bool {
 }
 
 /// The names of the volumes whose path is above another volume's.
-fn holding<'p>(volumes: &BTreeMap<&'p str, HostVolume<'p>>) -> Vec<&'p str> {
-    let volumes = volumes.values().filter(|volume| !is_pipe(volume));
+fn holding<'p>(volumes: &[(&'p str, CleanPath<'_>)]) -> Vec<&'p str> {
     let mut sorted: Vec<(&CleanPath<'_>, &'p str)> =
-        volumes.map(|volume| (&*volume.path, volume.name)).collect();
+        volumes.iter().map(|(name, path)| (path, *name)).collect();
     // Sorts a directory's content right after it, before siblings with a longer name.
     sorted.sort_by(|(a, _), (b, _)| components(a.as_str()).cmp(components(b.as_str())));
     let pairs = sorted.iter().zip(sorted.iter().skip(1));
@@ -226,6 +229,24 @@ mod tests {
         );
         let (v, l) = (("v", "/var/run/x"), ("l", "/run/x/l"));
         assert_eq!(linked(&[v, l], &[("v", "", false), ("l", "", true)]), ["l"]);
+        // Through the links that many nodes have, either way round.
+        for (written, mounted) in [
+            ("/lib/x", "/usr/lib/x/l"),
+            ("/usr/lib/x", "/lib/x/l"),
+            ("/bin/x", "/usr/bin/x/l"),
+            ("/run/shm/a", "/dev/shm/a/l"),
+            ("/dev/shm/a", "/run/shm/a/l"),
+            ("/var/lock/a", "/run/lock/a/l"),
+            // A path and no pipe, on any node but those with Windows.
+            ("//./pipe/docker_engine", "/pipe/docker_engine/l"),
+        ] {
+            let (w, l) = (("w", written), ("l", mounted));
+            assert_eq!(
+                linked(&[w, l], &[("w", "", false), ("l", "", true)]),
+                ["l"],
+                "{written} {mounted}"
+            );
+        }
         // A client, or another runtime, is no smaller a way.
         let (b, d) = (("b", "/usr/bin"), ("d", "/usr/bin/docker"));
         assert_eq!(linked(&[b, d], &[("b", "", false), ("d", "", true)]), ["d"]);

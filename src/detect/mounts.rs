@@ -242,7 +242,9 @@ fn host_volumes<'p>(
         let Some(source) = &volume.host_path else {
             continue;
         };
-        let (leads, is_open, path) = match named_pipe(&source.path) {
+        // On other nodes than those with Windows, `//./pipe/docker_engine` is a path.
+        let is_pipe = |_: &Runtime| pod.is_windows() || !source.path.starts_with('/');
+        let (leads, is_open, path) = match named_pipe(&source.path).filter(is_pipe) {
             Some(runtime) => (
                 Some(Leads::Pipe(runtime)),
                 false,

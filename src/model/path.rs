@@ -12,6 +12,18 @@ use std::iter;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CleanPath<'a>(Cow<'a, str>);
 
+/// Links to directories that many nodes have: `/usr` holds what was beside it.
+const USUAL_LINKS: [(&str, &str); 8] = [
+    ("/bin", "/usr/bin"),
+    ("/sbin", "/usr/sbin"),
+    ("/lib", "/usr/lib"),
+    ("/lib32", "/usr/lib32"),
+    ("/lib64", "/usr/lib64"),
+    ("/libx32", "/usr/libx32"),
+    ("/run/shm", "/dev/shm"),
+    ("/var/lock", "/run/lock"),
+];
+
 impl CleanPath<'static> {
     /// A path that is already clean. Tests hold each use to that.
     pub const fn literal(path: &'static str) -> Self {
@@ -75,6 +87,20 @@ impl<'a> CleanPath<'a> {
             }
             _ => self,
         }
+    }
+
+    /// This path where its first components are links that many nodes have. Only for comparing paths: a node without
+    /// them has both.
+    pub fn usual(&self) -> CleanPath<'_> {
+        for (link, target) in USUAL_LINKS {
+            match self.0.strip_prefix(link) {
+                Some(rest) if rest.is_empty() || rest.starts_with('/') => {
+                    return CleanPath(Cow::Owned(format!("{target}{rest}")));
+                }
+                Some(_) | None => {}
+            }
+        }
+        CleanPath(Cow::Borrowed(&self.0))
     }
 
     pub fn as_str(&self) -> &str {
