@@ -44,11 +44,6 @@ on_node() {
         --wdns="$NODE_STATE" env PATH="$E2E_BIN:$PATH" "$@"
 }
 
-import_images() {
-    local said
-    said=$(on_node ctr --namespace k8s.io images import - <"$1" 2>&1) || die "$1 cannot be imported: $said"
-}
-
 # Two runs would end each other's node.
 one_run_at_a_time() {
     [[ -z ${RUN_LOCK:-} ]] || return 0
@@ -102,7 +97,7 @@ node_failed() {
 # last_words [PART]: of that part of the node, or of all.
 last_words() {
     local log
-    for log in "$NODE_STATE/logs/${1:-}.log" "$NODE_STATE"/logs/{node-init,kube-apiserver,kubelet,containerd}.log; do
+    for log in "$NODE_STATE/logs/${1:-}.log" "$NODE_STATE"/logs/{node-init,kube-apiserver,kubelet,"$E2E_RUNTIME"}.log; do
         [[ -e $log ]] || continue
         printf -- '---- last lines of %s\n' "${log##*/}"
         tail -n 15 "$log" | cut -c1-300
@@ -161,16 +156,7 @@ make_configuration() {
     client kube-proxy system:kube-proxy
     client kubelet system:node:e2e-node system:nodes
 
-    {
-        containerd_configuration "$NODE_STATE/containerd" "$E2E_BIN" "$NODE_STATE/cni"
-        runtime_handler runc false
-        cat <<END
-
-[plugins."io.containerd.cri.v1.runtime"]
-# Where CAP_SYS_RESOURCE is missing, no process can be made less likely to be killed.
-restrict_oom_score_adj = true
-END
-    } >"$NODE_STATE/config/containerd.toml"
+    in_vm || runtime configure_native
 
     # 1450 as on a VXLAN overlay: whatever assumes 1500 shows.
     cat >"$NODE_STATE/cni/10-pods.conflist" <<END
@@ -212,49 +198,13 @@ conntrack: {maxPerCore: 0, min: 0, tcpEstablishedTimeout: 0s, tcpCloseWaitTimeou
 END
 }
 
-# containerd_configuration ROOT BINARIES CNI_CONFIGURATION: what every node has.
-containerd_configuration() {
-    cat <<END
-version = 3
-root = "$1"
-state = "/run/containerd"
-
-[grpc]
-address = "/run/containerd/containerd.sock"
-
-[plugins."io.containerd.cri.v1.images"]
-snapshotter = "overlayfs"
-
-[plugins."io.containerd.cri.v1.images".pinned_images]
-sandbox = "$PAUSE_IMAGE"
-
-[plugins."io.containerd.cri.v1.runtime".cni]
-bin_dirs = ["$2/cni"]
-conf_dir = "$3"
-END
-    RUNC=$2/runc
-}
-
-# runtime_handler NAME SYSTEMD [LINE]: one of them, whose cgroups systemd makes or not.
-runtime_handler() {
-    cat <<END
-
-[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.$1]
-runtime_type = "io.containerd.runc.v2"
-${3:-}
-[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.$1.options]
-BinaryName = "$RUNC"
-SystemdCgroup = $2
-END
-}
-
 # kubelet_configuration CGROUP_DRIVER: what every node has. Eviction and image GC look at the whole machine's disk and
 # memory, which are not the node's to judge.
 kubelet_configuration() {
     cat <<END
 apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
-containerRuntimeEndpoint: unix:///run/containerd/containerd.sock
+containerRuntimeEndpoint: unix://$(runtime socket)
 cgroupDriver: $1
 makeIPTablesUtilChains: false
 failSwapOn: false
