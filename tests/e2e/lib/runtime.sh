@@ -149,7 +149,7 @@ listen = "$(crio_socket)"
 
 [crio.runtime]
 cgroup_manager = "$5"
-default_runtime = "${E2E_OCI_RUNTIME:-crun}"
+default_runtime = "crun"
 pinns_path = "$3/pinns"
 hooks_dir = []
 irqbalance_config_restore_file = "disable"
@@ -174,7 +174,7 @@ END
 crio_handler() {
     local monitors=pod program=$3/$1
     [[ $4 != systemd ]] || monitors=system.slice
-    in_vm || program=$(without_priority "$1" "$2" "$3")
+    in_vm || program=$(undemanding "$1" "$2" "$3")
     cat <<END
 [crio.runtime.runtimes.$1]
 runtime_path = "$program"
@@ -185,15 +185,30 @@ monitor_env = ["PATH=$3:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:
 END
 }
 
-# without_priority NAME FOLDER BINARIES: the path of what starts NAME. Where CAP_SYS_RESOURCE is missing, no process can be
-# made less likely to be killed, and CRI-O has no setting for that: so this does not ask for it.
-without_priority() {
+# undemanding NAME FOLDER BINARIES: the path of what starts NAME on this machine, which may lack what CRI-O asks for in any
+# case: CAP_SYS_RESOURCE, without which no process can be made less likely to be killed either; and, with cgroup v1, a
+# hierarchy for huge pages.
+undemanding() {
+    local lacked=null
+    ((0x$(sed -n 's/^CapBnd:\t//p' /proc/self/status) >> 24 & 1)) || lacked='"CAP_SYS_RESOURCE"'
+    cat >"$2/lacking.jq" <<END
+def process: if $lacked == null then . else
+    (.oomScoreAdj | numbers) |= ([., 0] | max)
+    | (.capabilities | objects) |= map_values(map(select(. != $lacked)))
+end;
+if has("process") then .process |= process | del(.linux.resources.hugepageLimits) else process end
+END
     cat >"$2/$1" <<END
 #!/bin/sh
 before=''
 for word; do
-    case \$before in --bundle | -b) sed -i 's/"oomScoreAdj":-[0-9]*/"oomScoreAdj":0/' "\$word/config.json" ;; esac
+    case \$before in
+    --bundle) file=\$word/config.json ;;
+    --process) file=\$word ;;
+    *) file='' ;;
+    esac
     before=\$word
+    [ -z "\$file" ] || { jq --from-file "$2/lacking.jq" "\$file" >"\$file.new" && mv "\$file.new" "\$file"; } || exit
 done
 exec "$3/$1" "\$@"
 END
