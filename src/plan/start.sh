@@ -122,7 +122,9 @@ contain() {
     # In a shared process namespace, those of an earlier run may be alive.
     [ ! -e "$pod/docker/cgroup.kill" ] || echo 1 >"$pod/docker/cgroup.kill"
     for limit in memory.max memory.swap.max cpu.max cpu.weight cpuset.cpus cpuset.mems pids.max; do
-        [ ! -e "$own/$limit" ] || cat "$own/$limit" 2>/dev/null >"$pod/docker/$limit" || uncontained "cannot set $limit"
+        from=$own/$limit
+        ! grep -qs '^[0-9]' "$cgroups$path/$limit" || from=$cgroups$path/$limit # crun's
+        [ ! -e "$from" ] || cat "$from" 2>/dev/null >"$pod/docker/$limit" || uncontained "cannot set $limit"
     done
 
     # The image's `dind` would write to the node's root cgroup; newer entrypoints leave the cgroup namespace in which

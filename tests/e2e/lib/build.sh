@@ -55,7 +55,7 @@ module_key() {
     {
         go version
         declare -f go_build "build_${1%%-[0-9]*}"
-        [[ $1 != engine-* ]] || declare -f debian_engine debian_root extract_debian
+        [[ $1 != engine-* && $1 != crio ]] || declare -f debian_engine debian_programs debian_root extract_debian
         if [[ $1 == kubernetes-* ]]; then
             declare -f derive_kubernetes
             cat "$E2E_DIR/cluster/kubernetes/main.go"
@@ -194,29 +194,36 @@ build_engine() {
 
 # debian_engine SUITE VERSION: the daemon of that suite, with its libraries.
 debian_engine() {
-    local suite=$1 version=$2 root=$BUILD_OUT/root libraries=/usr/local/lib/dockerd loader program path found
+    local suite=$1 version=$2 root=$BUILD_OUT/root found
     need mmdebstrap 'tests/e2e/install-deps engine installs it'
     need patchelf 'tests/e2e/install-deps engine installs it'
     say "fetching dockerd of Debian $suite"
     extract_debian "$suite" docker.io "$root"
     found=$(zcat "$root/usr/share/doc/docker.io/changelog.Debian.gz" | head -n 1)
     [[ $found == "docker.io ($version."* ]] || die "Debian $suite has $found"
-    loader=$root/$(debian_loader "$root")
-    mkdir "$BUILD_OUT/dockerd-libraries"
-    cp --dereference "$loader" "$BUILD_OUT/dockerd-libraries/"
-    for program in dockerd docker-proxy; do
-        path=$(find "$root" -name "$program" -type f -perm -u+x)
-        # shellcheck disable=SC2046 # one word for each library
-        cp --dereference $("$loader" --library-path "$(debian_libraries "$root" | sed "s|^|$root/|" | paste -sd:)" --list "$path" |
-            grep -oE '/[^ ]+\.so[^ ]*' | grep -v '/ld-linux-') "$BUILD_OUT/dockerd-libraries/"
-        cp "$path" "$BUILD_OUT/$program"
-        # For the libraries of libraries too.
-        patchelf --force-rpath --set-interpreter "$libraries/${loader##*/}" --set-rpath "$libraries" "$BUILD_OUT/$program"
-    done
+    debian_programs "$root" dockerd-libraries /usr/local/lib/dockerd dockerd docker-proxy
     install -m 755 "$(cd "$E2E_DIR/cluster/docker" && go list -m -f '{{.Dir}}' github.com/docker/docker)/hack/dind" \
         "$BUILD_OUT/dind"
     rm -rf "$root"
 }
+
+# CRI-O, what it starts, and with what its tests copy images.
+build_crio() {
+    local crio=github.com/cri-o/cri-o root=$BUILD_OUT/root static='-linkmode external -extldflags -static'
+    local tags=seccomp,apparmor,containers_image_openpgp,containers_image_ostree_stub,exclude_graphdriver_btrfs,btrfs_noversion
+    need mmdebstrap 'tests/e2e/install-deps crio installs it'
+    need patchelf 'tests/e2e/install-deps crio installs it'
+    export CGO_ENABLED=1
+    go_build crio $crio/cmd/crio crio "$static" "$tags"
+    go_build crio $crio/test/copyimg copyimg "$static" "$tags"
+    gcc -std=c99 -Os -static -s -o "$BUILD_OUT/pinns" "$(cd "$(source_of crio)" && go list -m -f '{{.Dir}}' $crio)"/pinns/src/*.c
+    say "fetching conmon and crun of Debian $CRIO_SUITE"
+    extract_debian "$CRIO_SUITE" conmon,crun "$root"
+    debian_programs "$root" crio-libraries /run/e2e-bin/crio-libraries conmon crun
+    rm -rf "$root"
+}
+# C programs, which Go's module proxy does not have.
+CRIO_SUITE=trixie
 
 build_cert-manager() {
     CGO_ENABLED=0 go_build cert-manager . cert-manager

@@ -44,11 +44,6 @@ on_node() {
         --wdns="$NODE_STATE" env PATH="$E2E_BIN:$PATH" "$@"
 }
 
-import_images() {
-    local said
-    said=$(on_node ctr --namespace k8s.io images import - <"$1" 2>&1) || die "$1 cannot be imported: $said"
-}
-
 # Two runs would end each other's node.
 one_run_at_a_time() {
     [[ -z ${RUN_LOCK:-} ]] || return 0
@@ -102,7 +97,7 @@ node_failed() {
 # last_words [PART]: of that part of the node, or of all.
 last_words() {
     local log
-    for log in "$NODE_STATE/logs/${1:-}.log" "$NODE_STATE"/logs/{node-init,kube-apiserver,kubelet,containerd}.log; do
+    for log in "$NODE_STATE/logs/${1:-}.log" "$NODE_STATE"/logs/{node-init,kube-apiserver,kubelet,"$E2E_RUNTIME"}.log; do
         [[ -e $log ]] || continue
         printf -- '---- last lines of %s\n' "${log##*/}"
         tail -n 15 "$log" | cut -c1-300
@@ -161,12 +156,7 @@ make_configuration() {
     client kube-proxy system:kube-proxy
     client kubelet system:node:e2e-node system:nodes
 
-    {
-        # Where CAP_SYS_RESOURCE is missing, no process can be made less likely to be killed.
-        containerd_configuration "$NODE_STATE/containerd" "$E2E_BIN/runc" "$NODE_STATE/plugins" "$NODE_STATE/cni" \
-            'restrict_oom_score_adj = true'
-        runtime_handler runc false
-    } >"$NODE_STATE/config/containerd.toml"
+    in_vm || runtime configure_native
 
     ln -s "$E2E_BIN"/cni/* "$E2E_DIR"/cni/* "$NODE_STATE/plugins/"
     # 1450 as on a VXLAN overlay: whatever assumes 1500 shows. Only the native node has other networks besides.
@@ -213,58 +203,13 @@ conntrack: {maxPerCore: 0, min: 0, tcpEstablishedTimeout: 0s, tcpCloseWaitTimeou
 END
 }
 
-# containerd_configuration ROOT RUNC PLUGINS CNI_CONFIGURATION [LINE]: what every node has, and a line of its runtime's.
-containerd_configuration() {
-    local version=3 images='[plugins."io.containerd.cri.v1.images"]' cni="bin_dirs = [\"$3\"]"
-    local sandbox="[plugins.\"io.containerd.cri.v1.images\".pinned_images]
-sandbox"
-    CRI_RUNTIME=io.containerd.cri.v1.runtime
-    RUNC=$2
-    if [[ ${E2E_CONTAINERD:-2} == 1.* ]]; then
-        CRI_RUNTIME=io.containerd.grpc.v1.cri
-        version=2 images="[plugins.\"$CRI_RUNTIME\".containerd]" cni="bin_dir = \"$3\"" sandbox=sandbox_image
-    fi
-    cat <<END
-version = $version
-root = "$1"
-state = "/run/containerd"
-
-[grpc]
-address = "/run/containerd/containerd.sock"
-
-[plugins."$CRI_RUNTIME"]
-${5:-}
-$sandbox = "$PAUSE_IMAGE"
-
-$images
-snapshotter = "overlayfs"
-
-[plugins."$CRI_RUNTIME".cni]
-$cni
-conf_dir = "$4"
-END
-}
-
-# runtime_handler NAME SYSTEMD [LINE]: one of them, whose cgroups systemd makes or not.
-runtime_handler() {
-    cat <<END
-
-[plugins."$CRI_RUNTIME".containerd.runtimes.$1]
-runtime_type = "io.containerd.runc.v2"
-${3:-}
-[plugins."$CRI_RUNTIME".containerd.runtimes.$1.options]
-BinaryName = "$RUNC"
-SystemdCgroup = $2
-END
-}
-
 # kubelet_configuration CGROUP_DRIVER: what every node has. Eviction and image GC look at the whole machine's disk and
 # memory, which are not the node's to judge.
 kubelet_configuration() {
     cat <<END
 apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
-containerRuntimeEndpoint: unix:///run/containerd/containerd.sock
+containerRuntimeEndpoint: unix://$(runtime socket)
 cgroupDriver: $1
 makeIPTablesUtilChains: false
 failSwapOn: false

@@ -18,6 +18,24 @@ debian_loader() { (cd "$1" && find . -name 'ld-linux-*.so.*' -printf '%P\n' | so
 # debian_libraries ROOT: where its libraries are, below it, one a line.
 debian_libraries() { (cd "$1" && find . -name 'lib*.so.*' -printf '%P\n' | sed 's|/[^/]*$||' | sort -u); }
 
+# debian_programs ROOT FOLDER LIBRARIES PROGRAM…: these of it, for a system of any kind, into $BUILD_OUT; what they link is
+# there in FOLDER, and they look for it in LIBRARIES.
+debian_programs() {
+    local root=$1 folder=$BUILD_OUT/$2 libraries=$3 loader program path
+    loader=$root/$(debian_loader "$root")
+    mkdir "$folder"
+    cp --dereference "$loader" "$folder/"
+    for program in "${@:4}"; do
+        path=$(find "$root" -name "$program" -type f -perm -u+x)
+        # shellcheck disable=SC2046 # one word for each library
+        cp --dereference $("$loader" --library-path "$(debian_libraries "$root" | sed "s|^|$root/|" | paste -sd:)" --list "$path" |
+            grep -oE '/[^ ]+\.so[^ ]*' | grep -v '/ld-linux-') "$folder/"
+        cp "$path" "$BUILD_OUT/$program"
+        # For the libraries of libraries too.
+        patchelf --force-rpath --set-interpreter "$libraries/${loader##*/}" --set-rpath "$libraries" "$BUILD_OUT/$program"
+    done
+}
+
 # Where apt, as it is set up here, has Debian's packages from.
 debian_mirror() {
     local mirror=${E2E_DEBIAN_MIRROR:-}

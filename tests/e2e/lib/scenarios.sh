@@ -115,10 +115,10 @@ end_for_another() {
 named_like() { printf '%s\n' "${names[@]}" | grep -E "$@" || true; }
 
 # select_scenarios NODE [WORD…]: those for that node. One that says nothing of nodes is for the native one; `# nodes: …` in its check says which it is for,
-# where `vm` is both machines. With --systems those that need one, and what else says that it is kept apart (`# apart: why`);
-# without, all others.
+# where `vm` is both machines. `# runtimes: …` says which container runtimes it is for, and is missing from most. With
+# --systems those that need one, and what else says that it is kept apart (`# apart: why`); without, all others.
 select_scenarios() {
-    local node=$1 dir name word nodes apart
+    local node=$1 dir name word nodes runtimes apart
     shift
     for dir in "$E2E_DIR/$COLLECTION"/*/; do
         name=$(basename "$dir")
@@ -127,6 +127,8 @@ select_scenarios() {
         nodes=$(sed -n 's/^# nodes: //p' "$dir/check")
         nodes=" ${nodes:-native} "
         [[ ${nodes/ vm / vm-systemd vm-cgroupfs } == *" $node "* ]] || continue
+        runtimes=$(sed -n 's/^# runtimes: //p' "$dir/check")
+        [[ " ${runtimes:-$E2E_RUNTIME} " == *" $E2E_RUNTIME "* ]] || continue
         (($#)) || echo "$name"
         for word; do
             [[ $name != *"$word"* ]] || { echo "$name" && break; }

@@ -50,10 +50,10 @@ build_vm() {
     cp -R "$E2E_DIR/vm/root/." "$root"
     mkdir -p "$root"/etc/systemd/system/{sysinit,multi-user}.target.wants
     ln -s ../e2e-setup.service "$root/etc/systemd/system/sysinit.target.wants/"
-    ln -s ../{e2e-ssh,containerd,kubelet}.service "$root/etc/systemd/system/multi-user.target.wants/"
+    ln -s ../{e2e-ssh,containerd,crio,kubelet}.service "$root/etc/systemd/system/multi-user.target.wants/"
     ln -sf /usr/lib/systemd/system/multi-user.target "$root/etc/systemd/system/default.target"
     # What every run puts into the disk.
-    mkdir -p "$root"/opt/e2e/{bin,config} "$root/var/lib/containerd" "$root/etc/cni/net.d"
+    mkdir -p "$root"/opt/e2e/{bin,config} "$root"/var/lib/{containerd,containers/storage} "$root/etc/cni/net.d"
     build_initramfs "$root" >"$VM_WORK/initramfs"
     mkdir "$VM_WORK/emulator"
     build_emulator "$VM_WORK/emulator"
@@ -95,15 +95,16 @@ build_initramfs() {
 
 # What this run adds to the root filesystem: programs, images, certificates and configuration. Leaves the disk.
 make_vm() {
-    local vm=$NODE_STATE/vm
-    mkdir -p "$vm"/{bin,config,containerd}
-    cp -al "$E2E_BIN"/{node,kubelet,kubectl,containerd,containerd-shim-runc-v2,ctr,runc,cni} "$vm/bin/"
+    local vm=$NODE_STATE/vm programs
+    mkdir -p "$vm"/{bin,config,storage}
+    mapfile -t programs < <(printf '%s\n' node kubelet kubectl runc cni && runtime programs)
+    cp -al "${programs[@]/#/$E2E_BIN/}" "$vm/bin/"
     make_vm_configuration
     say 'making the disk of the machine'
     webhook_image "$NODE_STATE/webhook.tar"
-    natively_import "$vm/containerd" "$E2E_IMAGES/node.tar" "$NODE_STATE/webhook.tar"
+    natively_import "$vm/storage" "$E2E_IMAGES/node.tar" "$NODE_STATE/webhook.tar"
     make_disk "$vm"
-    rm -r "$vm/containerd"
+    rm -r "$vm/storage"
     qemu_options >"$vm/qemu-options"
 }
 
@@ -113,12 +114,7 @@ make_vm_configuration() {
     printf 'NODE_IP=%s\nAPI_IP=%s\n' "$VM_IP" "$NODE_IP" >"$config/network"
     cp "$NODE_STATE/config/kubelet.kubeconfig" "$config/"
     cp "$NODE_STATE/cni/10-pods.conflist" "$config/"
-    {
-        containerd_configuration /var/lib/containerd /opt/e2e/bin/runc /opt/e2e/bin/cni /opt/e2e/config
-        runtime_handler runc $systemd
-        # What a RuntimeClass of this name finds on a node that an admin has set up for it.
-        runtime_handler dind-injector-userns $systemd 'cgroup_writable = true'
-    } >"$config/containerd.toml"
+    runtime configure_vm "$config" $systemd
     {
         kubelet_configuration "${NODE#vm-}"
         # The kubelet would make an RSA key there, which takes it seconds.
@@ -163,40 +159,25 @@ LogLevel ERROR
 END
 }
 
-# natively_import ROOT ARCHIVE…: a containerd root that has the images unpacked, made by the node's containerd here, where
-# that takes seconds. It has mounts and a /run of its own, and is gone with its shell.
+# natively_import FOLDER ARCHIVE…: the storage of a runtime that has the images unpacked, made by its own programs here, where
+# that takes seconds. They have mounts and a /run of their own, and are gone with their shell.
 natively_import() {
     local log=$NODE_STATE/logs/import.log
-    env PATH="$E2E_BIN:$PATH" unshare --mount --pid --fork --kill-child --propagation private \
-        bash -euo pipefail -s "$@" >"$log" 2>&1 <<'END' || die "the images cannot be imported: $(tail -n 3 "$log")"
-mount -t tmpfs tmpfs /run
-mkdir /run/containerd
-cat >/run/containerd.toml <<TOML
-version = 3
-root = "$1"
-state = "/run/containerd"
-disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.cri.v1.images", "io.containerd.cri.v1.runtime", "io.containerd.nri.v1.nri"]
-TOML
-containerd --config /run/containerd.toml &
-for ((look = 0; look < 300; look++)); do
-    ! ctr version || break
-    sleep 0.1
-done
-shift
-for archive; do ctr --namespace k8s.io images import "$archive"; done
-kill %1
-wait %1 || true
-END
+    {
+        echo 'mount -t tmpfs tmpfs /run'
+        runtime import_here "$@"
+    } | env PATH="$E2E_BIN:$PATH" unshare --mount --pid --fork --kill-child --propagation private \
+        bash -euo pipefail >"$log" 2>&1 || die "the images cannot be imported: $(tail -n 3 "$log")"
 }
 
 # make_disk FOLDER: what is in it, over the cached root filesystem, as one ext4 image. It is written to and thrown away.
 make_disk() {
     local log=$NODE_STATE/logs/mke2fs.log
-    unshare --mount --propagation private bash -euo pipefail -s "$E2E_VM/root" "$1" \
+    unshare --mount --propagation private bash -euo pipefail -s "$E2E_VM/root" "$1" "$(runtime storage)" \
         >"$log" 2>&1 <<'END' || die "the disk of the machine cannot be made: $(tail -n 3 "$log")"
 mount --bind "$2/bin" "$1/opt/e2e/bin"
 mount --bind "$2/config" "$1/opt/e2e/config"
-mount --bind "$2/containerd" "$1/var/lib/containerd"
+mount --bind "$2/storage" "$1$3"
 mke2fs -q -t ext4 -O ^has_journal -E lazy_itable_init=1 -d "$1" "$2/disk" 6G
 END
 }
