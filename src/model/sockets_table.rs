@@ -176,6 +176,7 @@ pub static TABLE: &[Entry] = &[
     at("/run/user/*/libpod", PODMAN, "containers/podman, rootless tmp_dir"),
     at("/run/user/*/buildkit", BUILDKIT, "moby/buildkit, util/appdefaults"),
     at("/run/user/*/buildkit-default", BUILDKIT, "containerd/nerdctl, docs/build.md"),
+    at("/run/nri", CONTAINERD, "containerd/nri, pkg/api: DefaultSocketPath: nri.sock, which changes any container"),
     at("/run/crio", CRI_O, "cri-o/cri-o, docs/crio.conf.5.md: listen"),
     at("/run/podman", PODMAN, "docs.podman.io, podman-system-service(1); io.podman of old"),
     at("/run/libpod", PODMAN, "containers/common, containers.conf: tmp_dir"),
@@ -241,8 +242,9 @@ pub static TABLE: &[Entry] = &[
 /// Socket names that other programs use too.
 const COMMON_NAMES: [&str; 1] = ["backend.sock"];
 /// Sockets in runtime directories. The table has only the directories.
-const INSIDE: [&str; 5] = [
+const INSIDE: [&str; 6] = [
     "containerd.sock",
+    "nri.sock",
     "crio.sock",
     "podman.sock",
     "io.podman",
