@@ -184,21 +184,20 @@ fn is_node(pod: &Pod<'_>, host: &str) -> bool {
 
 /// Whether it is a loopback or unspecified address: empty, `localhost`, 127.0.0.0/8, 0.0.0.0, ::1.
 fn is_loopback(host: &str) -> bool {
-    let host = match host {
-        // As distributions write them into /etc/hosts, for IPv6 and for both.
-        "localhost6"
-        | "localhost6.localdomain6"
-        | "localhost4"
-        | "localhost4.localdomain4"
-        | "ip6-localhost"
-        | "ip6-loopback"
-        | "localhost.localdomain" => "localhost",
-        other => other,
-    };
+    let is_named = matches!(
+        host,
+        // As distributions write them into /etc/hosts.
+        "" | "localhost"
+            | "localhost.localdomain"
+            | "localhost4"
+            | "localhost4.localdomain4"
+            | "localhost6"
+            | "localhost6.localdomain6"
+            | "ip6-localhost"
+            | "ip6-loopback"
+    ) || host.ends_with(".localhost");
     let ip = address(host).and_then(of_v4);
-    matches!(host, "" | "localhost")
-        || host.ends_with(".localhost")
-        || ip.is_some_and(|ip| ip.is_loopback() || ip.octets()[0] == 0)
+    is_named || ip.is_some_and(|ip| ip.is_loopback() || ip.octets()[0] == 0)
 }
 
 /// An address in any form that `getaddrinfo` accepts: 127.1, 0x7f000001, 2130706433, ::1%lo, and ::1:2375

@@ -27,7 +27,7 @@ pub(super) fn mark_linked(
     let paths: Vec<(&str, CleanPath<'_>)> = volumes
         .values()
         .filter(|volume| !is_pipe(volume))
-        .map(|volume| (volume.name, volume.path.usual().into_owned()))
+        .map(|volume| (volume.name, volume.path.usual()))
         .collect();
     if holding(&paths).is_empty() {
         return Ok(());

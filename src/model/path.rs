@@ -24,6 +24,12 @@ const USUAL_LINKS: [(&str, &str); 8] = [
     ("/var/lock", "/run/lock"),
 ];
 
+/// What follows `above` in a clean path that is it, or is below it.
+fn below<'p>(path: &'p str, above: &str) -> Option<&'p str> {
+    let rest = path.strip_prefix(above);
+    rest.filter(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 impl CleanPath<'static> {
     /// A path that is already clean. Tests hold each use to that.
     pub const fn literal(path: &'static str) -> Self {
@@ -55,8 +61,7 @@ impl<'a> CleanPath<'a> {
                 return Self(Cow::Borrowed(path));
             }
             // "/var/run/x" contains "/run/x", after which there is no other link.
-            let below = path.strip_prefix("/var/run");
-            if below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+            if below(path, "/var/run").is_some() {
                 return Self(Cow::Borrowed(&path["/var".len()..]));
             }
         }
@@ -77,30 +82,25 @@ impl<'a> CleanPath<'a> {
 
     /// This path with the link `/var/run` followed.
     pub fn unlinked(self) -> Self {
-        match self.0.strip_prefix("/var/run") {
-            Some(rest) if rest.is_empty() || rest.starts_with('/') => {
-                // "/var/run/x" contains "/run/x": a borrowed path stays borrowed.
-                match self.0 {
-                    Cow::Borrowed(path) => Self(Cow::Borrowed(&path["/var".len()..])),
-                    Cow::Owned(path) => Self(Cow::Owned(path["/var".len()..].to_owned())),
-                }
-            }
-            _ => self,
+        if below(&self.0, "/var/run").is_none() {
+            return self;
+        }
+        // "/var/run/x" contains "/run/x": a borrowed path stays borrowed.
+        match self.0 {
+            Cow::Borrowed(path) => Self(Cow::Borrowed(&path["/var".len()..])),
+            Cow::Owned(path) => Self(Cow::Owned(path["/var".len()..].to_owned())),
         }
     }
 
     /// This path where its first components are links that many nodes have. Only for comparing paths: a node without
     /// them has both.
     pub fn usual(&self) -> CleanPath<'_> {
-        for (link, target) in USUAL_LINKS {
-            match self.0.strip_prefix(link) {
-                Some(rest) if rest.is_empty() || rest.starts_with('/') => {
-                    return CleanPath(Cow::Owned(format!("{target}{rest}")));
-                }
-                Some(_) | None => {}
-            }
-        }
-        CleanPath(Cow::Borrowed(&self.0))
+        let mut links = USUAL_LINKS.iter();
+        let target = links.find_map(|(link, target)| Some((target, below(&self.0, link)?)));
+        CleanPath(match target {
+            Some((target, rest)) => Cow::Owned(format!("{target}{rest}")),
+            None => Cow::Borrowed(&self.0),
+        })
     }
 
     pub fn as_str(&self) -> &str {
@@ -118,10 +118,7 @@ impl<'a> CleanPath<'a> {
 
     /// Whether `other` is this path or is below it.
     pub fn holds(&self, other: &CleanPath<'_>) -> bool {
-        match other.0.strip_prefix(self.0.as_ref()) {
-            Some(rest) => rest.is_empty() || rest.starts_with('/') || self.0 == "/",
-            None => false,
-        }
+        self.0 == "/" || below(&other.0, &self.0).is_some()
     }
 
     /// Whether one of the two is the other, or is below it.
