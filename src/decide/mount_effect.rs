@@ -159,7 +159,7 @@ impl<'p> Evaluator<'p, '_, '_> {
         let mut allowed = rule.allowed_host_paths.iter();
         allowed.any(|path| {
             path.allows(&finding.node_path, read_only)
-                && sockets.leads(&path.path_prefix) == Some(Leads::Storage)
+                && sockets.leads(&path.path) == Some(Leads::Storage)
         })
     }
 

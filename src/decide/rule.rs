@@ -94,18 +94,25 @@ pub enum Restriction {
     Allow,
 }
 
-/// A path of the node that Pods may mount, with everything below it.
+/// A path of the node that Pods may mount.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AllowedHostPath {
-    /// As the node resolves it. It matches whole components: `/foo` does not match `/food`.
-    pub path_prefix: CleanPath<'static>,
+    /// As the node resolves it.
+    pub path: CleanPath<'static>,
+    /// Whether it is allowed with everything below it: `/foo/bar` is below `/foo`, and `/food` is not. A path that
+    /// Pods may write is safe without alone: what they make below it may be a link to anywhere.
+    pub is_prefix: bool,
     /// Whether `readOnly: true` is required.
     pub read_only: bool,
 }
 
 impl AllowedHostPath {
     pub fn allows(&self, path: &CleanPath<'_>, read_only: bool) -> bool {
-        (read_only || !self.read_only) && self.path_prefix.holds(path)
+        let is_there = match self.is_prefix {
+            true => self.path.holds(path),
+            false => self.path == *path,
+        };
+        is_there && (read_only || !self.read_only)
     }
 }
 

@@ -309,10 +309,11 @@ impl HostVolume<'_> {
     ) -> Result<Option<(Arc<CleanPath<'static>>, Reach)>, Excess> {
         let is_at_socket = || {
             let path = &*mount.mount_path;
-            path.ends_with(names::SOCKET_FILE)
+            path.contains(names::SOCKET_FILE)
                 && CleanPath::new(path).unlinked().as_str() == "/run/docker.sock"
         };
-        if !self.is_suspicious && !is_at_socket() {
+        let is_called_so = mount.sub_path.contains(names::SOCKET_FILE);
+        if !self.is_suspicious && !is_called_so && !is_at_socket() {
             return Ok(None);
         }
         budget.spend(self.path.as_str().len())?;

@@ -205,7 +205,7 @@ struct Found {
     depth: usize,
 }
 
-/// What is below a directory, without entries of [`Above::IsLeft`].
+/// What is below a directory; only `anything` counts entries whose [`Above`] says that the directory does not.
 #[derive(Clone, Copy, Default)]
 struct Below {
     docker: bool,
@@ -243,11 +243,11 @@ static TREE: LazyLock<Node> = LazyLock::new(|| {
 
 impl Node {
     fn insert(&mut self, entry: &Entry, rest: &'static str) {
-        self.below.note(entry);
         let (name, rest) = match rest.split_once('/') {
             Some((name, rest)) => (name, Some(rest)),
             None => (rest, None),
         };
+        self.below.note(entry, rest.is_none());
         let child = if name == "*" {
             &mut **self.any.get_or_insert_default()
         } else {
@@ -287,9 +287,14 @@ impl Node {
 }
 
 impl Below {
-    fn note(&mut self, entry: &Entry) {
+    fn note(&mut self, entry: &Entry, is_parent: bool) {
         self.anything = true;
-        if entry.above == Above::IsLeft {
+        let counts = match entry.above {
+            Above::Every => true,
+            Above::Parent => is_parent,
+            Above::None => false,
+        };
+        if !counts {
             return;
         }
         match entry.kind {
@@ -454,7 +459,7 @@ mod tests {
                     assert!(found(&below).is_some(), "{below}");
                 }
             }
-            let is_told_above = entry.above == Above::Counts && entry.kind != Kind::Client;
+            let is_told_above = entry.above == Above::Every && entry.kind != Kind::Client;
             if is_told_above {
                 for (at, _) in path.match_indices('/').skip(1) {
                     assert!(found(&path[..at]).is_some(), "{}", &path[..at]);

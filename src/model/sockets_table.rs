@@ -80,13 +80,15 @@ impl Kind {
     }
 }
 
-/// Whether a mount of a directory above the path counts.
+/// Which mounts of a directory above the path count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Above {
-    Counts,
-    /// It does not: nearly every node has other uses of `/home` and `/mnt`, and such a path exists only on a
-    /// developer's machine.
-    IsLeft,
+    Every,
+    /// That of the directory that the path is in: nearly every node has other uses of `/home` and `/mnt`, and such a
+    /// path exists only on a developer's machine.
+    Parent,
+    /// None: the directory that it is in has other uses, too.
+    None,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -99,7 +101,7 @@ pub struct Entry {
 }
 
 const fn at(path: &'static str, kind: Kind, source: &'static str) -> Entry {
-    let above = Above::Counts;
+    let above = Above::Every;
     Entry {
         path,
         kind,
@@ -110,7 +112,10 @@ const fn at(path: &'static str, kind: Kind, source: &'static str) -> Entry {
 
 /// A path below a directory that most Pods mount for other reasons.
 const fn only_at(path: &'static str, kind: Kind, source: &'static str) -> Entry {
-    let above = Above::IsLeft;
+    let above = match kind {
+        Kind::DockerSocket => Above::Parent,
+        Kind::Runtime(_) | Kind::Data(_) | Kind::Client | Kind::Pipe(_) => Above::None,
+    };
     Entry {
         path,
         kind,

@@ -270,17 +270,24 @@ fn read_agents(fields: &mut Fields<'_, '_>, base: AgentActions) -> AgentActions 
 }
 
 fn read_allowed_host_path(fields: &mut Fields<'_, '_>) -> AllowedHostPath {
-    let path_prefix = fields.required(
-        "pathPrefix",
-        "The path, with everything below it: /var/log allows /var/log/pods, and not /var/logs.",
-        &Sound {
-            form: &form::HOST_PATH,
-            refuse: |path| {
-                let mut parts = path.split('/');
-                let is_odd = parts.any(|part| matches!(part, "." | ".."));
-                is_odd.then_some("a path without . and .. in it")
-            },
+    let sound = Sound {
+        form: &form::HOST_PATH,
+        refuse: |path| {
+            let mut parts = path.split('/');
+            let is_odd = parts.any(|part| matches!(part, "." | ".."));
+            is_odd.then_some("a path without . and .. in it")
         },
+    };
+    let prefix = fields.get(
+        "pathPrefix",
+        "A path, with everything below it: /var/log allows /var/log/pods, and not /var/logs.",
+        &sound,
+    );
+    let path = fields.get(
+        "path",
+        "In place of pathPrefix: a path alone, such as that of a device. Where the node has no such device, Pods \
+         that write there could leave a link for others.",
+        &sound,
     );
     let read_only = fields.or(
         "readOnly",
@@ -288,8 +295,16 @@ fn read_allowed_host_path(fields: &mut Fields<'_, '_>) -> AllowedHostPath {
         &Flag,
         &false,
     );
+    if fields.has("pathPrefix") == fields.has("path") {
+        fields.fault_of_all(Problem::Contradiction(
+            "needs exactly one of pathPrefix and path; write pathPrefix for a directory with all that is in it"
+                .to_owned(),
+        ));
+    }
+    let is_prefix = prefix.is_some();
     AllowedHostPath {
-        path_prefix: CleanPath::on_node(&path_prefix.unwrap_or_default()).into_owned(),
+        path: CleanPath::on_node(&prefix.or(path).unwrap_or_default()).into_owned(),
+        is_prefix,
         read_only,
     }
 }

@@ -173,7 +173,7 @@ fn pattern(path: &str) -> String {
 }
 
 /// The directories above a path, `/` first.
-fn above(path: &str) -> impl Iterator<Item = &str> {
+fn above(path: &str) -> impl Iterator<Item = &str> + Clone {
     path.match_indices('/').map(|(at, _)| &path[..at])
 }
 
@@ -182,8 +182,15 @@ fn entries(is: impl Fn(Kind) -> bool) -> Vec<&'static Entry> {
 }
 
 fn holding(entries: &[&Entry]) -> BTreeSet<String> {
-    let counting = entries.iter().filter(|e| e.above == Above::Counts);
-    let above = counting.flat_map(|entry| above(entry.path));
+    let above = entries.iter().flat_map(|entry| {
+        let above = above(entry.path);
+        let of_these = above.clone().count();
+        above.skip(match entry.above {
+            Above::Every => 0,
+            Above::Parent => of_these - 1,
+            Above::None => of_these,
+        })
+    });
     above.map(pattern).collect()
 }
 
@@ -267,16 +274,21 @@ fn the_lists_of_the_backstop_are_the_programs() {
     for (name, about, read_only) in [
         (
             "allowedToRead",
-            "As the preset `enforce`, with readOnly: true",
+            "As the preset `enforce`: with readOnly: true, and what is below these",
             true,
         ),
-        ("allowed", "The same, without", false),
+        ("allowed", "Without it, and nothing below these", false),
     ] {
         writeln!(made, "    # {about}.").unwrap();
         writeln!(made, "    - name: {name}\n      expression: >-\n        [").unwrap();
         let all = &config.policy().otherwise.allowed_host_paths;
         for allowed in all.iter().filter(|allowed| allowed.read_only == read_only) {
-            writeln!(made, "        '{}/',", allowed.path_prefix).unwrap();
+            assert_eq!(
+                allowed.is_prefix, read_only,
+                "{}: who writes below a path can leave a link there",
+                allowed.path
+            );
+            writeln!(made, "        '{}/',", allowed.path).unwrap();
         }
         made.push_str("        ]\n");
     }
