@@ -3,6 +3,11 @@
 //! No shell is run or fully parsed: words are cut at blanks and separators, quotes are
 //! taken off. What is found this way only feeds hints for people, never a decision.
 
+/// The most commands of one text, and words of one command. A text of a megabyte can hold thirty thousand commands in one
+/// line, each with all that follow as its words.
+const MOST_COMMANDS: usize = 1000;
+const MOST_WORDS: usize = 300;
+
 /// One `docker` command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DockerCommand {
@@ -100,6 +105,9 @@ pub fn docker_commands(text: &str) -> Vec<DockerCommand> {
         while let Some(at) = rest.iter().position(is_docker) {
             let compose = program(rest[at]) == "docker-compose";
             rest = &rest[at + 1..];
+            if found.len() == MOST_COMMANDS {
+                return found;
+            }
             if let Some(command) = command(rest, compose) {
                 found.push(command);
             }
@@ -166,7 +174,8 @@ fn after_options<'w>(words: &'w [&'w str], take_one: &[&str]) -> Option<(&'w str
 }
 
 fn owned(words: &[&str]) -> Vec<String> {
-    words.iter().map(|word| (*word).to_owned()).collect()
+    let words = words.iter().take(MOST_WORDS);
+    words.map(|word| (*word).to_owned()).collect()
 }
 
 impl DockerCommand {
@@ -227,6 +236,17 @@ mod tests {
         assert_eq!(verbs("docker compose -p x up"), ["compose up"]);
         assert_eq!(verbs("docker \\\n  run x"), ["run"]);
         assert_eq!(verbs("docker system prune -af"), ["system prune"]);
+    }
+
+    #[test]
+    fn many_commands_in_one_line_cost_no_more_than_a_few() {
+        let commands = docker_commands(&"docker run -v /a:/b ".repeat(30_000));
+        assert_eq!(commands.len(), MOST_COMMANDS);
+        assert!(
+            commands
+                .iter()
+                .all(|command| command.words.len() <= MOST_WORDS)
+        );
     }
 
     #[test]
