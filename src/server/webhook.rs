@@ -1,6 +1,6 @@
 //! The webhook: the pure review behind the server's [`Handler`].
 //!
-//! It passes the policy and the namespaces to the review, turns failures into HTTP statuses, and makes one
+//! It passes the policy and what is known of the cluster to the review, turns failures into HTTP statuses, and makes one
 //! count and one log line for each review: at `debug` if nothing was changed or refused.
 
 use std::borrow::Cow;
@@ -12,7 +12,7 @@ use crate::cluster::EventQueue;
 use crate::decide::Policy;
 use crate::decide::named::Named as _;
 use crate::decide::reason::Reason;
-use crate::model::namespaces::Namespaces;
+use crate::model::cluster::Cluster;
 use crate::names::span;
 use crate::respond::record::Record;
 use crate::review::pod::{Failure, Reviewed, review};
@@ -30,7 +30,7 @@ const LONGEST_TEXT: usize = 2048;
 /// Answers reviews under a policy that can be replaced at any time.
 pub struct Webhook {
     pub policy: Arc<ArcSwap<Policy>>,
-    pub namespaces: Arc<dyn Namespaces + Send + Sync>,
+    pub cluster: Arc<dyn Cluster + Send + Sync>,
     pub metrics: Arc<Metrics>,
     /// Where denials and changes are reported to the cluster, if enabled.
     pub events: Option<EventQueue>,
@@ -73,11 +73,11 @@ impl Webhook {
         route: Route,
         body: &'r [u8],
     ) -> Result<Reviewed<'r>, Failure> {
-        let namespaces = &*self.namespaces;
+        let cluster = &*self.cluster;
         match route {
-            Route::Mutate => review(policy, namespaces, body),
-            Route::Verify => verify(policy, namespaces, body),
-            Route::Warn => warn(policy, namespaces, body),
+            Route::Mutate => review(policy, cluster, body),
+            Route::Verify => verify(policy, cluster, body),
+            Route::Warn => warn(policy, cluster, body),
         }
     }
 
@@ -226,7 +226,7 @@ mod tests {
     fn webhook() -> Webhook {
         Webhook {
             policy: Arc::new(ArcSwap::from_pointee(Policy::offline())),
-            namespaces: Arc::new(NoNamespaces),
+            cluster: Arc::new(NoNamespaces),
             metrics: Arc::new(Metrics::new()),
             events: None,
         }
