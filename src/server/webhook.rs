@@ -207,8 +207,10 @@ mod tests {
     use super::*;
     use crate::decide::rule::Profiles;
     use crate::decode::creation::{From, creation};
-    use crate::model::namespaces::NoNamespaces;
+    use crate::model::cluster::Placement;
+    use crate::model::namespaces::{Namespaces, NoNamespaces};
     use crate::model::profile::Profile;
+    use crate::model::subject::NamespaceLabels;
 
     #[derive(Clone, Default)]
     struct Levels(Arc<Mutex<Vec<Level>>>);
@@ -306,6 +308,60 @@ mod tests {
         );
         let text = webhook.metrics.encode().unwrap();
         let counted = r#"dind_injector_profiles_passed_over_total{rule="builtin-offline",profile="userns",reason="UserNamespace"} 1"#;
+        assert!(text.contains(counted), "{text}");
+    }
+
+    /// A cluster without any RuntimeClass.
+    struct Empty;
+
+    impl Namespaces for Empty {
+        fn labels(&self, _name: &str) -> Option<Arc<NamespaceLabels>> {
+            None
+        }
+    }
+
+    impl Cluster for Empty {
+        fn placement(&self) -> Placement {
+            Placement {
+                nodes: Some(Arc::default()),
+                runtime_classes: Some(Arc::default()),
+            }
+        }
+    }
+
+    #[test]
+    fn a_profile_that_the_cluster_cannot_run_is_counted_and_audited() {
+        let mut policy = Policy::offline();
+        let sysbox = Profile {
+            name: "sysbox".to_owned(),
+            runtime_class_name: Some("sysbox-runc".to_owned()),
+            ..Profile::privileged()
+        };
+        policy.otherwise.profiles = Profiles {
+            default: Arc::new(sysbox),
+            others: vec![Arc::new(Profile::userns())],
+        };
+        let webhook = Webhook {
+            policy: Arc::new(ArcSwap::from_pointee(policy)),
+            cluster: Arc::new(Empty),
+            ..webhook()
+        };
+        let body = body(&json!([{"name": "s", "hostPath": {"path": "/var/run/docker.sock"}}]));
+        let _alone = REVIEWS.lock().unwrap_or_else(PoisonError::into_inner);
+        let reply = webhook.handle(Route::Mutate, body.as_bytes());
+        let answer: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
+        let response = &answer["response"];
+        let because = "there is no RuntimeClass sysbox-runc, which rules out sysbox";
+        assert_eq!(response["auditAnnotations"]["profile"], "userns");
+        assert_eq!(
+            response["auditAnnotations"]["profiles-passed-over"],
+            because
+        );
+        let warnings = response["warnings"].to_string();
+        let told = format!("profile userns is used, since {because}");
+        assert!(warnings.contains(&told), "{warnings}");
+        let text = webhook.metrics.encode().unwrap();
+        let counted = r#"dind_injector_profiles_passed_over_total{rule="builtin-offline",profile="sysbox",reason="MissingRuntimeClass"} 1"#;
         assert!(text.contains(counted), "{text}");
     }
 
