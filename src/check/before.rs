@@ -235,15 +235,14 @@ impl Before {
             all if all == works.len() => "docker run -m is kept there too".to_owned(),
             _ => format!("docker run -m is kept on {}", some(&named(&delegating))),
         };
-        let which = match works.len() == nodes.len() {
-            true => format!("on {} of {} nodes", works.len(), nodes.len()),
-            false => format!(
-                "on {} of {} nodes, {}",
-                works.len(),
-                nodes.len(),
-                some(&named(&works))
-            ),
+        let others: Vec<&Node> = nodes.iter().filter(|node| !offers(node)).collect();
+        // Those that are fewer are named.
+        let named = match (works.len(), others.len()) {
+            (_, 0) => String::new(),
+            (able, unable) if able <= unable => format!(", {}", some(&named(&works))),
+            (_, _) => format!(", not on {}", some(&named(&others))),
         };
+        let which = format!("on {} of {} nodes{named}", works.len(), nodes.len());
         USER_NAMESPACES.ok(format!("profile userns works {which}; {where_kept}"))
     }
 
