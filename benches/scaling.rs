@@ -11,7 +11,8 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use dind_injector::cluster::KnownNamespaces;
 use dind_injector::decide::Policy;
 use dind_injector::decode::creation::{From, creation};
-use dind_injector::model::namespaces::{Namespaces, NoNamespaces};
+use dind_injector::model::cluster::Cluster;
+use dind_injector::model::namespaces::NoNamespaces;
 use dind_injector::policy_file::Config;
 use dind_injector::review::pod::review;
 use serde_json::{Value, json};
@@ -114,14 +115,13 @@ fn scaling(c: &mut Criterion) {
         .sample_size(10)
         .warm_up_time(Duration::from_millis(200))
         .measurement_time(Duration::from_secs(1));
-    let mut measure =
-        |axis: &str, n: usize, policy: &Policy, known: &dyn Namespaces, body: &[u8]| {
-            let answer = review(policy, known, body).unwrap();
-            assert_eq!(answer.record.outcome, "changed", "{axis} {n}");
-            group.bench_function(BenchmarkId::new(axis, n), |b| {
-                b.iter(|| review(policy, known, black_box(body)).unwrap());
-            });
-        };
+    let mut measure = |axis: &str, n: usize, policy: &Policy, known: &dyn Cluster, body: &[u8]| {
+        let answer = review(policy, known, body).unwrap();
+        assert_eq!(answer.record.outcome, "changed", "{axis} {n}");
+        group.bench_function(BenchmarkId::new(axis, n), |b| {
+            b.iter(|| review(policy, known, black_box(body)).unwrap());
+        });
+    };
     let policy = Policy::offline();
     let none = &NoNamespaces;
     for n in [1, 4, 16, 64, 125, 250] {

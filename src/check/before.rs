@@ -10,6 +10,7 @@ use crate::check::questions::{
 };
 use crate::check::read::{Read, Unread};
 use crate::check::report::Report;
+use crate::model::nodes::{Support, Versions, version_of};
 use crate::names;
 
 /// The oldest kubelet that runs native sidecars by default.
@@ -194,13 +195,20 @@ impl Before {
         };
         let offers = |node: &&Node| {
             let info = &node.status.node_info;
-            let is_new = |text, oldest| version_of(text).is_none_or(|version| version >= oldest);
-            let mut handlers = node.status.runtime_handlers.iter();
-            is_new(&info.kubelet_version, USERNS_KUBELET)
-                && is_new(&info.kernel_version, USERNS_KERNEL)
+            let versions = Versions {
+                kernel: &info.kernel_version,
+                kubelet: &info.kubelet_version,
+                runtime: &info.container_runtime_version,
+            };
+            let handlers = node.status.runtime_handlers.iter();
+            let handlers = handlers
+                .map(|handler| (handler.name.clone(), handler.features.user_namespaces))
+                .collect();
+            let has_new_kubelet =
+                version_of(&info.kubelet_version).is_none_or(|version| version >= USERNS_KUBELET);
+            has_new_kubelet
                 && !has_version_1(&node.metadata.name)
-                && handlers
-                    .any(|handler| handler.name.is_empty() && handler.features.user_namespaces)
+                && Support::of(versions, handlers).is_sure("")
         };
         let delegates = |node: &&Node| {
             let mut handlers = node.status.runtime_handlers.iter();
@@ -227,15 +235,14 @@ impl Before {
             all if all == works.len() => "docker run -m is kept there too".to_owned(),
             _ => format!("docker run -m is kept on {}", some(&named(&delegating))),
         };
-        let which = match works.len() == nodes.len() {
-            true => format!("on {} of {} nodes", works.len(), nodes.len()),
-            false => format!(
-                "on {} of {} nodes, {}",
-                works.len(),
-                nodes.len(),
-                some(&named(&works))
-            ),
+        let others: Vec<&Node> = nodes.iter().filter(|node| !offers(node)).collect();
+        // Those that are fewer are named.
+        let named = match (works.len(), others.len()) {
+            (_, 0) => String::new(),
+            (able, unable) if able <= unable => format!(", {}", some(&named(&works))),
+            (_, _) => format!(", not on {}", some(&named(&others))),
         };
+        let which = format!("on {} of {} nodes{named}", works.len(), nodes.len());
         USER_NAMESPACES.ok(format!("profile userns works {which}; {where_kept}"))
     }
 
@@ -312,35 +319,3 @@ fn judge_nodes(nodes: &[Node]) -> Check {
 
 /// The oldest kubelet whose user namespaces are on by default.
 const USERNS_KUBELET: (u32, u32) = (1, 33);
-
-/// The oldest kernel with idmapped mounts of tmpfs, as which the kubelet mounts secrets.
-const USERNS_KERNEL: (u32, u32) = (6, 3);
-
-/// The first two numbers of `v1.36.2`, or of `6.12.9-arch1`.
-fn version_of(text: &str) -> Option<(u32, u32)> {
-    let mut parts = text.trim_start_matches('v').split('.');
-    let mut number = || {
-        let part = parts.next()?;
-        let digits = part.bytes().take_while(u8::is_ascii_digit).count();
-        part.get(..digits)?.parse().ok()
-    };
-    Some((number()?, number()?))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn versions_are_read_with_what_distributions_add() {
-        for (text, version) in [
-            ("v1.29.0", Some((1, 29))),
-            ("v1.29+k3s1", Some((1, 29))),
-            ("6.12.9-arch1", Some((6, 12))),
-            ("5.4", Some((5, 4))),
-            ("latest", None),
-        ] {
-            assert_eq!(version_of(text), version, "{text}");
-        }
-    }
-}

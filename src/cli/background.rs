@@ -1,4 +1,4 @@
-//! What runs beside the server of `serve`: certificates, policy, namespaces, Events.
+//! What runs beside the server of `serve`: certificates, policy, watches of the cluster, Events.
 //!
 //! Each task keeps something fresh for as long as the server serves. One that ends by itself
 //! has failed, and the process with it: a webhook that no longer hears of changes must not
@@ -13,11 +13,13 @@ use kube::Client;
 use tokio::task::JoinSet;
 
 use crate::cluster::{
-    ClusterArgs, EventArgs, EventQueue, Timing, open_events, server_version, watch_namespaces,
+    ClusterArgs, EventArgs, EventQueue, KnownCluster, PlacementArgs, Timing, open_events,
+    server_version, watch_namespaces, watch_placement,
 };
 use crate::decide::Policy;
+use crate::model::cluster::Cluster;
 use crate::model::docs_url::DocsUrl;
-use crate::model::namespaces::{Namespaces, NoNamespaces};
+use crate::model::namespaces::NoNamespaces;
 use crate::model::sidecar_mode::SidecarMode;
 use crate::names::PROGRAM;
 use crate::names::metric::POLICY_BUILTIN;
@@ -56,6 +58,8 @@ pub struct BackgroundArgs {
     #[command(flatten)]
     managed: ManagedArgs,
     #[command(flatten)]
+    placement: PlacementArgs,
+    #[command(flatten)]
     events: EventArgs,
 }
 
@@ -65,7 +69,7 @@ pub(super) struct BackgroundTasks {
     /// The CA to trust, where it is nobody else's to tell.
     pub(super) ca_pem: Option<String>,
     pub(super) policy: Arc<ArcSwap<Policy>>,
-    pub(super) namespaces: Arc<dyn Namespaces + Send + Sync>,
+    pub(super) cluster: Arc<dyn Cluster + Send + Sync>,
     pub(super) events: Option<EventQueue>,
     pub(super) tasks: Tasks,
 }
@@ -112,6 +116,7 @@ impl BackgroundArgs {
             docs_url,
             cluster,
             managed,
+            placement,
             events,
         } = self;
         let mut tasks = Tasks::default();
@@ -154,7 +159,7 @@ impl BackgroundArgs {
                 certs,
                 ca_pem,
                 policy,
-                namespaces: Arc::new(NoNamespaces),
+                cluster: Arc::new(NoNamespaces),
                 events: None,
                 tasks,
             });
@@ -163,6 +168,11 @@ impl BackgroundArgs {
         let (namespaces, watch) =
             watch_namespaces(client.clone(), Arc::clone(metrics), readiness, timing);
         tasks.spawn("the watch of namespaces", watch.run());
+        let placement = placement.watch_nodes.then(|| {
+            let (known, watch) = watch_placement(client.clone(), metrics, readiness, timing);
+            tasks.spawn("the watch of nodes", watch.run());
+            known
+        });
         let events = events.events.then(|| {
             let known = namespaces.clone();
             let (queue, writer) = open_events(client, instance(), known, Arc::clone(metrics));
@@ -173,7 +183,10 @@ impl BackgroundArgs {
             certs,
             ca_pem,
             policy,
-            namespaces: Arc::new(namespaces),
+            cluster: Arc::new(KnownCluster {
+                namespaces,
+                placement,
+            }),
             events,
             tasks,
         })

@@ -177,7 +177,7 @@ impl Running {
         let address = bound.address();
         let webhook = Webhook {
             policy: Arc::new(ArcSwap::from_pointee(policy)),
-            namespaces: Arc::new(NoNamespaces),
+            cluster: Arc::new(NoNamespaces),
             metrics,
             events: None,
         };

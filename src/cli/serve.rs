@@ -108,7 +108,7 @@ async fn serve(
         certs,
         ca_pem,
         policy,
-        namespaces,
+        cluster,
         events,
         mut tasks,
     } = background.start(&metrics, &readiness).await?;
@@ -122,7 +122,7 @@ async fn serve(
     });
     let webhook = Webhook {
         policy,
-        namespaces,
+        cluster,
         metrics: Arc::clone(&metrics),
         events,
     };

@@ -6,17 +6,24 @@
 
 pub(crate) mod client;
 pub(crate) mod events;
+pub(crate) mod known;
 pub(crate) mod limit;
 pub(crate) mod namespaces;
+pub(crate) mod node_object;
 pub(crate) mod object_name;
 pub(crate) mod pace;
+pub(crate) mod placement;
 pub(crate) mod version;
 pub(crate) mod watch;
 pub(crate) mod write;
 
 pub use crate::cluster::client::{ClusterArgs, ClusterError, describe, in_cluster};
 pub use crate::cluster::events::{EventArgs, EventQueue, EventWriter, open_events};
+pub use crate::cluster::known::KnownCluster;
 pub use crate::cluster::namespaces::{KnownNamespaces, NamespaceWatch, watch_namespaces};
 pub(crate) use crate::cluster::pace::{Backoff, jittered};
+pub use crate::cluster::placement::{
+    KnownPlacement, PlacementArgs, PlacementWatch, watch_placement,
+};
 pub use crate::cluster::version::{NATIVE_SIDECARS, Version, server_version};
 pub use crate::cluster::watch::Timing;

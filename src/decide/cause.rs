@@ -28,6 +28,9 @@ pub enum Cause {
     EphemeralContainer,
     RuntimeClass,
     UserNamespace,
+    MissingRuntimeClass,
+    NodeSelector,
+    NodeUserNamespaces,
     Unswapped,
     SidecarImage,
 }
@@ -124,6 +127,21 @@ impl Named for Cause {
             Self::UserNamespace,
             "UserNamespace",
             "it has what a Pod in a user namespace (hostUsers: false of the profile) may not have",
+        ),
+        (
+            Self::MissingRuntimeClass,
+            "MissingRuntimeClass",
+            "the cluster does not have the RuntimeClass that the profile needs",
+        ),
+        (
+            Self::NodeSelector,
+            "NodeSelector",
+            "its nodeSelector contradicts that of the profile's RuntimeClass",
+        ),
+        (
+            Self::NodeUserNamespaces,
+            "NodeUserNamespaces",
+            "a node on which it may run has no user namespaces, which the profile needs (hostUsers: false)",
         ),
         (
             Self::ProfileNotAllowed,

@@ -14,6 +14,7 @@ use crate::decide::exemption::Exemption;
 use crate::decide::named::Named;
 use crate::decide::need::Need;
 use crate::decide::obstacle::Obstacle;
+use crate::decide::placement::Count;
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denial {
@@ -262,6 +263,55 @@ pub enum Denial {
         /// The annotation asks for the profile, and the rule has others.
         is_asked: bool,
     },
+    #[error(
+        "profile {profile:?} needs the RuntimeClass {needs:?}, which this cluster does not have. Have an admin create \
+         it, or {} {rule:?}",
+        another_profile(*is_asked)
+    )]
+    MissingRuntimeClass {
+        needs: String,
+        profile: String,
+        rule: String,
+        /// The annotation asks for the profile, and the rule has others.
+        is_asked: bool,
+    },
+    /// The API server would refuse the Pod, after the profile's RuntimeClass is set.
+    #[error(
+        "the Pod's nodeSelector has another {key} than the RuntimeClass {runtime_class:?} of profile {profile:?}. \
+         Remove it from the nodeSelector, or {} {rule:?}",
+        another_profile(*is_asked)
+    )]
+    NodeSelector {
+        /// Of a label.
+        key: String,
+        profile: String,
+        runtime_class: String,
+        rule: String,
+        /// The annotation asks for the profile, and the rule has others.
+        is_asked: bool,
+    },
+    /// The profile has `hostUsers: false`.
+    #[error(
+        "profile {profile:?} puts the Pod into a user namespace, which {} on which it may run. Choose nodes that \
+         support it with nodeSelector, or {} {rule:?}",
+        unsupported(*count),
+        another_profile(*is_asked)
+    )]
+    Nodes {
+        count: Count,
+        profile: String,
+        rule: String,
+        /// The annotation asks for the profile, and the rule has others.
+        is_asked: bool,
+    },
+}
+
+fn unsupported(Count { lacking, eligible }: Count) -> String {
+    match (lacking, eligible) {
+        (1, 1) => "is not supported by the only node".to_owned(),
+        _ if lacking == eligible => format!("is not supported by any of the {eligible} nodes"),
+        _ => format!("is not supported by {lacking} of the {eligible} nodes"),
+    }
 }
 
 fn another_profile(is_asked: bool) -> String {
@@ -327,6 +377,9 @@ impl Denial {
             Self::EphemeralContainer { .. } => Cause::EphemeralContainer,
             Self::RuntimeClass { .. } => Cause::RuntimeClass,
             Self::ObstacleAfter { .. } | Self::UserNamespace { .. } => Cause::UserNamespace,
+            Self::MissingRuntimeClass { .. } => Cause::MissingRuntimeClass,
+            Self::NodeSelector { .. } => Cause::NodeSelector,
+            Self::Nodes { .. } => Cause::NodeUserNamespaces,
             Self::Unswapped { .. } => Cause::Unswapped,
             Self::SidecarImage { .. } => Cause::SidecarImage,
         }

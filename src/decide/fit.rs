@@ -1,11 +1,12 @@
-//! The sidecar that fits the rule, the author and the namespace.
+//! The sidecar that fits the rule, the author, the namespace and the cluster.
 //!
 //! An author can only choose among the rule's profiles and up to its maximum, and the namespace's Pod
-//! Security level must admit the result. Anything else is a denial that says what would fit.
+//! Security level must admit the result, which the cluster must be able to run. Anything else is a denial that says what would fit.
 
 use std::borrow::Cow;
 
 use crate::budget::Excess;
+use crate::model::cluster::Placement;
 use crate::model::node_storage::Tenant;
 use crate::model::notice::Notice;
 use crate::model::profile::{Bounds, BoundsError, PodSecurity, Profile, Resources, Storage};
@@ -17,6 +18,7 @@ use crate::decide::annotations::{AnnotationRequest, Size};
 use crate::decide::denial::Denial;
 use crate::decide::misfit::{Misfit, PassedOver};
 use crate::decide::obstacle::Seen;
+use crate::decide::placement;
 use crate::decide::rule::Rule;
 use crate::model::subject::{NamespaceLabels, Subject};
 use crate::text::beginning;
@@ -28,7 +30,8 @@ pub(crate) struct Fitted<'p> {
     pub passed_over: Vec<PassedOver<'p>>,
 }
 
-/// The profile that the author chooses, or else the first of the rule's that fits the Pod and its namespace.
+/// The profile that the author chooses, or else the first of the rule's that fits the Pod, its namespace and the
+/// cluster.
 ///
 /// Where none does because of the namespace's Pod Security level, the rule's profile for such namespaces is tried
 /// last. A denial is about the most preferred one.
@@ -49,7 +52,7 @@ pub(crate) fn profile<'p>(
     let is_wanted = |profile: &&Profile| chosen.is_none_or(|chosen| chosen.name == profile.name);
     let mut passed_over: Vec<PassedOver<'p>> = Vec::new();
     for profile in rule.profiles.iter().filter(is_wanted) {
-        match misfit(profile, enforced, seen)? {
+        match misfit(profile, enforced, &subject.placement, seen)? {
             None => {
                 return Ok(Fitted {
                     profile,
@@ -62,7 +65,7 @@ pub(crate) fn profile<'p>(
     let of_level = |over: &PassedOver<'_>| matches!(over.misfit, Misfit::PodSecurity(_));
     if passed_over.iter().any(of_level)
         && let Some(profile) = rule.pod_security_profile.as_deref()
-        && misfit(profile, enforced, seen)?.is_none()
+        && misfit(profile, enforced, &subject.placement, seen)?.is_none()
     {
         return Ok(Fitted {
             profile,
@@ -89,6 +92,7 @@ fn not_allowed(rule: &Rule, name: &str) -> Denial {
 fn misfit(
     profile: &Profile,
     enforced: PodSecurity,
+    placed: &Placement,
     seen: &Seen<'_, '_>,
 ) -> Result<Option<Misfit>, Excess> {
     let spec = &seen.pod.spec;
@@ -105,13 +109,12 @@ fn misfit(
     {
         return Ok(Some(Misfit::RuntimeClass(beginning(asked, 63).to_owned())));
     }
-    match profile.host_users {
-        Some(false) => {
-            let obstacle = seen.obstacle(profile.runtime_class_name.as_deref())?;
-            Ok(obstacle.map(Misfit::UserNamespace))
-        }
-        Some(true) | None => Ok(None),
+    if profile.host_users == Some(false)
+        && let Some(obstacle) = seen.obstacle(profile.runtime_class_name.as_deref())?
+    {
+        return Ok(Some(Misfit::UserNamespace(obstacle)));
     }
+    placement::misfit(profile, placed, seen.pod, seen.budget)
 }
 
 /// The level that Pod Security Admission enforces in a namespace with these labels. It takes an invalid level

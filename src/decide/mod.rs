@@ -17,6 +17,7 @@ mod mount_effect;
 pub mod named;
 pub mod need;
 pub mod obstacle;
+pub mod placement;
 pub mod reason;
 pub mod rule;
 pub mod rule_match;

@@ -173,6 +173,12 @@ fn needed(name: &str, home: &str, deployment: &Deployment, validates: bool) -> V
     if deployment.argument("--events") != Some("false") {
         rights.push(all("events", "create", ""));
     }
+    if deployment.argument("--watch-nodes") == Some("true") {
+        for verb in ["list", "watch"] {
+            rights.push(all("nodes", verb, ""));
+            rights.push(all("runtimeclasses", verb, "node.k8s.io"));
+        }
+    }
     if deployment
         .arguments()
         .any(|argument| argument.starts_with("--tls-cert"))

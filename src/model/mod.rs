@@ -4,23 +4,27 @@
 //! here decides or changes anything.
 
 pub mod asked;
+pub mod cluster;
 pub mod docs_url;
 pub mod expand;
 pub mod injection;
 pub mod map;
 pub mod namespaces;
 pub mod node_storage;
+pub mod nodes;
 pub mod notice;
 pub mod path;
 pub mod place;
 pub mod pointer;
 pub mod profile;
 pub mod quantity;
+pub mod runtime_class;
 pub mod scope;
 pub mod sidecar_mode;
 pub mod sockets;
 pub mod sockets_table;
 pub mod start;
 pub mod subject;
+pub mod taint;
 pub mod view;
 pub mod written;

@@ -1,8 +1,9 @@
-//! What a rule can match besides the Pod itself: the namespace, the requesting user, the owner.
+//! What decides besides the Pod itself: the namespace, the requesting user, the owner, the cluster.
 
 use std::collections::BTreeMap;
 
 use crate::json::Text;
+use crate::model::cluster::Placement;
 use crate::model::map::Labels;
 use crate::model::view::Pod;
 
@@ -20,6 +21,8 @@ pub struct Subject<'a> {
     pub groups: &'a [Text<'a>],
     /// The kind that created the Pod, or `Pod` if nothing did.
     pub owner: &'a str,
+    /// Where the Pod may be placed, which no rule matches.
+    pub placement: Placement,
 }
 
 /// The requesting user, as the API server gives it.
@@ -73,6 +76,12 @@ impl<'a> Subject<'a> {
             user: requester.user,
             groups: requester.groups,
             owner: owner.or(controller).unwrap_or("Pod"),
+            placement: Placement::default(),
         }
+    }
+
+    #[must_use]
+    pub fn placed(self, placement: Placement) -> Self {
+        Self { placement, ..self }
     }
 }

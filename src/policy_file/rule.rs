@@ -215,8 +215,9 @@ fn read_actions(
         ),
         profiles: fields.or(
             "profiles",
-            "The profiles in order of preference: a Pod gets the first that fits it and its namespace's Pod Security \
-             level, or the one of them that its annotation `dind-injector.io/profile` names.",
+            "The profiles in order of preference: a Pod gets the first that fits it, its namespace's Pod Security \
+             level and, if nodes are watched, the cluster, or the one of them that its annotation \
+             `dind-injector.io/profile` names.",
             &Chosen(List::of_some(known)),
             &base.profiles,
         ),

@@ -1,7 +1,7 @@
 //! One review, from bytes to bytes, with a record of it for logs and metrics.
 //!
 //! A fault of this program must not reject a Pod: it is an error that becomes an HTTP 5xx, never a denial.
-//! Pure: the policy and the namespaces' labels are passed in.
+//! Pure: the policy and what is known of the cluster are passed in.
 
 use std::borrow::Cow;
 
@@ -20,7 +20,7 @@ use crate::review::{Action, Outcome, PassError};
 use crate::text::{beginning, shortened, visible};
 
 use crate::decode::admission::{Object, PodReview, ReviewError, decode};
-use crate::model::namespaces::Namespaces;
+use crate::model::cluster::Cluster;
 use crate::respond::Response;
 use crate::respond::message::message;
 use crate::respond::record::{Owner, Record};
@@ -64,28 +64,29 @@ impl From<PassError> for Failure {
 /// If the body is not a review of a Pod, or for a fault of this program.
 pub fn review<'r>(
     policy: &'r Policy,
-    namespaces: &dyn Namespaces,
+    cluster: &dyn Cluster,
     body: &'r [u8],
 ) -> Result<Reviewed<'r>, Failure> {
     let review = decode(body)?;
-    let outcome = decide(policy, namespaces, &review)?;
+    let outcome = decide(policy, cluster, &review)?;
     answer(policy, &review, outcome)
 }
 
 pub(super) fn decide<'p>(
     policy: &'p Policy,
-    namespaces: &dyn Namespaces,
+    cluster: &dyn Cluster,
     review: &PodReview<'_>,
 ) -> Result<Outcome<'p>, Failure> {
     Ok(match (review.scope, &review.pod) {
         (Some(_), Object::TooMuch(excess)) => Outcome::refused(excess.clone()),
         (Some(scope), Object::Pod(pod)) => {
-            let labels = namespaces.labels(&review.namespace);
+            let labels = cluster.labels(&review.namespace);
             let requester = Requester {
                 user: &review.user,
                 groups: &review.groups,
             };
-            let subject = Subject::new(pod, &review.namespace, labels.as_deref(), requester, None);
+            let subject = Subject::new(pod, &review.namespace, labels.as_deref(), requester, None)
+                .placed(cluster.placement());
             review::pass(policy, &subject, pod, scope)?
         }
         (Some(_), Object::NoConcern(_)) => Outcome::left(Reason::NothingToDo),

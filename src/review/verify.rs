@@ -14,7 +14,7 @@ use crate::decide::matcher::Detection;
 use crate::decide::reason::Reason;
 use crate::decide::rule_match::{Effect, MatchedPart};
 use crate::decode::admission::{Object, PodReview, decode_both};
-use crate::model::namespaces::Namespaces;
+use crate::model::cluster::Cluster;
 use crate::model::notice::{Notices, told_name, told_path};
 use crate::model::view::{Container, Pod};
 use crate::names;
@@ -28,7 +28,7 @@ use super::{Action, Outcome};
 /// If the body is not a review of a Pod, or for a fault of this program.
 pub fn verify<'r>(
     policy: &'r Policy,
-    namespaces: &dyn Namespaces,
+    cluster: &dyn Cluster,
     body: &'r [u8],
 ) -> Result<Reviewed<'r>, Failure> {
     let (review, old) = decode_both(body)?;
@@ -37,7 +37,7 @@ pub fn verify<'r>(
         (None, Object::Pod(pod), Some(old)) => updated(old, pod),
         // A Pod that does not concern this program has no sidecar of ours.
         (Some(_), _, _) | (None, Object::NoConcern(_), _) | (None, Object::Pod(_), None) => {
-            verified(decide(policy, namespaces, &review)?, &review)
+            verified(decide(policy, cluster, &review)?, &review)
         }
     };
     answer(policy, &review, outcome)

@@ -24,7 +24,7 @@ use crate::review::offline::owner_of;
 use crate::review::{Action, INJECTED};
 
 use crate::decode::admission::{Request, Review, ReviewError, enveloped};
-use crate::model::namespaces::Namespaces;
+use crate::model::cluster::Cluster;
 use crate::respond::Response;
 use crate::respond::message::messages;
 use crate::respond::record::Record;
@@ -57,7 +57,7 @@ struct Lookahead {
 /// If the body is not a review of a workload, or for a fault of this program.
 pub fn warn(
     policy: &Policy,
-    namespaces: &dyn Namespaces,
+    cluster: &dyn Cluster,
     body: &[u8],
 ) -> Result<Reviewed<'static>, Failure> {
     if has_too_many_values(body) {
@@ -84,7 +84,7 @@ pub fn warn(
     let lookahead = if is_unchanged(&request, makes) {
         Lookahead::nothing(Reason::NotACreation)
     } else {
-        look_ahead(policy, namespaces, &request.namespace, makes)?
+        look_ahead(policy, cluster, &request.namespace, makes)?
     };
     answer(&request, Some(makes), lookahead)
 }
@@ -109,7 +109,7 @@ fn is_unchanged(request: &Request<'_, Value, Value>, makes: &PodRef<'_>) -> bool
 
 fn look_ahead(
     policy: &Policy,
-    namespaces: &dyn Namespaces,
+    cluster: &dyn Cluster,
     namespace: &str,
     makes: &PodRef<'_>,
 ) -> Result<Lookahead, Failure> {
@@ -120,7 +120,7 @@ fn look_ahead(
     };
     let json = serde_json::to_string(template).map_err(Failure::Internal)?;
     let pod: Pod<'_> = json::from_str(&json).map_err(ReviewError::MalformedPod)?;
-    let labels = namespaces.labels(namespace);
+    let labels = cluster.labels(namespace);
     let owner = owner_of(makes.kind).unwrap_or(makes.kind);
     let user = controller_of(owner).unwrap_or_default();
     let groups: Vec<Text<'_>> = CONTROLLER_GROUPS.map(Text::from).to_vec();
@@ -128,7 +128,8 @@ fn look_ahead(
         user,
         groups: &groups,
     };
-    let subject = Subject::new(&pod, namespace, labels.as_deref(), requester, Some(owner));
+    let subject = Subject::new(&pod, namespace, labels.as_deref(), requester, Some(owner))
+        .placed(cluster.placement());
     let outcome = review::pass(policy, &subject, &pod, Scope::Creation)?;
     let mut warnings: Vec<String> = Vec::new();
     let (reason, change) = match outcome.action {

@@ -317,7 +317,10 @@ fn hand_of(denial: &Denial, agent: Option<Agent>) -> Option<ManualWork> {
         Denial::HostSocket { .. }
         | Denial::Excess(_)
         | Denial::Unswapped { .. }
-        | Denial::SidecarImage { .. } => {
+        | Denial::SidecarImage { .. }
+        | Denial::MissingRuntimeClass { .. }
+        | Denial::NodeSelector { .. }
+        | Denial::Nodes { .. } => {
             return None;
         }
         Denial::NodeAgent { .. } => return agent.map(ManualWork::Agent),

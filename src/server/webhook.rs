@@ -1,6 +1,6 @@
 //! The webhook: the pure review behind the server's [`Handler`].
 //!
-//! It passes the policy and the namespaces to the review, turns failures into HTTP statuses, and makes one
+//! It passes the policy and what is known of the cluster to the review, turns failures into HTTP statuses, and makes one
 //! count and one log line for each review: at `debug` if nothing was changed or refused.
 
 use std::borrow::Cow;
@@ -12,7 +12,7 @@ use crate::cluster::EventQueue;
 use crate::decide::Policy;
 use crate::decide::named::Named as _;
 use crate::decide::reason::Reason;
-use crate::model::namespaces::Namespaces;
+use crate::model::cluster::Cluster;
 use crate::names::span;
 use crate::respond::record::Record;
 use crate::review::pod::{Failure, Reviewed, review};
@@ -30,7 +30,7 @@ const LONGEST_TEXT: usize = 2048;
 /// Answers reviews under a policy that can be replaced at any time.
 pub struct Webhook {
     pub policy: Arc<ArcSwap<Policy>>,
-    pub namespaces: Arc<dyn Namespaces + Send + Sync>,
+    pub cluster: Arc<dyn Cluster + Send + Sync>,
     pub metrics: Arc<Metrics>,
     /// Where denials and changes are reported to the cluster, if enabled.
     pub events: Option<EventQueue>,
@@ -73,11 +73,11 @@ impl Webhook {
         route: Route,
         body: &'r [u8],
     ) -> Result<Reviewed<'r>, Failure> {
-        let namespaces = &*self.namespaces;
+        let cluster = &*self.cluster;
         match route {
-            Route::Mutate => review(policy, namespaces, body),
-            Route::Verify => verify(policy, namespaces, body),
-            Route::Warn => warn(policy, namespaces, body),
+            Route::Mutate => review(policy, cluster, body),
+            Route::Verify => verify(policy, cluster, body),
+            Route::Warn => warn(policy, cluster, body),
         }
     }
 
@@ -207,8 +207,10 @@ mod tests {
     use super::*;
     use crate::decide::rule::Profiles;
     use crate::decode::creation::{From, creation};
-    use crate::model::namespaces::NoNamespaces;
+    use crate::model::cluster::Placement;
+    use crate::model::namespaces::{Namespaces, NoNamespaces};
     use crate::model::profile::Profile;
+    use crate::model::subject::NamespaceLabels;
 
     #[derive(Clone, Default)]
     struct Levels(Arc<Mutex<Vec<Level>>>);
@@ -226,7 +228,7 @@ mod tests {
     fn webhook() -> Webhook {
         Webhook {
             policy: Arc::new(ArcSwap::from_pointee(Policy::offline())),
-            namespaces: Arc::new(NoNamespaces),
+            cluster: Arc::new(NoNamespaces),
             metrics: Arc::new(Metrics::new()),
             events: None,
         }
@@ -306,6 +308,60 @@ mod tests {
         );
         let text = webhook.metrics.encode().unwrap();
         let counted = r#"dind_injector_profiles_passed_over_total{rule="builtin-offline",profile="userns",reason="UserNamespace"} 1"#;
+        assert!(text.contains(counted), "{text}");
+    }
+
+    /// A cluster without any RuntimeClass.
+    struct Empty;
+
+    impl Namespaces for Empty {
+        fn labels(&self, _name: &str) -> Option<Arc<NamespaceLabels>> {
+            None
+        }
+    }
+
+    impl Cluster for Empty {
+        fn placement(&self) -> Placement {
+            Placement {
+                nodes: Some(Arc::default()),
+                runtime_classes: Some(Arc::default()),
+            }
+        }
+    }
+
+    #[test]
+    fn a_profile_that_the_cluster_cannot_run_is_counted_and_audited() {
+        let mut policy = Policy::offline();
+        let sysbox = Profile {
+            name: "sysbox".to_owned(),
+            runtime_class_name: Some("sysbox-runc".to_owned()),
+            ..Profile::privileged()
+        };
+        policy.otherwise.profiles = Profiles {
+            default: Arc::new(sysbox),
+            others: vec![Arc::new(Profile::userns())],
+        };
+        let webhook = Webhook {
+            policy: Arc::new(ArcSwap::from_pointee(policy)),
+            cluster: Arc::new(Empty),
+            ..webhook()
+        };
+        let body = body(&json!([{"name": "s", "hostPath": {"path": "/var/run/docker.sock"}}]));
+        let _alone = REVIEWS.lock().unwrap_or_else(PoisonError::into_inner);
+        let reply = webhook.handle(Route::Mutate, body.as_bytes());
+        let answer: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
+        let response = &answer["response"];
+        let because = "there is no RuntimeClass sysbox-runc, which rules out sysbox";
+        assert_eq!(response["auditAnnotations"]["profile"], "userns");
+        assert_eq!(
+            response["auditAnnotations"]["profiles-passed-over"],
+            because
+        );
+        let warnings = response["warnings"].to_string();
+        let told = format!("profile userns is used, since {because}");
+        assert!(warnings.contains(&told), "{warnings}");
+        let text = webhook.metrics.encode().unwrap();
+        let counted = r#"dind_injector_profiles_passed_over_total{rule="builtin-offline",profile="sysbox",reason="MissingRuntimeClass"} 1"#;
         assert!(text.contains(counted), "{text}");
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::support::api_server::spoken;
 use dind_injector::decide::Policy;
 use dind_injector::decode::admission::ReviewError;
+use dind_injector::model::cluster;
 use dind_injector::model::namespaces::Namespaces;
 use dind_injector::model::subject::NamespaceLabels;
 use dind_injector::review::pod::{Failure, Reviewed};
@@ -27,6 +28,8 @@ impl Namespaces for Cluster {
         Some(Arc::new(labels))
     }
 }
+
+impl cluster::Cluster for Cluster {}
 
 fn template() -> Value {
     json!({

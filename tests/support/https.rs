@@ -61,7 +61,7 @@ impl Webhook {
         let (stopper, shutdown) = Shutdown::new();
         let reviews = Reviewer {
             policy: Arc::clone(&policy),
-            namespaces: Arc::new(NoNamespaces),
+            cluster: Arc::new(NoNamespaces),
             metrics,
             events: None,
         };

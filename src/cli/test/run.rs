@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::decide::Policy;
+use crate::model::cluster::Cluster;
 use crate::model::namespaces::Namespaces;
 use crate::model::subject::NamespaceLabels;
 use crate::review::pod::review;
@@ -29,6 +30,9 @@ impl Namespaces for OneNamespace {
         Some(Arc::clone(&self.0))
     }
 }
+
+/// The nodes are unknown.
+impl Cluster for OneNamespace {}
 
 /// How the answer to `case` differs from what it expects; `policy` is that of cases without one.
 ///

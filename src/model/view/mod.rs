@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use crate::json::{Text, object, or_default};
 use crate::model::map::{Amounts, Annotations, Labels};
 use crate::model::place::{List, Place};
+use crate::model::taint::Toleration;
 use crate::model::written::{Listed, Verbatim, written};
 
 mod container;
@@ -112,6 +113,12 @@ pub struct Spec<'a> {
     pub node_name: Text<'a>,
     /// Labels that the node must have.
     pub node_selector: Labels<'a>,
+    /// As written: few reviews need it.
+    #[serde(deserialize_with = "written")]
+    tolerations: Option<&'a RawValue>,
+    /// As written: few reviews need it.
+    #[serde(deserialize_with = "written")]
+    affinity: Option<&'a RawValue>,
     /// Empty means `default`.
     pub service_account_name: Text<'a>,
     pub runtime_class_name: Text<'a>,
@@ -262,6 +269,55 @@ impl<'a> Pod<'a> {
         &*self.spec.os.name == "windows"
             || selector.get("kubernetes.io/os") == Some("windows")
             || selector.get("beta.kubernetes.io/os") == Some("windows")
+    }
+}
+
+/// The parts of `spec.affinity` that can keep a Pod off a node.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Affinity {
+    node_affinity: Option<NodeAffinity>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct NodeAffinity {
+    required_during_scheduling_ignored_during_execution: Option<IgnoredAny>,
+}
+
+impl Spec<'_> {
+    /// The bytes of what [`Self::tolerations`] and [`Self::requires_affinity`] read.
+    pub fn placement_bytes(&self) -> usize {
+        let parts = [self.tolerations, self.affinity].into_iter().flatten();
+        parts.map(|part| part.get().len()).sum()
+    }
+
+    /// # Errors
+    /// If a field has a wrong type, which an API server does not send.
+    pub fn tolerations(&self) -> Result<Vec<Toleration>, serde_json::Error> {
+        let Some(written) = self.tolerations else {
+            return Ok(Vec::new());
+        };
+        let list: Option<Vec<Toleration>> = serde_json::from_str(written.get())?;
+        Ok(list.unwrap_or_default())
+    }
+
+    /// Whether nodes are chosen by more than `nodeSelector`.
+    ///
+    /// # Errors
+    /// If a field has a wrong type, which an API server does not send.
+    pub fn requires_affinity(&self) -> Result<bool, serde_json::Error> {
+        let Some(written) = self.affinity else {
+            return Ok(false);
+        };
+        let affinity: Option<Affinity> = serde_json::from_str(written.get())?;
+        let of_nodes = affinity
+            .unwrap_or_default()
+            .node_affinity
+            .unwrap_or_default();
+        Ok(of_nodes
+            .required_during_scheduling_ignored_during_execution
+            .is_some())
     }
 }
 

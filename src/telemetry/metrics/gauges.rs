@@ -21,6 +21,8 @@ label_values! {
     /// What is watched in the cluster.
     Watch {
         Namespaces = "namespaces",
+        Nodes = "nodes",
+        RuntimeClasses = "runtime_classes",
         /// The Secret with the CA.
         CaSecret = "ca_secret",
         MutatingConfiguration = "mutating_webhook_configuration",

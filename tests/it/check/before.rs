@@ -238,9 +238,18 @@ async fn the_nodes_on_which_the_daemon_is_not_root_are_named() {
     .await;
     let told = found(&some, "user-namespaces");
     assert!(
-        told.contains("works on 2 of 3 nodes, one, two; docker run -m is kept on two"),
+        told.contains("works on 2 of 3 nodes, not on three; docker run -m is kept on two"),
         "{told}"
     );
+    let few = checked(|state| {
+        let mut old = state.object(NODE).clone();
+        old["metadata"]["name"] = json!("two");
+        old["status"]["runtimeHandlers"] = json!(null);
+        state.put("/api/v1/nodes", old);
+    })
+    .await;
+    let told = found(&few, "user-namespaces");
+    assert!(told.contains("works on 1 of 2 nodes, one; "), "{told}");
 }
 
 #[tokio::test]

@@ -657,6 +657,20 @@ async fn rights_guards_and_the_backstop_are_looked_at() {
         },
     )
     .await;
+    // Only where nodes are watched is the right to read them needed.
+    for (arg, outcome) in [("--watch-nodes=true", Failed), ("--events=true", Ok)] {
+        let found = match outcome {
+            Failed => "watch runtimeclasses.node.k8s.io",
+            Ok | Warning | CouldNotAsk => "of them",
+        };
+        seen("rights", outcome, found, &[], |state| {
+            let deployment = state.object(DEPLOYMENT);
+            let args = &mut deployment["spec"]["template"]["spec"]["containers"][0]["args"];
+            args.as_array_mut().unwrap().push(json!(arg));
+            state.denied.push("watch runtimeclasses".to_owned());
+        })
+        .await;
+    }
     seen("rights", CouldNotAsk, "not allowed to ask", &[], |state| {
         state.refused.insert(
             "/apis/authorization.k8s.io/v1/subjectaccessreviews".to_owned(),

@@ -390,7 +390,8 @@ fn merge_webhooks(object: &mut Value, patch: &Value) {
 
 fn is_collection(path: &str) -> bool {
     let last = path.rsplit('/').next().unwrap();
-    ["namespaces", "secrets", "events"].contains(&last) || last.ends_with("configurations")
+    let known = ["namespaces", "secrets", "events", "nodes", "runtimeclasses"];
+    known.contains(&last) || last.ends_with("configurations")
 }
 
 fn version_of(object: &Value) -> u64 {

@@ -4,5 +4,6 @@ mod api;
 mod authority;
 mod events;
 mod namespaces;
+mod placement;
 mod rotation;
 mod serve;

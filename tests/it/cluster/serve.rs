@@ -40,6 +40,10 @@ impl Drop for Served {
 }
 
 async fn serve(api: &Api, name: &str) -> Served {
+    serve_with(api, name, &[]).await
+}
+
+async fn serve_with(api: &Api, name: &str, flags: &'static [&'static str]) -> Served {
     let address = api.listen().await;
     let directory = scratch::folder(name);
     let kubeconfig = directory.join("kubeconfig");
@@ -54,13 +58,14 @@ async fn serve(api: &Api, name: &str) -> Served {
     std::fs::write(&kubeconfig, text.to_string()).unwrap();
     let file = format!("--kubeconfig={}", kubeconfig.display());
     let starting = tokio::task::spawn_blocking(move || {
-        let program = Program::start([
+        let always = [
             "serve",
             "--listen=127.0.0.1:0",
             "--admin-listen=127.0.0.1:0",
             "--validating-configuration=dind-injector",
             &file,
-        ]);
+        ];
+        let program = Program::start(always.iter().chain(flags));
         let serving = program.event("serving");
         (program, serving)
     });
@@ -271,4 +276,54 @@ async fn while_the_api_server_is_away_it_says_why_it_is_not_ready() {
     assert!(report.contains("[-]namespaces failed: "), "{report}");
     api.come_back();
     served.is_ready().await;
+}
+
+/// Without the flag, no node is read, and the account needs no right to.
+#[tokio::test]
+async fn nodes_decide_where_they_are_watched() {
+    let asking = json!({
+        "metadata": {"name": "p", "annotations": {
+            "dind-injector.io/inject": "true", "dind-injector.io/profile": "userns",
+        }},
+        "spec": {"containers": [{"name": "c", "image": "x"}]},
+    });
+    for (name, flags, is_allowed) in [
+        ("nodes-watched", &["--watch-nodes=true"][..], false),
+        ("nodes-unknown", &[], true),
+    ] {
+        let api = installed();
+        api.put(
+            "/api/v1/nodes",
+            json!({
+                "apiVersion": "v1", "kind": "Node", "metadata": {"name": "old"},
+                "status": {"nodeInfo": {
+                    "operatingSystem": "linux", "kernelVersion": "5.15.0-1", "kubeletVersion": "v1.36.2",
+                    "containerRuntimeVersion": "containerd://2.2.9",
+                }},
+            }),
+        );
+        let served = serve_with(&api, name, flags).await;
+        served.is_ready().await;
+        let readyz = served.readyz().await;
+        for check in ["nodes", "runtime-classes"] {
+            let is_checked = readyz.contains(&format!("[+]{check} ok\n"));
+            assert_eq!(is_checked, !is_allowed, "{readyz}");
+        }
+        assert_eq!(api.count("GET", "/nodes") > 0, !is_allowed);
+        let mutating = bundle(&api, "mutatingwebhookconfigurations");
+        let answer = served
+            .review(&mutating, "/mutate", &review("", "Pod", asking.clone()))
+            .await;
+        assert_eq!(answer["response"]["allowed"], is_allowed, "{answer}");
+        if !is_allowed {
+            let message = answer["response"]["status"]["message"].as_str().unwrap();
+            assert!(
+                message.contains(
+                    "which is not supported by the only node on which it may run. Choose nodes that support it with \
+                     nodeSelector, or name in annotation dind-injector.io/profile another profile of rule \"enabled\""
+                ),
+                "{message}"
+            );
+        }
+    }
 }

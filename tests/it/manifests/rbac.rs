@@ -5,8 +5,10 @@ use serde_json::Value;
 use super::rendered::{Rendered, all, list, reporters, strings};
 
 /// The most that any rendering may ask for; the name of a resource where it must be given.
-const ALLOWED: [(&str, &str, &[&str], bool); 5] = [
+const ALLOWED: [(&str, &str, &[&str], bool); 7] = [
     ("", "namespaces", &["list", "watch"], false),
+    ("", "nodes", &["list", "watch"], false),
+    ("node.k8s.io", "runtimeclasses", &["list", "watch"], false),
     ("", "events", &["create"], false),
     ("", "secrets", &["list", "watch", "update"], true),
     (

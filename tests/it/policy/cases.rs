@@ -10,6 +10,7 @@ use crate::support::api_server::spoken;
 use dind_injector::decide::Policy;
 use dind_injector::decide::reason::Reason;
 use dind_injector::manifest;
+use dind_injector::model::cluster::Cluster;
 use dind_injector::model::namespaces::Namespaces;
 use dind_injector::model::scope::Scope;
 use dind_injector::model::subject::{NamespaceLabels, Requester, Subject};
@@ -97,6 +98,8 @@ impl Namespaces for OneNamespace {
         Some(Arc::clone(&self.0))
     }
 }
+
+impl Cluster for OneNamespace {}
 
 pub fn preset_text(name: &str) -> String {
     let root = env!("CARGO_MANIFEST_DIR");
@@ -374,7 +377,7 @@ fn every_reason_has_a_case() {
         .map(|(reason, ..)| reason.name());
     let causes = Cause::ALL.iter().map(|(_, name, _)| *name);
     // Every changed Pod is passed over again; updates and the review at the end are for the reviews'
-    // own tests, and what is too much for tests/cost.rs.
+    // own tests, what is too much for tests/cost.rs, and what nodes decide for those of the cluster.
     let elsewhere = [
         Reason::AlreadyInjected.name(),
         Reason::NotACreation.name(),
@@ -383,6 +386,9 @@ fn every_reason_has_a_case() {
         Cause::SidecarImage.name(),
         Cause::PathTooLong.name(),
         Cause::TooLarge.name(),
+        Cause::MissingRuntimeClass.name(),
+        Cause::NodeSelector.name(),
+        Cause::NodeUserNamespaces.name(),
     ];
     let missing: Vec<&str> = reasons
         .chain(causes)

@@ -110,7 +110,7 @@ async fn webhook(args: &TraceArgs) -> Running {
     tokio::spawn(exporter.run());
     let webhook = Webhook {
         policy: Arc::new(ArcSwap::from_pointee(Policy::offline())),
-        namespaces: Arc::new(NoNamespaces),
+        cluster: Arc::new(NoNamespaces),
         metrics: Arc::clone(&metrics),
         events: None,
     };
