@@ -147,10 +147,6 @@ impl<'p> Case<'p, '_, '_> {
             places: targets,
             asked,
         } = self.targets(&request, ordering.is_some(), installed)?;
-        if let Some((denial, rule)) = self.evaluator.denial.take() {
-            self.decided = Some(rule);
-            return Err(denial);
-        }
         // A client alone is no reason for a daemon.
         let reaches = swap
             .iter()
@@ -164,8 +160,13 @@ impl<'p> Case<'p, '_, '_> {
         };
         let asks_none = targets.is_empty() && asked.is_empty();
         let needs_none = asks_none && hosts.is_empty() && lost.is_empty();
-        if !reaches && needs_none && !repair {
-            self.evaluator.leave_clients();
+        let is_left = !reaches && needs_none && !repair;
+        self.evaluator.clients(findings, is_left)?;
+        if let Some((denial, rule)) = self.evaluator.denial.take() {
+            self.decided = Some(rule);
+            return Err(denial);
+        }
+        if is_left {
             let reason = match self.why_left(&request, installed) {
                 Reason::NothingToDo if has_pipe(findings) => Reason::NamedPipe,
                 other => other,
@@ -192,6 +193,13 @@ impl<'p> Case<'p, '_, '_> {
                 None,
             )
         } else {
+            if let Some((_, container)) = own_daemon::own_daemon(evaluator.pod) {
+                evaluator.say(format!(
+                    "container {} runs a Docker daemon beside the one that this Pod gets: they share a network, where both \
+                     give containers the same addresses; remove one of the two",
+                    told_name(&container.name)
+                ));
+            }
             let seen = Seen {
                 pod: evaluator.pod,
                 findings,

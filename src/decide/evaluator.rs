@@ -141,14 +141,6 @@ impl<'p, 's, 'a> Evaluator<'p, 's, 'a> {
         }
     }
 
-    /// Undoes the swap of clients: there is no socket to swap beside them.
-    pub fn leave_clients(&mut self) {
-        let clients = self.rule_matches.iter_mut();
-        for client in clients.filter(|rule_match| rule_match.detection == Detection::Client) {
-            client.effect = Effect::Allow;
-        }
-    }
-
     /// Records what the rule does with the Pod's annotations.
     pub fn annotation(&mut self, rule: &'p Rule, effect: Effect) {
         self.rule_matches.push(RuleMatch {

@@ -131,7 +131,43 @@ impl<'p> Evaluator<'p, '_, '_> {
         }
     }
 
-    /// A mount of the node's client: swapped together with a socket, harmless without one.
+    /// What becomes of mounts of the node's client that are not swapped, because nothing is (`is_left`) or their rule
+    /// swaps nothing: they are paths of the node like any other. Who may write to one writes a program that the node runs.
+    pub fn clients(&mut self, findings: &[Finding], is_left: bool) -> Result<(), Excess> {
+        for at in 0..self.rule_matches.len() {
+            let RuleMatch {
+                part,
+                detection,
+                effect,
+                ..
+            } = self.rule_matches[at];
+            let MatchedPart::Mount(index) = part else {
+                continue;
+            };
+            let is_swapped = effect == Effect::Swap && !is_left;
+            if detection != Detection::Client || is_swapped {
+                continue;
+            }
+            let finding = &findings[index];
+            let rule = self.rule_for(Detection::HostPath)?;
+            if rule.host_paths == Restriction::Allow || self.is_allowed(rule, finding) {
+                if effect == Effect::Swap {
+                    self.rule_matches[at].effect = Effect::Allow;
+                }
+                continue;
+            }
+            let effect = self.restricted(rule, finding, rule.host_paths);
+            self.rule_matches[at] = RuleMatch {
+                part,
+                detection: Detection::HostPath,
+                rule,
+                effect,
+            };
+        }
+        Ok(())
+    }
+
+    /// A mount of the node's client, which may be swapped together with a socket.
     fn client(&mut self, rule: &'p Rule) -> Effect {
         match rule.host_sockets {
             Action::Swap if self.opted_out(rule) => Effect::OptedOut,
@@ -253,15 +289,11 @@ impl<'p> Evaluator<'p, '_, '_> {
                 "{container}: if {path} is a Docker socket, its policy needs sockets: [{}]",
                 told_path(finding.node_path.as_str())
             ),
-            Reach::HostPath => format!(
+            Reach::HostPath | Reach::Client => format!(
                 "{container}: {path} of the node is not allowed here (rule {})",
                 rule.name
             ),
-            Reach::Socket(_)
-            | Reach::Directory
-            | Reach::Client
-            | Reach::Ancestor
-            | Reach::Pipe(_) => format!(
+            Reach::Socket(_) | Reach::Directory | Reach::Ancestor | Reach::Pipe(_) => format!(
                 "{container}: the node's Docker socket can still be reached through its mount of \
                  {path}"
             ),
@@ -314,7 +346,7 @@ impl<'p> Evaluator<'p, '_, '_> {
                 path: told_path(finding.node_path.as_str()).into_owned(),
                 exemption: self.exemption(rule, "hostPaths: Allow"),
             },
-            Reach::HostPath => {
+            Reach::HostPath | Reach::Client => {
                 let mut allowed = rule.allowed_host_paths.iter();
                 Denial::HostPath {
                     container,
@@ -323,15 +355,13 @@ impl<'p> Evaluator<'p, '_, '_> {
                     exemption: self.exemption(rule, "hostPaths: Allow"),
                 }
             }
-            Reach::Socket(_)
-            | Reach::Directory
-            | Reach::Client
-            | Reach::Ancestor
-            | Reach::Pipe(_) => Denial::Ancestor {
-                container,
-                path,
-                exemption: self.exemption(rule, "ancestors: Allow"),
-            },
+            Reach::Socket(_) | Reach::Directory | Reach::Ancestor | Reach::Pipe(_) => {
+                Denial::Ancestor {
+                    container,
+                    path,
+                    exemption: self.exemption(rule, "ancestors: Allow"),
+                }
+            }
         }
     }
 }

@@ -141,6 +141,31 @@ pub(super) static HOST_NAMESPACE: Rule = Rule {
     },
 };
 
+pub(super) static OWN_CONTAINER: Rule = Rule {
+    id: "own-container",
+    weight: Weight::Caution,
+    title: "it shares volumes or a network with a container that it did not start",
+    help: "Its own daemon has no container of this Pod (\"No such container\"). Bind the paths that the Pod mounts, \
+           and use --network host for the Pod's network.",
+    holds: |evidence| {
+        let started = |name: &str| {
+            let mut all = evidence.of(&["run", "create"]);
+            all.any(|command| command.values(&["--name"]).any(|started| started == name))
+        };
+        let other = |command: &&DockerCommand| {
+            let volumes = command.values(&["--volumes-from"]);
+            let flags = ["--network", "--net", "--pid", "--ipc"];
+            let namespaces = command.values(&flags);
+            let namespaces = namespaces.filter_map(|value| value.strip_prefix("container:"));
+            let mut others = volumes
+                .map(|value| value.split(':').next().unwrap_or(value))
+                .chain(namespaces);
+            others.any(|name| !started(name))
+        };
+        evidence.of(&["run", "create"]).find(other).map(shown)
+    },
+};
+
 pub(super) static NODE_PATH: Rule = Rule {
     id: "node-path",
     weight: Weight::Caution,

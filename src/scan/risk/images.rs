@@ -1,6 +1,7 @@
 //! Hints from an image's name: what looks at the node's containers, or runs builds.
 
 use crate::decide::need::Need;
+use crate::detect::own_daemon::own_daemon;
 
 use crate::scan::risk::{Evidence, Rule, Weight};
 
@@ -47,6 +48,18 @@ pub(super) static POD_COLLECTOR: Rule = Rule {
     help: "A daemon of its own has none of them. Argo Workflows: use the emissary executor \
            (containerRuntimeExecutor, the only one since 3.4).",
     holds: |evidence| image_with(evidence, Need::Collect),
+};
+
+pub(super) static ANOTHER_DAEMON: Rule = Rule {
+    id: "another-daemon",
+    weight: Weight::Caution,
+    title: "the Pod runs a Docker daemon already, and gets one more",
+    help: "Both are in the Pod's network and give containers the same addresses. Remove its own, or the mount of the \
+           node's socket.",
+    holds: |evidence| {
+        let (_, container) = own_daemon(evidence.pod)?;
+        Some(format!("container {}", container.name))
+    },
 };
 
 pub(super) static CI_RUNNER: Rule = Rule {

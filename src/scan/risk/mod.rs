@@ -82,7 +82,7 @@ struct Evidence<'e, 'a> {
 }
 
 /// Every rule, in the order in which hints are given.
-pub static RULES: [&Rule; 21] = [
+pub static RULES: [&Rule; 23] = [
     &images::NODE_OBSERVER,
     &images::NODE_MANAGER,
     &images::NODE_AUDITOR,
@@ -96,6 +96,8 @@ pub static RULES: [&Rule; 21] = [
     &variables::NODE_AS_HOST,
     &commands::SOCKET_RELAY,
     &commands::HOST_NAMESPACE,
+    &commands::OWN_CONTAINER,
+    &images::ANOTHER_DAEMON,
     &commands::NODE_PATH,
     &commands::OUTLIVES_POD,
     &commands::NAMED_VOLUME,

@@ -183,6 +183,23 @@ fn cases() -> Vec<(&'static str, Vec<Case>, Vec<Case>)> {
             vec![script("docker run --network ci x")],
         ),
         (
+            "own-container",
+            vec![
+                script("docker run --volumes-from $HOSTNAME x"),
+                script("docker run --volumes-from=$ID:ro x"),
+                script("docker create --network container:$ID x"),
+            ],
+            vec![
+                script("docker run --name data x; docker run --volumes-from data x"),
+                script("docker run --network ci x"),
+            ],
+        ),
+        (
+            "another-daemon",
+            vec![script("dockerd & docker ps")],
+            vec![image("docker:dind")],
+        ),
+        (
             "node-path",
             vec![
                 script("docker run -v /data:/data x"),
