@@ -108,6 +108,9 @@ pub const STORAGE_DIR: &str = "/var/lib/docker";
 
 /// The variable that a Docker client reads its daemon's address from.
 pub const DOCKER_HOST: &str = "DOCKER_HOST";
+/// The variable that names a Docker client's settings for a daemon. `DOCKER_HOST` goes before it. Source: docker/cli,
+/// `cli/command/cli.go`, `resolveContextName`.
+pub const DOCKER_CONTEXT: &str = "DOCKER_CONTEXT";
 
 /// Sidecar environment read by the start script (`src/plan/start.sh`).
 pub mod env {

@@ -100,7 +100,12 @@ pub enum Notice {
     /// A Job whose sidecar is not a native one never completes by itself.
     JobWillNotComplete,
     /// `DOCKER_HOST` of a container does not lead to the Pod's daemon.
-    DockerHostElsewhere { container: String, value: String },
+    DockerHostElsewhere {
+        container: String,
+        /// `DOCKER_HOST` or `DOCKER_CONTEXT`.
+        variable: &'static str,
+        value: String,
+    },
     /// `DOCKER_HOST` of a container leads to the node's daemon, and was left alone.
     DockerHostNode {
         container: String,
@@ -183,6 +188,7 @@ impl Notice {
                     Why::DaemonPath => "a volume there could change the daemon",
                     Why::OfNode => "this daemon gets no path of the node",
                     Why::DaemonSettings => "only the profile sets the daemon's settings",
+                    Why::SettingsDirectory => "mount its certs.d by itself to have it trusted",
                     Why::Trusted => "the daemon trusts it elsewhere",
                     Why::MadeLater => "it may be created after the daemon starts",
                     Why::UnknownSubPath => "its subPathExpr is not known before the Pod runs",
@@ -203,9 +209,13 @@ impl Notice {
                 "this Job will not complete by itself: its dind sidecar keeps running before 1.29"
                     .to_owned()
             }
-            Self::DockerHostElsewhere { container, value } => format!(
-                "{}: DOCKER_HOST={} does not lead to the Pod's own Docker daemon",
-                shortened(container, 30),
+            Self::DockerHostElsewhere {
+                container,
+                variable,
+                value,
+            } => format!(
+                "{}: {variable}={} does not lead to the Pod's own Docker daemon",
+                shortened(container, 28),
                 shortened(value, 30)
             ),
             Self::DockerHostNode {
@@ -319,6 +329,8 @@ pub enum Why {
     OfNode,
     /// Only the profile sets the daemon's settings.
     DaemonSettings,
+    /// It may have certificates of registries, in a directory of it that is only known once the Pod runs.
+    SettingsDirectory,
     /// The daemon trusts it, but has it at another path.
     Trusted,
     /// A container that starts after the daemon may still have to create it.
@@ -362,6 +374,7 @@ mod tests {
         for (notice, told) in [
             not_mirrored(Why::Taken, "is there"),
             not_mirrored(Why::DaemonPath, "change the daemon"),
+            not_mirrored(Why::SettingsDirectory, "to have it trusted"),
             not_mirrored(Why::LeadsToNode, "own runtime"),
             not_mirrored(Why::OfNode, "path of the node"),
             not_mirrored(Why::UnknownSubPath, "the Pod runs"),
@@ -376,6 +389,7 @@ mod tests {
             (
                 Notice::DockerHostElsewhere {
                     container: container_of_other,
+                    variable: crate::names::DOCKER_CONTEXT,
                     value: other,
                 },
                 "own Docker daemon",

@@ -16,6 +16,7 @@ use crate::model::view::Pod;
 use crate::names;
 
 use super::container::EnvEntry;
+use super::planner::users::own_context;
 use super::pod::{ContainerEdit, MountSwap, Plan};
 
 /// The plan for the ephemeral containers of a Pod with this daemon.
@@ -81,6 +82,7 @@ pub fn plan<'p>(
             }
             // The author chose another daemon.
             Some(_) => {}
+            None if own_context(container).is_some() => {}
             None => edit
                 .add_env
                 .push(EnvEntry::new(names::DOCKER_HOST, host.clone())),

@@ -228,6 +228,7 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
         let written = &wanted.source.mount_path;
         match told {
             Told::Settings => self.refuse(container, written, Why::DaemonSettings),
+            Told::SettingsDirectory => self.refuse(container, written, Why::SettingsDirectory),
             Told::Registries(at) => {
                 if at != wanted.at {
                     self.refuse(container, written, Why::Trusted);

@@ -16,6 +16,8 @@ pub enum Told {
     Authorities,
     /// Its settings, which only the profile sets.
     Settings,
+    /// The directory of its settings with certificates of registries somewhere in it.
+    SettingsDirectory,
 }
 
 /// Where dockerd searches for registries' certificates. A rootless one searches in its user's home.
@@ -70,6 +72,10 @@ pub fn told(path: &CleanPath<'_>, rootless: bool) -> Option<Told> {
     if AUTHORITIES.iter().any(|at| at.holds(path)) {
         return Some(Told::Authorities);
     }
+    let mut settings = SETTINGS.iter();
+    if settings.any(|file| file.parent().is_some_and(|directory| directory == *path)) {
+        return Some(Told::SettingsDirectory);
+    }
     SETTINGS.contains(path).then_some(Told::Settings)
 }
 
@@ -113,6 +119,7 @@ mod tests {
             Some(Told::Registries(at)) => at.to_string(),
             Some(Told::Authorities) => "authorities".to_owned(),
             Some(Told::Settings) => "settings".to_owned(),
+            Some(Told::SettingsDirectory) => "their directory".to_owned(),
             None => "nothing".to_owned(),
         }
     }
@@ -136,8 +143,8 @@ mod tests {
             assert_eq!(of(path, false), "authorities", "{path}");
         }
         assert_eq!(of("/etc/docker/daemon.json", false), "settings");
+        assert_eq!(of("/etc/docker/", false), "their directory");
         for path in [
-            "/etc/docker",
             "/etc/ssl",
             "/etc/ssl/private",
             "/certs",

@@ -11,7 +11,7 @@ use crate::model::notice::{Notice, told_name};
 use crate::model::path::CleanPath;
 use crate::model::place::Place;
 use crate::model::sockets::DEFAULT_SOCKET;
-use crate::model::view::Container;
+use crate::model::view::{Container, EnvVar};
 use crate::names;
 use crate::plan::container::{EnvEntry, Mount};
 use crate::plan::pod::MountSwap;
@@ -101,7 +101,8 @@ impl<'p> Planner<'_, 'p, '_> {
             && !self.seen_at.contains(&place)
             && !self.default_asked.contains(&place);
         let replaced = self.replaced.contains(&place);
-        let needs_host = container.env_var(names::DOCKER_HOST).is_none();
+        let needs_host =
+            container.env_var(names::DOCKER_HOST).is_none() && own_context(container).is_none();
         let socket_volume = self.socket_volume.clone();
         let shared_dir = self.shared_dir.clone();
         let host = self.docker_host();
@@ -134,6 +135,13 @@ fn sub_path<'p>(part: DaemonPart, path: &'p CleanPath<'_>) -> Option<Cow<'p, str
         DaemonPart::Client => Some(Cow::Borrowed(names::CLIENT_FILE)),
         DaemonPart::Directory => None,
     }
+}
+
+/// The variable by which a container chooses another daemon than that of its socket.
+pub(in crate::plan) fn own_context<'c, 'a>(container: &'c Container<'a>) -> Option<&'c EnvVar<'a>> {
+    let context = container.env_var(names::DOCKER_CONTEXT)?;
+    let is_default = matches!(&*context.value, "" | "default") && context.value_from.is_none();
+    (!is_default).then_some(context)
 }
 
 /// Variables that make a client use TLS, which a socket does not speak. Empty, they count as unset. Source:

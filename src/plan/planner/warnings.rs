@@ -10,6 +10,7 @@ use crate::names;
 
 use crate::plan::planner::Planner;
 use crate::plan::planner::sorted::Sorted;
+use crate::plan::planner::users::own_context;
 
 impl Planner<'_, '_, '_> {
     pub(crate) fn what_happened(&self) -> Notices {
@@ -68,9 +69,23 @@ impl Planner<'_, '_, '_> {
         notices
     }
 
-    /// A warning if a container's own `DOCKER_HOST` does not lead to the Pod's daemon.
+    /// A warning if a container's own `DOCKER_HOST`, or its `DOCKER_CONTEXT`, does not lead to the Pod's daemon.
     fn host_elsewhere(&self, place: Place) -> Option<Notice> {
         let container = self.pod.container(place);
+        if let (None, Some(context)) = (
+            container.env_var(names::DOCKER_HOST),
+            own_context(container),
+        ) {
+            let value = match context.value_from {
+                Some(_) => "(valueFrom)".to_owned(),
+                None => told_path(&context.value).into_owned(),
+            };
+            return Some(Notice::DockerHostElsewhere {
+                container: told_name(&container.name),
+                variable: names::DOCKER_CONTEXT,
+                value,
+            });
+        }
         let value = match container.env_var(names::DOCKER_HOST) {
             Some(var) if var.value_from.is_none() && !var.value.is_empty() => &*var.value,
             // A value that only the kubelet knows, or that Docker takes for unset.
@@ -85,6 +100,7 @@ impl Planner<'_, '_, '_> {
         };
         (!leads_here).then(|| Notice::DockerHostElsewhere {
             container: told_name(&container.name),
+            variable: names::DOCKER_HOST,
             value: told_path(value).into_owned(),
         })
     }
