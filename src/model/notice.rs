@@ -215,7 +215,7 @@ impl Notice {
                 value,
             } => format!(
                 "{}: {variable}={} does not lead to the Pod's own Docker daemon",
-                shortened(container, 28),
+                shortened(container, 27),
                 shortened(value, 30)
             ),
             Self::DockerHostNode {
