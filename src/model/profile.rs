@@ -280,7 +280,6 @@ impl Profile {
                 "capabilities": {"add": ["SYS_ADMIN", "NET_ADMIN", "SYS_PTRACE"]},
                 "seccompProfile": {"type": "Unconfined"},
                 "appArmorProfile": {"type": "Unconfined"},
-                "procMount": "Unmasked",
             })),
             host_users: Some(false),
             ..Self::privileged()

@@ -26,6 +26,10 @@ cgroup_writable (runtimeClassName), or DIND_CGROUP=together"
     say "$1: this container's limits hold for all of them together, and docker run -m and --cpus do nothing"
 }
 
+# Docker sets up the networks of containers by it. What it may set there is this Pod's own: all else is root's of the node.
+! grep -q '^proc /proc/sys proc ro' /proc/mounts || umount /proc/sys ||
+    die 'cannot make /proc/sys writable: set procMount: Unmasked in the securityContext of the profile'
+
 # A sysfs that is read-only, as in a container that is not privileged, lets the kernel make no other in it.
 ! grep -q '^sysfs /sys sysfs ro' /proc/mounts ||
     edit 's|\("type":"sysfs","source":"sysfs","options":\["nosuid","noexec","nodev"\)]|\1,"ro"]|g'

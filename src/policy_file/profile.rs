@@ -326,6 +326,12 @@ fn refuse_user_namespace(fields: &mut Fields<'_, '_>, profile: &Profile) {
              the two",
         ),
         (
+            !has_namespace && profile.security_context == Profile::userns().security_context,
+            "hostUsers",
+            "is not false, and no sidecar with the securityContext of userns works without a user namespace; write \
+             false, or a securityContext of its own",
+        ),
+        (
             !has_namespace && of_context("/procMount").is_some_and(|mount| mount == "Unmasked"),
             "securityContext",
             "has procMount: Unmasked, which Kubernetes admits only with hostUsers: false; write that, or remove \

@@ -41,7 +41,7 @@ const TOOLS: [&str; 20] = [
 
 /// Stand-ins whose names BusyBox has commands of its own for. Debian's build prefers those to what
 /// `PATH` finds (Alpine's does not), so there a function leads to the stand-in.
-const SHADOWED: [&str; 4] = ["df", "id", "mount", "sleep"];
+const SHADOWED: [&str; 5] = ["df", "id", "mount", "sleep", "umount"];
 
 const SCOPE: &str = "/kubepods.slice/kubepods-burstable.slice/\
                      kubepods-burstable-pod79227834_afc5_4f67_bf05_594a0d4d36bb.slice/\
@@ -151,6 +151,7 @@ impl Sidecar {
         );
         sidecar.program("id", "echo 0");
         sidecar.program("mount", &format!("echo \"$@\" >>{calls}.mount"));
+        sidecar.program("umount", &format!("echo \"$@\" >>{calls}.umount"));
         // No rule is there before.
         sidecar.program(
             "iptables",

@@ -19,9 +19,13 @@ const SYSFS: &str = r#""type":"sysfs","source":"sysfs","options":["nosuid","noex
 fn sidecar(shell: Shell) -> Sidecar {
     let sidecar = Sidecar::new(shell);
     sidecar.file("/proc/self/uid_map", "         0 2163998720      65536\n");
+    let settings = sidecar.path("/proc/sys").display().to_string();
     sidecar.file(
         "/proc/mounts",
-        "overlay / overlay rw 0 0\nsysfs /sys sysfs ro,nosuid,nodev,noexec,relatime 0 0\n",
+        &format!(
+            "overlay / overlay rw 0 0\nsysfs /sys sysfs ro,nosuid,nodev,noexec,relatime 0 0\n\
+             proc {settings} proc ro,nosuid,nodev,noexec,relatime 0 0\n"
+        ),
     );
     // `moved` takes a root without a slash at its end.
     let root = sidecar.path("/").display().to_string();
@@ -153,6 +157,28 @@ fn limits_that_cannot_be_kept_end_it_where_they_are_required_and_not_where_toget
         );
         let together = not_delegated(shell).env("DIND_CGROUP", "together");
         assert!(succeeded(&together).stderr.contains("together"));
+    }
+}
+
+#[test]
+fn the_networks_settings_are_made_writable_where_they_are_not() {
+    for shell in Shell::all() {
+        let masked = sidecar(shell);
+        succeeded(&masked);
+        let at = masked.path("/proc/sys").display().to_string();
+        assert_eq!(masked.read("/calls.umount").trim_end(), at, "{shell:?}");
+
+        let locked = sidecar(shell);
+        locked.program("umount", "exit 1");
+        assert_eq!(
+            locked.refusal(),
+            "cannot make /proc/sys writable: set procMount: Unmasked in the securityContext of the profile"
+        );
+
+        let unmasked = sidecar(shell);
+        unmasked.file("/proc/mounts", "proc /proc proc rw,nosuid 0 0\n");
+        succeeded(&unmasked);
+        assert!(!unmasked.path("/calls.umount").exists(), "{shell:?}");
     }
 }
 

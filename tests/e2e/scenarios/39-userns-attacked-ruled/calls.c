@@ -1,6 +1,7 @@
 /* What root in a Pod may try against its node by system calls that no shell makes. Each line that it prints is "done: NAME" or
    "refused: NAME: what the kernel says". Nothing that succeeds harms the node. "leave" also puts a key there, to be found. */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
@@ -12,7 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 static void told(const char *name, long outcome)
@@ -73,6 +76,37 @@ static long by_ring(const char *path)
 	return result;
 }
 
+/* The node's kubelet, if it can be seen. */
+static int kubelet(void)
+{
+	char path[300], name[32];
+	DIR *all = opendir("/proc");
+	for (struct dirent *entry; (entry = readdir(all));) {
+		snprintf(path, sizeof path, "/proc/%s/comm", entry->d_name);
+		FILE *file = fopen(path, "r");
+		int found = file && fgets(name, sizeof name, file) && !strcmp(name, "kubelet\n");
+		if (file)
+			fclose(file);
+		if (found)
+			return atoi(entry->d_name);
+	}
+	errno = ESRCH;
+	return -1;
+}
+
+/* The first bytes of its memory. */
+static long memory_of(int process)
+{
+	char path[32], bytes[4];
+	unsigned long address;
+	snprintf(path, sizeof path, "/proc/%d/maps", process);
+	FILE *maps = fopen(path, "r");
+	if (!maps || fscanf(maps, "%lx", &address) != 1)
+		return -1;
+	struct iovec here = {bytes, sizeof bytes}, there = {(void *)address, sizeof bytes};
+	return process_vm_readv(process, &here, 1, &there, 1, 0);
+}
+
 int main(int count, char **arguments)
 {
 	if (count > 1 && !strcmp(arguments[1], "leave") &&
@@ -90,6 +124,10 @@ int main(int count, char **arguments)
 	told("a module", module < 0 && errno == ENOEXEC ? 0 : module);
 	long kernel = syscall(SYS_kexec_load, 0, 17, NULL, KEXEC_ARCH_DEFAULT);
 	told("another kernel", kernel < 0 && errno == EINVAL ? 0 : kernel);
+	/* It is not stopped, and is let go when this ends. */
+	int process = kubelet();
+	told("trace the kubelet", process < 0 ? process : ptrace(PTRACE_SEIZE, process, 0, 0));
+	told("memory of the kubelet", process < 0 ? process : memory_of(process));
 	puts("all called");
 	return 0;
 }
