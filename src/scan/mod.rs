@@ -14,6 +14,7 @@ pub mod contents;
 mod cores;
 mod encoded;
 pub mod evaluator;
+mod extent;
 pub mod files;
 pub mod finding;
 pub mod given;

@@ -25,6 +25,7 @@ mod policy;
 mod properties;
 mod readme;
 mod reload;
+mod scan_beside;
 mod scan_command;
 mod scan_corpus;
 mod scan_given;

@@ -1,6 +1,7 @@
 //! The documents of a text: what of each makes Pods, and what it holds inside of its strings. Pure.
 
 use std::borrow::Cow;
+use std::cell::LazyCell;
 use std::ops::Range;
 
 use serde_json::Value;
@@ -16,6 +17,7 @@ use crate::scan::account::Known;
 use crate::scan::asked;
 use crate::scan::candidate::{Candidate, Object, candidates, each_item};
 use crate::scan::evaluator::{Judged, evaluate};
+use crate::scan::extent::Extent;
 use crate::scan::finding::Workload;
 use crate::scan::given;
 use crate::scan::parts::{chunks, merge};
@@ -84,11 +86,13 @@ impl Reader<'_> {
             };
             let (gaps, open) = (reading.gaps.len(), reading.open.len());
             let mut judged = Vec::new();
+            let mut besides = Vec::new();
             for candidate in candidates(&document.value, &beside) {
                 reading.seen.pods += 1;
                 let parts = candidate.others.clone();
                 let before = (found.len(), reading.gaps.len());
                 judged.extend(candidate.extent.iter().cloned());
+                besides.extend(candidate.pointers.besides().iter().cloned());
                 let filled = filled_in(&candidate);
                 accounted.extend(self.candidate(candidate, around, &mut found, reading));
                 if found.len() > before.0 {
@@ -134,14 +138,18 @@ impl Reader<'_> {
                         pointer,
                         index,
                         &mut places,
-                        &accounted,
+                        (&accounted, &besides),
                         around,
                         reading,
                     );
                     accounted.extend(inside);
                 });
             }
-            known.push(Known { accounted, judged });
+            known.push(Known {
+                accounted,
+                judged,
+                beside: besides,
+            });
         }
         // A task that a run elsewhere runs is told with the run.
         for index in others {
@@ -278,10 +286,11 @@ impl Reader<'_> {
         pointer: &str,
         document: usize,
         places: &mut Places<'_>,
-        accounted: &[String],
+        (accounted, beside): (&[String], &[String]),
         around: &Around<'_>,
         reading: &mut Reading,
     ) -> Vec<String> {
+        let extent = LazyCell::new(|| Extent::of(accounted, beside));
         let head = Object::of(item);
         let mut read = Vec::new();
         for inner in embedded::texts(item, pointer, self.words) {
@@ -315,7 +324,7 @@ impl Reader<'_> {
                 }
             }
             // What a Pod that was found runs is told with it.
-            if account::is_known(&inner.pointer, accounted) {
+            if extent.holds(&inner.pointer) {
                 part.gaps.retain(|gap| !gap.is_named());
             }
             part.seen.documents = 0;
