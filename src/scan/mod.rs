@@ -6,6 +6,7 @@
 
 mod account;
 mod asked;
+mod assigned;
 pub mod baseline;
 pub mod candidate;
 mod charts;
@@ -18,6 +19,7 @@ mod extent;
 pub mod files;
 pub mod finding;
 pub mod given;
+mod host_paths;
 mod ignored;
 mod joined;
 mod kustomizations;

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::manifest;
 use crate::manifest::{Document, Problem, ReadError};
 use crate::model::subject::NamespaceLabels;
-use crate::names::NO_NAME;
+use crate::names::{MOUNTS, NO_NAME};
 use crate::review::offline::Setting;
 
 use crate::scan::account;
@@ -20,6 +20,7 @@ use crate::scan::evaluator::{Judged, evaluate};
 use crate::scan::extent::Extent;
 use crate::scan::finding::Workload;
 use crate::scan::given;
+use crate::scan::mentions::LineIndex;
 use crate::scan::parts::{chunks, merge};
 use crate::scan::placeholder;
 use crate::scan::places::{Lines, Places};
@@ -46,7 +47,12 @@ impl Reader<'_> {
                             let places = Places::of(chunk);
                             self.documents(places, &documents, &[], around, &mut part);
                         }
-                        Err(error) => part.gaps.extend(self.unread(chunk, &error)),
+                        Err(error) => {
+                            part.gaps.extend(self.unread(chunk, &error));
+                            if part.gaps.is_empty() {
+                                part.open = self.open(chunk);
+                            }
+                        }
                     }
                     merge(&mut reading, part, Lines::Plus(before));
                 }
@@ -66,6 +72,7 @@ impl Reader<'_> {
         reading: &mut Reading,
     ) {
         let text = places.text();
+        let lines = LazyCell::new(|| LineIndex::of(text));
         let before = reading.workloads.len();
         let beside = Beside::of(documents.iter().map(|document| &document.value));
         let names = self.words.is_in(text);
@@ -80,7 +87,7 @@ impl Reader<'_> {
             });
             let mut found = Vec::new();
             // Where a Pod sees its own daemon.
-            let mut accounted = match names {
+            let mut accounted = match text.contains(MOUNTS) {
                 true => asked::pointers(&document.value, &self.evaluator.policy.sockets),
                 false => Vec::new(),
             };
@@ -128,7 +135,11 @@ impl Reader<'_> {
                 gap.line = Some(position.map_or(document.line, |position| position.line));
                 if gap.why == Why::NotAPod {
                     gap.line = Some(document.line);
-                    gap.mentions = first_mention(self.words, text);
+                    gap.mentions = position.and_then(|position| {
+                        let own = text.get(position.node.clone())?;
+                        let before = lines.place(position.node.start).0 - 1;
+                        Some(first_mention(self.words, own)? + before)
+                    });
                 }
             }
             if look_inside {
@@ -329,7 +340,7 @@ impl Reader<'_> {
             }
             part.seen.documents = 0;
             read.push(inner.pointer.clone());
-            if part.workloads.is_empty() && part.gaps.is_empty() {
+            if part.workloads.is_empty() && part.gaps.is_empty() && part.open.is_empty() {
                 continue;
             }
             let lines = places.inside(document, &inner.pointer);
