@@ -82,7 +82,10 @@ fn of_key(rest: &str) -> usize {
     let length = after.len().min(BETWEEN);
     let head = after.as_bytes().iter().take(length);
     let blank = head.take_while(|byte| b" \t\r\n,".contains(byte)).count();
-    match after.get(blank..).and_then(|rest| rest.strip_prefix("value")) {
+    match after
+        .get(blank..)
+        .and_then(|rest| rest.strip_prefix("value"))
+    {
         Some(value) => rest.len() - value.len(),
         None => 0,
     }

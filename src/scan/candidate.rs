@@ -38,6 +38,8 @@ pub struct Candidate<'d> {
     pub scripts: Cow<'d, str>,
     /// The other documents of the text that are part of it, by their index.
     pub others: Vec<usize>,
+    /// The annotations that its Pod will have, where these stand outside of the Pod.
+    pub annotations: Option<&'d Value>,
 }
 
 /// From a Pod's JSON pointers to those of the document that it is in.
@@ -211,6 +213,7 @@ fn plain<'d>(pod: PodRef<'d>, head: Object<'d>) -> Candidate<'d> {
         pointers: Pointers::at(pod.pointer),
         scripts: Cow::Borrowed(""),
         others: Vec::new(),
+        annotations: None,
     }
 }
 
@@ -220,7 +223,12 @@ fn made_by<'d>(object: &'d Value, pointer: &str, beside: &Beside<'d>) -> Vec<Can
     if let Some(found) = argo::candidates(object, head, pointer) {
         return found;
     }
-    if let Some(found) = tekton::candidates(object, head, pointer, beside) {
+    if let Some(mut found) = tekton::candidates(object, head, pointer, beside) {
+        // A Task hands its own on.
+        let annotations = object.pointer("/metadata/annotations");
+        found
+            .iter_mut()
+            .for_each(|one| one.annotations = annotations);
         return found;
     }
     if let Some(found) = drone::candidates(object, head, pointer) {

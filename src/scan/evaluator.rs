@@ -90,7 +90,8 @@ pub fn evaluate(
             placeholders: placeholder::hidden(view, &evaluator.policy.sockets),
         };
         if let Ok(written) = &candidate.pod {
-            let strings = own::strings(view, written, &evaluator.policy.sockets);
+            let annotations = candidate.annotations;
+            let strings = own::strings(view, written, annotations, &evaluator.policy.sockets);
             judged.own.extend(strings);
         }
         if evaluator.changes

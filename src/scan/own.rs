@@ -53,11 +53,19 @@ pub fn parts(pod: &Pod<'_>) -> Vec<String> {
 
 /// The JSON pointers of the strings in a Pod's containers that name sockets of a daemon of the Pod's own and none else:
 /// where the annotation has the webhook mount it, and where a volume is mounted that is no path of the node.
-/// `written` is the Pod with all its fields.
-pub fn strings(pod: &Pod<'_>, written: &Map<String, Value>, sockets: &Sockets) -> Vec<String> {
-    let annotations = &pod.metadata().annotations;
-    let is_asked = annotations.get(names::INJECT) == Some("true");
-    let list = annotations.get(names::MOUNTS).filter(|_| is_asked);
+/// `written` is the Pod with all its fields, `annotations` what it will have beside its own.
+pub fn strings(
+    pod: &Pod<'_>,
+    written: &Map<String, Value>,
+    annotations: Option<&Value>,
+    sockets: &Sockets,
+) -> Vec<String> {
+    let annotation = |name: &str| {
+        let own = pod.metadata().annotations.get(name);
+        own.or_else(|| annotations?.get(name)?.as_str())
+    };
+    let is_asked = annotation(names::INJECT) == Some("true");
+    let list = annotation(names::MOUNTS).filter(|_| is_asked);
     let of_daemon = list.into_iter().flat_map(mount_paths);
     let of_daemon = of_daemon.chain(is_asked.then_some(DEFAULT_SOCKET));
     let volumes = pod.spec.volumes.iter();
@@ -66,7 +74,9 @@ pub fn strings(pod: &Pod<'_>, written: &Map<String, Value>, sockets: &Sockets) -
         .map(|volume| &*volume.name)
         .collect();
     let mut seen = Seen {
-        daemon: of_daemon.map(|path| CleanPath::new(path).unlinked()).collect(),
+        daemon: of_daemon
+            .map(|path| CleanPath::new(path).unlinked())
+            .collect(),
         emptied: Vec::new(),
         words: OnceCell::new(),
         sockets,
@@ -81,7 +91,9 @@ pub fn strings(pod: &Pod<'_>, written: &Map<String, Value>, sockets: &Sockets) -
         if seen.daemon.is_empty() && seen.emptied.is_empty() {
             continue;
         }
-        let list = written.get("spec").and_then(|spec| spec.get(place.list.field()));
+        let list = written
+            .get("spec")
+            .and_then(|spec| spec.get(place.list.field()));
         let written = list.and_then(|list| list.get(place.index)?.as_object());
         for (key, value) in written.into_iter().flatten() {
             if key != "volumeMounts" {

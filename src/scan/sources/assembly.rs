@@ -257,6 +257,7 @@ impl Assembly {
             extent: Vec::new(),
             scripts,
             others: Vec::new(),
+            annotations: None,
         })
     }
 }

@@ -187,6 +187,7 @@ impl<'d> Search<'d> {
             extent: Vec::new(),
             scripts: Cow::Borrowed(""),
             others: Vec::new(),
+            annotations: None,
         });
     }
 }
