@@ -31,6 +31,7 @@ mod scan_corpus;
 mod scan_given;
 mod scan_live;
 mod scan_never_silent;
+mod scan_own;
 mod scan_watch;
 mod server;
 mod slot_script;
