@@ -14,6 +14,7 @@ use crate::manifest::{Document, Positions, below};
 use crate::names;
 
 use crate::scan::asked;
+use crate::scan::extent::{Extent, innermost};
 use crate::scan::mentions::{Named, Words, line_of};
 use crate::scan::placeholder;
 use crate::scan::places::Places;
@@ -28,6 +29,8 @@ pub struct Known {
     /// The pointers to what was judged as a Pod, found or not: a path of the node in it is told where
     /// it matters.
     pub judged: Vec<String>,
+    /// The pointers to what lies in these and is none of a Pod's.
+    pub beside: Vec<String>,
 }
 
 /// The documents of a text, and what is known of them.
@@ -58,8 +61,9 @@ pub fn of_documents(words: &Words, all: &Documents<'_>, places: &mut Places<'_>)
         let known = known.get(index).unwrap_or(&nothing);
         let mut search = Search {
             words,
-            known: &known.accounted,
-            judged: &known.judged,
+            known: Extent::of(&known.accounted, &known.beside),
+            judged: Extent::of(&known.judged, &known.beside),
+            values: &known.accounted,
             found: Vec::new(),
         };
         search.value(&document.value, &mut String::new());
@@ -145,8 +149,10 @@ struct Found<'d> {
 
 struct Search<'d, 's> {
     words: &'s Words,
-    known: &'s [String],
-    judged: &'s [String],
+    known: Extent<'s>,
+    judged: Extent<'s>,
+    /// The pointers by which something is known.
+    values: &'s [String],
     found: Vec<Found<'d>>,
 }
 
@@ -231,7 +237,7 @@ impl<'d> Search<'d, '_> {
     }
 
     fn node(&mut self, pointer: String, text: &'d str) {
-        if !is_known(&pointer, self.known) && !is_known(&pointer, self.judged) {
+        if !self.known.holds(&pointer) && !self.judged.holds(&pointer) {
             self.found.push(Found {
                 pointer,
                 is_key: false,
@@ -246,8 +252,8 @@ impl<'d> Search<'d, '_> {
         if let Some(what) = self.words.first(text) {
             let pointer = pointer.to_owned();
             // What is known at a key's pointer is its value.
-            let is_own = is_key && self.known.contains(&pointer);
-            let is_known = !is_own && is_known(&pointer, self.known);
+            let is_own = is_key && self.values.contains(&pointer);
+            let is_known = !is_own && self.known.holds(&pointer);
             self.found.push(Found {
                 pointer,
                 is_key,
@@ -282,16 +288,6 @@ fn push_token(pointer: &mut String, key: &str) {
 /// Whether there may be a string in it.
 fn holds_text(value: &Value) -> bool {
     value.is_string() || value.is_array() || value.is_object()
-}
-
-/// Whether `pointer` lies in something that is accounted for.
-pub fn is_known(pointer: &str, known: &[String]) -> bool {
-    known.iter().any(|known| is_below(pointer, known))
-}
-
-fn is_below(pointer: &str, known: &str) -> bool {
-    let rest = pointer.strip_prefix(known);
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// A string that names a socket, with its place in the text.
@@ -374,13 +370,18 @@ struct Accounted {
 
 impl Accounted {
     fn holds(&self, byte: usize) -> bool {
-        let at = self.ranges.partition_point(|range| range.start <= byte);
-        at > 0 && self.ranges[at - 1].contains(&byte)
+        is_in(&self.ranges, byte)
     }
 
     fn judges(&self, byte: usize) -> bool {
-        self.pods.iter().any(|range| range.contains(&byte))
+        is_in(&self.pods, byte)
     }
+}
+
+/// Whether one of `ranges`, which are in their order, has a byte.
+fn is_in(ranges: &[Range<usize>], byte: usize) -> bool {
+    let at = ranges.partition_point(|range| range.start <= byte);
+    at > 0 && ranges[at - 1].contains(&byte)
 }
 
 fn accounted(
@@ -389,24 +390,30 @@ fn accounted(
     elsewhere: &[Range<usize>],
     places: &mut Places<'_>,
 ) -> Accounted {
-    let mut ranges: Vec<Range<usize>> = elsewhere.to_vec();
+    let elsewhere = elsewhere.iter().cloned();
+    let mut ranges: Vec<_> = elsewhere.map(|range| (range, true)).collect();
     let mut pods = Vec::new();
     let mut texts = Vec::new();
     let mut before = 0;
     for (index, document) in documents.iter().enumerate() {
         let pointers = known.get(index).map_or(&[][..], |known| &known.accounted);
         let judged = known.get(index).map_or(&[][..], |known| &known.judged);
+        let beside = known.get(index).map_or(&[][..], |known| &known.beside);
         let Some(positions) = places.positions(index) else {
             continue;
         };
+        let beside = beside.iter().filter_map(|pointer| positions.get(pointer));
+        let beside: Vec<_> = beside.map(|one| (one.node.clone(), false)).collect();
+        ranges.extend(beside.iter().cloned());
+        pods.extend(beside);
         for pointer in judged {
-            pods.extend(positions.get(pointer).map(|one| one.node.clone()));
+            pods.extend(positions.get(pointer).map(|one| (one.node.clone(), true)));
             let mut expanded = Vec::new();
             if let Some(value) = document.value.pointer(pointer) {
                 addresses(value, pointer, &mut expanded);
             }
             let nodes = expanded.iter().filter_map(|one| positions.get(one));
-            ranges.extend(nodes.map(|position| position.node.clone()));
+            ranges.extend(nodes.map(|position| (position.node.clone(), true)));
         }
         for pointer in pointers {
             if let Some(value) = document.value.pointer(pointer) {
@@ -419,22 +426,14 @@ fn accounted(
                 } else {
                     position.node.start
                 };
-                ranges.push(start..position.node.end);
+                ranges.push((start..position.node.end, true));
             }
         }
         before = positions.get("").map_or(before, |all| all.node.end);
     }
-    ranges.sort_by_key(|range| range.start);
-    let mut merged: Vec<Range<usize>> = Vec::new();
-    for range in ranges {
-        match merged.last_mut() {
-            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
-            _ => merged.push(range),
-        }
-    }
     Accounted {
-        ranges: merged,
-        pods,
+        ranges: innermost(ranges),
+        pods: innermost(pods),
         texts,
     }
 }

@@ -51,11 +51,12 @@ fn walk(value: &Value, at: &str, is_inside: bool, sockets: &Sockets, found: &mut
 }
 
 /// The bytes of the annotation's values in any other text: a string that follows its name with nothing but a closing
-/// quote and `:` or `=` between them. A path that only a policy knows for a socket is told.
+/// quote and `:` or `=` between them, or the word `value` as well. A path that only a policy knows for a socket is told.
 pub fn bytes(text: &str) -> Vec<Range<usize>> {
     let found = text.match_indices(names::MOUNTS);
     let values = found.filter_map(|(at, name)| {
         let from = at + name.len();
+        let from = from + of_key(text.get(from..)?);
         let head = text.as_bytes().get(from..)?.iter().take(BETWEEN);
         let open = from + head.take_while(|byte| b" \t\"':=".contains(byte)).count();
         // The last of these is the quote before the value.
@@ -72,6 +73,22 @@ pub fn bytes(text: &str) -> Vec<Range<usize>> {
         is_own.then_some(open - 1..open + end)
     });
     values.collect()
+}
+
+/// The length of what stands between a name that is the value of `key` and the sign behind `value`, of
+/// `key: 'NAME', value: '…'` and `key = "NAME"`, on the next line `value = "…"`; 0 where it is a key itself.
+fn of_key(rest: &str) -> usize {
+    let after = rest.strip_prefix(['"', '\'']).unwrap_or(rest);
+    let length = after.len().min(BETWEEN);
+    let head = after.as_bytes().iter().take(length);
+    let blank = head.take_while(|byte| b" \t\r\n,".contains(byte)).count();
+    match after
+        .get(blank..)
+        .and_then(|rest| rest.strip_prefix("value"))
+    {
+        Some(value) => rest.len() - value.len(),
+        None => 0,
+    }
 }
 
 /// Bytes between the name and its value: quotes, blanks and one sign.
@@ -92,6 +109,13 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert_eq!(text.get(found[0].clone()), Some("\"/run/docker.sock:/a"));
         for text in [
+            "podAnnotation(key: 'dind-injector.io/mounts', value: '/run:/var/run')",
+            "key = \"dind-injector.io/mounts\"\n  value = \"/run:/var/run\"",
+        ] {
+            assert_eq!(bytes(text).len(), 1, "{text}");
+        }
+        for text in [
+            "dind-injector.io/mounts, values: '/run/docker.sock:/a'",
             "echo dind-injector.io/mounts; docker run -v '/var/run/docker.sock:/var/run/docker.sock' alpine",
             "dind-injector.io/mounts x = '/run/docker.sock:/a'",
             "dind-injector.io/mounts '/run/docker.sock:/a'",

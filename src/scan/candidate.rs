@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use crate::manifest::{PodRef, ShapeError, pods};
 use crate::names::NO_NAME;
 
-use crate::scan::account::is_known;
+use crate::scan::extent::Extent;
 use crate::scan::sources::tekton::Beside;
 use crate::scan::sources::{
     argo, drone, gitlab, jenkins, json_patch, openshift, pod_spec, tekton, values,
@@ -38,6 +38,8 @@ pub struct Candidate<'d> {
     pub scripts: Cow<'d, str>,
     /// The other documents of the text that are part of it, by their index.
     pub others: Vec<usize>,
+    /// The annotations that its Pod will have, where these stand outside of the Pod.
+    pub annotations: Option<&'d Value>,
 }
 
 /// From a Pod's JSON pointers to those of the document that it is in.
@@ -45,6 +47,7 @@ pub struct Candidate<'d> {
 pub struct Pointers {
     base: String,
     parts: Vec<(String, String)>,
+    beside: Vec<String>,
 }
 
 impl Pointers {
@@ -53,12 +56,23 @@ impl Pointers {
         Self {
             base: base.into(),
             parts: Vec::new(),
+            beside: Vec::new(),
         }
     }
 
     /// What is at `inner` of the Pod stands at `outer` of the document.
     pub fn part(&mut self, inner: impl Into<String>, outer: impl Into<String>) {
         self.parts.push((inner.into(), outer.into()));
+    }
+
+    /// What stands at `outer` of the document lies among the Pod's parts, and is none of it.
+    pub fn beside(&mut self, outer: impl Into<String>) {
+        self.beside.push(outer.into());
+    }
+
+    /// The places of the document that lie in the extent, and of which the Pod has nothing.
+    pub fn besides(&self) -> &[String] {
+        &self.beside
     }
 
     /// The document's pointer; by the longest part that holds it.
@@ -78,12 +92,17 @@ impl Pointers {
 
     /// The same below `at` of a larger document.
     pub fn moved(self, at: &str) -> Self {
-        let parts = self.parts.into_iter();
+        let Self {
+            base,
+            parts,
+            beside,
+        } = self;
+        let moved = |outer: String| format!("{at}{outer}");
+        let parts = parts.into_iter();
         Self {
-            base: format!("{at}{}", self.base),
-            parts: parts
-                .map(|(inner, outer)| (inner, format!("{at}{outer}")))
-                .collect(),
+            base: moved(base),
+            parts: parts.map(|(inner, outer)| (inner, moved(outer))).collect(),
+            beside: beside.into_iter().map(moved).collect(),
         }
     }
 
@@ -194,6 +213,7 @@ fn plain<'d>(pod: PodRef<'d>, head: Object<'d>) -> Candidate<'d> {
         pointers: Pointers::at(pod.pointer),
         scripts: Cow::Borrowed(""),
         others: Vec::new(),
+        annotations: None,
     }
 }
 
@@ -203,7 +223,12 @@ fn made_by<'d>(object: &'d Value, pointer: &str, beside: &Beside<'d>) -> Vec<Can
     if let Some(found) = argo::candidates(object, head, pointer) {
         return found;
     }
-    if let Some(found) = tekton::candidates(object, head, pointer, beside) {
+    if let Some(mut found) = tekton::candidates(object, head, pointer, beside) {
+        // A Task hands its own on.
+        let annotations = object.pointer("/metadata/annotations");
+        found
+            .iter_mut()
+            .for_each(|one| one.annotations = annotations);
         return found;
     }
     if let Some(found) = drone::candidates(object, head, pointer) {
@@ -217,8 +242,13 @@ fn made_by<'d>(object: &'d Value, pointer: &str, beside: &Beside<'d>) -> Vec<Can
     found.extend(pod_spec::candidates(object, head, pointer));
     // What a Pod above has already is not told twice.
     let known: Vec<String> = found.iter().flat_map(|one| one.pointers.extent()).collect();
+    let beside: Vec<String> = found
+        .iter()
+        .flat_map(|one| one.pointers.besides().to_vec())
+        .collect();
+    let known = Extent::of(&known, &beside);
     let added = values::candidates(object, head, pointer).into_iter();
-    found.extend(added.filter(|one| !is_known(one.pointers.base(), &known)));
+    found.extend(added.filter(|one| !known.holds(one.pointers.base())));
     found.extend(json_patch::candidates(object, head, pointer));
     found
 }

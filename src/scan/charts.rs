@@ -49,6 +49,22 @@ impl Chart {
         }
     }
 
+    /// Whether `path` is a file that gives values to its templates, or a helper of these.
+    pub fn has_values(&self, path: &Path) -> bool {
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        path.starts_with(&self.0)
+            && match extension {
+                Some("tpl") => true,
+                Some("yaml" | "yml" | "json" | "gotmpl") => !self.has_template(path),
+                Some(_) | None => false,
+            }
+    }
+
+    /// Its folder.
+    pub fn folder(&self) -> &Path {
+        &self.0
+    }
+
     /// Whether `path` is a chart that it depends on, in an archive.
     fn packs(&self, path: &Path) -> bool {
         path.parent() == Some(&*self.0.join("charts"))

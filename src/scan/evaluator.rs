@@ -46,7 +46,7 @@ pub struct Evaluator {
 pub struct Judged {
     /// What reaches a node's runtime, if it does.
     pub workload: Option<Workload>,
-    /// Pointers of the Pod to what the webhook itself put there, which names sockets of its own.
+    /// Pointers of the Pod to what names sockets of its own: the webhook's work, and a daemon's in a volume.
     pub own: Vec<String>,
     /// Pointers of the Pod to a hostPath that is filled in later and mounted where sockets are, each
     /// with the path at which it is mounted.
@@ -89,6 +89,11 @@ pub fn evaluate(
             own: own::parts(view),
             placeholders: placeholder::hidden(view, &evaluator.policy.sockets),
         };
+        if let Ok(written) = &candidate.pod {
+            let annotations = candidate.annotations;
+            let strings = own::strings(view, written, annotations, &evaluator.policy.sockets);
+            judged.own.extend(strings);
+        }
         if evaluator.changes
             && let Some(workload) = &mut judged.workload
         {

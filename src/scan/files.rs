@@ -4,6 +4,7 @@
 //! Whatever its ending, each text is searched for what it names; what cannot be read is a gap of
 //! the result. Memory is bounded by one file a core and by what is found.
 
+use std::collections::HashMap;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -158,23 +159,60 @@ impl Inputs {
         let all: Vec<&Open> = open.iter().map(|(_, one)| one).collect();
         let words = Words::of(&evaluator.policy.sockets);
         let given = on_each(&self.inputs, |input| {
-            let path = input.path()?;
-            let contents = contents::read(fs::File::open(path).ok()?).ok()?;
-            match contents {
-                Contents::Text(text) | Contents::Wide(text) | Contents::Foreign(text) => {
-                    Some(given::given(&text, &all, &words))
-                }
-                Contents::Binary => None,
-            }
+            let text = input.text()?;
+            Some(given::given(&text, &all, &words))
         });
         let given = self.inputs.iter().zip(given);
         let given = given.filter_map(|(input, found)| Some((input.path()?, found?)));
-        for (index, gap) in given::gaps(&all, given) {
+        let mut gaps = given::gaps(&all, given);
+        let missing = all
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| !gaps.contains_key(index));
+        let of_charts = self.given_by_charts(missing, &words);
+        gaps.extend(of_charts);
+        for (index, gap) in gaps {
             let reading = open.get(index).map(|(reading, _)| *reading);
             if let Some(reading) = reading.and_then(|index| readings.get_mut(index)) {
                 reading.gaps.push(gap);
             }
         }
+    }
+
+    /// The gaps of those of `open` in the templates of a chart whose own values have a path that leads to a runtime:
+    /// by what name a template comes by a value is known only to helm.
+    fn given_by_charts<'o>(
+        &self,
+        open: impl Iterator<Item = (usize, &'o &'o Open)>,
+        words: &Words,
+    ) -> Vec<(usize, Gap)> {
+        let mut given: HashMap<&Path, Option<(String, u32)>> = HashMap::new();
+        let mut found = Vec::new();
+        for (index, one) in open {
+            let mut charts = self.charts.iter();
+            let is_its = |chart: &Chart| chart.has_template(Path::new(&one.gap.place));
+            let Some((chart, _)) = charts.find(|(chart, _)| is_its(chart)) else {
+                continue;
+            };
+            let given = given.entry(chart.folder()).or_insert_with(|| {
+                let mut own = self.inputs.iter().filter_map(|input| {
+                    let path = input.path().filter(|path| chart.has_values(path))?;
+                    let line = given::in_chart(&input.text()?, words)?;
+                    Some((path.to_string_lossy().into_owned(), line))
+                });
+                own.next()
+            });
+            found.extend(given.as_ref().map(|(file, line)| {
+                let mut gap = one.gap.clone();
+                gap.message = format!(
+                    "{}: a hostPath is filled in later, and {file}:{line} has a path that leads to a container \
+                     runtime; run helm template and pass the result",
+                    gap.message,
+                );
+                (index, gap)
+            }));
+        }
+        found
     }
 
     /// The gaps of the templates of each chart as one.
@@ -285,6 +323,15 @@ impl Input {
         }
     }
 
+    /// Its text, where it is a file and has one.
+    fn text(&self) -> Option<String> {
+        let contents = contents::read(fs::File::open(self.path()?).ok()?).ok()?;
+        match contents {
+            Contents::Text(text) | Contents::Wide(text) | Contents::Foreign(text) => Some(text),
+            Contents::Binary => None,
+        }
+    }
+
     fn scan(&self, evaluator: &Evaluator, namespaces: &Namespaces) -> Reading {
         let path = match self {
             Self::Stdin(contents) => {
@@ -350,7 +397,11 @@ fn scan(
             let syntax = text::guessed(text, &words);
             let reading = text::read(evaluator, namespaces, name, text, syntax);
             if syntax == Syntax::Other && reading.gaps.is_empty() {
-                return Reading::default();
+                let Reading { open, .. } = reading;
+                return Reading {
+                    open,
+                    ..Reading::default()
+                };
             }
             reading
         }

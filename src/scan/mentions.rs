@@ -15,7 +15,8 @@ use crate::model::path::CleanPath;
 use crate::model::sockets::{Leads, Sockets};
 use crate::model::sockets_table;
 
-use crate::scan::{encoded, joined, placeholder, ways};
+use crate::scan::host_paths::HostPaths;
+use crate::scan::{asked, assigned, encoded, joined, ways};
 
 /// What is looked for.
 #[derive(Clone, Debug)]
@@ -154,7 +155,9 @@ impl Words {
         let stems = names.filter_map(|name| str::from_utf8(name).ok()?.strip_suffix(".sock"));
         found.extend(joined::names(text, stems).into_iter().map(socket));
         for (run, inner) in encoded::all(text) {
-            let first = self.every(&inner).into_iter().next();
+            let own = asked::bytes(&inner);
+            let mut all = self.every(&inner).into_iter();
+            let first = all.find(|one| !own.iter().any(|bytes| bytes.contains(&one.start)));
             found.extend(first.map(|mention| Mention {
                 start: run.start,
                 ..mention
@@ -171,8 +174,9 @@ impl Words {
         if self.is_prose {
             return Vec::new();
         }
-        let binds = ways::binds(text, |path| {
-            self.has_path(path) && self.first(path).is_none()
+        let leads = |path: &str| self.has_path(path) && self.first(path).is_none();
+        let binds = ways::binds(text, leads, |text| {
+            assigned::bound(text, &assigned::names(text, leads))
         });
         let binds = binds.into_iter().map(|start| (start, Named::Bind));
         let daemons = ways::daemons(text).into_iter();
@@ -190,36 +194,16 @@ impl Words {
 
     /// Those of [`Self::every`] that name no socket, in no order.
     pub fn beyond(&self, text: &str) -> impl Iterator<Item = Mention> {
-        self.host_paths(text).into_iter().chain(self.ways(text))
+        self.host_paths(text).chain(self.ways(text))
     }
 
-    /// Every place of a text that is not read where a `hostPath` leads to a runtime by its directory:
-    /// the first absolute path behind the word, on its line or one of the next two.
-    pub fn host_paths(&self, text: &str) -> Vec<Mention> {
-        let mut found = Vec::new();
-        for word in ["ostPath", "ost_path"] {
-            for start in memchr::memmem::find_iter(text.as_bytes(), word) {
-                let rest = text.get(start + word.len()..).unwrap_or_default();
-                let end = memchr::memchr_iter(b'\n', rest.as_bytes()).nth(2);
-                let rest = &rest[..end.unwrap_or(rest.len())];
-                // In a JSON patch, the field of that name stands between; a comment of many languages has no path.
-                let bare = rest.replace("/*", "").replace("*/", "");
-                let is_other = |path: &str| {
-                    path == "/path" || path.starts_with("//") && path.trim_matches('/').is_empty()
-                };
-                let path = paths(&bare).find(|path| !is_other(path));
-                let is_path =
-                    path.is_some_and(|path| self.lead(path) && self.first(path).is_none());
-                let is_filled = || placeholder::is_in(rest) && self.has_path(text);
-                if is_path || path.is_none() && is_filled() {
-                    found.push(Mention {
-                        start,
-                        what: Named::HostPath,
-                    });
-                }
-            }
-        }
-        found
+    /// Every place of a text that is not read where a `hostPath` leads to a runtime by its directory.
+    fn host_paths(&self, text: &str) -> impl Iterator<Item = Mention> {
+        let all = HostPaths::of(text, self).leading.into_iter();
+        all.map(|start| Mention {
+            start,
+            what: Named::HostPath,
+        })
     }
 
     fn plain(&self, text: &str, found: &mut Vec<Mention>) {
@@ -277,7 +261,7 @@ impl Words {
 }
 
 /// The absolute paths in a text, whatever is around them.
-fn paths(text: &str) -> impl Iterator<Item = &str> {
+pub fn paths(text: &str) -> impl Iterator<Item = &str> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
     // A shell's default has a dash before it: `${DIR:-/run}`.
     let parts = text
@@ -383,6 +367,14 @@ impl<'t> LineIndex<'t> {
         (number(line), number(before.chars().count() + 1))
     }
 
+    /// The line that holds a byte.
+    pub fn line(&self, byte: usize) -> &'t str {
+        let line = self.starts.partition_point(|start| *start <= byte);
+        let start = line.checked_sub(1).map_or(0, |at| self.starts[at]);
+        let end = self.starts.get(line).map_or(self.text.len(), |end| end - 1);
+        self.text.get(start..end).unwrap_or_default()
+    }
+
     /// The position of a value whose bytes are `node`, at its key where it has one.
     pub fn position(&self, node: Range<usize>, key: Option<usize>) -> Position {
         let (line, column) = self.place(key.unwrap_or(node.start));
@@ -434,31 +426,6 @@ mod tests {
             "npipe:////./pipe/containerd-containerd",
         ] {
             assert_eq!(words().first(text), Some(Named::Pipe), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_host_path_that_leads_to_a_runtime_is_found_in_any_language() {
-        for text in [
-            "hostPath:\n  path: /var/run\n",
-            "host_path = V1HostPathVolumeSource(path=\"/run\")",
-            "withHostPath(\"/\")",
-            "hostPath: {path: ${DIR:-/var/run}}",
-            "/volumes/0/hostPath/path\", \"value\": \"/run\"",
-            "{% for dir in ['/var/run'] %}\nhostPath:\n  path: {{ dir }}\n",
-        ] {
-            assert!(!words().host_paths(text).is_empty(), "{text}");
-        }
-        for text in [
-            "hostPath:\n  path: /data\n",
-            "hostPath:\n  path: /var/run/docker.sock\n",
-            "path: /var/run",
-            "hostPath: {path: {{ dir }}}\ndir: /data\n",
-            "hostPath:\n\n\n\npath: /var/run",
-            "hostPath: HostPath\n/// A path\n// of the node",
-            "String hostPath,\n/** more */\n",
-        ] {
-            assert!(words().host_paths(text).is_empty(), "{text}");
         }
     }
 

@@ -6,6 +6,7 @@
 
 mod account;
 mod asked;
+mod assigned;
 pub mod baseline;
 pub mod candidate;
 mod charts;
@@ -14,9 +15,11 @@ pub mod contents;
 mod cores;
 mod encoded;
 pub mod evaluator;
+mod extent;
 pub mod files;
 pub mod finding;
 pub mod given;
+mod host_paths;
 mod ignored;
 mod joined;
 mod kustomizations;

@@ -1,12 +1,21 @@
-//! What the webhook itself put into a Pod: it names sockets, and they are the Pod's own. Pure.
+//! What of a Pod names sockets that are the Pod's own: the webhook's work, and a daemon that shares its socket in a
+//! volume. Pure.
+
+use std::cell::OnceCell;
+use std::collections::HashSet;
+
+use serde_json::{Map, Value};
 
 use crate::budget::Budget;
 use crate::decide::asked_mounts::mount_paths;
 use crate::detect::installed::installed;
+use crate::manifest::below;
 use crate::model::path::CleanPath;
-use crate::model::sockets::DEFAULT_SOCKET;
+use crate::model::sockets::{DEFAULT_SOCKET, Sockets};
 use crate::model::view::Pod;
 use crate::names;
+
+use crate::scan::mentions::Words;
 
 /// What the start script's settings begin with.
 const SETTINGS: &str = "DIND_";
@@ -15,7 +24,7 @@ const SETTINGS: &str = "DIND_";
 /// not recognized.
 pub fn parts(pod: &Pod<'_>) -> Vec<String> {
     let Ok(Some(sidecar)) = installed(pod, &Budget::new()) else {
-        return asked(pod);
+        return Vec::new();
     };
     let own = sidecar.place;
     let mut parts = ["startupProbe", "livenessProbe", "readinessProbe"]
@@ -41,25 +50,111 @@ pub fn parts(pod: &Pod<'_>) -> Vec<String> {
     }
     parts
 }
-/// The variables of a Pod that asks for a daemon which lead to where its containers will see the daemon's socket.
-fn asked(pod: &Pod<'_>) -> Vec<String> {
-    let annotations = &pod.metadata().annotations;
-    if annotations.get(names::INJECT) != Some("true") {
-        return Vec::new();
-    }
-    let list = annotations.get(names::MOUNTS).unwrap_or_default();
-    let mut parts = Vec::new();
+
+/// The JSON pointers of the strings in a Pod's containers that name sockets of a daemon of the Pod's own and none else:
+/// where the annotation has the webhook mount it, and where a volume is mounted that is no path of the node.
+/// `written` is the Pod with all its fields, `annotations` what it will have beside its own.
+pub fn strings(
+    pod: &Pod<'_>,
+    written: &Map<String, Value>,
+    annotations: Option<&Value>,
+    sockets: &Sockets,
+) -> Vec<String> {
+    let annotation = |name: &str| {
+        let own = pod.metadata().annotations.get(name);
+        own.or_else(|| annotations?.get(name)?.as_str())
+    };
+    let is_asked = annotation(names::INJECT) == Some("true");
+    let list = annotation(names::MOUNTS).filter(|_| is_asked);
+    let of_daemon = list.into_iter().flat_map(mount_paths);
+    let of_daemon = of_daemon.chain(is_asked.then_some(DEFAULT_SOCKET));
+    let volumes = pod.spec.volumes.iter();
+    let emptied: HashSet<&str> = volumes
+        .filter(|volume| volume.empty_dir.is_some())
+        .map(|volume| &*volume.name)
+        .collect();
+    let mut seen = Seen {
+        daemon: of_daemon
+            .map(|path| CleanPath::new(path).unlinked())
+            .collect(),
+        emptied: Vec::new(),
+        words: OnceCell::new(),
+        sockets,
+    };
+    let mut found = Vec::new();
     for (place, container) in pod.containers() {
-        for (index, variable) in container.env.iter().enumerate() {
-            let mut seen_at = mount_paths(list).chain([DEFAULT_SOCKET]);
-            if *variable.name == *names::DOCKER_HOST
-                && seen_at.any(|path| leads_to(&variable.value, path))
-            {
-                parts.push(format!("{place}/env/{index}"));
+        let mounts = container.volume_mounts.iter();
+        let own = mounts.filter(|mount| emptied.contains(&*mount.name));
+        seen.emptied = own
+            .map(|mount| CleanPath::new(&mount.mount_path).unlinked())
+            .collect();
+        if seen.daemon.is_empty() && seen.emptied.is_empty() {
+            continue;
+        }
+        let list = written
+            .get("spec")
+            .and_then(|spec| spec.get(place.list.field()));
+        let written = list.and_then(|list| list.get(place.index)?.as_object());
+        for (key, value) in written.into_iter().flatten() {
+            if key != "volumeMounts" {
+                seen.look(value, &below(&place.to_string(), key), &mut found);
             }
         }
     }
-    parts
+    found
+}
+
+/// What a container sees of a daemon of its Pod's own.
+struct Seen<'p> {
+    /// The daemon's socket, or the directory that holds it.
+    daemon: Vec<CleanPath<'p>>,
+    /// Directories of which nothing is the node's.
+    emptied: Vec<CleanPath<'p>>,
+    words: OnceCell<Words>,
+    sockets: &'p Sockets,
+}
+
+impl Seen<'_> {
+    fn look(&self, value: &Value, at: &str, found: &mut Vec<String>) {
+        match value {
+            Value::String(text) if self.has_all(text) => found.push(at.to_owned()),
+            Value::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    self.look(item, &format!("{at}/{index}"), found);
+                }
+            }
+            Value::Object(map) => {
+                for (key, value) in map {
+                    self.look(value, &below(at, key), found);
+                }
+            }
+            Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
+    /// Whether a text names sockets, all of which are seen here.
+    fn has_all(&self, text: &str) -> bool {
+        let words = self.words.get_or_init(|| Words::of(self.sockets));
+        if !words.is_in(text) {
+            return false;
+        }
+        let is_part = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+        let parts = text.split_inclusive(|c| !is_part(c)).map(|part| {
+            let path = part.trim_end_matches(|c| !is_part(c));
+            match path.starts_with('/') && self.has(path) {
+                true => " ",
+                false => part,
+            }
+        });
+        !words.is_in(&parts.collect::<String>())
+    }
+
+    fn has(&self, path: &str) -> bool {
+        let path = CleanPath::new(path).unlinked();
+        let mut daemon = self.daemon.iter();
+        let is_daemon = daemon.any(|own| path == *own || path.parent().as_ref() == Some(own));
+        is_daemon || self.emptied.iter().any(|own| own.holds(&path))
+    }
 }
 
 /// Whether a `DOCKER_HOST` is the socket that is mounted at `path`, or lies in the directory that is.

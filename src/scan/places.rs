@@ -2,6 +2,8 @@
 //!
 //! Positions cost a second look at the text, so they are made only where something was found.
 
+use std::collections::HashMap;
+
 use crate::manifest;
 use crate::manifest::{Document, Positions};
 
@@ -11,12 +13,18 @@ use crate::scan::finding::{Spot, Workload};
 pub struct Places<'t> {
     text: &'t str,
     read: Option<Vec<Document>>,
+    /// The documents in strings of these, by the string's pointer.
+    inner: HashMap<(usize, String), Vec<Document>>,
 }
 
 impl<'t> Places<'t> {
     /// Of a text that was read before.
     pub fn of(text: &'t str) -> Self {
-        Self { text, read: None }
+        Self {
+            text,
+            read: None,
+            inner: HashMap::new(),
+        }
     }
 
     /// Of documents that were read with their places.
@@ -24,6 +32,7 @@ impl<'t> Places<'t> {
         Self {
             text,
             read: Some(documents),
+            inner: HashMap::new(),
         }
     }
 
@@ -44,17 +53,38 @@ impl<'t> Places<'t> {
 
     /// Gives a workload and its findings their places.
     pub fn set(&mut self, document: usize, workload: &mut Workload) {
-        let Some(positions) = self.positions(document) else {
-            return;
-        };
-        let find = |pointer: &str| {
-            let position = positions.nearest(pointer)?;
-            Some(spot(position.line, position.column))
-        };
-        workload.spot = find(&workload.base);
+        workload.spot = self.spot(document, &workload.base);
         for finding in &mut workload.findings {
-            finding.spot = find(&finding.pointer);
+            finding.spot = self.spot(document, &finding.pointer);
         }
+    }
+
+    /// The place of a pointer, or of what is nearest above it.
+    fn spot(&mut self, document: usize, pointer: &str) -> Option<Spot> {
+        let position = self.positions(document)?.nearest(pointer)?;
+        let (line, column) = (position.line, position.column);
+        let line = self.line_inside(document, pointer).unwrap_or(line);
+        Some(spot(line, column))
+    }
+
+    /// The line of what has a pointer in the document that a string of this one holds, as a patch has it.
+    fn line_inside(&mut self, document: usize, pointer: &str) -> Option<u32> {
+        let positions = self.positions(document)?;
+        let mut end = pointer.len();
+        while positions.get(&pointer[..end]).is_none() {
+            end = pointer[..end].rfind('/')?;
+        }
+        let (at, rest) = pointer.split_at(end);
+        let text = self.read.as_ref()?.get(document)?.value.pointer(at)?;
+        let text = text.as_str().filter(|_| !rest.is_empty())?;
+        let key = (document, at.to_owned());
+        let inner = self
+            .inner
+            .entry(key)
+            .or_insert_with(|| manifest::read_with_positions(text).unwrap_or_default());
+        let mut positions = inner.iter().filter_map(|one| one.positions.as_ref());
+        let line = positions.find_map(|all| Some(all.get(rest)?.line))?;
+        Some(self.inside(document, at).outer(line))
     }
 
     /// How the lines of the string at `pointer` stand in this text.

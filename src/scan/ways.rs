@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use crate::detect::docker_host::is_machine;
 
-use crate::scan::mentions::line_at;
+use crate::scan::mentions::{LineIndex, line_at};
 use crate::scan::placeholder;
 
 /// What a text has that makes a pair of paths a mount.
@@ -27,9 +27,17 @@ const SOURCES: [&str; 4] = ["source", "Source", "src", "FileSystemBind"];
 /// Docker's ports.
 const PORTS: [&str; 2] = [":2375", ":2376"];
 
-/// Every place of `text` at which a directory that `leads` to a runtime is bound into a container.
-pub fn binds(text: &str, leads: impl Fn(&str) -> bool) -> Vec<usize> {
-    let mut found = Vec::new();
+/// Every place of `text` at which a directory that `leads` to a runtime is bound into a container; `variables` are
+/// those at which a variable is that has such a path.
+pub fn binds(
+    text: &str,
+    leads: impl Fn(&str) -> bool,
+    variables: impl Fn(&str) -> Vec<usize>,
+) -> Vec<usize> {
+    let mut found = match text.contains('$') {
+        true => variables(text),
+        false => Vec::new(),
+    };
     for at in memchr::memmem::find_iter(text.as_bytes(), ":/") {
         // `${DIR:-/run}:/run`, `"/run":"/run"`.
         let before = text[..at].trim_end_matches(['}', '"', '\'']);
@@ -73,7 +81,15 @@ pub fn binds(text: &str, leads: impl Fn(&str) -> bool) -> Vec<usize> {
             return Vec::new();
         }
     }
-    found.retain(|at| !is_comment(line_at(text, *at)));
+    uncommented(text, found)
+}
+
+/// Those of `found` that are in no comment.
+fn uncommented(text: &str, mut found: Vec<usize>) -> Vec<usize> {
+    if !found.is_empty() {
+        let lines = LineIndex::of(text);
+        found.retain(|at| !is_comment(lines.line(*at)));
+    }
     found
 }
 
@@ -114,8 +130,7 @@ pub fn daemons(text: &str) -> Vec<usize> {
             }
         }
     }
-    found.retain(|at| !is_comment(line_at(text, *at)));
-    found
+    uncommented(text, found)
 }
 
 /// Whether a line of a text is a comment.
@@ -144,9 +159,12 @@ fn last_path(text: &str) -> &str {
 
 /// Whether `text` ends with a word that is a variable and nothing else.
 fn is_variable_only(text: &str) -> bool {
-    let word = text.rsplit([' ', '"', '\'', '=', '\n']).next();
-    let name = word.and_then(|word| word.strip_prefix('$'));
-    name.is_some_and(|name| !name.is_empty() && !name.contains('/'))
+    let text = text.trim_end_matches(['"', '\'']);
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "_{}:-.".contains(c);
+    let before = text.trim_end_matches(is_name);
+    let is_start =
+        |before: &str| before.is_empty() || before.ends_with([' ', '"', '\'', '=', '\n']);
+    before.len() < text.len() && before.strip_suffix('$').is_some_and(is_start)
 }
 
 /// The host of what follows a scheme, without a user, and what follows it.
@@ -256,7 +274,7 @@ mod tests {
             "volumes:\n  - ${RUN_DIR}:/var/run",
             "volumes={'/var/run': {'bind': '/var/run', 'mode': 'rw'}}",
         ] {
-            assert_eq!(binds(text, is_run).len(), 1, "{text}");
+            assert_eq!(binds(text, is_run, |_| Vec::new()).len(), 1, "{text}");
         }
         for text in [
             "docker run -v /data:/var/run x",
@@ -269,7 +287,7 @@ mod tests {
             "volumes:\n  - $DATA/run:/var/run",
             "volumes:\n  - ${DATA}:/data",
         ] {
-            assert!(binds(text, is_run).is_empty(), "{text}");
+            assert!(binds(text, is_run, |_| Vec::new()).is_empty(), "{text}");
         }
     }
 

@@ -73,3 +73,152 @@ fn a_path_that_nothing_leads_to_a_runtime_is_none() {
         assert_eq!(ended.status, 0, "{text}: {}", ended.out);
     }
 }
+
+/// A chart, without helm: `values` and a template whose Pod has `path`, between `before` and `after`.
+fn chart(values: &str, before: &str, path: &str, after: &str) -> Dir {
+    let pod = pod("X").replace(
+        "hostPath: {path: \"X\"}",
+        &format!("hostPath:\n        path: {path}"),
+    );
+    Dir::new()
+        .with("Chart.yaml", "apiVersion: v2\nname: x\nversion: 1.0.0\n")
+        .with("values.yaml", values)
+        .with("templates/pod.yaml", &format!("{before}{pod}{after}"))
+}
+
+#[test]
+fn a_charts_value_that_leads_to_a_runtime_is_told_without_helm() {
+    for (values, before, path, after) in [
+        ("runDir: /var/run\n", "", "{{ .Values.runDir }}", ""),
+        (
+            "global:\n  runDir: /var/run\n",
+            "",
+            "{{ .Values.global.runDir }}",
+            "",
+        ),
+        ("runDir: /var/run\n", "", "{{ tpl .Values.runDir . }}", ""),
+        ("runDir: /var/run\n", "", "{{ .Values.runDir | quote }}", ""),
+        (
+            "runDir: /var/run\n",
+            "",
+            "{{ required \"a path\" .Values.runDir }}",
+            "",
+        ),
+        (
+            "paths:\n  - /a\n  - /run\n",
+            "",
+            "{{ index .Values.paths 0 }}",
+            "",
+        ),
+        (
+            "runDir: /var/run\n",
+            "{{- $d := .Values.runDir }}\n",
+            "{{ $d }}",
+            "",
+        ),
+        (
+            "x: /var/run\n",
+            "{{- with .Values.x }}\n",
+            "{{ . }}",
+            "{{- end }}\n",
+        ),
+        ("x: /var/run\n", "# {{ x }}\n", "\"{{ . }}\"", ""),
+        ("x: /var/run\n", "", "{{ include \"x.dir\" . }}", ""),
+        (
+            "paths:\n  run: /var/run\n",
+            "{{- range $name, $path := .Values.paths }}\n",
+            "{{ $path }}",
+            "{{- end }}\n",
+        ),
+    ] {
+        let dir = chart(values, before, path, after);
+        let ended = dir.scan(&["."]);
+        assert_eq!(ended.status, 2, "{path}: {}", ended.out);
+        // Where it can be read, the line is that of the path itself.
+        let line = 11 + before.lines().count() + usize::from(path.starts_with('"'));
+        let told = format!("./templates/pod.yaml:{line}: ");
+        assert!(ended.out.contains(&told), "{told}: {path}: {}", ended.out);
+    }
+}
+
+#[test]
+fn a_chart_whose_values_have_no_path_of_a_runtime_is_clean() {
+    for values in [
+        "dataDir: /data\n",
+        "# such as /var/run\ndataDir: /data\n",
+        "dataDir: /data\nextraVolumeMounts: [{name: x, mountPath: /var/run}]\n",
+    ] {
+        let ended = chart(values, "", "{{ .Values.dataDir }}", "").scan(&["."]);
+        assert_eq!(ended.status, 0, "{values}: {}", ended.out);
+    }
+}
+
+#[test]
+fn a_template_without_quotes_is_filled_in_as_one_with_them() {
+    for (file, text, name, given) in [
+        (
+            "templates/pod.yaml.j2",
+            pod("X").replace("\"X\"", " {{ run_dir }} "),
+            "vars/main.yml",
+            "run_dir: /var/run\n",
+        ),
+        (
+            "values.yaml.gotmpl",
+            "volumes:\n- name: r\n  hostPath:\n    path: {{ env \"RUN\" }}\n".to_owned(),
+            "build.env",
+            "RUN=/run\n",
+        ),
+    ] {
+        let dir = Dir::new().with(file, &text).with(name, given);
+        let ended = dir.scan(&["."]);
+        assert_eq!(ended.status, 2, "{file}: {}", ended.out);
+        assert!(
+            ended.out.contains(&format!("{name}:1 gives")),
+            "{}",
+            ended.out
+        );
+        let ended = Dir::new()
+            .with(file, &text)
+            .with(name, &given.replace("/var", "").replace("/run", "/data"))
+            .scan(&["."]);
+        assert_eq!(ended.status, 0, "{file}: {}", ended.out);
+    }
+}
+
+#[test]
+fn a_variable_of_a_script_is_the_path_that_it_is_given() {
+    for (name, text) in [
+        (
+            "a.sh",
+            "D=/var/run\ndocker run -v \"$D\":/var/run docker ps\n",
+        ),
+        ("a.sh", "\nRUN=/var/run; docker run -v $RUN:$RUN x\n"),
+        (
+            "a.sh",
+            "\nyq --arg p /run '.spec.volumes[0].hostPath.path = $p' pod.yaml\n",
+        ),
+        (
+            "ci.yml",
+            "script:\n- RUN=/var/run; docker run -v $RUN:$RUN x\n",
+        ),
+        (
+            "a.ts",
+            "const run = \"/var/run\";\nconst v = { hostPath: { path: run } };\n",
+        ),
+    ] {
+        let ended = Dir::new().with(name, text).scan(&["."]);
+        assert_eq!(ended.status, 2, "{text}: {}", ended.out);
+        assert!(
+            ended.out.contains(&format!("./{name}:2: ")),
+            "{text}: {}",
+            ended.out
+        );
+        let ended = Dir::new()
+            .with(
+                name,
+                &text.replace("/var/run", "/data").replace("/run", "/data"),
+            )
+            .scan(&["."]);
+        assert_eq!(ended.status, 0, "{text}: {}", ended.out);
+    }
+}

@@ -173,14 +173,16 @@ impl Assembly {
         self.volumes.push(volume.clone());
     }
 
-    /// Lays a strategic merge patch of a Pod's `spec`, which stands at `at`, over the Pod:
-    /// containers and volumes are matched by name, mounts by their path, variables by name, as the API has it.
+    /// Lays a strategic merge patch of a Pod's `spec`, which is the text at `at`, over the Pod: what stands in the text
+    /// has its own pointer behind that of the text. Containers and volumes are matched by name, mounts by their path, variables by name, as the API has it.
     pub fn patch(&mut self, patch: &Value, at: &str) {
+        self.text(at);
         for (list, field) in [
             (&mut self.containers, "containers"),
             (&mut self.init, "initContainers"),
         ] {
-            for container in items(patch.get(field)) {
+            for (from, container) in items(patch.get(field)).enumerate() {
+                let at = &format!("{at}/{field}/{from}");
                 let name = container.get("name");
                 let known = list.iter().position(|one| one.get("name") == name);
                 let index = known.unwrap_or(list.len());
@@ -193,7 +195,8 @@ impl Assembly {
                 }
             }
         }
-        for volume in items(patch.get("volumes")) {
+        for (from, volume) in items(patch.get("volumes")).enumerate() {
+            let at = &format!("{at}/volumes/{from}");
             let name = volume.get("name");
             let known = self.volumes.iter().position(|one| one.get("name") == name);
             match known.filter(|_| name.is_some()) {
@@ -205,6 +208,11 @@ impl Assembly {
             }
         }
         self.fields(Some(patch), &PATCHED);
+    }
+
+    /// Takes the text at `at` for a part of the Pod as a whole.
+    pub fn text(&mut self, at: &str) {
+        self.pointers.part("/text", at);
     }
 
     /// Takes fields of the Pod's `spec` over, where `from` has them.
@@ -257,6 +265,7 @@ impl Assembly {
             extent: Vec::new(),
             scripts,
             others: Vec::new(),
+            annotations: None,
         })
     }
 }
@@ -282,7 +291,8 @@ fn lay_over(
                     .or_insert_with(|| Value::Array(Vec::new()));
                 let Value::Array(list) = list else { continue };
                 let merged_by = if key == "env" { "name" } else { "mountPath" };
-                for one in added {
+                for (from, one) in added.iter().enumerate() {
+                    let at = format!("{at}/{key}/{from}");
                     let own = one.get(merged_by);
                     let known = list.iter().position(|known| known.get(merged_by) == own);
                     let index = known.filter(|_| own.is_some()).unwrap_or(list.len());
@@ -294,7 +304,7 @@ fn lay_over(
                 }
             }
             _ => {
-                pointers.part(format!("{place}/{key}"), at);
+                pointers.part(format!("{place}/{key}"), format!("{at}/{key}"));
                 own.insert(key.clone(), value.clone());
             }
         }

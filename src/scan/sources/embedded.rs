@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use crate::manifest::below;
+use crate::names;
 use crate::scan::encoded;
 use crate::scan::mentions::Words;
 
@@ -30,12 +31,14 @@ pub struct Embedded<'d> {
 const MAX_DEPTH: usize = 24;
 
 /// What a text must mention to be looked at.
-const WORDS: [&str; 5] = [
+const WORDS: [&str; 6] = [
     "hostPath",
     "HostPath",
     "host_path",
     "DOCKER_HOST",
     "podTemplate",
+    // Where a Pod sees its own daemon: paths that are none of the node's.
+    names::MOUNTS,
 ];
 
 /// Whether a text as a whole mentions anything that would matter inside of it.

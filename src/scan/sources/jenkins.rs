@@ -97,6 +97,7 @@ fn template<'d>(map: &'d Map<String, Value>, at: &str) -> Option<Candidate<'d>> 
         extent: Vec::new(),
         scripts: Cow::Borrowed(""),
         others: Vec::new(),
+        annotations: None,
     })
 }
 

@@ -104,27 +104,28 @@ pub fn candidates<'d>(document: &'d Value, head: Object<'d>, pointer: &str) -> V
     found
 }
 
-/// Adds to `pod` what the operations of a patch, which stands at `at`, add.
+/// Adds to `pod` what the operations of a patch, which is the text at `at`, add.
 pub fn onto(pod: &mut Assembly, document: &Value, at: &str) {
     let Added {
         volumes,
         mounts,
         containers,
-    } = Added::of(document, "");
+    } = Added::of(document, at);
+    pod.text(at);
     for (container, mounts) in mounts {
         let index = container
             .rsplit('/')
             .next()
             .and_then(|last| last.parse().ok());
-        for (mount, _) in mounts {
-            pod.mount(index.unwrap_or(0), mount, at);
+        for (mount, at) in mounts {
+            pod.mount(index.unwrap_or(0), mount, &at);
         }
     }
-    for (index, (container, _)) in containers.iter().enumerate() {
+    for (index, (container, at)) in containers.iter().enumerate() {
         pod.container(container, &format!("container-{index}"), at);
     }
-    for (volume, _) in volumes {
-        pod.volume(volume, at);
+    for (volume, at) in volumes {
+        pod.volume(volume, &at);
     }
 }
 

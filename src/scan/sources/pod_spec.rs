@@ -13,6 +13,7 @@ use crate::names::NO_NAME;
 
 use crate::scan::candidate::{Candidate, Object, Pointers, candidates as of_document};
 use crate::scan::sources::assembly::Assembly;
+use crate::scan::sources::pod_fields;
 use crate::scan::sources::tekton::Beside;
 
 /// Nothing that people write nests its Pod templates deeper.
@@ -74,13 +75,23 @@ impl<'d> Search<'d> {
                 }));
             return;
         }
-        if map.get("spec").is_some_and(is_pod_spec) {
+        if let Some(Value::Object(spec)) = map.get("spec").filter(|spec| is_pod_spec(spec)) {
+            let inner = below(at, "spec");
             // The metadata of a whole object is not its Pods'.
             if at == self.root && map.contains_key("kind") {
-                self.spec(&map["spec"], &below(at, "spec"));
+                self.spec(spec, &inner);
             } else {
-                self.push(Cow::Borrowed(map), Pointers::at(at));
+                let mut pointers = Pointers::at(at);
+                let others = map
+                    .keys()
+                    .filter(|key| !matches!(key.as_str(), "metadata" | "spec"));
+                others.for_each(|key| pointers.beside(below(at, key)));
+                self.push(Cow::Borrowed(map), beside(pointers, spec, &inner));
             }
+            self.others(map, at, depth, |key| {
+                matches!(key, "kind" | "apiVersion" | "metadata" | "spec")
+            });
+            self.others(spec, &inner, depth + 1, pod_fields::is_of_spec);
             return;
         }
         if let Some(runner) = map
@@ -92,23 +103,35 @@ impl<'d> Search<'d> {
             return;
         }
         if is_pod_spec(value) {
-            self.spec(value, at);
+            self.spec(map, at);
+            self.others(map, at, depth, pod_fields::is_of_spec);
             return;
         }
+        self.others(map, at, depth, |_| false);
+    }
+
+    /// What of a mapping is not below one of its keys that is known.
+    fn others(
+        &mut self,
+        map: &'d Map<String, Value>,
+        at: &str,
+        depth: usize,
+        is_known: impl Fn(&str) -> bool,
+    ) {
         for (key, value) in map {
-            if value.is_object() || value.is_array() {
+            if !is_known(key) && (value.is_object() || value.is_array()) {
                 self.value(value, &below(at, key), depth + 1);
             }
         }
     }
 
     /// A bare spec, in a Pod of its own.
-    fn spec(&mut self, spec: &'d Value, at: &str) {
+    fn spec(&mut self, spec: &'d Map<String, Value>, at: &str) {
         let mut pod = Map::new();
-        pod.insert("spec".to_owned(), spec.clone());
+        pod.insert("spec".to_owned(), Value::Object(spec.clone()));
         let mut pointers = Pointers::at(at);
         pointers.part("/spec", at);
-        self.push(Cow::Owned(pod), pointers);
+        self.push(Cow::Owned(pod), beside(pointers, spec, at));
     }
 
     /// A RunnerDeployment of the older actions-runner-controller: its own fields beside a Pod's.
@@ -164,8 +187,16 @@ impl<'d> Search<'d> {
             extent: Vec::new(),
             scripts: Cow::Borrowed(""),
             others: Vec::new(),
+            annotations: None,
         });
     }
+}
+
+/// `pointers` without what is none of the Pod's in its `spec`, which stands at `at`.
+fn beside(mut pointers: Pointers, spec: &Map<String, Value>, at: &str) -> Pointers {
+    let all = pod_fields::beside(spec, at).into_iter();
+    all.for_each(|outer| pointers.beside(outer));
+    pointers
 }
 
 const SUMMERWIND: &str = "actions.summerwind.dev";

@@ -13,6 +13,7 @@ use crate::names::NO_NAME;
 
 use crate::scan::candidate::{Candidate, Object};
 use crate::scan::sources::assembly::{Assembly, items};
+use crate::scan::sources::pod_fields;
 use crate::scan::sources::pod_spec::is_pod_spec;
 
 /// What such a Pod is shown as, where the document says no kind.
@@ -83,8 +84,12 @@ impl<'d> Search<'d> {
                 }
             }
             Value::Object(map) => {
-                let in_pod = in_pod || is_pod_spec(value);
+                let is_spec = is_pod_spec(value);
                 for (key, value) in map {
+                    let in_pod = match is_spec {
+                        true => pod_fields::is_of_spec(key),
+                        false => in_pod,
+                    };
                     let at = below(at, key);
                     if key.ends_with("olumes") {
                         for (index, volume) in items(Some(value)).enumerate() {

@@ -1,6 +1,7 @@
 //! The documents of a text: what of each makes Pods, and what it holds inside of its strings. Pure.
 
 use std::borrow::Cow;
+use std::cell::LazyCell;
 use std::ops::Range;
 
 use serde_json::Value;
@@ -8,7 +9,7 @@ use serde_json::Value;
 use crate::manifest;
 use crate::manifest::{Document, Problem, ReadError};
 use crate::model::subject::NamespaceLabels;
-use crate::names::NO_NAME;
+use crate::names::{MOUNTS, NO_NAME};
 use crate::review::offline::Setting;
 
 use crate::scan::account;
@@ -16,8 +17,10 @@ use crate::scan::account::Known;
 use crate::scan::asked;
 use crate::scan::candidate::{Candidate, Object, candidates, each_item};
 use crate::scan::evaluator::{Judged, evaluate};
+use crate::scan::extent::Extent;
 use crate::scan::finding::Workload;
 use crate::scan::given;
+use crate::scan::mentions::LineIndex;
 use crate::scan::parts::{chunks, merge};
 use crate::scan::placeholder;
 use crate::scan::places::{Lines, Places};
@@ -44,7 +47,12 @@ impl Reader<'_> {
                             let places = Places::of(chunk);
                             self.documents(places, &documents, &[], around, &mut part);
                         }
-                        Err(error) => part.gaps.extend(self.unread(chunk, &error)),
+                        Err(error) => {
+                            part.gaps.extend(self.unread(chunk, &error));
+                            if part.gaps.is_empty() {
+                                part.open = self.open(chunk);
+                            }
+                        }
                     }
                     merge(&mut reading, part, Lines::Plus(before));
                 }
@@ -64,6 +72,7 @@ impl Reader<'_> {
         reading: &mut Reading,
     ) {
         let text = places.text();
+        let lines = LazyCell::new(|| LineIndex::of(text));
         let before = reading.workloads.len();
         let beside = Beside::of(documents.iter().map(|document| &document.value));
         let names = self.words.is_in(text);
@@ -78,17 +87,19 @@ impl Reader<'_> {
             });
             let mut found = Vec::new();
             // Where a Pod sees its own daemon.
-            let mut accounted = match names {
+            let mut accounted = match text.contains(MOUNTS) {
                 true => asked::pointers(&document.value, &self.evaluator.policy.sockets),
                 false => Vec::new(),
             };
             let (gaps, open) = (reading.gaps.len(), reading.open.len());
             let mut judged = Vec::new();
+            let mut besides = Vec::new();
             for candidate in candidates(&document.value, &beside) {
                 reading.seen.pods += 1;
                 let parts = candidate.others.clone();
                 let before = (found.len(), reading.gaps.len());
                 judged.extend(candidate.extent.iter().cloned());
+                besides.extend(candidate.pointers.besides().iter().cloned());
                 let filled = filled_in(&candidate);
                 accounted.extend(self.candidate(candidate, around, &mut found, reading));
                 if found.len() > before.0 {
@@ -124,7 +135,11 @@ impl Reader<'_> {
                 gap.line = Some(position.map_or(document.line, |position| position.line));
                 if gap.why == Why::NotAPod {
                     gap.line = Some(document.line);
-                    gap.mentions = first_mention(self.words, text);
+                    gap.mentions = position.and_then(|position| {
+                        let own = text.get(position.node.clone())?;
+                        let before = lines.place(position.node.start).0 - 1;
+                        Some(first_mention(self.words, own)? + before)
+                    });
                 }
             }
             if look_inside {
@@ -134,14 +149,18 @@ impl Reader<'_> {
                         pointer,
                         index,
                         &mut places,
-                        &accounted,
+                        (&accounted, &besides),
                         around,
                         reading,
                     );
                     accounted.extend(inside);
                 });
             }
-            known.push(Known { accounted, judged });
+            known.push(Known {
+                accounted,
+                judged,
+                beside: besides,
+            });
         }
         // A task that a run elsewhere runs is told with the run.
         for index in others {
@@ -278,10 +297,11 @@ impl Reader<'_> {
         pointer: &str,
         document: usize,
         places: &mut Places<'_>,
-        accounted: &[String],
+        (accounted, beside): (&[String], &[String]),
         around: &Around<'_>,
         reading: &mut Reading,
     ) -> Vec<String> {
+        let extent = LazyCell::new(|| Extent::of(accounted, beside));
         let head = Object::of(item);
         let mut read = Vec::new();
         for inner in embedded::texts(item, pointer, self.words) {
@@ -315,12 +335,12 @@ impl Reader<'_> {
                 }
             }
             // What a Pod that was found runs is told with it.
-            if account::is_known(&inner.pointer, accounted) {
+            if extent.holds(&inner.pointer) {
                 part.gaps.retain(|gap| !gap.is_named());
             }
             part.seen.documents = 0;
             read.push(inner.pointer.clone());
-            if part.workloads.is_empty() && part.gaps.is_empty() {
+            if part.workloads.is_empty() && part.gaps.is_empty() && part.open.is_empty() {
                 continue;
             }
             let lines = places.inside(document, &inner.pointer);

@@ -16,10 +16,12 @@ use crate::manifest;
 use crate::scan::account;
 use crate::scan::candidate::{Object, candidates};
 use crate::scan::evaluator::Evaluator;
+use crate::scan::host_paths::HostPaths;
 use crate::scan::ignored;
-use crate::scan::mentions::{Words, line_of};
+use crate::scan::mentions::{LineIndex, Words, line_of};
 use crate::scan::parts::spots;
-use crate::scan::result::{Namespaces, Reading, Why};
+use crate::scan::placeholder;
+use crate::scan::result::{Gap, Namespaces, Open, Reading, Why};
 use crate::scan::sources::tekton::Beside;
 use crate::scan::sources::{embedded, gitlab, groovy, heredoc, terraform, volume};
 
@@ -221,7 +223,28 @@ impl Reader<'_> {
     fn other(&self, text: &str) -> Reading {
         Reading {
             gaps: account::of_text(self.words, text, &[]),
+            open: self.open(text),
             ..Reading::default()
         }
+    }
+
+    /// The hostPaths of a text that is not read which are filled in later.
+    fn open(&self, text: &str) -> Vec<Open> {
+        if !placeholder::is_in(text) {
+            return Vec::new();
+        }
+        let lines = LineIndex::of(text);
+        let open = HostPaths::of(text, self.words).open.into_iter();
+        let open = open.map(|(start, names)| Open {
+            names,
+            gap: Gap {
+                place: String::new(),
+                line: Some(lines.place(start).0),
+                why: Why::Placeholder,
+                message: "a text that is not read as a Pod".to_owned(),
+                mentions: None,
+            },
+        });
+        open.collect()
     }
 }

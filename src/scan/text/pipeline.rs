@@ -134,6 +134,7 @@ impl Reader<'_> {
             extent: Vec::new(),
             scripts: Cow::Borrowed(scripts),
             others: Vec::new(),
+            annotations: None,
         };
         let volume_at = |pointer: &str| {
             let index = pointer
