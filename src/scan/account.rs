@@ -31,6 +31,8 @@ pub struct Known {
     pub judged: Vec<String>,
     /// The pointers to what lies in these and is none of a Pod's.
     pub beside: Vec<String>,
+    /// The pointers to what a Pod that was judged gives to containers that it makes: these may run in the node's daemon.
+    pub handed: Vec<String>,
 }
 
 /// The documents of a text, and what is known of them.
@@ -402,10 +404,14 @@ fn accounted(
         let Some(positions) = places.positions(index) else {
             continue;
         };
-        let beside = beside.iter().filter_map(|pointer| positions.get(pointer));
-        let beside: Vec<_> = beside.map(|one| (one.node.clone(), false)).collect();
-        ranges.extend(beside.iter().cloned());
-        pods.extend(beside);
+        let handed = known.get(index).map_or(&[][..], |known| &known.handed);
+        let nodes = |pointers: &[String]| -> Vec<_> {
+            let found = pointers.iter().filter_map(|pointer| positions.get(pointer));
+            found.map(|one| (one.node.clone(), false)).collect()
+        };
+        ranges.extend(nodes(beside));
+        pods.extend(nodes(beside));
+        pods.extend(nodes(handed));
         for pointer in judged {
             pods.extend(positions.get(pointer).map(|one| (one.node.clone(), true)));
             let mut expanded = Vec::new();

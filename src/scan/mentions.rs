@@ -101,6 +101,10 @@ impl Words {
 
     /// Whether a path of the node leads to a runtime.
     pub fn lead(&self, path: &str) -> bool {
+        // No path is none of the node's root.
+        if path.is_empty() {
+            return false;
+        }
         match self.sockets.leads(&CleanPath::on_node(path)) {
             Some(
                 Leads::Socket
