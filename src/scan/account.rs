@@ -15,7 +15,7 @@ use crate::names;
 
 use crate::scan::asked;
 use crate::scan::extent::{Extent, innermost};
-use crate::scan::mentions::{Named, Words, line_of};
+use crate::scan::mentions::{LineIndex, Named, Words};
 use crate::scan::placeholder;
 use crate::scan::places::Places;
 use crate::scan::result::Gap;
@@ -81,6 +81,7 @@ pub fn of_documents(words: &Words, all: &Documents<'_>, places: &mut Places<'_>)
         .collect();
     items.sort_by_key(|item| item.range.start);
     let mut told = Told::default();
+    let lines = LineIndex::of(text);
     for mention in raw {
         // What a Pod that was judged runs, it runs in the daemon that it has.
         let is_judged = mention.what == Named::Bind && known.judges(mention.start);
@@ -88,7 +89,7 @@ pub fn of_documents(words: &Words, all: &Documents<'_>, places: &mut Places<'_>)
             continue;
         }
         let at = items.partition_point(|item| item.range.start <= mention.start);
-        let line = line_of(text, mention.start);
+        let line = lines.number(mention.start);
         // An escaped name is known by its line only.
         let item = at
             .checked_sub(1)
@@ -113,11 +114,17 @@ pub fn of_documents(words: &Words, all: &Documents<'_>, places: &mut Places<'_>)
 /// The gaps of any other text. `known` are the bytes that are accounted for.
 pub fn of_text(words: &Words, text: &str, known: &[Range<usize>]) -> Vec<Gap> {
     let mut told = Told::default();
-    let own = asked::bytes(text);
-    for mention in words.every(text) {
-        let mut known = known.iter().chain(&own);
-        if !known.any(|bytes| bytes.contains(&mention.start)) {
-            let line = line_of(text, mention.start);
+    let mentions = words.every(text);
+    if mentions.is_empty() {
+        return Vec::new();
+    }
+    let own = asked::bytes(text).into_iter();
+    let known = own.chain(known.iter().cloned());
+    let known = innermost(known.map(|bytes| (bytes, true)).collect());
+    let lines = LineIndex::of(text);
+    for mention in mentions {
+        let line = lines.number(mention.start);
+        if !is_in(&known, mention.start) && !told.has(line) {
             told.push(line, mention.what, &beside(text, mention));
         }
     }

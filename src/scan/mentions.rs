@@ -371,6 +371,12 @@ impl<'t> LineIndex<'t> {
         (number(line), number(before.chars().count() + 1))
     }
 
+    /// The number of the line that holds a byte, from 1.
+    pub fn number(&self, byte: usize) -> u32 {
+        let line = self.starts.partition_point(|start| *start <= byte);
+        u32::try_from(line).unwrap_or(u32::MAX)
+    }
+
     /// The line that holds a byte.
     pub fn line(&self, byte: usize) -> &'t str {
         let line = self.starts.partition_point(|start| *start <= byte);

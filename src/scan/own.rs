@@ -108,7 +108,7 @@ pub fn strings(
 struct Seen<'p> {
     /// The daemon's socket, or the directory that holds it.
     daemon: Vec<CleanPath<'p>>,
-    /// Directories of which nothing is the node's.
+    /// Directories that are empty as the Pod starts: a socket in one is the Pod's.
     emptied: Vec<CleanPath<'p>>,
     words: OnceCell<Words>,
     sockets: &'p Sockets,
@@ -151,9 +151,10 @@ impl Seen<'_> {
 
     fn has(&self, path: &str) -> bool {
         let path = CleanPath::new(path).unlinked();
-        let mut daemon = self.daemon.iter();
-        let is_daemon = daemon.any(|own| path == *own || path.parent().as_ref() == Some(own));
-        is_daemon || self.emptied.iter().any(|own| own.holds(&path))
+        let parent = path.parent();
+        let is_inside = |own: &CleanPath<'_>| parent.as_ref() == Some(own);
+        self.emptied.iter().any(is_inside)
+            || self.daemon.iter().any(|own| path == *own || is_inside(own))
     }
 }
 
