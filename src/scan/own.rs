@@ -135,7 +135,7 @@ impl Seen<'_> {
     /// Whether a text names sockets, all of which are seen here.
     fn has_all(&self, text: &str) -> bool {
         let words = self.words.get_or_init(|| Words::of(self.sockets));
-        if !words.is_in(text) {
+        if words.all(text).is_empty() {
             return false;
         }
         let is_part = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
@@ -146,7 +146,7 @@ impl Seen<'_> {
                 false => part,
             }
         });
-        !words.is_in(&parts.collect::<String>())
+        words.all(&parts.collect::<String>()).is_empty()
     }
 
     fn has(&self, path: &str) -> bool {
