@@ -15,7 +15,7 @@ use crate::names;
 
 use crate::scan::asked;
 use crate::scan::extent::{Extent, innermost};
-use crate::scan::mentions::{Named, Words, line_of};
+use crate::scan::mentions::{LineIndex, Named, Words};
 use crate::scan::placeholder;
 use crate::scan::places::Places;
 use crate::scan::result::Gap;
@@ -31,6 +31,8 @@ pub struct Known {
     pub judged: Vec<String>,
     /// The pointers to what lies in these and is none of a Pod's.
     pub beside: Vec<String>,
+    /// The pointers to what a Pod that was judged gives to containers that it makes: these may run in the node's daemon.
+    pub handed: Vec<String>,
 }
 
 /// The documents of a text, and what is known of them.
@@ -79,6 +81,7 @@ pub fn of_documents(words: &Words, all: &Documents<'_>, places: &mut Places<'_>)
         .collect();
     items.sort_by_key(|item| item.range.start);
     let mut told = Told::default();
+    let lines = LineIndex::of(text);
     for mention in raw {
         // What a Pod that was judged runs, it runs in the daemon that it has.
         let is_judged = mention.what == Named::Bind && known.judges(mention.start);
@@ -86,7 +89,7 @@ pub fn of_documents(words: &Words, all: &Documents<'_>, places: &mut Places<'_>)
             continue;
         }
         let at = items.partition_point(|item| item.range.start <= mention.start);
-        let line = line_of(text, mention.start);
+        let line = lines.number(mention.start);
         // An escaped name is known by its line only.
         let item = at
             .checked_sub(1)
@@ -111,11 +114,17 @@ pub fn of_documents(words: &Words, all: &Documents<'_>, places: &mut Places<'_>)
 /// The gaps of any other text. `known` are the bytes that are accounted for.
 pub fn of_text(words: &Words, text: &str, known: &[Range<usize>]) -> Vec<Gap> {
     let mut told = Told::default();
-    let own = asked::bytes(text);
-    for mention in words.every(text) {
-        let mut known = known.iter().chain(&own);
-        if !known.any(|bytes| bytes.contains(&mention.start)) {
-            let line = line_of(text, mention.start);
+    let mentions = words.every(text);
+    if mentions.is_empty() {
+        return Vec::new();
+    }
+    let own = asked::bytes(text).into_iter();
+    let known = own.chain(known.iter().cloned());
+    let known = innermost(known.map(|bytes| (bytes, true)).collect());
+    let lines = LineIndex::of(text);
+    for mention in mentions {
+        let line = lines.number(mention.start);
+        if !is_in(&known, mention.start) && !told.has(line) {
             told.push(line, mention.what, &beside(text, mention));
         }
     }
@@ -402,10 +411,14 @@ fn accounted(
         let Some(positions) = places.positions(index) else {
             continue;
         };
-        let beside = beside.iter().filter_map(|pointer| positions.get(pointer));
-        let beside: Vec<_> = beside.map(|one| (one.node.clone(), false)).collect();
-        ranges.extend(beside.iter().cloned());
-        pods.extend(beside);
+        let handed = known.get(index).map_or(&[][..], |known| &known.handed);
+        let nodes = |pointers: &[String]| -> Vec<_> {
+            let found = pointers.iter().filter_map(|pointer| positions.get(pointer));
+            found.map(|one| (one.node.clone(), false)).collect()
+        };
+        ranges.extend(nodes(beside));
+        pods.extend(nodes(beside));
+        pods.extend(nodes(handed));
         for pointer in judged {
             pods.extend(positions.get(pointer).map(|one| (one.node.clone(), true)));
             let mut expanded = Vec::new();

@@ -101,6 +101,10 @@ impl Words {
 
     /// Whether a path of the node leads to a runtime.
     pub fn lead(&self, path: &str) -> bool {
+        // No path is none of the node's root.
+        if path.is_empty() {
+            return false;
+        }
         match self.sockets.leads(&CleanPath::on_node(path)) {
             Some(
                 Leads::Socket
@@ -365,6 +369,12 @@ impl<'t> LineIndex<'t> {
         let before = self.text.get(start..byte).unwrap_or_default();
         let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         (number(line), number(before.chars().count() + 1))
+    }
+
+    /// The number of the line that holds a byte, from 1.
+    pub fn number(&self, byte: usize) -> u32 {
+        let line = self.starts.partition_point(|start| *start <= byte);
+        u32::try_from(line).unwrap_or(u32::MAX)
     }
 
     /// The line that holds a byte.

@@ -108,7 +108,7 @@ pub fn strings(
 struct Seen<'p> {
     /// The daemon's socket, or the directory that holds it.
     daemon: Vec<CleanPath<'p>>,
-    /// Directories of which nothing is the node's.
+    /// Directories that are empty as the Pod starts: a socket in one is the Pod's.
     emptied: Vec<CleanPath<'p>>,
     words: OnceCell<Words>,
     sockets: &'p Sockets,
@@ -135,7 +135,7 @@ impl Seen<'_> {
     /// Whether a text names sockets, all of which are seen here.
     fn has_all(&self, text: &str) -> bool {
         let words = self.words.get_or_init(|| Words::of(self.sockets));
-        if !words.is_in(text) {
+        if words.all(text).is_empty() {
             return false;
         }
         let is_part = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
@@ -146,14 +146,15 @@ impl Seen<'_> {
                 false => part,
             }
         });
-        !words.is_in(&parts.collect::<String>())
+        words.all(&parts.collect::<String>()).is_empty()
     }
 
     fn has(&self, path: &str) -> bool {
         let path = CleanPath::new(path).unlinked();
-        let mut daemon = self.daemon.iter();
-        let is_daemon = daemon.any(|own| path == *own || path.parent().as_ref() == Some(own));
-        is_daemon || self.emptied.iter().any(|own| own.holds(&path))
+        let parent = path.parent();
+        let is_inside = |own: &CleanPath<'_>| parent.as_ref() == Some(own);
+        self.emptied.iter().any(is_inside)
+            || self.daemon.iter().any(|own| path == *own || is_inside(own))
     }
 }
 

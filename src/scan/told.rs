@@ -27,8 +27,13 @@ pub(super) struct Told {
 }
 
 impl Told {
+    /// Whether this line was told last.
+    pub(super) fn has(&self, line: u32) -> bool {
+        self.gaps.last().is_some_and(|gap| gap.line == Some(line))
+    }
+
     pub(super) fn push(&mut self, line: u32, what: Named, place: &str) {
-        if self.gaps.last().is_some_and(|gap| gap.line == Some(line)) {
+        if self.has(line) {
             return;
         }
         if self.gaps.len() >= MOST {

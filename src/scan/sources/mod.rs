@@ -17,6 +17,7 @@ pub mod jenkins;
 pub mod json_patch;
 pub mod kustomization;
 pub mod openshift;
+pub mod packed;
 pub mod pod_fields;
 pub mod pod_spec;
 pub mod tekton;

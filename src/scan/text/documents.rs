@@ -25,9 +25,10 @@ use crate::scan::parts::{chunks, merge};
 use crate::scan::placeholder;
 use crate::scan::places::{Lines, Places};
 use crate::scan::result::{Gap, Open, Reading, Why};
+use crate::scan::sources::assembly::items;
 use crate::scan::sources::jenkins::JENKINS_AGENT;
 use crate::scan::sources::tekton::Beside;
-use crate::scan::sources::{embedded, halves, kustomization, values, volume};
+use crate::scan::sources::{embedded, halves, kustomization, packed, values, volume};
 use crate::scan::text::{Around, MAX_TEXTS, Reader, first_mention, syntax_of};
 
 impl Reader<'_> {
@@ -94,12 +95,14 @@ impl Reader<'_> {
             let (gaps, open) = (reading.gaps.len(), reading.open.len());
             let mut judged = Vec::new();
             let mut besides = Vec::new();
+            let mut handed = Vec::new();
             for candidate in candidates(&document.value, &beside) {
                 reading.seen.pods += 1;
                 let parts = candidate.others.clone();
                 let before = (found.len(), reading.gaps.len());
                 judged.extend(candidate.extent.iter().cloned());
                 besides.extend(candidate.pointers.besides().iter().cloned());
+                handed.extend(handed_on(&candidate));
                 let filled = filled_in(&candidate);
                 accounted.extend(self.candidate(candidate, around, &mut found, reading));
                 if found.len() > before.0 {
@@ -117,6 +120,10 @@ impl Reader<'_> {
             reading
                 .gaps
                 .extend(uses.unwrap_or_default().remote.into_iter().map(not_fetched));
+            each_item(&document.value, &mut |item, pointer| {
+                let packed = packed::packed(item, pointer).into_iter();
+                reading.gaps.extend(packed.map(not_unpacked));
+            });
             let policy = &self.evaluator.policy;
             let volumes = volume::volumes(&document.value, &policy.sockets);
             accounted.extend(volumes.iter().map(|volume| volume.base.clone()));
@@ -160,6 +167,7 @@ impl Reader<'_> {
                 accounted,
                 judged,
                 beside: besides,
+                handed,
             });
         }
         // A task that a run elsewhere runs is told with the run.
@@ -403,6 +411,31 @@ fn filled_in(candidate: &Candidate<'_>) -> Vec<Open> {
     placeholder::paths(pod).into_iter().map(open).collect()
 }
 
+/// The pointers to variables of a Pod by which it gives volumes to containers that it makes, as Drone's
+/// `DRONE_RUNNER_VOLUMES`.
+fn handed_on(candidate: &Candidate<'_>) -> Vec<String> {
+    const WORDS: [&str; 3] = ["VOLUME", "MOUNT", "BIND"];
+    let mut found = Vec::new();
+    let spec = candidate.pod.as_ref().ok().and_then(|pod| pod.get("spec"));
+    for list in ["containers", "initContainers"] {
+        let containers = items(spec.and_then(|spec| spec.get(list)));
+        for (index, container) in containers.enumerate() {
+            for (at, variable) in items(container.get("env")).enumerate() {
+                let name = variable.get("name").and_then(Value::as_str);
+                let is_one = |name: &str| {
+                    let name = name.to_ascii_uppercase();
+                    WORDS.iter().any(|word| name.contains(word))
+                };
+                if name.is_some_and(is_one) {
+                    let at = format!("/spec/{list}/{index}/env/{at}/value");
+                    found.push(candidate.pointers.outer(&at));
+                }
+            }
+        }
+    }
+    found
+}
+
 /// The gap of a hostPath that may be filled in with what the same file has.
 fn given_here(open: Open) -> Gap {
     let mut gap = open.gap;
@@ -422,6 +455,17 @@ fn not_fetched((entry, pointer): (String, String)) -> Gap {
         message: format!(
             "uses {entry}, which is not fetched; run kustomize build and pass the result"
         ),
+        mentions: None,
+    }
+}
+
+/// What is packed, its pointer and what it is, as a gap.
+fn not_unpacked((pointer, message): (String, String)) -> Gap {
+    Gap {
+        place: pointer,
+        line: None,
+        why: Why::NotText,
+        message,
         mentions: None,
     }
 }

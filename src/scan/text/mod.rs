@@ -117,10 +117,10 @@ pub fn first_mention(words: &Words, text: &str) -> Option<u32> {
     Some(line_of(text, first.start))
 }
 
-/// What a file is read as that was named to be read, and whose ending says nothing: with another
-/// language's ending, a text that is no YAML is not meant to be.
+/// What a file is read as that was named to be read, and whose ending says nothing: a text that is no YAML is not
+/// meant to be, unless it has a Pod's words.
 pub fn of_named(path: &Path, text: &str, words: &Words) -> Syntax {
-    let is_other = path.extension().is_some();
+    let is_other = path.extension().is_some() || !embedded::may_be_in(text);
     match syntax_of(text) {
         Syntax::Manifest if is_other && !is_document(text) => guessed(text, words),
         syntax => syntax,
