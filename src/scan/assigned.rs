@@ -25,7 +25,7 @@ const FIELDS: [&str; 12] = [
 ];
 
 /// The names of `text` that have a path which `leads` to a runtime.
-pub fn names<'t>(text: &'t str, leads: impl Fn(&str) -> bool) -> HashSet<&'t str> {
+pub fn names(text: &str, leads: impl Fn(&str) -> bool) -> HashSet<&str> {
     let mut found = HashSet::new();
     let is_part = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
     let mut end = 0;

@@ -108,7 +108,7 @@ pub fn strings(
 struct Seen<'p> {
     /// The daemon's socket, or the directory that holds it.
     daemon: Vec<CleanPath<'p>>,
-    /// Directories that are empty as the Pod starts: a socket in one is the Pod's.
+    /// What is empty as the Pod starts: a socket in one, or at its path, is the Pod's.
     emptied: Vec<CleanPath<'p>>,
     words: OnceCell<Words>,
     sockets: &'p Sockets,
@@ -152,9 +152,8 @@ impl Seen<'_> {
     fn has(&self, path: &str) -> bool {
         let path = CleanPath::new(path).unlinked();
         let parent = path.parent();
-        let is_inside = |own: &CleanPath<'_>| parent.as_ref() == Some(own);
-        self.emptied.iter().any(is_inside)
-            || self.daemon.iter().any(|own| path == *own || is_inside(own))
+        let mut seen = self.emptied.iter().chain(&self.daemon);
+        seen.any(|own| path == *own || parent.as_ref() == Some(own))
     }
 }
 

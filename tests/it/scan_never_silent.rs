@@ -68,8 +68,9 @@ fn cleaned(text: &str) -> String {
         ("path: /\n", "path: /data\n"),
         ("path: /var", "path: /data"),
         ("tcp://", "data://"),
-        // Where a Pod sees its own daemon.
+        // Where a Pod sees its own daemon; one that asks for it has the socket at its usual path.
         ("dind-injector.io/mounts", "data"),
+        ("dind-injector.io/inject", "data"),
     ]
     .into_iter()
     .fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
