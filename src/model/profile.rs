@@ -277,7 +277,11 @@ impl Profile {
                 "runAsNonRoot": false,
                 "runAsUser": 0,
                 "runAsGroup": 0,
-                "capabilities": {"add": ["SYS_ADMIN", "NET_ADMIN", "SYS_PTRACE"]},
+                // The last line is what containerd gives to all, and CRI-O does not.
+                "capabilities": {"add": [
+                    "SYS_ADMIN", "NET_ADMIN", "SYS_PTRACE",
+                    "AUDIT_WRITE", "MKNOD", "NET_RAW", "SETFCAP", "SYS_CHROOT",
+                ]},
                 "seccompProfile": {"type": "Unconfined"},
                 "appArmorProfile": {"type": "Unconfined"},
             })),

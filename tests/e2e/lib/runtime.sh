@@ -131,6 +131,11 @@ crio_configure_vm() {
     local manager=cgroupfs
     [[ $2 == false ]] || manager=systemd
     crio_configuration "$1" "$(crio_storage)" /opt/e2e/bin /opt/e2e/config $manager /opt/e2e/bin/cni
+    {
+        # As manifests/userns/crio.conf.
+        crio_handler dind-injector-userns "$1" /opt/e2e/bin $manager crun
+        echo 'allowed_annotations = ["io.kubernetes.cri-o.cgroup2-mount-hierarchy-rw"]'
+    } >>"$1/crio.conf"
 }
 
 # crio_configuration FOLDER ROOT BINARIES CNI_CONFIGURATION CGROUP_MANAGER PLUGINS: what every node has. Whose signatures it wants,
@@ -175,15 +180,16 @@ enable_nri = false
 END
 }
 
-# crio_handler NAME FOLDER BINARIES CGROUP_MANAGER
+# crio_handler NAME FOLDER BINARIES CGROUP_MANAGER [PROGRAM]: PROGRAM is NAME where none is given.
 crio_handler() {
-    local monitors=pod program=$3/$1
+    local monitors=pod name=${5:-$1} program
+    program=$3/$name
     [[ $4 != systemd ]] || monitors=system.slice
-    in_vm || program=$(undemanding "$1" "$2" "$3")
+    in_vm || program=$(undemanding "$name" "$2" "$3")
     cat <<END
 [crio.runtime.runtimes.$1]
 runtime_path = "$program"
-runtime_root = "/run/$1"
+runtime_root = "/run/$name"
 monitor_path = "$3/conmon"
 monitor_cgroup = "$monitors"
 monitor_env = ["PATH=$3:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
