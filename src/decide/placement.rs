@@ -7,7 +7,7 @@
 //! What is not known (no watch, a node that reports nothing, no node yet that an autoscaler will add) never rules a
 //! profile out.
 //!
-//! A large cluster must not cost a Pod its steps: kinds of nodes are compared, and no more than [`MOST_KINDS`].
+//! A large cluster must not cost a Pod its steps: kinds of nodes are compared, and no more than `MOST_KINDS`.
 
 use std::collections::BTreeMap;
 
