@@ -152,7 +152,8 @@ where
     let mut stall = Stall::new(Arc::clone(&progress), limits.stall_timeout, answers);
     let shared = Arc::new(Shared {
         progress,
-        closing: AtomicBool::new(false),
+        // The first request may be answered before the loop below looks.
+        closing: AtomicBool::new(*phase.borrow() >= Phase::Closing),
         proven: AtomicBool::new(false),
         keeps,
         permit,
