@@ -1,7 +1,8 @@
 //! The sidecar that fits the rule, the author, the namespace and the cluster.
 //!
 //! An author can only choose among the rule's profiles and up to its maximum, and the namespace's Pod
-//! Security level must admit the result, which the cluster must be able to run. Anything else is a denial that says what would fit.
+//! Security level must admit the result, which the cluster must be able to run. Anything else is a denial that says
+//! what would fit.
 
 use std::borrow::Cow;
 

@@ -6,6 +6,7 @@ use crate::model::path::CleanPath;
 use crate::model::place::{List, Place};
 use crate::model::sidecar_mode::SidecarMode;
 use crate::model::sockets::DEFAULT_SOCKET;
+use crate::model::view::Container;
 use crate::names;
 
 use crate::plan::planner::Planner;
@@ -72,21 +73,8 @@ impl Planner<'_, '_, '_> {
     /// A warning if a container's own `DOCKER_HOST`, or its `DOCKER_CONTEXT`, does not lead to the Pod's daemon.
     fn host_elsewhere(&self, place: Place) -> Option<Notice> {
         let container = self.pod.container(place);
-        if let (None, Some(context)) = (
-            container.env_var(names::DOCKER_HOST),
-            own_context(container),
-        ) {
-            let value = match context.value_from {
-                Some(_) => "(valueFrom)".to_owned(),
-                None => told_path(&context.value).into_owned(),
-            };
-            return Some(Notice::DockerHostElsewhere {
-                container: told_name(&container.name),
-                variable: names::DOCKER_CONTEXT,
-                value,
-            });
-        }
         let value = match container.env_var(names::DOCKER_HOST) {
+            None => return context_elsewhere(container),
             Some(var) if var.value_from.is_none() && !var.value.is_empty() => &*var.value,
             // A value that only the kubelet knows, or that Docker takes for unset.
             _ => return None,
@@ -129,4 +117,17 @@ impl Planner<'_, '_, '_> {
                     leads_here && at(&mount.mount_path).holds(&path)
                 })
     }
+}
+
+/// A warning if a container's context, and no `DOCKER_HOST`, chooses its daemon.
+fn context_elsewhere(container: &Container<'_>) -> Option<Notice> {
+    let context = own_context(container)?;
+    Some(Notice::DockerHostElsewhere {
+        container: told_name(&container.name),
+        variable: names::DOCKER_CONTEXT,
+        value: match context.value_from {
+            Some(_) => "(valueFrom)".to_owned(),
+            None => told_path(&context.value).into_owned(),
+        },
+    })
 }

@@ -174,7 +174,8 @@ impl Assembly {
     }
 
     /// Lays a strategic merge patch of a Pod's `spec`, which is the text at `at`, over the Pod: what stands in the text
-    /// has its own pointer behind that of the text. Containers and volumes are matched by name, mounts by their path, variables by name, as the API has it.
+    /// has its own pointer behind that of the text. Containers and volumes are matched by name, mounts by their path,
+    /// variables by name, as the API has it.
     pub fn patch(&mut self, patch: &Value, at: &str) {
         self.text(at);
         for (list, field) in [

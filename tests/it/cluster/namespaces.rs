@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::api::Api;
+use super::impatient;
 use crate::support::patience::until;
 
 const PATH: &str = "/api/v1/namespaces";
@@ -36,13 +37,7 @@ struct Watched {
 fn watched(api: Api) -> Watched {
     let metrics = Arc::new(Metrics::new());
     let readiness = Readiness::new();
-    let timing = Timing {
-        watch: Duration::from_secs(60),
-        first_retry: Duration::from_millis(5),
-        last_retry: Duration::from_millis(50),
-        ..Timing::default()
-    };
-    start(api, metrics, readiness, timing)
+    start(api, metrics, readiness, impatient())
 }
 
 fn start(api: Api, metrics: Arc<Metrics>, readiness: Readiness, timing: Timing) -> Watched {

@@ -1,10 +1,9 @@
 //! Nodes and RuntimeClasses from watches, and what reviews make of them.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use base64_simd::STANDARD;
-use dind_injector::cluster::{KnownCluster, Timing, watch_placement};
+use dind_injector::cluster::{KnownCluster, watch_placement};
 use dind_injector::decide::Policy;
 use dind_injector::model::cluster::Cluster as _;
 use dind_injector::policy_file::Config;
@@ -17,6 +16,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::api::Api;
+use super::impatient;
 use crate::support::api_server::{self, Request};
 use crate::support::invariants::applied;
 use crate::support::patience::until;
@@ -88,13 +88,7 @@ struct Watched {
 fn watched(api: Api) -> Watched {
     let metrics = Arc::new(Metrics::new());
     let readiness = Readiness::new();
-    let timing = Timing {
-        watch: Duration::from_secs(60),
-        first_retry: Duration::from_millis(5),
-        last_retry: Duration::from_millis(50),
-        ..Timing::default()
-    };
-    let (placement, watch) = watch_placement(api.client(), &metrics, &readiness, timing);
+    let (placement, watch) = watch_placement(api.client(), &metrics, &readiness, impatient());
     let mut tasks = JoinSet::new();
     tasks.spawn(watch.run());
     let known = KnownCluster {
