@@ -233,7 +233,7 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
                 if at != wanted.at {
                     self.refuse(container, written, Why::Trusted);
                 }
-                self.insert(container, wanted.read_only_at(at));
+                self.insert(container, wanted.only_read_at(at));
             }
             Told::Authorities => {
                 self.refuse(container, written, Why::Trusted);
@@ -253,7 +253,7 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
                     let at = trust::place(next);
                     let directories = trust::directories(&at, &wanted.at);
                     self.mirror.authorities.extend(directories);
-                    self.insert(container, wanted.read_only_at(at));
+                    self.insert(container, wanted.only_read_at(at));
                 }
             }
         }
@@ -270,10 +270,27 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
                 self.wanted.push(alias);
             }
         }
+        self.only_read();
         let ways = self.ways();
         // Variables that others refer to must come first.
         self.mirror.env.append(&mut self.copies.env);
         self.carry_out(&ways)
+    }
+
+    /// What the daemon only reads is mounted read-only, unless another volume is mounted in it: the runtime may have
+    /// to make the directory for that one.
+    fn only_read(&mut self) {
+        let mut paths: Vec<_> = self.taken.iter().collect();
+        paths.sort_by(|(one, _), (other, _)| in_order(one, other));
+        for (number, (at, taken)) in paths.iter().enumerate() {
+            let next = paths.get(number + 1);
+            if let Taken::Wanted(index) = taken
+                && self.wanted[*index].is_only_read
+                && !next.is_some_and(|(next, _)| at.holds(next))
+            {
+                self.wanted[*index].mount.read_only = true;
+            }
+        }
     }
 
     /// How the daemon gets each wanted mount.

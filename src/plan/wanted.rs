@@ -21,6 +21,8 @@ pub(super) struct Wanted<'p, 'a> {
     pub(super) source: &'p VolumeMount<'a>,
     /// Whether the Pod's author is warned where it cannot be had.
     pub(super) is_told: bool,
+    /// Whether the daemon has nothing to write there.
+    pub(super) is_only_read: bool,
 }
 
 impl<'p, 'a> Wanted<'p, 'a> {
@@ -49,6 +51,7 @@ impl<'p, 'a> Wanted<'p, 'a> {
             place,
             source,
             is_told: true,
+            is_only_read: false,
         }
     }
 
@@ -57,17 +60,17 @@ impl<'p, 'a> Wanted<'p, 'a> {
     }
 
     /// The same at another path, for the daemon's own use.
-    pub(super) fn read_only_at(self, at: CleanPath<'p>) -> Self {
+    pub(super) fn only_read_at(self, at: CleanPath<'p>) -> Self {
         Self {
             mount: Mount {
                 mount_path: match at == self.at {
                     true => self.mount.mount_path,
                     false => Cow::Owned(at.as_str().to_owned()),
                 },
-                read_only: true,
                 ..self.mount
             },
             at,
+            is_only_read: true,
             ..self
         }
     }
