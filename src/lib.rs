@@ -16,6 +16,7 @@ pub mod decide;
 pub mod decode;
 pub mod detect;
 pub mod explain;
+pub mod follow;
 pub mod inspect;
 pub mod json;
 pub mod manifest;

@@ -1,8 +1,7 @@
 //! A value made from a text file, kept current while the file changes.
 //!
-//! A mounted ConfigMap changes by a symlink swap, which inotify on the file never sees; reading a small file
-//! every few seconds always works. If new content is invalid, it is refused, logged once and counted, and the
-//! previous value stays in force.
+//! The file may be wrong at any time, and what it configures must go on. If new content is invalid, it is refused,
+//! logged once and counted, and the previous value stays in force.
 
 use std::fmt;
 use std::io;
@@ -14,6 +13,7 @@ use std::time::{Duration, SystemTime};
 use arc_swap::ArcSwap;
 use tokio::time::MissedTickBehavior;
 
+use crate::follow::{Last, Looked, Reading};
 use crate::telemetry::metrics::{FollowedFile, Metrics};
 
 /// How often the file is read. The kubelet takes up to a minute to project a change.
@@ -49,16 +49,6 @@ pub enum ReloadError {
     },
 }
 
-/// The result of one reading.
-#[derive(Debug)]
-pub enum Looked {
-    Unchanged,
-    /// New content is in force.
-    Taken,
-    /// New content is refused; the previous content stays in force.
-    Refused(ReloadError),
-}
-
 #[derive(Debug, Default)]
 struct Standing {
     /// SHA-256 of the content in force, in hexadecimal.
@@ -76,10 +66,7 @@ pub struct Followed<T> {
     poll: Duration,
     current: Arc<ArcSwap<T>>,
     standing: Arc<Mutex<Standing>>,
-    /// The last content that was read, valid or not.
-    seen: Vec<u8>,
-    /// The last reading error, so that a lasting one is logged once.
-    trouble: Option<String>,
+    last: Last<Vec<u8>>,
 }
 
 impl<T> Followed<T> {
@@ -94,8 +81,11 @@ impl<T> Followed<T> {
     ) -> Result<Self, ReloadError> {
         let parse: Parse<T> =
             Box::new(move |text| parse(text).map_err(|problem| problem.to_string()));
-        let seen = read(&source).await?;
-        let value = value_of(&source, &parse, &seen)?;
+        let content = read(&source).await?;
+        let value = value_of(&source, &parse, &content)?;
+        let sha256 = sha256(&content);
+        let mut last = Last::NOTHING;
+        last.next::<ReloadError>(Ok(content));
         let followed = Self {
             current: Arc::new(ArcSwap::from_pointee(value)),
             standing: Arc::default(),
@@ -103,10 +93,9 @@ impl<T> Followed<T> {
             parse,
             metrics,
             poll: POLL,
-            seen,
-            trouble: None,
+            last,
         };
-        followed.taken();
+        followed.taken(sha256);
         Ok(followed)
     }
 
@@ -140,39 +129,33 @@ impl<T> Followed<T> {
         }
     }
 
-    pub async fn look(&mut self) -> Looked {
-        let content = match read(&self.source).await {
-            Ok(content) => content,
-            Err(error) => {
-                let text = error.to_string();
-                if self.trouble.as_ref() == Some(&text) {
-                    return Looked::Unchanged;
+    pub async fn look(&mut self) -> Looked<ReloadError> {
+        let reading = self.last.next(read(&self.source).await);
+        let content = self.last.content().map_or(&[][..], Vec::as_slice);
+        let sha256 = || sha256(content);
+        match reading {
+            Reading::Failed(error) => self.refused(error),
+            Reading::FailedAgain
+            | Reading::Same {
+                after_failure: false,
+            } => Looked::Unchanged,
+            Reading::Same {
+                after_failure: true,
+            } => {
+                if sha256() == self.sha256() {
+                    self.standing().refused = None;
+                    self.metrics.gauges().file_agrees(self.source.file);
                 }
-                self.trouble = Some(text);
-                self.refused(&error);
-                return Looked::Refused(error);
+                Looked::Unchanged
             }
-        };
-        let was_away = self.trouble.take().is_some();
-        if content == self.seen {
-            if was_away && sha256(&content) == self.sha256() {
-                self.standing().refused = None;
-                self.metrics.gauges().file_agrees(self.source.file);
-            }
-            return Looked::Unchanged;
-        }
-        let value = value_of(&self.source, &self.parse, &content);
-        self.seen = content;
-        match value {
-            Ok(value) => {
-                self.current.store(Arc::new(value));
-                self.taken();
-                Looked::Taken
-            }
-            Err(error) => {
-                self.refused(&error);
-                Looked::Refused(error)
-            }
+            Reading::New => match value_of(&self.source, &self.parse, content) {
+                Ok(value) => {
+                    self.current.store(Arc::new(value));
+                    self.taken(sha256());
+                    Looked::Taken
+                }
+                Err(error) => self.refused(error),
+            },
         }
     }
 
@@ -201,8 +184,7 @@ impl<T> Followed<T> {
         }
     }
 
-    fn taken(&self) {
-        let in_force = sha256(&self.seen);
+    fn taken(&self, in_force: String) {
         let gauges = self.metrics.gauges();
         gauges.file_reloaded(self.source.file);
         match self.source.file {
@@ -215,9 +197,10 @@ impl<T> Followed<T> {
         };
     }
 
-    fn refused(&self, error: &ReloadError) {
+    fn refused(&self, error: ReloadError) -> Looked<ReloadError> {
         self.standing().refused = Some(error.to_string());
         self.metrics.gauges().file_refused(self.source.file);
+        Looked::Refused(error)
     }
 
     fn standing(&self) -> MutexGuard<'_, Standing> {

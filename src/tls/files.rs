@@ -1,8 +1,7 @@
 //! A certificate and key in two files, followed by their content.
 //!
-//! A mounted Secret changes by a symlink swap, which inotify on the file never sees; reading two small files
-//! every few seconds always works. An unusable pair is refused and logged once; the old one stays in use
-//! until a usable one comes.
+//! Whoever renews them may write them one after the other, too early, or wrong. An unusable pair is refused and logged
+//! once; the old one stays in use until a usable one comes.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::MissedTickBehavior;
 
+use crate::follow::{Last, Looked, Reading};
 use crate::tls::{CertError, CertStore, ServingPair};
 
 /// How often the files are read. The kubelet takes up to a minute to project a changed Secret, and
@@ -25,20 +25,9 @@ pub struct FilePair {
     names: Vec<String>,
     store: Arc<CertStore>,
     poll: Duration,
-    seen: Option<Content>,
+    last: Last<Content>,
     /// The content was refused only because it is not valid yet, so it is checked again each time.
     early: bool,
-    /// The last reading error, so that a lasting one is logged once.
-    trouble: Option<String>,
-}
-
-/// The result of one reading.
-#[derive(Debug)]
-pub enum Polled {
-    Unchanged,
-    Swapped,
-    /// A new pair is unusable; the old one stays in use.
-    Refused(CertError),
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -57,9 +46,8 @@ impl FilePair {
             names: Vec::new(),
             store,
             poll: POLL,
-            seen: None,
+            last: Last::NOTHING,
             early: false,
-            trouble: None,
         }
     }
 
@@ -81,42 +69,38 @@ impl FilePair {
     /// If the files cannot be read or the pair is unusable.
     pub async fn load(&mut self, now: SystemTime) -> Result<(), CertError> {
         match self.poll(now).await {
-            Polled::Unchanged | Polled::Swapped => Ok(()),
-            Polled::Refused(error) => Err(error),
+            Looked::Unchanged | Looked::Taken => Ok(()),
+            Looked::Refused(error) => Err(error),
         }
     }
 
-    pub async fn poll(&mut self, now: SystemTime) -> Polled {
-        let content = match self.read().await {
-            Ok(content) => content,
-            Err(error) => {
-                let text = error.to_string();
-                if self.trouble.as_deref() == Some(text.as_str()) {
-                    return Polled::Unchanged;
-                }
-                self.trouble = Some(text);
+    pub async fn poll(&mut self, now: SystemTime) -> Looked<CertError> {
+        let reading = self.last.next(self.read().await);
+        let again = match reading {
+            Reading::Failed(error) => {
                 self.store.refused();
-                return Polled::Refused(error);
+                return Looked::Refused(error);
             }
+            Reading::FailedAgain => return Looked::Unchanged,
+            Reading::Same { .. } if !self.early => return Looked::Unchanged,
+            Reading::Same { .. } => true,
+            Reading::New => false,
         };
-        self.trouble = None;
-        let again = self.seen.as_ref() == Some(&content);
-        if again && !self.early {
-            return Polled::Unchanged;
-        }
+        let Some(content) = self.last.content() else {
+            return Looked::Unchanged;
+        };
         let pair = ServingPair::from_pem(&content.cert, &content.key, now)
             .and_then(|pair| pair.is_for(&self.names).map(|()| pair));
         self.early = matches!(pair, Err(CertError::NotYet { .. }));
-        self.seen = Some(content);
         match pair {
-            Err(_) if again => Polled::Unchanged,
+            Err(_) if again => Looked::Unchanged,
             Ok(pair) => {
                 self.store.swap(pair);
-                Polled::Swapped
+                Looked::Taken
             }
             Err(error) => {
                 self.store.refused();
-                Polled::Refused(CertError::Files {
+                Looked::Refused(CertError::Files {
                     cert: self.cert.clone(),
                     key: self.key.clone(),
                     source: Box::new(error),
@@ -132,9 +116,9 @@ impl FilePair {
         loop {
             looks.tick().await;
             match self.poll(SystemTime::now()).await {
-                Polled::Unchanged => {}
-                Polled::Swapped => tracing::info!("took a new serving certificate into use"),
-                Polled::Refused(error) => {
+                Looked::Unchanged => {}
+                Looked::Taken => tracing::info!("took a new serving certificate into use"),
+                Looked::Refused(error) => {
                     tracing::error!(%error, "refused a new serving certificate, keeping the old one");
                 }
             }

@@ -33,7 +33,7 @@ pub use crate::tls::bundle::{CaCert, is_ours, read_bundle, write_bundle};
 pub use crate::tls::contents::{Contents, SecretChange};
 pub use crate::tls::development::{DevelopmentError, Written, write_development};
 pub use crate::tls::error::CertError;
-pub use crate::tls::files::{FilePair, Polled};
+pub use crate::tls::files::FilePair;
 pub use crate::tls::pair::{ServingPair, Validity};
 pub use crate::tls::rotation::{BundleSeen, Moment, Plan, Rotation, SecretSeen, Waits};
 pub use crate::tls::self_signed::SelfSigned;

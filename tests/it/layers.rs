@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// The folders and files of `src`, each after everything that it may import.
 ///
 /// Up to `check` they are pure: no network, no clock, no cluster.
-const ORDER: [&str; 32] = [
+const ORDER: [&str; 33] = [
     "names",
     "text",
     "calendar",
@@ -29,6 +29,7 @@ const ORDER: [&str; 32] = [
     "check",
     // Adapters.
     "telemetry",
+    "follow",
     "reload",
     "cluster",
     "tls",

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dind_injector::reload::{Followed, Looked, ReloadError, Source};
+use dind_injector::follow::Looked;
+use dind_injector::reload::{Followed, ReloadError, Source};
 use dind_injector::telemetry::metrics::{FollowedFile, Metrics};
 
 use crate::support::patience::until;

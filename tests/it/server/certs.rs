@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use dind_injector::follow::Looked;
 use dind_injector::telemetry::metrics::Metrics;
 use dind_injector::tls::{
-    CertArgs, CertError, CertStore, FilePair, LEAF_LIFETIME, Polled, SelfSigned, ServingPair,
+    CertArgs, CertError, CertStore, FilePair, LEAF_LIFETIME, SelfSigned, ServingPair,
 };
 use rcgen::{CertificateParams, KeyPair};
 use rustls::pki_types::CertificateDer;
@@ -203,25 +204,25 @@ async fn a_bad_pair_is_refused_once_and_the_old_one_kept() {
     let mut files = scratch.files(&store);
     files.load(now).await.unwrap();
     let first = leaf(&store);
-    assert!(matches!(files.poll(now).await, Polled::Unchanged));
+    assert!(matches!(files.poll(now).await, Looked::Unchanged));
 
     scratch.write(&(good.0.clone(), pem("localhost", -1, 30).1));
-    let Polled::Refused(CertError::Files { cert, source, .. }) = files.poll(now).await else {
+    let Looked::Refused(CertError::Files { cert, source, .. }) = files.poll(now).await else {
         panic!("the key is another's")
     };
     assert_eq!(cert, scratch.0.join("tls.crt"));
     assert!(matches!(*source, CertError::Mismatch(_)));
-    assert!(matches!(files.poll(now).await, Polled::Unchanged));
+    assert!(matches!(files.poll(now).await, Looked::Unchanged));
     fs::remove_file(scratch.0.join("tls.key")).unwrap();
     assert!(matches!(
         files.poll(now).await,
-        Polled::Refused(CertError::Read { .. })
+        Looked::Refused(CertError::Read { .. })
     ));
-    assert!(matches!(files.poll(now).await, Polled::Unchanged));
+    assert!(matches!(files.poll(now).await, Looked::Unchanged));
     assert_eq!(leaf(&store), first);
 
     scratch.write(&pem("localhost", -1, 60));
-    assert!(matches!(files.poll(now).await, Polled::Swapped));
+    assert!(matches!(files.poll(now).await, Looked::Taken));
     assert_ne!(leaf(&store), first);
 }
 
@@ -235,7 +236,7 @@ async fn a_pair_for_another_name_than_is_called_is_refused() {
     let first = leaf(&store);
 
     scratch.write(&pem("other.dind-injector.svc", -1, 60));
-    let Polled::Refused(error) = files.poll(now).await else {
+    let Looked::Refused(error) = files.poll(now).await else {
         panic!("the API server would not accept it")
     };
     let text = error.to_string();
@@ -247,7 +248,7 @@ async fn a_pair_for_another_name_than_is_called_is_refused() {
     assert_eq!(leaf(&store), first);
 
     scratch.write(&pem("*.dind-injector.svc", -1, 60));
-    assert!(matches!(files.poll(now).await, Polled::Swapped));
+    assert!(matches!(files.poll(now).await, Looked::Taken));
 }
 
 #[tokio::test]
@@ -257,13 +258,13 @@ async fn a_pair_that_is_early_is_taken_when_its_time_comes() {
     let mut files = scratch.files(&store);
     files.load(now).await.unwrap();
     scratch.write(&pem("localhost", 1, 30));
-    let Polled::Refused(CertError::Files { source, .. }) = files.poll(now).await else {
+    let Looked::Refused(CertError::Files { source, .. }) = files.poll(now).await else {
         panic!("it is early")
     };
     assert!(matches!(*source, CertError::NotYet { .. }));
-    assert!(matches!(files.poll(now).await, Polled::Unchanged));
-    assert!(matches!(files.poll(now + DAY * 2).await, Polled::Swapped));
-    assert!(matches!(files.poll(now + DAY * 2).await, Polled::Unchanged));
+    assert!(matches!(files.poll(now).await, Looked::Unchanged));
+    assert!(matches!(files.poll(now + DAY * 2).await, Looked::Taken));
+    assert!(matches!(files.poll(now + DAY * 2).await, Looked::Unchanged));
 }
 
 #[tokio::test]
@@ -318,6 +319,6 @@ async fn a_secrets_symlink_swap_is_seen() {
     let first = leaf(&store);
     symlink("..two", scratch.0.join("..data_tmp")).unwrap();
     fs::rename(scratch.0.join("..data_tmp"), scratch.0.join("..data")).unwrap();
-    assert!(matches!(files.poll(now).await, Polled::Swapped));
+    assert!(matches!(files.poll(now).await, Looked::Taken));
     assert_ne!(leaf(&store), first);
 }
