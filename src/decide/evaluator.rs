@@ -10,7 +10,7 @@ use crate::decide::rule_match::Effect;
 use crate::decide::rule_match::MatchedPart;
 use crate::decide::rule_match::RuleMatch;
 use crate::decide::rules::Rules;
-use crate::detect::docker_host::{DockerHost, docker_host};
+use crate::detect::docker_host::{DockerHost, DockerHosts};
 use crate::detect::mounts;
 use crate::detect::mounts::{Agent, Finding, Reach};
 use crate::model::notice::{Notice, Notices, told_name, told_path};
@@ -154,8 +154,9 @@ impl<'p, 's, 'a> Evaluator<'p, 's, 'a> {
     /// Evaluates every `DOCKER_HOST` that leads to the node, and returns those to replace.
     pub fn docker_hosts(&mut self) -> Result<Vec<(Place, usize)>, Excess> {
         let mut replace = Vec::new();
+        let docker_hosts = DockerHosts::new(self.pod);
         for (place, container) in self.pod.containers() {
-            let (index, is_known) = match docker_host(self.pod, container) {
+            let (index, is_known) = match docker_hosts.of(container) {
                 DockerHost::Node(index) => (index, true),
                 DockerHost::Unknown(index) => (index, false),
                 DockerHost::Unset | DockerHost::Elsewhere => continue,

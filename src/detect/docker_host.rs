@@ -7,6 +7,8 @@
 //!
 //! The forms are those of docker/cli, `opts/hosts.go`, and of docker-py, `utils.parse_host`.
 
+use std::cell::OnceCell;
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 use serde::Deserialize;
@@ -31,19 +33,96 @@ pub enum DockerHost {
     Unknown(usize),
 }
 
-/// `container` must be one of `pod`.
-pub fn docker_host(pod: &Pod<'_>, container: &Container<'_>) -> DockerHost {
-    let named = |(_, var): &(usize, &EnvVar<'_>)| &*var.name == names::DOCKER_HOST;
-    let Some((index, var)) = container.env.iter().enumerate().rev().find(named) else {
-        return DockerHost::Unset;
-    };
-    let Some(text) = text_of(pod, container, var) else {
-        return DockerHost::Unknown(index);
-    };
-    match leads(pod, &text) {
-        Leads::Node => DockerHost::Node(index),
-        Leads::Elsewhere => DockerHost::Elsewhere,
-        Leads::Unknown => DockerHost::Unknown(index),
+/// Where the containers of one Pod find their daemon.
+pub struct DockerHosts<'p, 'a> {
+    pod: &'p Pod<'a>,
+    /// Names, in lower case, that the Pod's `hostAliases` give to the node. Read once: both can be many.
+    aliases: OnceCell<BTreeSet<String>>,
+}
+
+impl<'p, 'a> DockerHosts<'p, 'a> {
+    pub fn new(pod: &'p Pod<'a>) -> Self {
+        Self {
+            pod,
+            aliases: OnceCell::new(),
+        }
+    }
+
+    /// `container` must be one of the Pod.
+    pub fn of(&self, container: &Container<'_>) -> DockerHost {
+        let named = |(_, var): &(usize, &EnvVar<'_>)| &*var.name == names::DOCKER_HOST;
+        let Some((index, var)) = container.env.iter().enumerate().rev().find(named) else {
+            return DockerHost::Unset;
+        };
+        let Some(text) = text_of(self.pod, container, var) else {
+            return DockerHost::Unknown(index);
+        };
+        match self.leads(&text) {
+            Leads::Node => DockerHost::Node(index),
+            Leads::Elsewhere => DockerHost::Elsewhere,
+            Leads::Unknown => DockerHost::Unknown(index),
+        }
+    }
+
+    fn leads(&self, text: &str) -> Leads {
+        let text = text.trim();
+        if text.is_empty() || text.starts_with('/') {
+            return Leads::Elsewhere;
+        }
+        let (scheme, rest) = match text.split_once("://") {
+            Some((scheme, rest)) => (scheme.to_ascii_lowercase(), rest),
+            None => match text.split_once(':') {
+                // Docker does not accept "unix:/path", and it is not a host either.
+                Some((scheme, _)) if is_local(&scheme.to_ascii_lowercase()) => {
+                    return Leads::Elsewhere;
+                }
+                // Docker takes an address without a scheme for TCP.
+                _ => (String::new(), text),
+            },
+        };
+        if is_local(&scheme) {
+            return Leads::Elsewhere;
+        }
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let host_port = authority.rsplit('@').next().unwrap_or_default();
+        let host = host_of(host_port);
+        if host.contains(NODE) {
+            return Leads::Node;
+        }
+        if host.contains(UNKNOWN) || host.contains('%') && !host.contains(':') {
+            return Leads::Unknown;
+        }
+        match self.is_node(host) {
+            true => Leads::Node,
+            false => Leads::Elsewhere,
+        }
+    }
+
+    fn is_node(&self, host: &str) -> bool {
+        let host = host.trim_end_matches('.').to_ascii_lowercase();
+        let spec = &self.pod.spec;
+        let node = [
+            Some(&*spec.node_name),
+            spec.node_selector.get("kubernetes.io/hostname"),
+        ];
+        let is_named = |name: &str| !name.is_empty() && name.eq_ignore_ascii_case(&host);
+        node.into_iter().flatten().any(is_named)
+            || self.is_node_address(&host)
+            || self.aliases().contains(&host)
+    }
+
+    fn is_node_address(&self, host: &str) -> bool {
+        // On another network than the node's, the loopback address is the Pod's own.
+        is_machine(host) || self.pod.spec.host_network && is_loopback(host)
+    }
+
+    fn aliases(&self) -> &BTreeSet<String> {
+        self.aliases.get_or_init(|| {
+            let aliases = self.pod.spec.host_aliases.iter();
+            let of_node = aliases.filter(|alias| self.is_node_address(&alias.ip));
+            let names = of_node.flat_map(|alias| alias.hostnames.iter());
+            names.map(|name| name.to_ascii_lowercase()).collect()
+        })
     }
 }
 
@@ -85,38 +164,6 @@ enum Leads {
     Node,
     Elsewhere,
     Unknown,
-}
-
-fn leads(pod: &Pod<'_>, text: &str) -> Leads {
-    let text = text.trim();
-    if text.is_empty() || text.starts_with('/') {
-        return Leads::Elsewhere;
-    }
-    let (scheme, rest) = match text.split_once("://") {
-        Some((scheme, rest)) => (scheme.to_ascii_lowercase(), rest),
-        None => match text.split_once(':') {
-            // Docker does not accept "unix:/path", and it is not a host either.
-            Some((scheme, _)) if is_local(&scheme.to_ascii_lowercase()) => return Leads::Elsewhere,
-            // Docker takes an address without a scheme for TCP.
-            _ => (String::new(), text),
-        },
-    };
-    if is_local(&scheme) {
-        return Leads::Elsewhere;
-    }
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host_port = authority.rsplit('@').next().unwrap_or_default();
-    let host = host_of(host_port);
-    if host.contains(NODE) {
-        return Leads::Node;
-    }
-    if host.contains(UNKNOWN) || host.contains('%') && !host.contains(':') {
-        return Leads::Unknown;
-    }
-    match is_node(pod, host) {
-        true => Leads::Node,
-        false => Leads::Elsewhere,
-    }
 }
 
 /// Schemes of addresses inside the Pod.
@@ -166,20 +213,6 @@ fn of_v4(address: IpAddr) -> Option<Ipv4Addr> {
         IpAddr::V4(ip) => Some(ip),
         IpAddr::V6(ip) => ip.to_ipv4(),
     }
-}
-
-fn is_node(pod: &Pod<'_>, host: &str) -> bool {
-    let host = host.trim_end_matches('.').to_ascii_lowercase();
-    let spec = &pod.spec;
-    let node = [
-        Some(&*spec.node_name),
-        spec.node_selector.get("kubernetes.io/hostname"),
-    ];
-    let is_named = |name: &str| !name.is_empty() && name.eq_ignore_ascii_case(&host);
-    is_machine(&host)
-        || node.into_iter().flatten().any(is_named)
-        // Otherwise, the loopback address is the Pod's own.
-        || spec.host_network && is_loopback(&host)
 }
 
 /// Whether it is a loopback or unspecified address: empty, `localhost`, 127.0.0.0/8, 0.0.0.0, ::1.
@@ -304,7 +337,7 @@ mod tests {
     fn host_of_pod(spec: &str, more: &str, env: &str) -> DockerHost {
         let json = format!(r#"{{"spec":{{{spec}"containers":[{{{more}"env":{env}}}]}}}}"#);
         let pod: Pod<'_> = from_str(&json).unwrap();
-        docker_host(&pod, &pod.spec.containers[0])
+        DockerHosts::new(&pod).of(&pod.spec.containers[0])
     }
 
     fn host(env: &str) -> DockerHost {
@@ -351,6 +384,22 @@ mod tests {
         ] {
             let env = format!("[{NODE_IP},{}]", var(value));
             assert_eq!(host(&env), DockerHost::Elsewhere, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_the_pod_gives_to_the_node_is_the_nodes() {
+        let aliases = |ip: &str| {
+            format!(r#""hostAliases":[{{"ip":"{ip}","hostnames":["a","Docker.local"]}}],"#)
+        };
+        for value in ["tcp://docker.local:2375", "http://DOCKER.LOCAL./", "a"] {
+            let env = format!("[{}]", var(value));
+            let of = |spec: &str| host_of_pod(spec, "", &env);
+            assert_eq!(of(&aliases("172.17.0.1")), DockerHost::Node(0), "{value}");
+            assert_eq!(of(&aliases("127.0.0.1")), DockerHost::Elsewhere, "{value}");
+            let of_node = aliases("127.0.0.1") + HOST_NETWORK;
+            assert_eq!(of(&of_node), DockerHost::Node(0), "{value}");
+            assert_eq!(of(&aliases("10.0.0.7")), DockerHost::Elsewhere, "{value}");
         }
     }
 

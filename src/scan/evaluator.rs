@@ -12,7 +12,7 @@ use crate::decide::Policy;
 use crate::decide::denial::Denial;
 use crate::decide::named::Named as _;
 use crate::decide::rule_match::{Effect, MatchedPart, RuleMatch};
-use crate::detect::docker_host::{DockerHost, docker_host};
+use crate::detect::docker_host::{DockerHost, DockerHosts};
 use crate::detect::mounts;
 use crate::detect::mounts::{Agent, Reach};
 use crate::manifest::PodRef;
@@ -128,8 +128,9 @@ impl Evaluation<'_, '_, '_> {
             .filter(|(index, way)| self.is_told(*index, way))
             .map(|(index, way)| self.mount(index, way))
             .collect();
+        let docker_hosts = DockerHosts::new(self.pod);
         for (place, container) in self.pod.containers() {
-            match docker_host(self.pod, container) {
+            match docker_hosts.of(container) {
                 DockerHost::Node(index) | DockerHost::Unknown(index) => {
                     findings.push(self.variable(place, container, index))
                 }

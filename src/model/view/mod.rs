@@ -119,6 +119,8 @@ pub struct Spec<'a> {
     /// As written: few reviews need it.
     #[serde(deserialize_with = "written")]
     affinity: Option<&'a RawValue>,
+    /// Names that the kubelet writes into the Pod's `/etc/hosts`.
+    pub host_aliases: Listed<HostAlias<'a>>,
     /// Empty means `default`.
     pub service_account_name: Text<'a>,
     pub runtime_class_name: Text<'a>,
@@ -127,6 +129,13 @@ pub struct Spec<'a> {
     /// Resources of the Pod as a whole.
     #[serde(deserialize_with = "or_default")]
     pub resources: PodResources<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(remote = "Self", default, bound(deserialize = "'de: 'a"))]
+pub struct HostAlias<'a> {
+    pub ip: Text<'a>,
+    pub hostnames: Listed<Text<'a>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -189,6 +198,7 @@ object!(
     Metadata<'a>,
     OwnerReference<'a>,
     Spec<'a>,
+    HostAlias<'a>,
     Os<'a>,
     PodResources<'a>,
     PodSecurityContext<'a>,
