@@ -6,6 +6,7 @@ pub mod docker_host;
 pub mod installed;
 mod links;
 pub mod lost;
+pub mod machine;
 pub mod mounts;
 pub mod own_daemon;
 pub mod published;

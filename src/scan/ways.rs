@@ -6,7 +6,7 @@
 
 use std::net::IpAddr;
 
-use crate::detect::docker_host::is_machine;
+use crate::detect::machine::is_machine;
 
 use crate::scan::mentions::{LineIndex, line_at};
 use crate::scan::placeholder;
