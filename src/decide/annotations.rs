@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::error::Category;
 
 use crate::budget::MOST_FINDINGS;
-use crate::model::asked::AskedMount;
+use crate::model::asked::{AskedMount, MountOption};
 use crate::model::map::Annotations;
 use crate::model::path::CleanPath;
 use crate::model::place::Place;
@@ -216,6 +216,14 @@ fn mounts(
         let path = CleanPath::new(&mount.mount_path).unlinked().into_owned();
         !paths.insert((mount.place, path))
     });
+    let shared = found.iter().find(|mount| {
+        let container = pod.container(mount.place);
+        mount.option == Some(MountOption::Bidirectional) && !container.security_context.privileged
+    });
+    if let Some(shared) = shared {
+        let container = beginning(&pod.container(shared.place).name, 63).to_owned();
+        return Err(MountsError::NotPrivileged { container }.into());
+    }
     if let Some(twice) = twice {
         let path = shortened(&twice.mount_path, 80).into_owned();
         return Err(MountsError::Twice { path }.into());

@@ -42,6 +42,16 @@ pub enum MountsError {
     },
     #[error("annotation {} has more than {MOST} items", names::MOUNTS)]
     TooMany,
+    /// Source: `pkg/apis/core/validation`, `validateMountPropagation`.
+    #[error(
+        "annotation {} asks for rshared in container {container:?}, and Kubernetes has that in privileged containers \
+         alone; ask for rslave there, or for neither",
+        names::MOUNTS
+    )]
+    NotPrivileged {
+        /// Its name, the first characters.
+        container: String,
+    },
     #[error(
         "annotation {} has two mounts at {path:?} of one container; remove one of them",
         names::MOUNTS

@@ -96,7 +96,7 @@ impl Named for Cause {
         (
             Self::EphemeralContainer,
             "EphemeralContainer",
-            "an ephemeral container mounts the socket, which cannot be swapped in a running Pod",
+            "an ephemeral container mounts the socket, or has a `DOCKER_HOST` at the node, in a running Pod that has no daemon",
         ),
         (
             Self::Unswapped,

@@ -168,7 +168,7 @@ impl<'p> Case<'p, '_, '_> {
         }
         if is_left {
             let reason = match self.why_left(&request, installed) {
-                Reason::NothingToDo if has_pipe(findings) => Reason::NamedPipe,
+                Reason::NothingToDo | Reason::RuleAllows if has_pipe(findings) => Reason::NamedPipe,
                 other => other,
             };
             return Ok(Verdict::AnnotationPolicy(reason));

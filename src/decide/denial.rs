@@ -112,11 +112,13 @@ pub enum Denial {
     },
     #[error(
         "container {container:?} may write {path} of the node, where {runtime} keeps its containers; \
-         rule {} denies it. Mount it with readOnly: true, or remove the mount. {exemption}",
+         rule {} denies it. Mount it with {needs}, or remove the mount. {exemption}",
         exemption.above_name()
     )]
     DataDirectory {
         container: String,
+        /// What a mount needs that writes nothing.
+        needs: &'static str,
         runtime: &'static str,
         /// A path of the node.
         path: String,
@@ -161,9 +163,13 @@ pub enum Denial {
     },
     #[error(
         "container {container:?} mounts {path} of the node{}, which rule {} does not allow. Use a \
-         volume of the Pod's own, or have an admin add the path to allowedHostPaths. {exemption}",
+         volume of the Pod's own, or have an admin add the path to allowedHostPaths. {}{exemption}",
         if *writes { " without readOnly: true" } else { "" },
-        exemption.above_name()
+        exemption.above_name(),
+        match is_pipe {
+            true => "A Pod for Windows says so by spec.os.name: windows. ",
+            false => "",
+        }
     )]
     HostPath {
         container: String,
@@ -171,6 +177,8 @@ pub enum Denial {
         path: String,
         /// Whether the rule would allow it read-only.
         writes: bool,
+        /// Whether it is a pipe on a node with Windows.
+        is_pipe: bool,
         exemption: Box<Exemption>,
     },
     #[error(
@@ -205,15 +213,15 @@ pub enum Denial {
         needs: PodSecurity,
         rule: String,
     },
-    /// An ephemeral container cannot have a mount that its Pod lacks.
+    /// An ephemeral container cannot have a daemon that its Pod lacks.
     #[error(
-        "ephemeral container {container:?} mounts the node's Docker socket ({path}), which cannot be \
-         swapped in a running Pod. Use a container in a Pod that was created with its own daemon"
+        "ephemeral container {container:?} {does}, which cannot be swapped in a running Pod. Use a container in a \
+         Pod that was created with its own daemon"
     )]
     EphemeralContainer {
         container: String,
-        /// A path of the node.
-        path: String,
+        /// How it reaches the node's daemon.
+        does: String,
     },
     /// Another webhook added the mount or variable after the swap.
     #[error(

@@ -196,7 +196,19 @@ impl<'p, 's, 'a> Evaluator<'p, 's, 'a> {
         match action {
             TcpAction::Allow => Effect::Allow,
             TcpAction::Replace if self.opted_out(rule) => Effect::OptedOut,
-            TcpAction::Replace if self.scope == Scope::Creation => Effect::Swap,
+            TcpAction::Replace if self.scope == Scope::Creation || self.sidecar.is_some() => {
+                Effect::Swap
+            }
+            TcpAction::Replace => {
+                let container = told_name(&container.name);
+                let does = match is_known {
+                    true => "has a DOCKER_HOST that leads to the node's Docker daemon",
+                    false => "has a DOCKER_HOST that may lead to the node's Docker daemon",
+                };
+                let does = does.to_owned();
+                self.deny(rule, Denial::EphemeralContainer { container, does });
+                Effect::Deny
+            }
             TcpAction::Deny => {
                 let denial = Denial::TcpDockerHost {
                     container: told_name(&container.name),
@@ -206,7 +218,7 @@ impl<'p, 's, 'a> Evaluator<'p, 's, 'a> {
                 self.deny(rule, denial);
                 Effect::Deny
             }
-            TcpAction::Replace | TcpAction::Warn => {
+            TcpAction::Warn => {
                 self.notices.push(Notice::DockerHostNode {
                     container: told_name(&container.name),
                     value: match container.env[index].value_from {

@@ -44,10 +44,10 @@ impl Detection {
             Reach::Socket(_) => Self::Socket,
             Reach::Directory | Reach::Ancestor | Reach::Unresolved | Reach::Link => Self::Parent,
             Reach::Client => Self::Client,
-            // No rule is asked about a pipe.
-            Reach::Runtime(_) | Reach::Pipe(_) => Self::OtherRuntime,
+            Reach::Runtime(_) => Self::OtherRuntime,
             Reach::Data(_) | Reach::Storage => Self::DataDirectory,
-            Reach::UnknownSocket | Reach::HostPath => Self::HostPath,
+            // A Pod that is not for Windows may mount it as a path.
+            Reach::UnknownSocket | Reach::HostPath | Reach::Pipe(_) => Self::HostPath,
         }
     }
 }

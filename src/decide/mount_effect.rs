@@ -28,12 +28,13 @@ impl<'p> Evaluator<'p, '_, '_> {
             let detection = Detection::of(finding);
             let rule = self.rule_for(detection)?;
             let effect = match &finding.reach {
-                Reach::Pipe(_) => continue,
-                Reach::UnknownSocket | Reach::HostPath if self.is_allowed(rule, finding) => {
+                Reach::UnknownSocket | Reach::HostPath | Reach::Pipe(_)
+                    if self.is_allowed(rule, finding) =>
+                {
                     continue;
                 }
                 Reach::UnknownSocket => self.restricted(rule, finding, told(rule.host_paths)),
-                Reach::HostPath => self.restricted(rule, finding, rule.host_paths),
+                Reach::HostPath | Reach::Pipe(_) => self.restricted(rule, finding, rule.host_paths),
                 Reach::Link if self.is_storage(finding) && !self.names_storage(rule, finding) => {
                     self.restricted(rule, finding, Restriction::Deny)
                 }
@@ -74,9 +75,10 @@ impl<'p> Evaluator<'p, '_, '_> {
         match action {
             Action::Swap if self.opted_out(rule) => Effect::OptedOut,
             Action::Swap if self.scope == Scope::EphemeralContainers && self.sidecar.is_none() => {
-                let path = self.spelled(finding).into_owned();
+                let path = self.spelled(finding);
+                let does = format!("mounts the node's Docker socket ({path})");
                 let container = name;
-                self.deny(rule, Denial::EphemeralContainer { container, path });
+                self.deny(rule, Denial::EphemeralContainer { container, does });
                 Effect::Deny
             }
             Action::Swap => {
@@ -182,8 +184,8 @@ impl<'p> Evaluator<'p, '_, '_> {
             let mut allowed = rule.allowed_host_paths.iter();
             allowed.any(|path| path.allows(&finding.node_path, read_only))
         };
-        let is_unremarkable =
-            finding.reach == Reach::HostPath && rule.host_paths == Restriction::Allow;
+        let is_unremarkable = matches!(finding.reach, Reach::HostPath | Reach::Pipe(_))
+            && rule.host_paths == Restriction::Allow;
         is_unremarkable || is_listed(self.mount(finding).read_only)
     }
 
@@ -272,7 +274,7 @@ impl<'p> Evaluator<'p, '_, '_> {
                 runtime.name()
             ),
             Reach::Data(runtime) => format!(
-                "{container}: writes {path}, where {} keeps the node's containers",
+                "{container}: may write {path}, where {} keeps the node's containers",
                 runtime.name()
             ),
             Reach::Storage => format!(
@@ -289,11 +291,11 @@ impl<'p> Evaluator<'p, '_, '_> {
                 "{container}: if {path} is a Docker socket, its policy needs sockets: [{}]",
                 told_path(finding.node_path.as_str())
             ),
-            Reach::HostPath | Reach::Client => format!(
+            Reach::HostPath | Reach::Client | Reach::Pipe(_) => format!(
                 "{container}: {path} of the node is not allowed here (rule {})",
                 rule.name
             ),
-            Reach::Socket(_) | Reach::Directory | Reach::Ancestor | Reach::Pipe(_) => format!(
+            Reach::Socket(_) | Reach::Directory | Reach::Ancestor => format!(
                 "{container}: the node's Docker socket can still be reached through its mount of \
                  {path}"
             ),
@@ -312,6 +314,13 @@ impl<'p> Evaluator<'p, '_, '_> {
             },
             Reach::Data(runtime) => Denial::DataDirectory {
                 container,
+                needs: match self.policy.sockets.has_mounts(&finding.node_path) {
+                    true => {
+                        "readOnly: true and recursiveReadOnly: Enabled (readOnly alone covers no file system that is \
+                         mounted below it)"
+                    }
+                    false => "readOnly: true",
+                },
                 runtime: runtime.name(),
                 path,
                 exemption: self.exemption(rule, "dataDirectories: Allow"),
@@ -346,22 +355,21 @@ impl<'p> Evaluator<'p, '_, '_> {
                 path: told_path(finding.node_path.as_str()).into_owned(),
                 exemption: self.exemption(rule, "hostPaths: Allow"),
             },
-            Reach::HostPath | Reach::Client => {
+            Reach::HostPath | Reach::Client | Reach::Pipe(_) => {
                 let mut allowed = rule.allowed_host_paths.iter();
                 Denial::HostPath {
                     container,
                     path,
                     writes: allowed.any(|path| path.allows(&finding.node_path, true)),
+                    is_pipe: matches!(finding.reach, Reach::Pipe(_)),
                     exemption: self.exemption(rule, "hostPaths: Allow"),
                 }
             }
-            Reach::Socket(_) | Reach::Directory | Reach::Ancestor | Reach::Pipe(_) => {
-                Denial::Ancestor {
-                    container,
-                    path,
-                    exemption: self.exemption(rule, "ancestors: Allow"),
-                }
-            }
+            Reach::Socket(_) | Reach::Directory | Reach::Ancestor => Denial::Ancestor {
+                container,
+                path,
+                exemption: self.exemption(rule, "ancestors: Allow"),
+            },
         }
     }
 }

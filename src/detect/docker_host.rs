@@ -168,7 +168,7 @@ enum Leads {
 
 /// Schemes of addresses inside the Pod.
 fn is_local(scheme: &str) -> bool {
-    matches!(scheme, "unix" | "npipe" | "fd")
+    matches!(scheme, "unix" | "http+unix" | "npipe" | "fd")
 }
 
 /// The host of `host:port`, `[::1]:port` or `::1`.
@@ -290,6 +290,7 @@ mod tests {
             "tcp://localhost:2375",
             "tcp://127.0.0.1:2375",
             "unix:///var/run/docker.sock",
+            "http+unix://%2Frun%2Fpodman%2Fpodman.sock",
             "unix:///$(IP)/docker.sock",
             "npipe:////./pipe/docker_engine",
             "fd://",

@@ -1,10 +1,11 @@
-//! Which `hostPath` volumes may be links that the Pod makes itself.
+//! Which `hostPath` volumes, and which of their parts, may be links that the Pod makes itself.
 //!
 //! A Pod that can write to a directory of the node can create a link there, to `/run` for example, and mount
 //! the link as another `hostPath`: the kubelet follows it, and checks nothing if the volume's `type` is
 //! unset. So a volume below a path that another volume makes writable may lead anywhere. A volume at the same
-//! path does not: a directory cannot be replaced from inside. Nor does a `subPath`: the kubelet follows no
-//! link out of a volume.
+//! path does not: a directory cannot be replaced from inside. A link that is mounted by a `subPath` leads nowhere
+//! out of its volume, but anywhere in it: to the socket, in a volume of `/run`.
+//! Source: kubernetes, `pkg/volume/util/subpath`, `doBindSubPath`.
 //!
 //! The paths are put into a tree of components once, and each writable mount walks down it by its `subPath`,
 //! so the cost is the length of the Pod.
@@ -14,23 +15,34 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::budget::{Budget, Excess};
 use crate::detect::mounts::{HostVolume, Shown};
 use crate::model::path::CleanPath;
+use crate::model::place::Place;
 use crate::model::sockets::{Leads, Sockets};
 use crate::model::view::Pod;
 
-/// Marks the volumes below a path that the Pod can write to through another volume.
-pub(super) fn mark_linked(
+/// What is below a path that the Pod can write to by another mount.
+#[derive(Default)]
+pub(super) struct Linked {
+    /// Indexes in `spec.volumes`.
+    pub volumes: BTreeSet<usize>,
+    /// Mounts of a part of a volume that leads to a runtime, by container and index.
+    pub parts: BTreeSet<(Place, usize)>,
+}
+
+/// # Errors
+/// If the search takes too many steps.
+pub(super) fn linked(
     pod: &Pod<'_>,
     sockets: &Sockets,
-    volumes: &mut BTreeMap<&str, HostVolume<'_>>,
+    volumes: &BTreeMap<&str, HostVolume<'_>>,
     budget: &Budget,
-) -> Result<(), Excess> {
+) -> Result<Linked, Excess> {
     let paths: Vec<(&str, CleanPath<'_>)> = volumes
         .values()
-        .filter(|volume| !is_pipe(volume))
         .map(|volume| (volume.name, volume.path.usual()))
         .collect();
-    if holding(&paths).is_empty() {
-        return Ok(());
+    let is_any_leading = volumes.values().any(has_leading_parts);
+    if !is_any_leading && holding(&paths).is_empty() {
+        return Ok(Linked::default());
     }
     let mut tree = Tree::default();
     let mut ends = BTreeMap::new();
@@ -39,47 +51,102 @@ pub(super) fn mark_linked(
         tree.nodes[end].volumes.push(volumes[name].index);
         ends.insert(*name, end);
     }
-    for (_, container) in pod.containers() {
-        let mut environment = None;
-        for mount in &container.volume_mounts {
-            let (Some(volume), Some(end)) = (volumes.get(&*mount.name), ends.get(&*mount.name))
-            else {
-                continue;
-            };
-            if mount.read_only {
-                continue;
-            }
-            let written = match volume.shown(mount, container, &mut environment, budget)? {
-                Shown::Part(path) if gives_more(sockets.leads(&path)) => None,
-                Shown::Part(path) => tree.find(0, path.usual().as_str()),
-                Shown::Whole | Shown::Unknown if gives_more(volume.leads) => None,
-                // The path is too long for any known path to be below it.
-                Shown::Whole => tree.find(*end, &mount.sub_path),
-                Shown::Unknown => Some(*end),
-            };
-            if let Some(node) = written {
-                tree.nodes[node].is_written = true;
-            }
+    let mounts = mounts(pod, sockets, volumes, budget)?;
+    for mount in &mounts {
+        if has_leading_parts(mount.volume)
+            && let Shown::Part(path) = &mount.shown
+        {
+            let end = tree.insert(path.as_str(), budget)?;
+            tree.nodes[end].parts.push(mount.at);
         }
     }
-    let linked = tree.linked();
-    for volume in volumes.values_mut() {
-        volume.is_linked = linked.contains(&volume.index);
+    for mount in mounts.iter().filter(|mount| mount.is_written) {
+        let end = ends.get(mount.volume.name).copied();
+        let written = match &mount.shown {
+            Shown::Part(path) => tree.find(0, path.as_str()),
+            // The path is too long for any known path to be below it.
+            Shown::Whole => end.and_then(|end| tree.find(end, mount.sub_path)),
+            Shown::Unknown => end,
+        };
+        if let Some(node) = written {
+            tree.nodes[node].is_written = true;
+        }
     }
-    Ok(())
+    Ok(tree.linked())
+}
+
+/// Whether a link in the volume may lead to a runtime.
+fn has_leading_parts(volume: &HostVolume<'_>) -> bool {
+    match volume.leads {
+        Some(
+            Leads::Directory
+            | Leads::Ancestor
+            | Leads::Runtime(_)
+            | Leads::Data(_)
+            | Leads::Storage,
+        ) => true,
+        Some(Leads::Socket | Leads::Client | Leads::Pipe(_)) | None => false,
+    }
+}
+
+/// A mount of a path of the node that is written, or that may be a link.
+struct Mounted<'v, 'p> {
+    /// Container, and index in its mounts.
+    at: (Place, usize),
+    volume: &'v HostVolume<'p>,
+    sub_path: &'p str,
+    /// With usual links followed.
+    shown: Shown,
+    /// Whether a link can be left there that gives more than the mount itself.
+    is_written: bool,
+}
+
+fn mounts<'v, 'p>(
+    pod: &'p Pod<'_>,
+    sockets: &Sockets,
+    volumes: &'v BTreeMap<&str, HostVolume<'p>>,
+    budget: &Budget,
+) -> Result<Vec<Mounted<'v, 'p>>, Excess> {
+    let mut mounts = Vec::new();
+    for (place, container) in pod.containers() {
+        let mut environment = None;
+        for (index, mount) in container.volume_mounts.iter().enumerate() {
+            let Some(volume) = volumes.get(&*mount.name) else {
+                continue;
+            };
+            if mount.read_only && !has_leading_parts(volume) {
+                continue;
+            }
+            let shown = volume.shown(mount, container, &mut environment, budget)?;
+            let leads = match &shown {
+                Shown::Part(path) => sockets.leads(path),
+                Shown::Whole | Shown::Unknown => volume.leads,
+            };
+            mounts.push(Mounted {
+                at: (place, index),
+                volume,
+                sub_path: &mount.sub_path,
+                shown: match shown {
+                    Shown::Part(path) => Shown::Part(path.into_usual()),
+                    Shown::Whole | Shown::Unknown => shown,
+                },
+                is_written: !mount.read_only && !gives_more(leads),
+            });
+        }
+    }
+    Ok(mounts)
 }
 
 /// Whether the volume gives more than any link could: a Pod that can write to `/run` needs no link, and a
 /// volume that is swapped can no longer be written to.
 fn gives_more(leads: Option<Leads>) -> bool {
     match leads {
-        Some(Leads::Socket | Leads::Directory | Leads::Ancestor | Leads::Pipe(_)) => true,
-        Some(Leads::Client | Leads::Runtime(_) | Leads::Data(_) | Leads::Storage) | None => false,
+        Some(Leads::Socket | Leads::Directory | Leads::Ancestor) => true,
+        Some(
+            Leads::Client | Leads::Runtime(_) | Leads::Data(_) | Leads::Storage | Leads::Pipe(_),
+        )
+        | None => false,
     }
-}
-
-fn is_pipe(volume: &HostVolume<'_>) -> bool {
-    matches!(volume.leads, Some(Leads::Pipe(_)))
 }
 
 /// The names of the volumes whose path is above another volume's.
@@ -121,6 +188,8 @@ struct Node<'p> {
     children: BTreeMap<&'p str, usize>,
     /// The volumes of exactly this path.
     volumes: Vec<usize>,
+    /// The mounts of exactly this part of a volume.
+    parts: Vec<(Place, usize)>,
     /// Whether the Pod can write here.
     is_written: bool,
 }
@@ -160,14 +229,15 @@ impl<'p> Tree<'p> {
         Some(at)
     }
 
-    /// The volumes below a writable node.
-    fn linked(&self) -> BTreeSet<usize> {
-        let mut linked = BTreeSet::new();
+    /// What is below a writable node.
+    fn linked(&self) -> Linked {
+        let mut linked = Linked::default();
         let mut open = vec![(0, false)];
         while let Some((at, is_written_above)) = open.pop() {
             let node = &self.nodes[at];
             if is_written_above {
-                linked.extend(node.volumes.iter().copied());
+                linked.volumes.extend(node.volumes.iter().copied());
+                linked.parts.extend(node.parts.iter().copied());
             }
             let is_written = is_written_above || node.is_written;
             open.extend(node.children.values().map(|child| (*child, is_written)));
@@ -239,6 +309,10 @@ mod tests {
             ("/var/lock/a", "/run/lock/a/l"),
             // A path and no pipe, on any node but those with Windows.
             ("//./pipe/docker_engine", "/pipe/docker_engine/l"),
+            (
+                "npipe:////./pipe/docker_engine",
+                "/npipe:/pipe/docker_engine/l",
+            ),
         ] {
             let (w, l) = (("w", written), ("l", mounted));
             assert_eq!(
@@ -247,6 +321,21 @@ mod tests {
                 "{written} {mounted}"
             );
         }
+        // A part of the same volume, or of another one, that leads to a runtime as a whole.
+        for volumes in [
+            [("w", "/run"), ("v", "/run")],
+            [("w", "/var/run/"), ("v", "/run")],
+            [("w", "/var"), ("v", "/proc/1/root/var")],
+            [("w", "/var/lib"), ("v", "/var/lib")],
+        ] {
+            let mounts = [("w", "foo", false), ("v", "foo/l", true)];
+            assert_eq!(linked(&volumes, &mounts), ["v"], "{volumes:?}");
+            let mounts = [("w", "foo", false), ("w", "./foo/a/../l", true)];
+            assert_eq!(linked(&volumes, &mounts), ["w"], "{volumes:?}");
+        }
+        let root = [("w", "/tmp/c"), ("v", "/")];
+        let mounts = [("w", "", false), ("v", "tmp/c/l", true)];
+        assert_eq!(linked(&root, &mounts), ["v"]);
         // A client, or another runtime, is no smaller a way.
         let (b, d) = (("b", "/usr/bin"), ("d", "/usr/bin/docker"));
         assert_eq!(linked(&[b, d], &[("b", "", false), ("d", "", true)]), ["d"]);
@@ -284,6 +373,22 @@ mod tests {
             linked(&[c, ("l", "/tmp")], &[("c", "", false), ("l", "", true)]),
             none
         );
+        // No link leads out of its volume by a subPath, nor is one at the path that is written.
+        let srv = [("w", "/srv"), ("v", "/run")];
+        let mounts = [
+            ("w", "foo", false),
+            ("w", "foo/l", true),
+            ("v", "foo/l", true),
+        ];
+        assert_eq!(linked(&srv, &mounts), none);
+        let mounts = [
+            ("v", "foo", false),
+            ("v", "foo", true),
+            ("v", "food/l", true),
+        ];
+        assert_eq!(linked(&srv, &mounts), none);
+        let mounts = [("v", "foo", true), ("v", "foo/l", false)];
+        assert_eq!(linked(&srv, &mounts), none);
         // What leads anywhere already, or is swapped.
         let run = [("r", "/run"), ("d", "/run/dbus")];
         assert_eq!(linked(&run, &[("r", "", false), ("d", "", false)]), none);

@@ -4,6 +4,8 @@
 //! Its volume may be gone, or it mounts a single file of ours, which the API server refuses for ephemeral
 //! containers.
 
+use std::collections::HashSet;
+
 use crate::model::path::CleanPath;
 use crate::model::place::{List, Place};
 use crate::model::sockets::Sockets;
@@ -17,7 +19,8 @@ pub fn lost_sockets(
     installed: &Installed<'_, '_>,
     sockets: &Sockets,
 ) -> Vec<(Place, usize)> {
-    let volumes = &pod.spec.volumes;
+    let volumes = pod.spec.volumes.iter();
+    let volumes: HashSet<&str> = volumes.map(|volume| &*volume.name).collect();
     let mut lost = Vec::new();
     for (index, container) in pod.list(List::Ephemeral).iter().enumerate() {
         let place = Place {
@@ -29,10 +32,7 @@ pub fn lost_sockets(
             let is_file = !(mount.sub_path.is_empty() && mount.sub_path_expr.is_empty());
             let is_lost = match *mount.name == *installed.socket_volume {
                 true => is_file,
-                false => {
-                    sockets.docker().contains(&at)
-                        && volumes.iter().all(|volume| volume.name != mount.name)
-                }
+                false => sockets.docker().contains(&at) && !volumes.contains(&*mount.name),
             };
             if is_lost {
                 lost.push((place, index));

@@ -10,11 +10,12 @@ use std::sync::Arc;
 use crate::budget::{Budget, Excess, MOST_FINDINGS, check_path};
 use crate::names;
 
-use crate::detect::links::mark_linked;
+use crate::detect::links::linked;
 use crate::model::expand::Environment;
+use crate::model::named_pipe::named_pipe;
 use crate::model::path::CleanPath;
 use crate::model::place::Place;
-use crate::model::sockets::{Leads, Runtime, Sockets, named_pipe};
+use crate::model::sockets::{Leads, Runtime, Sockets};
 use crate::model::view::{Container, Pod, VolumeMount};
 
 /// How a mount reaches the node's runtime.
@@ -31,7 +32,7 @@ pub enum Reach {
     Client,
     /// Another runtime's socket, or a directory that leads to one.
     Runtime(Runtime),
-    /// A writable mount of a runtime's data.
+    /// A mount of a runtime's data in which something can be written.
     Data(Runtime),
     /// The folder in which daemons of other Pods leave their images.
     Storage,
@@ -180,10 +181,11 @@ pub fn detect(
     watch: Watch,
     budget: &Budget,
 ) -> Result<Vec<Finding>, Excess> {
-    let volumes = host_volumes(pod, sockets, watch, budget)?;
+    let volumes = host_volumes(pod, sockets, watch);
     if volumes.is_empty() {
         return Ok(Vec::new());
     }
+    let linked = linked(pod, sockets, &volumes, budget)?;
     let mut findings = Vec::new();
     for (place, container) in pod.containers() {
         let mut environment = None;
@@ -191,7 +193,16 @@ pub fn detect(
             let Some(volume) = volumes.get(&*mount.name) else {
                 continue;
             };
-            let seen = volume.mounted(sockets, mount, container, &mut environment, budget)?;
+            let is_linked =
+                linked.volumes.contains(&volume.index) || linked.parts.contains(&(place, index));
+            let seen = volume.mounted(
+                sockets,
+                mount,
+                container,
+                is_linked,
+                &mut environment,
+                budget,
+            )?;
             let Some((node_path, reach)) = seen else {
                 continue;
             };
@@ -223,8 +234,6 @@ pub(super) struct HostVolume<'p> {
     pub index: usize,
     pub path: Arc<CleanPath<'static>>,
     pub leads: Option<Leads>,
-    /// Whether it is in a directory that this Pod can write to.
-    pub is_linked: bool,
     watch: Watch,
     /// Whether a mount of it can be a finding wherever it is mounted.
     is_suspicious: bool,
@@ -235,27 +244,19 @@ fn host_volumes<'p>(
     pod: &'p Pod<'_>,
     sockets: &Sockets,
     watch: Watch,
-    budget: &Budget,
-) -> Result<BTreeMap<&'p str, HostVolume<'p>>, Excess> {
+) -> BTreeMap<&'p str, HostVolume<'p>> {
     let mut found = BTreeMap::new();
     for (index, volume) in pod.spec.volumes.iter().enumerate() {
         let Some(source) = &volume.host_path else {
             continue;
         };
-        // On other nodes than those with Windows, `//./pipe/docker_engine` is a path.
-        let is_pipe = |_: &Runtime| pod.is_windows() || !source.path.starts_with('/');
-        let (leads, is_open, path) = match named_pipe(&source.path).filter(is_pipe) {
-            Some(runtime) => (
-                Some(Leads::Pipe(runtime)),
-                false,
-                CleanPath::new(&source.path),
-            ),
-            None => {
-                let path = CleanPath::on_node(&source.path);
-                let leads = sockets.leads(&path);
-                (leads, sockets.may_lie_below(&path), path)
-            }
-        };
+        let path = CleanPath::on_node(&source.path);
+        let (leads, is_open) = (sockets.leads(&path), sockets.may_lie_below(&path));
+        // On nodes with Linux, the name of a pipe is a path too, and a Pod may go to either.
+        let pipe = named_pipe(&source.path)
+            .filter(|_| pod.is_windows() || !source.path.starts_with('/'))
+            .map(Leads::Pipe);
+        let leads = leads.or(pipe);
         let is_called_so = path.file_name() == names::SOCKET_FILE;
         let every = watch == Watch::EveryHostPath;
         // The API server refuses two volumes with one name; the first one counts.
@@ -263,19 +264,12 @@ fn host_volumes<'p>(
             name: &volume.name,
             index,
             leads,
-            is_linked: false,
             watch,
             is_suspicious: every || leads.is_some() || is_open || is_called_so,
             path: Arc::new(path.into_owned()),
         });
     }
-    if found.len() > 1 {
-        mark_linked(pod, sockets, &mut found, budget)?;
-        for volume in found.values_mut() {
-            volume.is_suspicious |= volume.is_linked;
-        }
-    }
-    Ok(found)
+    found
 }
 
 impl HostVolume<'_> {
@@ -304,6 +298,7 @@ impl HostVolume<'_> {
         sockets: &Sockets,
         mount: &VolumeMount<'a>,
         container: &'c Container<'a>,
+        is_linked: bool,
         environment: &mut Option<Environment<'c, 'a>>,
         budget: &Budget,
     ) -> Result<Option<(Arc<CleanPath<'static>>, Reach)>, Excess> {
@@ -313,17 +308,15 @@ impl HostVolume<'_> {
                 && CleanPath::new(path).unlinked().as_str() == "/run/docker.sock"
         };
         let is_called_so = mount.sub_path.contains(names::SOCKET_FILE);
-        if !self.is_suspicious && !is_called_so && !is_at_socket() {
+        if !self.is_suspicious && !is_linked && !is_called_so && !is_at_socket() {
             return Ok(None);
         }
         budget.spend(self.path.as_str().len())?;
         let (path, leads, is_known) = match self.shown(mount, container, environment, budget)? {
             Shown::Whole => (Arc::clone(&self.path), self.leads, true),
             Shown::Part(path) => {
-                let leads = match self.leads {
-                    Some(Leads::Pipe(_)) => self.leads,
-                    _ => sockets.leads(&path),
-                };
+                let pipe = self.leads.filter(|leads| matches!(leads, Leads::Pipe(_)));
+                let leads = sockets.leads(&path).or(pipe);
                 (Arc::new(path), leads, true)
             }
             Shown::Unknown => (Arc::clone(&self.path), self.leads, false),
@@ -336,15 +329,15 @@ impl HostVolume<'_> {
             Some(Leads::Directory) => Some(Reach::Directory),
             Some(Leads::Ancestor) => Some(Reach::Ancestor),
             Some(Leads::Runtime(runtime)) => Some(Reach::Runtime(runtime)),
-            Some(Leads::Data(_)) if mount.read_only => None,
+            Some(Leads::Data(_)) if only_reads(sockets, mount, &path) => None,
             Some(Leads::Data(runtime)) => Some(Reach::Data(runtime)),
             Some(Leads::Storage) => Some(Reach::Storage),
             Some(Leads::Pipe(runtime)) => Some(Reach::Pipe(runtime)),
         };
         let reach = match reach {
             // These give as much as any link could, or are swapped.
-            Some(Reach::Socket(_) | Reach::Directory | Reach::Ancestor | Reach::Pipe(_)) => reach,
-            _ if self.is_linked => Some(Reach::Link),
+            Some(Reach::Socket(_) | Reach::Directory | Reach::Ancestor) => reach,
+            _ if is_linked => Some(Reach::Link),
             Some(_) => reach,
             None if path.file_name() == names::SOCKET_FILE || is_at_socket() => {
                 Some(Reach::UnknownSocket)
@@ -353,6 +346,14 @@ impl HostVolume<'_> {
         };
         Ok(reach.map(|reach| (path, reach)))
     }
+}
+
+/// Whether a mount of a runtime's data writes nothing. `readOnly` alone covers no file system that is mounted below, and
+/// there a runtime may have those of its containers.
+/// Source: Kubernetes, "Recursive read-only mounts".
+fn only_reads(sockets: &Sockets, mount: &VolumeMount<'_>, path: &CleanPath<'_>) -> bool {
+    let is_recursive = || &*mount.recursive_read_only == "Enabled";
+    mount.read_only && (is_recursive() || !sockets.has_mounts(path))
 }
 
 /// The part of a volume that a mount shows.

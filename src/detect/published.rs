@@ -3,6 +3,7 @@
 //! With the node's daemon, `docker run -p` opens a port of the node, which is reached at `status.hostIP`.
 //! With the Pod's own daemon, the port is in the Pod: at `localhost`, for each of its containers.
 
+use crate::budget::{Budget, Excess};
 use crate::model::expand::{Environment, Expanded, Piece, literal};
 use crate::model::view::{Container, EnvVar};
 use crate::names;
@@ -34,25 +35,32 @@ pub struct Published {
     pub in_the_pod: Option<String>,
 }
 
-/// The variables of `container` that give the node as the address of published ports.
-pub fn on_the_node(container: &Container<'_>) -> Vec<Published> {
+/// The variables of `container` that give the node as the address of published ports. One of some bytes may stand for
+/// a value of thousands.
+///
+/// # Errors
+/// If the values have more bytes than the budget.
+pub fn on_the_node<'c>(
+    container: &'c Container<'_>,
+    budget: &'c Budget,
+) -> impl Iterator<Item = Result<Published, Excess>> + 'c {
     let mut environment = None;
-    let mut found = Vec::new();
-    for (index, var) in container.env.iter().enumerate() {
+    let vars = container.env.iter().enumerate();
+    vars.filter_map(move |(index, var)| {
         let name = &*var.name;
         let is_sure = NAMES.contains(&name);
         if !is_sure && (!name.contains("DOCKER") || name == names::DOCKER_HOST) {
-            continue;
+            return None;
         }
-        let Some(in_the_pod) = moved(container, var, &mut environment) else {
-            continue;
+        let in_the_pod = match moved(container, var, &mut environment, budget) {
+            Ok(moved) => moved?,
+            Err(excess) => return Some(Err(excess)),
         };
-        found.push(Published {
+        Some(Ok(Published {
             index,
             in_the_pod: in_the_pod.filter(|_| is_sure),
-        });
-    }
-    found
+        }))
+    })
 }
 
 /// `None` if the value does not contain the node's address; `Some(None)` if its replacement cannot be
@@ -65,30 +73,33 @@ fn moved<'c, 'a>(
     container: &'c Container<'a>,
     var: &EnvVar<'a>,
     environment: &mut Option<Environment<'c, 'a>>,
-) -> Option<Option<String>> {
+    budget: &Budget,
+) -> Result<Option<Option<String>>, Excess> {
     if let Some(source) = var.value_from {
-        return is_node_address(source).then(|| Some(IN_THE_POD.to_owned()));
+        return Ok(is_node_address(source).then(|| Some(IN_THE_POD.to_owned())));
     }
     if !var.value.contains("$(") {
-        return None;
+        return Ok(None);
     }
     let environment = environment.get_or_insert_with(|| Environment::of(container));
-    let Expanded::Pieces(pieces) = environment.expand(&var.value) else {
-        return None;
+    let expanded = environment.expand(&var.value);
+    budget.spend(expanded.length())?;
+    let Expanded::Pieces(pieces) = expanded else {
+        return Ok(None);
     };
     let says_node = |piece: &Piece<'_>| match piece {
         Piece::From(source) => is_node_address(source),
         Piece::Known(_) | Piece::Unset(_) => false,
     };
     if !pieces.iter().any(says_node) {
-        return None;
+        return Ok(None);
     }
     let pieces = pieces.iter().map(|piece| match piece {
         Piece::Known(text) => Some(literal(text)),
         piece if says_node(piece) => Some(IN_THE_POD.to_owned()),
         Piece::From(_) | Piece::Unset(_) => None,
     });
-    Some(pieces.collect())
+    Ok(Some(pieces.collect()))
 }
 
 #[cfg(test)]
@@ -99,8 +110,9 @@ mod tests {
     fn found(env: &serde_json::Value) -> Vec<Option<String>> {
         let json = serde_json::json!({ "env": env }).to_string();
         let container: Container<'_> = crate::json::from_str(&json).unwrap();
-        let found = on_the_node(&container);
-        found.into_iter().map(|found| found.in_the_pod).collect()
+        let budget = Budget::new();
+        let found = on_the_node(&container, &budget);
+        found.map(|found| found.unwrap().in_the_pod).collect()
     }
 
     #[test]
@@ -130,6 +142,25 @@ mod tests {
         );
         assert_eq!(with("$(IP)$(OTHER)"), [None]);
         assert_eq!(with("$$(IP)"), []);
+    }
+
+    /// Each of these stands for four thousand bytes.
+    #[test]
+    fn many_short_variables_of_a_long_value_are_too_much() {
+        let field = serde_json::json!({"fieldRef": {"fieldPath": "status.hostIP"}});
+        let mut env = vec![
+            serde_json::json!({"name": "A", "valueFrom": field}),
+            serde_json::json!({"name": "B", "value": "x".repeat(4000)}),
+        ];
+        let short = serde_json::json!({"name": "TC_HOST", "value": "$(B)$(A)"});
+        env.resize(10_000, short);
+        let json = serde_json::json!({ "env": env }).to_string();
+        let container: Container<'_> = crate::json::from_str(&json).unwrap();
+        let budget = Budget::new();
+        let mut found = on_the_node(&container, &budget);
+        let kept = found.by_ref().take_while(Result::is_ok).count();
+        assert!((1..3000).contains(&kept), "{kept}");
+        assert_eq!(found.next(), Some(Err(Excess::Steps)));
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod docs_url;
 pub mod expand;
 pub mod injection;
 pub mod map;
+pub mod named_pipe;
 pub mod namespaces;
 pub mod node_storage;
 pub mod nodes;

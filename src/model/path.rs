@@ -68,6 +68,11 @@ impl<'a> CleanPath<'a> {
         Self(Cow::Owned(cleaned(path, follow)))
     }
 
+    /// Whether the node's processes are at, below or above it.
+    pub fn is_near_processes(&self) -> bool {
+        self.as_str() == "/" || self.as_str() == "/proc" || self.is_of_a_process()
+    }
+
     /// Whether it is, or is below, a process of the node: `/proc/1/fd`. Links there may lead anywhere.
     pub fn is_of_a_process(&self) -> bool {
         let Some(below) = self.0.strip_prefix("/proc") else {
@@ -95,12 +100,18 @@ impl<'a> CleanPath<'a> {
     /// This path where its first components are links that many nodes have. Only for comparing paths: a node without
     /// them has both.
     pub fn usual(&self) -> CleanPath<'_> {
+        CleanPath(Cow::Borrowed(&*self.0)).into_usual()
+    }
+
+    /// As [`Self::usual`].
+    #[must_use]
+    pub fn into_usual(self) -> Self {
         let mut links = USUAL_LINKS.iter();
         let target = links.find_map(|(link, target)| Some((target, below(&self.0, link)?)));
-        CleanPath(match target {
-            Some((target, rest)) => Cow::Owned(format!("{target}{rest}")),
-            None => Cow::Borrowed(&self.0),
-        })
+        match target {
+            Some((target, rest)) => Self(Cow::Owned(format!("{target}{rest}"))),
+            None => self,
+        }
     }
 
     pub fn as_str(&self) -> &str {

@@ -8,7 +8,7 @@
 use std::sync::LazyLock;
 
 use crate::model::path::CleanPath;
-use crate::model::sockets_table::{Above, Entry, Kind, TABLE, pipes};
+use crate::model::sockets_table::{Above, DOCKER_LOGS, Entry, Kind, TABLE};
 
 pub use crate::model::sockets_table::Runtime;
 
@@ -124,6 +124,18 @@ impl Sockets {
         })
     }
 
+    /// Whether file systems of containers are mounted in the data of runtimes at, above or below `path`.
+    pub fn has_mounts(&self, path: &CleanPath<'_>) -> bool {
+        static LOGS: CleanPath<'static> = CleanPath::literal(DOCKER_LOGS);
+        let known = look_up(path);
+        match known.deepest.map(|found| found.kind) {
+            Some(Kind::Data(runtime)) => runtime.mounts_in_data() && !LOGS.holds(path),
+            Some(Kind::DockerSocket | Kind::Runtime(_) | Kind::Client | Kind::Pipe(_)) | None => {
+                known.below.mounts
+            }
+        }
+    }
+
     /// The file names of the Docker sockets at `path`, or directly below it if it can be swapped whole.
     pub fn names_at(&self, path: &CleanPath<'_>) -> Vec<String> {
         let here = self.docker.iter().filter(|socket| {
@@ -142,7 +154,7 @@ impl Sockets {
             || self.storage.iter().any(|folder| path.holds(folder))
             || holds_by_link(path)
             || look_up(path).below.anything
-            || is_proc(path)
+            || path.is_near_processes()
     }
 
     /// Whether a socket may be below `path`. `/proc/<pid>/root` may lead to any.
@@ -152,26 +164,8 @@ impl Sockets {
             || holds_by_link(path)
             || below.docker
             || below.runtime.is_some()
-            || is_proc(path)
+            || path.is_near_processes()
     }
-}
-
-/// The runtime whose named pipe `path` is: `\\.\pipe\docker_engine`. Windows accepts both slashes and ignores
-/// case.
-pub fn named_pipe(path: &str) -> Option<Runtime> {
-    /// Bytes. No pipe has a longer path.
-    const LONGEST: usize = 256;
-    if path.len() > LONGEST || !path.starts_with(['\\', '/', 'n', 'N']) {
-        return None;
-    }
-    let path = path.to_ascii_lowercase().replace('\\', "/");
-    let path = path.strip_prefix("npipe:").unwrap_or(&path);
-    let name = path
-        .trim_start_matches('/')
-        .strip_prefix("./pipe/")
-        .or_else(|| path.trim_start_matches('/').strip_prefix("?/pipe/"))?;
-    let mut pipes = pipes();
-    pipes.find_map(|(pipe, runtime)| (pipe == name).then_some(runtime))
 }
 
 /// Whether a directory is for sockets: `/run`, or one deep enough to belong to one program. `/`, `/var` and
@@ -183,11 +177,6 @@ fn is_runtime_directory(path: &CleanPath<'_>) -> bool {
 /// `/var` contains the link `/var/run`, through which `/run` is reached.
 fn holds_by_link(path: &CleanPath<'_>) -> bool {
     path.as_str() == "/var"
-}
-
-/// Whether the node's processes are at, below or above `path`.
-fn is_proc(path: &CleanPath<'_>) -> bool {
-    path.as_str() == "/" || path.as_str() == "/proc" || path.is_of_a_process()
 }
 
 /// What [`TABLE`] says about a path and its surroundings.
@@ -211,6 +200,8 @@ struct Below {
     docker: bool,
     runtime: Option<Runtime>,
     data: Option<Runtime>,
+    /// Whether file systems of containers are mounted in that data.
+    mounts: bool,
     anything: bool,
 }
 
@@ -300,7 +291,10 @@ impl Below {
         match entry.kind {
             Kind::DockerSocket => self.docker = true,
             Kind::Runtime(runtime) => self.runtime = self.runtime.or(Some(runtime)),
-            Kind::Data(runtime) => self.data = self.data.or(Some(runtime)),
+            Kind::Data(runtime) => {
+                self.data = self.data.or(Some(runtime));
+                self.mounts |= runtime.mounts_in_data();
+            }
             Kind::Client | Kind::Pipe(_) => {}
         }
     }
@@ -309,6 +303,7 @@ impl Below {
         self.docker |= other.docker;
         self.runtime = self.runtime.or(other.runtime);
         self.data = self.data.or(other.data);
+        self.mounts |= other.mounts;
         self.anything |= other.anything;
     }
 }
@@ -448,7 +443,10 @@ mod tests {
             let found = |path: &str| sockets.leads(&CleanPath::on_node(path));
             match entry.kind {
                 Kind::Pipe(runtime) => {
-                    assert_eq!(named_pipe(&format!(r"\\.\pipe\{path}")), Some(runtime));
+                    assert_eq!(
+                        crate::model::named_pipe::named_pipe(&format!(r"\\.\pipe\{path}")),
+                        Some(runtime)
+                    );
                     continue;
                 }
                 Kind::DockerSocket => assert_eq!(found(&path), Some(Leads::Socket), "{path}"),
@@ -483,7 +481,11 @@ mod tests {
             "npipe:////./pipe/docker_engine",
             r"\\?\pipe\docker_engine",
         ] {
-            assert_eq!(named_pipe(path), Some(Runtime::Docker), "{path}");
+            assert_eq!(
+                crate::model::named_pipe::named_pipe(path),
+                Some(Runtime::Docker),
+                "{path}"
+            );
         }
         for path in [
             r"\\.\pipe\csi-proxy-filesystem-v1",
@@ -491,7 +493,7 @@ mod tests {
             "",
             r"\\.\pipe\",
         ] {
-            assert_eq!(named_pipe(path), None, "{path}");
+            assert_eq!(crate::model::named_pipe::named_pipe(path), None, "{path}");
         }
     }
 }

@@ -32,6 +32,15 @@ impl Runtime {
         Self::Isulad,
     ];
 
+    /// Whether the file systems of running containers are mounted in its data directory: `readOnly: true` of a mount
+    /// covers no file system that is mounted below it. containerd has them in its state directory.
+    pub fn mounts_in_data(self) -> bool {
+        match self {
+            Self::Docker | Self::CriO | Self::Podman | Self::BuildKit | Self::Isulad => true,
+            Self::Containerd | Self::CriDockerd => false,
+        }
+    }
+
     /// The name in messages.
     pub fn name(self) -> &'static str {
         match self {
@@ -123,6 +132,9 @@ const fn only_at(path: &'static str, kind: Kind, source: &'static str) -> Entry 
         source,
     }
 }
+
+/// Where Docker has its containers' logs, and no file system of a container.
+pub const DOCKER_LOGS: &str = "/var/lib/docker/containers";
 
 use Kind::{Client, Data, DockerSocket, Pipe};
 

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use crate::json::{Text, from_str, object};
@@ -107,8 +108,8 @@ impl SubPath {
 }
 
 /// Whether a piece means the same in the sidecar as in its container. A resource without a container's name
-/// means that of the container that reads it.
-/// Source: `k8s.io/api/core/v1/types.go`, `ResourceFieldSelector`.
+/// means that of the container that reads it, and a file of a volume may not be there yet when the sidecar starts.
+/// Source: `k8s.io/api/core/v1/types.go`, `EnvVarSource`, `ResourceFieldSelector`.
 fn is_same_elsewhere(piece: &Piece<'_>) -> bool {
     #[derive(Default, Deserialize)]
     #[serde(
@@ -118,6 +119,9 @@ fn is_same_elsewhere(piece: &Piece<'_>) -> bool {
         bound(deserialize = "'de: 'a")
     )]
     struct Source<'a> {
+        field_ref: Option<IgnoredAny>,
+        config_map_key_ref: Option<IgnoredAny>,
+        secret_key_ref: Option<IgnoredAny>,
         resource_field_ref: Option<Amount<'a>>,
     }
     #[derive(Default, Deserialize)]
@@ -134,11 +138,13 @@ fn is_same_elsewhere(piece: &Piece<'_>) -> bool {
     match piece {
         Piece::Known(_) => true,
         Piece::Unset(_) => false,
-        // A source that cannot be parsed is copied, and the API server refuses it.
-        Piece::From(source) => from_str::<Source<'_>>(source.get())
-            .ok()
-            .and_then(|source| source.resource_field_ref)
-            .is_none_or(|amount| !amount.container_name.is_empty()),
+        Piece::From(source) => from_str::<Source<'_>>(source.get()).is_ok_and(|source| {
+            let amount = source.resource_field_ref;
+            source.field_ref.is_some()
+                || source.config_map_key_ref.is_some()
+                || source.secret_key_ref.is_some()
+                || amount.is_some_and(|amount| !amount.container_name.is_empty())
+        }),
     }
 }
 

@@ -173,8 +173,10 @@ fn read_actions(
         data_directories: fields.or(
             "dataDirectories",
             "What is done with a mount, without readOnly: true, of the images and containers of a \
-             runtime (/var/lib/docker, /var/lib/containerd), or of a directory above them. \
-             Write access there is control of every container of the node.",
+             runtime (/var/lib/docker, /var/lib/containerd), or of a directory above them. Where a runtime \
+             mounts the file systems of its containers there (Docker, CRI-O, Podman, BuildKit), only \
+             recursiveReadOnly: Enabled makes a mount read-only. Write access there is control of every \
+             container of the node.",
             &restriction,
             &base.data_directories,
         ),

@@ -49,8 +49,8 @@ const WAYS: [(&str, &str, &str); 13] = [
     (
         "data-directory",
         "A container runtime's images and containers may be written",
-        "Whoever writes there owns every container of the node. Mount it with readOnly: true, or remove \
-         the mount.",
+        "Whoever writes there owns every container of the node. Mount it with readOnly: true, for Docker and CRI-O \
+         with recursiveReadOnly: Enabled as well, or remove the mount.",
     ),
     (
         "link",

@@ -337,7 +337,8 @@ impl ManualWork {
             }
             Self::DataDirectory => {
                 "Whoever writes in a runtime's data directory owns every container of the node. \
-                 Mount it with readOnly: true, or remove the mount."
+                 Mount it with readOnly: true, for Docker and CRI-O with recursiveReadOnly: Enabled as well, or \
+                 remove the mount."
             }
             Self::NodeStorage => {
                 "Daemons of other Pods keep their images there (storage.node of a profile). Remove the \

@@ -1,11 +1,13 @@
 //! `kubectl debug` into a Pod that has a daemon of its own: a container that mounts the socket gets the
 //! Pod's, by its directory, since an ephemeral container may have no `subPath`.
 
+use crate::policy::cases::preset_text;
 use crate::support::invariants::applied;
 use dind_injector::decide::Policy;
 use dind_injector::model::scope::Scope;
 use dind_injector::model::subject::{Requester, Subject};
 use dind_injector::model::view::Pod;
+use dind_injector::policy_file::Config;
 use dind_injector::review::{self, Action};
 use serde_json::{Value, json};
 
@@ -15,11 +17,14 @@ struct Passed {
 }
 
 fn pass(pod: &Value, scope: Scope) -> Passed {
+    pass_under(&Policy::offline(), pod, scope)
+}
+
+fn pass_under(policy: &Policy, pod: &Value, scope: Scope) -> Passed {
     let text = pod.to_string();
     let view: Pod<'_> = dind_injector::json::from_str(&text).unwrap();
-    let policy = Policy::offline();
     let subject = Subject::new(&view, "ci", None, Requester::default(), None);
-    let outcome = review::pass(&policy, &subject, &view, scope).unwrap();
+    let outcome = review::pass(policy, &subject, &view, scope).unwrap();
     let warnings = outcome.notices.iter().map(ToString::to_string).collect();
     let after = match outcome.action {
         Action::Left(reason) => Err(reason.name().to_owned()),
@@ -115,6 +120,46 @@ fn a_directory_stays_where_it_is_and_a_host_of_the_authors_is_kept() {
             host(expected)
         );
     }
+}
+
+#[test]
+fn a_docker_host_at_the_node_leads_to_the_pods_daemon_or_is_refused() {
+    let config = Config::from_yaml(&preset_text("enforce")).unwrap();
+    let policy = config.policy();
+    let ip = json!({"name": "IP", "valueFrom": {"fieldRef": {"fieldPath": "status.hostIP"}}});
+    let host = json!({"name": "DOCKER_HOST", "value": "tcp://$(IP):2375"});
+    let tls = json!({"name": "DOCKER_TLS_VERIFY", "value": "1"});
+    let debug = json!([{"name": "debug", "image": "docker:28-cli", "env": [ip, tls, host]}]);
+    let mut pod = injected();
+    pod["spec"]["ephemeralContainers"] = debug.clone();
+    // As its Pod's volumes are under this preset.
+    pod["spec"]["volumes"]
+        .as_array_mut()
+        .unwrap()
+        .retain(|volume| volume["hostPath"].is_null());
+    pod["spec"]["containers"][0]["volumeMounts"]
+        .as_array_mut()
+        .unwrap()
+        .retain(|mount| mount["name"] != "run");
+    let passed = pass_under(policy, &pod, Scope::EphemeralContainers);
+    let after = passed.after.unwrap();
+    let container = &after["spec"]["ephemeralContainers"][0];
+    let values: Vec<&Value> = (1..3)
+        .map(|index| &container["env"][index]["value"])
+        .collect();
+    assert_eq!(values, [&json!(""), &json!("unix:///dind/docker.sock")]);
+    assert_eq!(
+        container["volumeMounts"],
+        json!([{"name": "dind-socket", "mountPath": "/dind"}])
+    );
+    assert_eq!(passed.warnings.len(), 1, "{:?}", passed.warnings);
+    let second = pass_under(policy, &after, Scope::EphemeralContainers);
+    assert_eq!(second.after, Err("AlreadyInjected".to_owned()));
+
+    let plain = json!({"metadata": {"name": "plain"}, "spec": {
+        "containers": [{"name": "app", "image": "app:1"}], "ephemeralContainers": debug}});
+    let passed = pass_under(policy, &plain, Scope::EphemeralContainers);
+    assert_eq!(passed.after, Err("EphemeralContainer".to_owned()));
 }
 
 #[test]

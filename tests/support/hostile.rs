@@ -410,6 +410,22 @@ const MANY: &[(&str, Many)] = &[
             format!(r#",{{"name":"E{i}","value":"$(V)"}}"#)
         }));
     }),
+    ("variables of published ports", |p, n, most| {
+        let ip = r#",{"name":"IP","valueFrom":{"fieldRef":{"fieldPath":"status.hostIP"}}}"#;
+        p.env.push_str(ip);
+        let at = |_| r#",{"name":"TC_HOST","value":"$(V)$(IP)"}"#.to_owned();
+        p.env.push_str(&items(n, most, at));
+    }),
+    ("names of hosts", |p, n, most| {
+        let names = items(n, most, |i| format!(r#","a{i}""#));
+        let names = names.trim_start_matches(',');
+        let skipped = match p.skipped.as_str() {
+            "" => "0",
+            skipped => skipped,
+        };
+        p.skipped =
+            format!(r#"{skipped},"hostAliases":[{{"ip":"172.17.0.1","hostnames":[{names}]}}]"#);
+    }),
     ("variables of TLS", |p, n, most| {
         let at = |_| r#",{"name":"DOCKER_TLS","value":"1"}"#.to_owned();
         p.env.push_str(&items(n, most, at));

@@ -152,7 +152,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
     /// # Errors
     /// If it would be too large.
     pub(crate) fn plan(mut self) -> Result<(Plan<'p>, Option<SocketGroup>), Excess> {
-        let mut notices = self.what_happened();
+        let notices = self.what_happened();
         let mut add_volumes = Vec::new();
         let storage_volume = self.name_of_new_volume(names::STORAGE_VOLUME);
         let slots_volume = self.name_of_new_volume(names::SLOTS_VOLUME);
@@ -186,7 +186,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
                 });
             }
         }
-        notices.extend(self.edit_users(tmp_volume.clone()));
+        let notices = notices.then(self.edit_users(tmp_volume.clone())?);
         let own = self.own_mounts(&storage_volume, &slots_volume, &tmp_volume, &ca_volume);
         let mut mirror = self.mirror(&own)?;
         let notices = notices.then(std::mem::take(&mut mirror.notices));

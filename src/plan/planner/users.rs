@@ -4,10 +4,12 @@
 //! added.
 
 use std::borrow::Cow;
+use std::collections::{BTreeMap, HashSet};
 
+use crate::budget::Excess;
 use crate::detect::published;
 use crate::model::asked::{AskedMount, DaemonPart, MountOption};
-use crate::model::notice::{Notice, told_name};
+use crate::model::notice::{Notice, Notices, told_name};
 use crate::model::path::CleanPath;
 use crate::model::place::Place;
 use crate::model::sockets::DEFAULT_SOCKET;
@@ -21,8 +23,11 @@ use crate::plan::planner::{Planner, part_of};
 
 impl<'p> Planner<'_, 'p, '_> {
     /// Swaps mounts, and adds what each container lacks.
-    pub(crate) fn edit_users(&mut self, tmp_volume: Cow<'p, str>) -> Vec<Notice> {
-        let mut notices = Vec::new();
+    ///
+    /// # Errors
+    /// If there is too much to change.
+    pub(crate) fn edit_users(&mut self, tmp_volume: Cow<'p, str>) -> Result<Notices, Excess> {
+        let mut notices = Notices::default();
         for finding in std::mem::take(&mut self.swaps) {
             let sub_path =
                 part_of(&finding.reach).and_then(|part| sub_path(part, &finding.node_path));
@@ -35,8 +40,19 @@ impl<'p> Planner<'_, 'p, '_> {
             self.edit(finding.place).swaps.push(swap);
             self.swaps.push(finding);
         }
+        let mut taken: BTreeMap<Place, HashSet<CleanPath<'p>>> = BTreeMap::new();
         for asked in &self.injection.asked {
-            self.add_asked(asked);
+            let pod = self.pod;
+            let mounts = || pod.container(asked.place).volume_mounts.iter();
+            let taken = taken.entry(asked.place);
+            let taken = taken.or_insert_with(|| {
+                let paths = mounts().map(|mount| CleanPath::new(&mount.mount_path));
+                paths.collect()
+            });
+            // The author mounts something there.
+            if !taken.contains(&CleanPath::new(&asked.mount_path)) {
+                self.add_asked(asked);
+            }
         }
         for (place, index) in &self.injection.replace_docker_host {
             let host = self.docker_host();
@@ -45,17 +61,13 @@ impl<'p> Planner<'_, 'p, '_> {
         for index in 0..self.users.as_slice().len() {
             let place = self.users.as_slice()[index];
             self.edit_user(place, tmp_volume.clone());
-            notices.extend(self.move_published(place));
+            self.move_published(place, &mut notices)?;
         }
-        notices
+        Ok(notices)
     }
 
-    /// Mounts a part of the daemon where the annotation says, unless the author mounts something there.
+    /// Mounts a part of the daemon where the annotation says.
     fn add_asked(&mut self, asked: &'p AskedMount) {
-        let container = self.pod.container(asked.place);
-        if mounts_at(container, &CleanPath::new(&asked.mount_path)) {
-            return;
-        }
         let whole = Mount::whole(self.socket_volume.clone(), asked.mount_path.as_str());
         let mount = Mount {
             sub_path: sub_path(asked.part, &asked.node_path),
@@ -72,13 +84,13 @@ impl<'p> Planner<'_, 'p, '_> {
 
     /// Changes variables that give the address of published ports. On the node's network, that is still the
     /// node.
-    fn move_published(&mut self, place: Place) -> Vec<Notice> {
+    fn move_published(&mut self, place: Place, notices: &mut Notices) -> Result<(), Excess> {
         let container = self.pod.container(place);
         if self.pod.spec.host_network {
-            return Vec::new();
+            return Ok(());
         }
-        let mut notices = Vec::new();
-        for published in published::on_the_node(container) {
+        for published in published::on_the_node(container, self.budget) {
+            let published = published?;
             let wanted = published
                 .in_the_pod
                 .filter(|_| self.injection.replace_published);
@@ -90,7 +102,7 @@ impl<'p> Planner<'_, 'p, '_> {
             let set = wanted.map(|value| (published.index, value));
             self.edit(place).set_env.extend(set);
         }
-        notices
+        Ok(())
     }
 
     fn edit_user(&mut self, place: Place, tmp_volume: Cow<'p, str>) {
@@ -146,7 +158,9 @@ pub(in crate::plan) fn own_context<'c, 'a>(container: &'c Container<'a>) -> Opti
 
 /// Variables that make a client use TLS, which a socket does not speak. Empty, they count as unset. Source:
 /// docker/cli, `cli/flags/options.go`.
-fn tls_to_clear(container: &Container<'_>) -> impl Iterator<Item = (usize, String)> {
+pub(in crate::plan) fn tls_to_clear(
+    container: &Container<'_>,
+) -> impl Iterator<Item = (usize, String)> {
     let named = container.env.iter().enumerate().filter(|(_, var)| {
         matches!(
             &*var.name,

@@ -233,6 +233,7 @@ fn the_lists_of_the_backstop_are_the_programs() {
     let docker = entries(|kind| kind == Kind::DockerSocket);
     let runtimes = entries(|kind| matches!(kind, Kind::Runtime(_)));
     let data = entries(|kind| matches!(kind, Kind::Data(_)));
+    let mounted = entries(|kind| matches!(kind, Kind::Data(runtime) if runtime.mounts_in_data()));
     let (above_docker, above_runtimes) = (holding(&docker), holding(&runtimes));
     // `/var` holds the link /var/run.
     assert!(above_docker.contains("var"));
@@ -266,6 +267,12 @@ fn the_lists_of_the_backstop_are_the_programs() {
         within(&data)
             .into_iter()
             .chain(holding(&data).iter().map(|path| slashed(path))),
+    ) + &variable(
+        "mounted",
+        "Of these, where file systems of containers are mounted: readOnly alone does not cover them.",
+        within(&mounted)
+            .into_iter()
+            .chain(holding(&mounted).iter().map(|path| slashed(path))),
     );
     let document = with_part(&document, "runtimes", &made);
 

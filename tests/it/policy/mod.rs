@@ -4,7 +4,7 @@
 //! committed: the schema, the tables of the documentation, the explanations.
 
 mod backstop;
-mod cases;
+pub mod cases;
 mod commands;
 mod docs;
 mod files;
