@@ -63,6 +63,8 @@ fn by_hand(text: &str, workload: &Workload, sockets: &Sockets) -> Option<ByHand>
         (names::CONTAINERS, containers.join(",")),
     ];
     asked.extend(mounts(&swapped, sockets).map(|mounts| (names::MOUNTS, mounts)));
+    // As a swap leaves it.
+    asked.push((names::SHARED_TMP, "false".to_owned()));
     Some(ByHand {
         line: first.spot.as_ref().map_or(1, |spot| spot.line),
         what: format!("{}/{}", workload.kind, workload.name),

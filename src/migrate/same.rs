@@ -2,7 +2,7 @@
 //!
 //! Compared is what both passes leave of `spec`, and of labels and annotations but this project's. Not
 //! compared: the order of lists that the API server keeps by a key (volumes, mounts), a list that is empty
-//! and one that is missing, and the record of what was taken away, which only a swap leaves.
+//! and one that is missing, what a mount says by default, and the record of what was taken away, which only a swap leaves.
 
 use serde_json::{Map, Value};
 
@@ -75,6 +75,12 @@ pub fn normal(pod: &Value) -> Value {
         let containers = spec.get_mut(list).and_then(Value::as_array_mut);
         for container in containers.into_iter().flatten() {
             sort(container, "volumeMounts", "mountPath");
+            let mounts = container.get_mut("volumeMounts");
+            for mount in mounts.and_then(Value::as_array_mut).into_iter().flatten() {
+                if let Value::Object(mount) = mount {
+                    mount.retain(|key, value| !is_default(key, value));
+                }
+            }
             if let Some(Value::Array(env)) = container.get_mut("env") {
                 env.retain(|var| {
                     let name = var.get("name").and_then(Value::as_str).unwrap_or_default();
@@ -87,6 +93,16 @@ pub fn normal(pod: &Value) -> Value {
     pod.insert("metadata".to_owned(), metadata);
     pod.insert("spec".to_owned(), spec);
     without_empty(Value::Object(pod))
+}
+
+/// Whether a mount says what it would be without that.
+fn is_default(key: &str, value: &Value) -> bool {
+    match key {
+        "readOnly" => *value == Value::Bool(false),
+        "mountPropagation" => *value == "None",
+        "recursiveReadOnly" => *value == "Disabled",
+        _ => false,
+    }
 }
 
 fn sort(object: &mut Value, list: &str, key: &str) {

@@ -127,8 +127,8 @@ fn documents(text: &str) -> Vec<Document> {
 
 /// A Pod as the property compares it. It names every difference that there may be:
 /// the annotations of this project, which say why the daemon is there; the record of what a swap took
-/// away; the order of mounts and volumes, which the API server keeps by path and name; and a list that is
-/// empty in place of one that is missing.
+/// away; the order of mounts and volumes, which the API server keeps by path and name; a list that is
+/// empty in place of one that is missing; and defaults of a mount that it says itself.
 fn comparable(mut pod: Value) -> Value {
     let by = |list: Option<&mut Value>, key: &str| {
         if let Some(Value::Array(list)) = list {
@@ -146,6 +146,16 @@ fn comparable(mut pod: Value) -> Value {
         };
         for container in containers {
             by(container.get_mut("volumeMounts"), "mountPath");
+            let mounts = container.get_mut("volumeMounts");
+            for mount in mounts.and_then(Value::as_array_mut).into_iter().flatten() {
+                mount.as_object_mut().unwrap().retain(|key, value| {
+                    !matches!((key.as_str(), &*value), ("readOnly", Value::Bool(false)))
+                        && !matches!(
+                            (key.as_str(), value.as_str()),
+                            ("mountPropagation", Some("None"))
+                        )
+                });
+            }
             if let Some(Value::Array(env)) = container.get_mut("env") {
                 env.retain(|var| {
                     var["name"]
