@@ -3,6 +3,8 @@
 use std::fs;
 use std::io::{self, Read};
 
+use serde_json::Value;
+
 use crate::manifest;
 use crate::manifest::{Document, ReadError};
 
@@ -36,6 +38,15 @@ pub enum InputError {
         /// What is wrong, where.
         error: ReadError,
     },
+    /// A text that YAML takes for one long string: HCL, a script.
+    #[error(
+        "{name}:{line}: this is no manifest, but a text; dind-injector scan and convert read other files too"
+    )]
+    Text {
+        /// The file.
+        name: String,
+        line: u32,
+    },
 }
 
 /// Reads a file, or standard input for `-`.
@@ -52,14 +63,19 @@ pub fn read(file: &str) -> Result<Source, InputError> {
 /// # Errors
 /// Where it is no manifest.
 pub fn parse(name: String, text: &str) -> Result<Source, InputError> {
-    match manifest::read(text) {
-        Ok(documents) => Ok(Source {
-            name,
-            text: text.to_owned(),
-            documents,
-        }),
-        Err(error) => Err(InputError::Parse { name, error }),
+    let documents = match manifest::read(text) {
+        Ok(documents) => documents,
+        Err(error) => return Err(InputError::Parse { name, error }),
+    };
+    if let Some(text) = documents.iter().find(|one| is_text(&one.value)) {
+        let line = text.line;
+        return Err(InputError::Text { name, line });
     }
+    Ok(Source {
+        name,
+        text: text.to_owned(),
+        documents,
+    })
 }
 
 /// A file's name for messages, and its text; standard input for `-`.
@@ -78,5 +94,12 @@ pub fn text(file: &str) -> Result<(String, String), InputError> {
     match read {
         Ok(text) => Ok((name, text)),
         Err(source) => Err(InputError::Read { name, source }),
+    }
+}
+
+fn is_text(document: &Value) -> bool {
+    match document {
+        Value::String(_) | Value::Number(_) | Value::Bool(_) => true,
+        Value::Null | Value::Object(_) | Value::Array(_) => false,
     }
 }

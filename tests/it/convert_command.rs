@@ -213,6 +213,21 @@ fn inject_keeps_going_and_says_which_document_is_left_out() {
 }
 
 #[test]
+fn nothing_is_written_of_a_text_that_is_no_manifest() {
+    let terraform = "resource \"kubernetes_pod\" \"a\" {\n  spec {\n  }\n}\n";
+    for name in ["inject", "uninject"] {
+        let output = command(&[name, "-f", "-"], terraform);
+        assert_eq!(output.status.code(), Some(2), "{name}");
+        assert_eq!(stdout(&output), "", "{name}");
+        let told = stderr(&output);
+        assert!(
+            told.contains("stdin:1: this is no manifest, but a text"),
+            "{told}"
+        );
+    }
+}
+
+#[test]
 fn inject_names_the_document_that_is_refused_and_says_what_to_do() {
     let fine = case_text("comments.yaml");
     let stream = format!("{fine}---\n{AGENT}");
