@@ -83,6 +83,12 @@ fn write_edit(
         if !before.sub_path_expr.is_empty() {
             writer.remove(format_args!("{mount}/subPathExpr"))?;
         }
+        if swap.is_base && before.read_only {
+            writer.add(format_args!("{mount}/readOnly"), &false)?;
+            if !before.recursive_read_only.is_empty() {
+                writer.remove(format_args!("{mount}/recursiveReadOnly"))?;
+            }
+        }
     }
     for (index, value) in &edit.set_env {
         writer.add(format_args!("{at}/env/{index}/value"), value)?;

@@ -250,23 +250,40 @@ impl<'a> ResourceRequirements<'a> {
     /// the Pod's is lower: no container may have a limit above the Pod's. The requests of all containers must
     /// fit into the Pod's, which was set without the sidecar. So the sidecar then requests 0, explicitly,
     /// since a missing request defaults to the limit.
+    /// Where a container has a limit of `ephemeral-storage`, the kubelet holds the whole Pod to the sum of such limits,
+    /// with its `emptyDir`s. So the sidecar then has one for what the daemon may store (`emptyDir`).
     /// Source: `kubernetes/pkg/apis/core/validation/validation.go`, `validatePodResourceConsistency`;
-    /// `kubernetes/pkg/apis/core/v1/defaults.go`, `SetDefaults_Pod`.
-    pub fn new(resources: &'a Resources, pod: &Pod<'_>) -> Self {
+    /// `kubernetes/pkg/apis/core/v1/defaults.go`, `SetDefaults_Pod`;
+    /// `kubernetes/pkg/kubelet/eviction`, `podEphemeralStorageLimitEviction`.
+    pub fn new(resources: &'a Resources, pod: &Pod<'_>, empty_dir: Option<&'a Quantity>) -> Self {
         let whole = &pod.spec.resources;
         let (cpu_request, cpu) = fitting(&resources.cpu, whole, Resource::Cpu);
         let (memory_request, memory) = fitting(&resources.memory, whole, Resource::Memory);
         let disk = &resources.ephemeral_storage;
+        let mut disks = (
+            disk.request().map(Cow::Borrowed),
+            disk.limit().map(Cow::Borrowed),
+        );
+        if disks.1.is_none()
+            && let Some(size) = empty_dir
+            && pod
+                .containers()
+                .any(|(_, container)| container.limits_disk())
+        {
+            let request = disks.0.unwrap_or_else(|| Cow::Owned(Quantity::zero()));
+            disks = (Some(request), Some(Cow::Borrowed(size)));
+        }
+        let (disk_request, disk) = disks;
         Self {
             requests: Amounts {
                 cpu: cpu_request,
                 memory: memory_request,
-                ephemeral_storage: disk.request().map(Cow::Borrowed),
+                ephemeral_storage: disk_request,
             },
             limits: Amounts {
                 cpu,
                 memory,
-                ephemeral_storage: disk.limit().map(Cow::Borrowed),
+                ephemeral_storage: disk,
             },
         }
     }

@@ -108,6 +108,7 @@ fn edit<'p>(
             volume: volume(),
             sub_path: None,
             mount_path: moves.then(|| Cow::Owned(shared_dir.to_owned())),
+            is_base: false,
         });
         if moves {
             is_free = false;

@@ -50,6 +50,8 @@ pub struct MirrorBuilder<'o, 'p, 'a> {
     /// Volumes of which a part leads to the node's runtime: the sidecar must not mount their root.
     closed: BTreeSet<&'p str>,
     host_paths: BTreeMap<&'p str, &'p str>,
+    /// Volumes in which a container mounts something for others to see, after it has started.
+    shared: BTreeSet<&'p str>,
     /// `/var/run` is replaced by `/run`: it is a link in the sidecar too.
     taken: BTreeMap<CleanPath<'p>, Taken<'p, 'a>>,
     wanted: Vec<Wanted<'p, 'a>>,
@@ -102,6 +104,12 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
         let places = [names::VOLUMES_DIR, names::TRUST_DIR].map(CleanPath::new);
         Self {
             host_paths: host_paths.collect(),
+            shared: pod
+                .containers()
+                .flat_map(|(_, container)| &container.volume_mounts)
+                .filter(|mount| &*mount.mount_propagation == "Bidirectional")
+                .map(|mount| &*mount.name)
+                .collect(),
             pod,
             rootless,
             budget,
@@ -343,6 +351,14 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
     /// Adds the mounts, and variables for the start script for everything else, parent directories first.
     fn carry_out(mut self, ways: &[Way]) -> Mirror<'p> {
         let mut later = Vec::new();
+        let shared = std::mem::take(&mut self.shared);
+        for wanted in &mut self.wanted {
+            // The sidecar starts first, and would never see what comes later. Kubernetes has no propagation beside
+            // recursiveReadOnly.
+            if shared.contains(&*wanted.source.name) && wanted.mount.recursive_read_only.is_none() {
+                wanted.mount.mount_propagation = Some("HostToContainer");
+            }
+        }
         for (wanted, way) in self.wanted.into_iter().zip(ways) {
             match way {
                 Way::Mount => self.mirror.mounts.push(wanted.mount),

@@ -95,6 +95,9 @@ pub struct MountSwap<'p> {
     pub sub_path: Option<Cow<'p, str>>,
     /// The new path, if it changes.
     pub mount_path: Option<Cow<'p, str>>,
+    /// Whether the container mounts something in it. The runtime makes the directory for that, since the socket's
+    /// volume starts empty, and cannot where the mount is read-only.
+    pub is_base: bool,
 }
 
 #[derive(Debug)]

@@ -29,7 +29,9 @@ fn read_amounts(fields: &mut Fields<'_, '_>, may_be_zero: bool) -> Amounts {
         memory: fields.get("memory", "Memory.", &amount),
         ephemeral_storage: fields.get(
             "ephemeral-storage",
-            "Disk space of the node, besides the daemon's own volume.",
+            "Disk space of the node, besides the daemon's own volume. Where this has no limit and a container of \
+             the Pod has one, the sidecar's is the size of its emptyDir: the kubelet holds the whole Pod, images \
+             too, to the sum.",
             &amount,
         ),
     }

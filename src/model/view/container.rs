@@ -5,7 +5,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use crate::json::{Text, object, or_default};
-use crate::model::written::{Listed, Verbatim};
+use crate::model::written::{Listed, Verbatim, written};
 
 /// A container of any of the three lists.
 #[derive(Debug, Default, Deserialize)]
@@ -34,6 +34,9 @@ pub struct Container<'a> {
     pub security_context: SecurityContext,
     /// `Always` makes an init container a native sidecar.
     pub restart_policy: Text<'a>,
+    /// As written: few reviews need it.
+    #[serde(deserialize_with = "written")]
+    resources: Option<&'a RawValue>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -102,6 +105,27 @@ object!(
 
 impl<'a> Container<'a> {
     /// The variable with this name. The last one counts, as in the kubelet.
+    /// Whether its `limits` have `ephemeral-storage`.
+    pub fn limits_disk(&self) -> bool {
+        #[derive(Default, Deserialize)]
+        #[serde(default)]
+        struct Resources {
+            limits: Option<Limits>,
+        }
+        #[derive(Default, Deserialize)]
+        #[serde(default)]
+        struct Limits {
+            #[serde(rename = "ephemeral-storage")]
+            disk: Option<IgnoredAny>,
+        }
+        let resources = self
+            .resources
+            .map(|written| serde_json::from_str(written.get()));
+        let resources: Option<Resources> = resources.and_then(Result::ok);
+        let limits = resources.and_then(|resources| resources.limits);
+        limits.is_some_and(|limits| limits.disk.is_some())
+    }
+
     pub fn env_var(&self, name: &str) -> Option<&EnvVar<'a>> {
         self.env.iter().rev().find(|var| &*var.name == name)
     }

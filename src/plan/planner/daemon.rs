@@ -201,7 +201,16 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
                 (!native).then(|| Hook::wait_for_daemon(&self.docker_host(), ready)),
                 storage.map(|_| Hook::leave_slot()),
             ),
-            resources: ResourceRequirements::new(&self.injection.resources, self.pod),
+            resources: ResourceRequirements::new(
+                &self.injection.resources,
+                self.pod,
+                match &*self.injection.storage {
+                    Storage::EmptyDir { size_limit } => size_limit.as_ref(),
+                    // Where every slot is taken.
+                    Storage::Node(node) => node.size_limit.as_ref(),
+                    Storage::Ephemeral { .. } => None,
+                },
+            ),
             security_context: SidecarSecurity::new(profile, self.pod),
             termination_message_policy: "FallbackToLogsOnError",
             volume_mounts: mirror.mounts,

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 
 use crate::budget::Excess;
+use crate::detect::mounts::Finding;
 use crate::detect::published;
 use crate::model::asked::{AskedMount, DaemonPart, MountOption};
 use crate::model::notice::{Notice, Notices, told_name};
@@ -32,6 +33,7 @@ impl<'p> Planner<'_, 'p, '_> {
             let sub_path =
                 part_of(&finding.reach).and_then(|part| sub_path(part, &finding.node_path));
             let swap = MountSwap {
+                is_base: sub_path.is_none() && self.is_read_only_base(finding)?,
                 mount: finding.mount,
                 volume: self.socket_volume.clone(),
                 sub_path,
@@ -64,6 +66,24 @@ impl<'p> Planner<'_, 'p, '_> {
             self.move_published(place, &mut notices)?;
         }
         Ok(notices)
+    }
+
+    /// Whether a read-only mount has another one of its container inside.
+    fn is_read_only_base(&self, finding: &Finding) -> Result<bool, Excess> {
+        let mounts = &self.pod.container(finding.place).volume_mounts;
+        let base = &mounts[finding.mount];
+        if !base.read_only {
+            return Ok(false);
+        }
+        let base = CleanPath::new(&base.mount_path).unlinked();
+        for mount in mounts {
+            self.budget.spend(mount.mount_path.len())?;
+            let at = CleanPath::new(&mount.mount_path).unlinked();
+            if at != base && base.holds(&at) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Mounts a part of the daemon where the annotation says.
