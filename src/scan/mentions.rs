@@ -201,8 +201,13 @@ impl Words {
         self.host_paths(text).chain(self.ways(text))
     }
 
+    /// Whether a `hostPath` in a text that is not read leads to a runtime by its directory.
+    pub fn has_host_path(&self, text: &str) -> bool {
+        self.host_paths(text).next().is_some()
+    }
+
     /// Every place of a text that is not read where a `hostPath` leads to a runtime by its directory.
-    fn host_paths(&self, text: &str) -> impl Iterator<Item = Mention> {
+    pub fn host_paths(&self, text: &str) -> impl Iterator<Item = Mention> {
         let all = HostPaths::of(text, self).leading.into_iter();
         all.map(|start| Mention {
             start,

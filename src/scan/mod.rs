@@ -35,6 +35,7 @@ mod program;
 pub mod result;
 pub mod risk;
 pub(crate) mod sources;
+mod strings;
 pub mod text;
 mod told;
 pub mod walk;

@@ -38,10 +38,10 @@ pub fn mounted(pod: &mut Assembly, lists: &[&Volumes<'_>]) {
         pod.text(&list.at);
     }
     for name in wanted.iter().filter(|name| !own.contains(*name)) {
-        let first = lists
+        let mut having = lists
             .iter()
-            .find_map(|list| Some((*list, list.named.get(name.as_str())?)));
-        for (list, volumes) in first {
+            .filter_map(|list| Some((list, list.named.get(name.as_str())?)));
+        if let Some((list, volumes)) = having.next() {
             for (index, volume) in volumes {
                 pod.volume(volume, &format!("{}/{index}", list.at));
             }
