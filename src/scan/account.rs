@@ -137,6 +137,20 @@ pub fn of_text(words: &Words, text: &str, known: &[Range<usize>]) -> Vec<Gap> {
     told.gaps()
 }
 
+/// The gaps of the hostPaths alone of a text.
+pub fn host_paths(words: &Words, text: &str) -> Vec<Gap> {
+    let mut told = Told::default();
+    let lines = LineIndex::of(text);
+    for mention in words.host_paths(text) {
+        told.push(
+            lines.number(mention.start),
+            mention.what,
+            &beside(text, mention),
+        );
+    }
+    told.gaps()
+}
+
 /// The bytes of these lines of `text`, which count from 1.
 pub fn bytes_of(text: &str, lines: &Range<u32>) -> Range<usize> {
     let start_of = |line: u32| {
