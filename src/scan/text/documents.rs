@@ -78,7 +78,10 @@ impl Reader<'_> {
         let beside = Beside::of(documents.iter().map(|document| &document.value));
         let names = self.words.is_in(text);
         let look_inside = around.depth < MAX_TEXTS
-            && (names || embedded::may_be_in(text) || embedded::has_encoded(text));
+            && (names
+                || embedded::may_be_in(text)
+                || embedded::has_pipeline(text)
+                || embedded::has_encoded(text));
         let mut known = Vec::new();
         let mut others = Vec::new();
         for (index, document) in documents.iter().enumerate() {
