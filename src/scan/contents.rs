@@ -28,7 +28,8 @@ pub enum Contents {
 
 /// What the names of archives end with. Programs and documents that are archives inside are called otherwise.
 const ENDINGS: [&str; 11] = [
-    ".7z", ".bz2", ".gz", ".tar", ".tbz2", ".tgz", ".txz", ".tzst", ".xz", ".zip", ".zst",
+    ".7z", ".gz", ".tar", ".tar.bz2", ".tar.xz", ".tar.zst", ".tbz2", ".tgz", ".txz", ".tzst",
+    ".zip",
 ];
 
 /// Whether a file's name says that it is an archive.

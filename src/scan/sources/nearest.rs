@@ -149,8 +149,8 @@ mod tests {
             nearest.add(volume, list, 0);
         }
         let found = nearest.of(mounts, "v").into_iter();
-        let paths = found.map(|one| one.value["hostPath"]["path"].as_str().unwrap().to_owned());
-        paths.collect()
+        let paths = found.filter_map(|one| one.value["hostPath"]["path"].as_str());
+        paths.map(str::to_owned).collect()
     }
 
     #[test]
