@@ -15,6 +15,7 @@ use crate::scan::contents;
 use crate::scan::contents::{Contents, Unread, is_archive, not_text, not_unpacked};
 use crate::scan::cores::on_each;
 use crate::scan::evaluator::Evaluator;
+use crate::scan::filled;
 use crate::scan::given;
 use crate::scan::kustomizations::Kustomizations;
 use crate::scan::mentions::Words;
@@ -182,6 +183,15 @@ impl Inputs {
             .filter(|(index, _)| !gaps.contains_key(index));
         let of_charts = self.given_by_charts(missing, &words);
         gaps.extend(of_charts);
+        for (index, one) in all.iter().enumerate().filter(|(_, one)| one.is_unknown) {
+            // What a chart has for it is in its values.
+            let mut charts = self.charts.iter();
+            let is_its =
+                |(chart, _): &(Chart, String)| chart.has_template(Path::new(&one.gap.place));
+            if !gaps.contains_key(&index) && !charts.any(is_its) {
+                gaps.insert(index, filled::unknown(one));
+            }
+        }
         for (index, gap) in gaps {
             let reading = open.get(index).map(|(reading, _)| *reading);
             if let Some(reading) = reading.and_then(|index| readings.get_mut(index)) {

@@ -99,11 +99,21 @@ impl<'d> Search<'d, '_> {
             Value::String(path) => (path.as_str(), at.to_owned()),
             Value::Object(map) => match map.get("path").and_then(Value::as_str) {
                 Some(path) => (path, below(at, "path")),
-                None => return,
+                // Paths by names of their own, as a module of Terraform is given them.
+                None => {
+                    let is_path = |key: &str| !key.contains("ount") && !key.contains("ame");
+                    for (key, value) in map {
+                        if value.is_string() && is_path(key) {
+                            self.host_path(value, &below(at, key));
+                        }
+                    }
+                    return;
+                }
             },
             // Terraform's JSON has each block in a list.
             Value::Array(items) => {
-                for (index, item) in items.iter().enumerate() {
+                let is_one = |item: &Value| item.is_string() || item.get("path").is_some();
+                for (index, item) in items.iter().enumerate().filter(|(_, item)| is_one(item)) {
                     self.host_path(item, &below(at, &index.to_string()));
                 }
                 return;

@@ -18,13 +18,12 @@ use crate::scan::asked;
 use crate::scan::candidate::{Candidate, Object, candidates, each_item};
 use crate::scan::evaluator::{Judged, evaluate};
 use crate::scan::extent::Extent;
+use crate::scan::filled::{filled_in, given_here};
 use crate::scan::finding::Workload;
-use crate::scan::given;
 use crate::scan::mentions::LineIndex;
 use crate::scan::parts::{chunks, merge};
-use crate::scan::placeholder;
 use crate::scan::places::{Lines, Places};
-use crate::scan::result::{Gap, Open, Reading, Why};
+use crate::scan::result::{Gap, Reading, Why};
 use crate::scan::sources::assembly::items;
 use crate::scan::sources::jenkins::JENKINS_AGENT;
 use crate::scan::sources::tekton::Beside;
@@ -106,7 +105,7 @@ impl Reader<'_> {
                 judged.extend(candidate.extent.iter().cloned());
                 besides.extend(candidate.pointers.besides().iter().cloned());
                 handed.extend(handed_on(&candidate));
-                let filled = filled_in(&candidate);
+                let filled = filled_in(&candidate, &document.value);
                 accounted.extend(self.candidate(candidate, around, &mut found, reading));
                 if found.len() > before.0 {
                     others.extend(parts);
@@ -396,24 +395,6 @@ pub(super) fn is_found(found: &[Workload], value: &str) -> bool {
     findings.any(|one| one.target == value || one.mount_path.as_deref() == Some(value))
 }
 
-/// The hostPaths of a Pod that are filled in later.
-fn filled_in(candidate: &Candidate<'_>) -> Vec<Open> {
-    let Ok(pod) = &candidate.pod else {
-        return Vec::new();
-    };
-    let open = |(pointer, path): (String, &str)| Open {
-        names: given::names(path),
-        gap: Gap {
-            place: candidate.pointers.outer(&pointer),
-            line: None,
-            why: Why::Placeholder,
-            message: format!("{} {}", candidate.kind, candidate.name),
-            mentions: None,
-        },
-    };
-    placeholder::paths(pod).into_iter().map(open).collect()
-}
-
 /// The pointers to variables of a Pod by which it gives volumes to containers that it makes, as Drone's
 /// `DRONE_RUNNER_VOLUMES`.
 fn handed_on(candidate: &Candidate<'_>) -> Vec<String> {
@@ -437,16 +418,6 @@ fn handed_on(candidate: &Candidate<'_>) -> Vec<String> {
         }
     }
     found
-}
-
-/// The gap of a hostPath that may be filled in with what the same file has.
-fn given_here(open: Open) -> Gap {
-    let mut gap = open.gap;
-    gap.message.push_str(
-        ": a hostPath is filled in later, and this file has a path that leads to a container runtime; scan the \
-         filled-in text",
-    );
-    gap
 }
 
 /// A kustomization's entry that another host has, and its pointer, as a gap.

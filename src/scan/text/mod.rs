@@ -18,6 +18,7 @@ use crate::scan::candidate::{Object, candidates};
 use crate::scan::evaluator::Evaluator;
 use crate::scan::host_paths::HostPaths;
 use crate::scan::ignored;
+use crate::scan::loops::Loops;
 use crate::scan::mentions::{LineIndex, Words, line_of};
 use crate::scan::parts::spots;
 use crate::scan::placeholder;
@@ -234,9 +235,14 @@ impl Reader<'_> {
             return Vec::new();
         }
         let lines = LineIndex::of(text);
+        let loops = Loops::of(text);
         let open = HostPaths::of(text, self.words).open.into_iter();
-        let open = open.map(|(start, names)| Open {
-            names,
+        let open = open.map(|(start, mut names)| Open {
+            is_unknown: false,
+            names: {
+                names.extend(loops.names(start));
+                names
+            },
             gap: Gap {
                 place: String::new(),
                 line: Some(lines.place(start).0),

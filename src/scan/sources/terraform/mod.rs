@@ -44,6 +44,9 @@ pub struct HclError {
     message: String,
 }
 
+/// What a block is made for each of.
+const EACH: &str = "for_each";
+
 /// Expressions in expressions end here.
 const MAX_DEPTH: usize = 32;
 
@@ -165,13 +168,14 @@ impl Reader<'_> {
     }
 
     fn block(&mut self, block: &Block, at: &str, names: Names, object: &mut Map<String, Value>) {
-        let (name, body) = match (block.ident.as_str(), block.labels.first()) {
+        let (name, body, each) = match (block.ident.as_str(), block.labels.first()) {
             // `dynamic "volume" { for_each = …  content { … } }`
             ("dynamic", Some(label)) => {
                 let content = block.body.get_blocks("content").next();
-                (label.as_str(), content.map_or(&block.body, |one| &one.body))
+                let body = content.map_or(&block.body, |one| &one.body);
+                (label.as_str(), body, block.body.get_attribute(EACH))
             }
-            (name, _) => (name, &block.body),
+            (name, _) => (name, &block.body, None),
         };
         if name == "persistent_volume_source" {
             self.fields(body, at, names, object);
@@ -197,7 +201,13 @@ impl Reader<'_> {
         };
         let at = format!("{at}/{}", list.len());
         self.place(&at, block.span(), None);
-        list.push(self.body(body, &at, names));
+        let mut one = self.body(body, &at, names);
+        // By what it is filled in.
+        if let (Some(each), Value::Object(fields)) = (each, &mut one) {
+            let each = self.raw(each.value.span()).into();
+            fields.insert(EACH.to_owned(), each);
+        }
+        list.push(one);
         object.insert(key, Value::Array(list));
     }
 
