@@ -184,8 +184,8 @@ fn words_of<'l>(line: &'l str, names: &HashMap<&str, Vec<usize>>) -> Vec<&'l str
     };
     let mut own: Vec<&str> = words
         .filter(|word| names.contains_key(word))
-        .filter(|word| word.len() > 1 || is_given(word))
         .take(MOST)
+        .filter(|word| word.len() > 1 || is_given(word))
         .collect();
     own.dedup();
     own

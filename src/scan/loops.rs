@@ -8,6 +8,12 @@ use serde_json::Value;
 
 use crate::scan::given;
 
+/// Bytes of a tag that are looked at.
+const LONGEST: usize = 512;
+
+/// Loops in loops end here.
+const MAX_DEPTH: usize = 32;
+
 /// A part of a template between a tag and its end.
 #[derive(Debug)]
 struct Block<'t> {
@@ -60,7 +66,10 @@ impl<'t> Loops<'t> {
         let mut names = Vec::new();
         let last = self.0.partition_point(|block| block.start < byte);
         let mut at = last.checked_sub(1);
-        while let Some(block) = at.and_then(|index| self.0.get(index)) {
+        for _ in 0..MAX_DEPTH {
+            let Some(block) = at.and_then(|index| self.0.get(index)) else {
+                break;
+            };
             if block.end.is_none_or(|end| byte < end) {
                 names.extend(block.list.map(given::names).unwrap_or_default());
             }
@@ -79,9 +88,10 @@ fn tags(text: &str) -> impl Iterator<Item = (usize, &str)> {
             b'%' => "%}",
             _ => return None,
         };
-        let line = rest.get(1..)?;
-        let line = &line[..line.find('\n').unwrap_or(line.len())];
-        Some((at, line.get(..line.find(close)?)?))
+        let tag = rest.get(1..)?;
+        let head = &tag.as_bytes()[..tag.len().min(LONGEST)];
+        let end = memchr::memmem::find(head, close.as_bytes())?;
+        Some((at, tag.get(..end)?))
     })
 }
 
