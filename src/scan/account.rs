@@ -151,22 +151,6 @@ pub fn host_paths(words: &Words, text: &str) -> Vec<Gap> {
     told.gaps()
 }
 
-/// The bytes of these lines of `text`, which count from 1.
-pub fn bytes_of(text: &str, lines: &Range<u32>) -> Range<usize> {
-    let start_of = |line: u32| {
-        let ends = memchr::memchr_iter(b'\n', text.as_bytes());
-        match line.checked_sub(2) {
-            None => 0,
-            Some(before) => {
-                let before = usize::try_from(before).unwrap_or(usize::MAX);
-                let mut ends = ends.skip(before);
-                ends.next().map_or(text.len(), |end| end + 1)
-            }
-        }
-    };
-    start_of(lines.start)..start_of(lines.end)
-}
-
 /// A string that names a socket, with its place in the text.
 struct Item {
     range: Range<usize>,

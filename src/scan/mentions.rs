@@ -382,6 +382,15 @@ impl<'t> LineIndex<'t> {
         u32::try_from(line).unwrap_or(u32::MAX)
     }
 
+    /// The bytes of lines, which count from 1.
+    pub fn bytes(&self, lines: &Range<u32>) -> Range<usize> {
+        let start = |line: u32| {
+            let index = usize::try_from(line.saturating_sub(1)).unwrap_or(usize::MAX);
+            self.starts.get(index).copied().unwrap_or(self.text.len())
+        };
+        start(lines.start)..start(lines.end)
+    }
+
     /// The line that holds a byte.
     pub fn line(&self, byte: usize) -> &'t str {
         let line = self.starts.partition_point(|start| *start <= byte);

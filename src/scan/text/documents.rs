@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::LazyCell;
+use std::collections::HashSet;
 use std::ops::Range;
 
 use serde_json::Value;
@@ -112,7 +113,7 @@ impl Reader<'_> {
                 }
                 let is_told = (found.len(), reading.gaps.len()) != before;
                 if !is_told && !filled.is_empty() {
-                    match self.words.has_path(self.whole) {
+                    match self.whole_has_path() {
                         true => reading.gaps.extend(filled.into_iter().map(given_here)),
                         false => reading.open.extend(filled),
                     }
@@ -178,10 +179,10 @@ impl Reader<'_> {
                 known.accounted.push("/spec".to_owned());
             }
         }
-        let found = &reading.workloads[before..];
+        let found = paths(&reading.workloads[before..]);
         let elsewhere: Vec<_> = elsewhere
             .iter()
-            .filter(|(value, _)| is_found(found, value))
+            .filter(|(value, _)| found.contains(value.as_str()))
             .map(|(_, bytes)| bytes.clone())
             .collect();
         let known = account::Documents {
@@ -389,10 +390,12 @@ impl Reader<'_> {
     }
 }
 
-/// Whether a finding has `value` as its path.
-pub(super) fn is_found(found: &[Workload], value: &str) -> bool {
-    let mut findings = found.iter().flat_map(|workload| &workload.findings);
-    findings.any(|one| one.target == value || one.mount_path.as_deref() == Some(value))
+/// The paths that findings have.
+pub(super) fn paths(found: &[Workload]) -> HashSet<&str> {
+    let findings = found.iter().flat_map(|workload| &workload.findings);
+    findings
+        .flat_map(|one| one.mount_path.as_deref().into_iter().chain([&*one.target]))
+        .collect()
 }
 
 /// The pointers to variables of a Pod by which it gives volumes to containers that it makes, as Drone's

@@ -7,6 +7,7 @@ mod documents;
 mod languages;
 mod pipeline;
 
+use std::cell::OnceCell;
 use std::path::Path;
 
 use serde_json::Value;
@@ -57,6 +58,7 @@ pub fn read(
         namespaces,
         words: &words,
         whole: text,
+        has_path: OnceCell::new(),
     };
     let mut reading = reader.text(text, syntax, &Around::default());
     for workload in &mut reading.workloads {
@@ -88,6 +90,7 @@ pub fn object(evaluator: &Evaluator, namespaces: &Namespaces, object: &Value) ->
         namespaces,
         words: &words,
         whole: "",
+        has_path: OnceCell::new(),
     };
     let mut reading = Reading::default();
     let around = Around::default();
@@ -207,9 +210,17 @@ struct Reader<'c> {
     words: &'c Words,
     /// The outermost text.
     whole: &'c str,
+    /// Whether that has the path of a runtime, once it was looked up.
+    has_path: OnceCell<bool>,
 }
 
 impl Reader<'_> {
+    /// Whether the outermost text has the path of a runtime.
+    fn whole_has_path(&self) -> bool {
+        let look = || self.words.has_path(self.whole);
+        *self.has_path.get_or_init(look)
+    }
+
     fn text(&self, text: &str, syntax: Syntax, around: &Around<'_>) -> Reading {
         match syntax {
             Syntax::Manifest => self.manifest(text, around),
