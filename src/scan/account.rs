@@ -8,17 +8,18 @@
 
 use std::ops::Range;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::manifest::{Document, Positions, below};
 use crate::names;
 
 use crate::scan::asked;
-use crate::scan::extent::{Extent, innermost};
+use crate::scan::extent::innermost;
 use crate::scan::mentions::{LineIndex, Named, Words};
-use crate::scan::placeholder;
 use crate::scan::places::Places;
 use crate::scan::result::Gap;
+use crate::scan::strings;
+use crate::scan::strings::Found;
 use crate::scan::told::{Told, beside};
 
 /// What is known of one document.
@@ -61,15 +62,8 @@ pub fn of_documents(words: &Words, all: &Documents<'_>, places: &mut Places<'_>)
     let mut values = Vec::new();
     for (index, document) in documents.iter().enumerate() {
         let known = known.get(index).unwrap_or(&nothing);
-        let mut search = Search {
-            words,
-            known: Extent::of(&known.accounted, &known.beside),
-            judged: Extent::of(&known.judged, &known.beside),
-            values: &known.accounted,
-            found: Vec::new(),
-        };
-        search.value(&document.value, &mut String::new());
-        values.extend(search.found.into_iter().map(|found| (index, found)));
+        let found = strings::found(words, &document.value, known);
+        values.extend(found.into_iter().map(|found| (index, found)));
     }
     if raw.is_empty() && values.is_empty() {
         return Vec::new();
@@ -90,11 +84,11 @@ pub fn of_documents(words: &Words, all: &Documents<'_>, places: &mut Places<'_>)
         }
         let at = items.partition_point(|item| item.range.start <= mention.start);
         let line = lines.number(mention.start);
-        // An escaped name is known by its line only.
         let item = at
             .checked_sub(1)
-            .filter(|index| items[*index].range.contains(&mention.start))
-            .or_else(|| items.iter().position(|item| item.line == line));
+            .filter(|index| items[*index].range.contains(&mention.start));
+        // An escaped name is known by its line only.
+        let item = item.or_else(|| items.iter().position(|item| item.line == line));
         match item.map(|index| &mut items[index]) {
             Some(item) => {
                 item.is_told = true;
@@ -103,6 +97,18 @@ pub fn of_documents(words: &Words, all: &Documents<'_>, places: &mut Places<'_>)
                 }
             }
             None => told.push(line, mention.what, &beside(text, mention)),
+        }
+    }
+    // Of a text in a string, each line that has one; of a value, the value's own.
+    if items.iter().any(|item| item.is_text) {
+        for mention in words.host_paths(text) {
+            let at = items.partition_point(|item| item.range.start <= mention.start);
+            let item = at.checked_sub(1).and_then(|index| items.get_mut(index));
+            let is_in = |item: &&mut Item| item.is_text && item.range.contains(&mention.start);
+            if let Some(item) = item.filter(is_in) {
+                item.is_told = true;
+                told.push(lines.number(mention.start), mention.what, &item.shown());
+            }
         }
     }
     for item in items.iter().filter(|item| !item.is_told && !item.is_known) {
@@ -131,172 +137,18 @@ pub fn of_text(words: &Words, text: &str, known: &[Range<usize>]) -> Vec<Gap> {
     told.gaps()
 }
 
-/// The bytes of these lines of `text`, which count from 1.
-pub fn bytes_of(text: &str, lines: &Range<u32>) -> Range<usize> {
-    let start_of = |line: u32| {
-        let ends = memchr::memchr_iter(b'\n', text.as_bytes());
-        match line.checked_sub(2) {
-            None => 0,
-            Some(before) => {
-                let before = usize::try_from(before).unwrap_or(usize::MAX);
-                let mut ends = ends.skip(before);
-                ends.next().map_or(text.len(), |end| end + 1)
-            }
-        }
-    };
-    start_of(lines.start)..start_of(lines.end)
-}
-
-/// A string that names a socket.
-struct Found<'d> {
-    pointer: String,
-    is_key: bool,
-    is_known: bool,
-    what: Named,
-    text: &'d str,
-}
-
-struct Search<'d, 's> {
-    words: &'s Words,
-    known: Extent<'s>,
-    judged: Extent<'s>,
-    /// The pointers by which something is known.
-    values: &'s [String],
-    found: Vec<Found<'d>>,
-}
-
-impl<'d> Search<'d, '_> {
-    fn value(&mut self, value: &'d Value, at: &mut String) {
-        let length = at.len();
-        match value {
-            Value::String(text) => self.text(text, at, false),
-            Value::Array(items) => {
-                for (index, item) in items.iter().enumerate() {
-                    if holds_text(item) {
-                        push_token(at, &index.to_string());
-                        self.value(item, at);
-                        at.truncate(length);
-                    }
-                }
-            }
-            Value::Object(map) => {
-                self.assignment(map, at);
-                for (key, value) in map {
-                    push_token(at, key);
-                    self.text(key, at, true);
-                    if is_host_path(key) {
-                        self.host_path(value, at);
-                    } else if let Some(path) = value.as_str().filter(|_| is_of_socket(key)) {
-                        self.directory(path, at);
-                    }
-                    // OpenShift's builds; a template may fill it in.
-                    if key == EXPOSED && !matches!(value, Value::Bool(false)) {
-                        self.node(at.clone(), key);
-                    }
-                    if holds_text(value) {
-                        self.value(value, at);
-                    }
-                    at.truncate(length);
-                }
-            }
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
-        }
+/// The gaps of the hostPaths alone of a text.
+pub fn host_paths(words: &Words, text: &str) -> Vec<Gap> {
+    let mut told = Told::default();
+    let lines = LineIndex::of(text);
+    for mention in words.host_paths(text) {
+        told.push(
+            lines.number(mention.start),
+            mention.what,
+            &beside(text, mention),
+        );
     }
-
-    /// A value that is given to a `hostPath` by the name of its place: `{path: …/hostPath/path, value: /run}` of a
-    /// JSON patch, and `{name: x.hostPath.path, value: /run}` of a chart's parameters.
-    fn assignment(&mut self, map: &'d Map<String, Value>, at: &str) {
-        let mut places = ["path", "name"]
-            .iter()
-            .filter_map(|key| map.get(*key)?.as_str());
-        let is_one = places.any(|place| place.contains("hostPath") || place.contains("host_path"));
-        if let Some(value) = map.get("value").filter(|_| is_one) {
-            self.host_path(value, &below(at, "value"));
-        }
-    }
-
-    /// A directory of the node that leads to a runtime, by a path that has no socket's name in it.
-    fn host_path(&mut self, value: &'d Value, at: &str) {
-        let (path, pointer) = match value {
-            Value::String(path) => (path.as_str(), at.to_owned()),
-            Value::Object(map) => match map.get("path").and_then(Value::as_str) {
-                Some(path) => (path, below(at, "path")),
-                None => return,
-            },
-            // Terraform's JSON has each block in a list.
-            Value::Array(items) => {
-                for (index, item) in items.iter().enumerate() {
-                    self.host_path(item, &below(at, &index.to_string()));
-                }
-                return;
-            }
-            Value::Null | Value::Bool(_) | Value::Number(_) => return,
-        };
-        let is_filled = placeholder::is_placeholder(path) && self.words.has_path(path);
-        if (self.words.lead(path) || is_filled) && self.words.first(path).is_none() {
-            self.node(pointer, path);
-        }
-    }
-
-    /// The directory of a socket, as values of charts have it: `socketDir: /var/run`.
-    fn directory(&mut self, path: &'d str, at: &str) {
-        if path.starts_with('/') && self.words.has_path(path) && self.words.first(path).is_none() {
-            self.node(at.to_owned(), path);
-        }
-    }
-
-    fn node(&mut self, pointer: String, text: &'d str) {
-        if !self.known.holds(&pointer) && !self.judged.holds(&pointer) {
-            self.found.push(Found {
-                pointer,
-                is_key: false,
-                is_known: false,
-                what: Named::HostPath,
-                text,
-            });
-        }
-    }
-
-    fn text(&mut self, text: &'d str, pointer: &str, is_key: bool) {
-        if let Some(what) = self.words.first(text) {
-            let pointer = pointer.to_owned();
-            // What is known at a key's pointer is its value.
-            let is_own = is_key && self.values.contains(&pointer);
-            let is_known = !is_own && self.known.holds(&pointer);
-            self.found.push(Found {
-                pointer,
-                is_key,
-                is_known,
-                what,
-                text,
-            });
-        }
-    }
-}
-
-/// What OpenShift calls it to give a build the node's socket.
-const EXPOSED: &str = "exposeDockerSocket";
-
-/// `hostPath`, and as TOML and HCL write it.
-fn is_host_path(key: &str) -> bool {
-    let words = ["hostPath", "HostPath", "host_path", "hostpath", "HOST_PATH"];
-    words.iter().any(|word| key.contains(word))
-}
-
-/// `socketDir`, `dockerSock`.
-fn is_of_socket(key: &str) -> bool {
-    key.contains("sock") || key.contains("Sock") || key.contains("SOCK")
-}
-
-/// Appends a key as one token of a JSON pointer.
-fn push_token(pointer: &mut String, key: &str) {
-    pointer.push('/');
-    crate::manifest::push_token(pointer, key);
-}
-
-/// Whether there may be a string in it.
-fn holds_text(value: &Value) -> bool {
-    value.is_string() || value.is_array() || value.is_object()
+    told.gaps()
 }
 
 /// A string that names a socket, with its place in the text.
@@ -306,6 +158,7 @@ struct Item {
     pointer: String,
     what: Named,
     is_known: bool,
+    is_text: bool,
     is_told: bool,
 }
 
@@ -329,6 +182,7 @@ fn item(
         pointer,
         is_key,
         is_known,
+        is_text,
         what,
         text,
     } = found;
@@ -350,6 +204,7 @@ fn item(
         pointer,
         what,
         is_known: is_known || is_anchored,
+        is_text,
         is_told: false,
     }
 }

@@ -66,7 +66,7 @@ impl Chart {
     }
 
     /// Whether `path` is a chart that it depends on, in an archive.
-    fn packs(&self, path: &Path) -> bool {
+    pub fn packs(&self, path: &Path) -> bool {
         path.parent() == Some(&*self.0.join("charts"))
             && path.extension().is_some_and(|extension| extension == "tgz")
     }

@@ -20,8 +20,22 @@ pub enum Contents {
     Wide(String),
     /// A text in some other encoding, with what is not UTF-8 replaced.
     Foreign(String),
+    /// Files in an archive, or one that is packed.
+    Archive,
     /// No text.
     Binary,
+}
+
+/// What the names of archives end with. Programs and documents that are archives inside are called otherwise.
+const ENDINGS: [&str; 11] = [
+    ".7z", ".gz", ".tar", ".tar.bz2", ".tar.xz", ".tar.zst", ".tbz2", ".tgz", ".txz", ".tzst",
+    ".zip",
+];
+
+/// Whether a file's name says that it is an archive.
+pub fn is_archive(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ENDINGS.iter().any(|ending| name.ends_with(ending))
 }
 
 /// Why a file is not read.
@@ -65,6 +79,18 @@ pub fn not_text(place: String, lossy: &str, words: &Words) -> Gap {
     }
 }
 
+/// An archive: it may hold manifests.
+pub fn not_unpacked(place: String) -> Gap {
+    Gap {
+        place,
+        line: None,
+        why: Why::NotText,
+        message: "an archive, which is not looked into; unpack it and pass what it holds"
+            .to_owned(),
+        mentions: None,
+    }
+}
+
 /// Reads all of `from`.
 ///
 /// # Errors
@@ -74,10 +100,9 @@ pub fn read(from: impl Read) -> Result<Contents, Unread> {
     let mut limited = from.take(MAX_BYTES + 1);
     limited.read_to_end(&mut bytes).map_err(Unread::Io)?;
     if bytes.len() as u64 > MAX_BYTES {
-        return if is_binary(&bytes) {
-            Ok(Contents::Binary)
-        } else {
-            Err(Unread::TooLarge)
+        return match of_no_text(&bytes) {
+            Some(contents) => Ok(contents),
+            None => Err(Unread::TooLarge),
         };
     }
     Ok(of_bytes(bytes))
@@ -85,6 +110,9 @@ pub fn read(from: impl Read) -> Result<Contents, Unread> {
 
 /// What these bytes are.
 pub fn of_bytes(bytes: Vec<u8>) -> Contents {
+    if is_packed(&bytes) {
+        return Contents::Archive;
+    }
     if let Some((order, rest)) = wide(&bytes) {
         let units: Vec<u16> = rest.chunks_exact(2).map(|two| order.unit(two)).collect();
         return match String::from_utf16(&units) {
@@ -92,13 +120,41 @@ pub fn of_bytes(bytes: Vec<u8>) -> Contents {
             Ok(_) | Err(_) => Contents::Foreign(String::from_utf16_lossy(&units)),
         };
     }
-    if is_binary(&bytes) {
-        return Contents::Binary;
+    if let Some(contents) = of_no_text(&bytes) {
+        return contents;
     }
     match String::from_utf8(bytes) {
         Ok(text) => Contents::Text(text),
         Err(error) => Contents::Foreign(String::from_utf8_lossy(error.as_bytes()).into_owned()),
     }
+}
+
+/// What bytes are that are no text; none for a text. In a tar, most of which is text, that is looked at.
+fn of_no_text(bytes: &[u8]) -> Option<Contents> {
+    const TAR: &[u8] = b"ustar";
+    const AT: usize = 257;
+    let is_tar = || bytes.get(AT..).is_some_and(|rest| rest.starts_with(TAR));
+    if is_packed(bytes) {
+        return Some(Contents::Archive);
+    }
+    let kind = || match is_tar() {
+        true => Contents::Archive,
+        false => Contents::Binary,
+    };
+    is_binary(bytes).then(kind)
+}
+
+/// Whether these bytes are packed by gzip, zip, bzip2, xz, zstd or 7z.
+fn is_packed(bytes: &[u8]) -> bool {
+    const STARTS: [&[u8]; 6] = [
+        b"\x1f\x8b\x08",
+        b"PK\x03\x04",
+        b"BZh91AY&SY",
+        b"\xfd7zXZ\0",
+        b"\x28\xb5\x2f\xfd",
+        b"7z\xbc\xaf\x27\x1c",
+    ];
+    STARTS.iter().any(|start| bytes.starts_with(start))
 }
 
 /// Which of the two bytes of a character comes first.
@@ -178,6 +234,20 @@ mod tests {
                 "{contents:?}"
             );
         }
+    }
+
+    #[test]
+    fn archives_are_told_from_other_binaries() {
+        let tar = [&[b'a'][..], &[0; 256], b"ustar", &[0; 250]].concat();
+        for bytes in [
+            tar,
+            b"\x1f\x8b\x08\0\0\0\0\0\0\x03".to_vec(),
+            b"PK\x03\x04\x14\0".to_vec(),
+        ] {
+            assert!(matches!(of_bytes(bytes), Contents::Archive));
+        }
+        assert!(is_archive("charts/ci-1.0.0.TGZ"));
+        assert!(!is_archive("gradle-wrapper.jar"));
     }
 
     #[test]

@@ -12,9 +12,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::scan::charts::Chart;
 use crate::scan::contents;
-use crate::scan::contents::{Contents, Unread, not_text};
+use crate::scan::contents::{Contents, Unread, is_archive, not_text, not_unpacked};
 use crate::scan::cores::on_each;
 use crate::scan::evaluator::Evaluator;
+use crate::scan::filled;
 use crate::scan::given;
 use crate::scan::kustomizations::Kustomizations;
 use crate::scan::mentions::Words;
@@ -116,6 +117,7 @@ impl Inputs {
         let paths = self.inputs.iter().filter_map(Input::path);
         let charts = Chart::among(paths);
         let rendered = on_each(&charts, |chart| chart.rendered(values));
+        let all = charts.clone();
         for (chart, rendered) in charts.into_iter().zip(rendered) {
             match rendered {
                 Ok(Some(text)) => {
@@ -127,10 +129,20 @@ impl Inputs {
                         text,
                     });
                 }
-                Ok(None) => self.charts.push((chart, "helm is not on PATH".to_owned())),
-                Err(said) => self.charts.push((chart, format!("helm template: {said}"))),
+                Ok(None) => self.unrendered(chart, "helm is not on PATH".to_owned()),
+                Err(said) => self.unrendered(chart, format!("helm template: {said}")),
             }
         }
+        // They are rendered with it, or told.
+        let packs = |path: &Path| all.iter().any(|chart| chart.packs(path));
+        self.inputs.retain(|input| !input.path().is_some_and(packs));
+    }
+
+    /// Tells the archives of a chart, which only helm looks into.
+    fn unrendered(&mut self, chart: Chart, why: String) {
+        let packed = chart.packed(self.inputs.iter().filter_map(Input::path), &why);
+        self.gaps.extend(packed);
+        self.charts.push((chart, why));
     }
 
     /// Adds what kustomize makes of each kustomization.
@@ -171,6 +183,15 @@ impl Inputs {
             .filter(|(index, _)| !gaps.contains_key(index));
         let of_charts = self.given_by_charts(missing, &words);
         gaps.extend(of_charts);
+        for (index, one) in all.iter().enumerate().filter(|(_, one)| one.is_unknown) {
+            // What a chart has for it is in its values.
+            let mut charts = self.charts.iter();
+            let is_its =
+                |(chart, _): &(Chart, String)| chart.has_template(Path::new(&one.gap.place));
+            if !gaps.contains_key(&index) && !charts.any(is_its) {
+                gaps.insert(index, filled::unknown(one));
+            }
+        }
         for (index, gap) in gaps {
             let reading = open.get(index).map(|(reading, _)| *reading);
             if let Some(reading) = reading.and_then(|index| readings.get_mut(index)) {
@@ -231,7 +252,6 @@ impl Inputs {
                 }
             }
             gaps.extend(chart.gap(&own, why));
-            gaps.extend(chart.packed(self.inputs.iter().filter_map(Input::path), why));
         }
         gaps
     }
@@ -328,7 +348,7 @@ impl Input {
         let contents = contents::read(fs::File::open(self.path()?).ok()?).ok()?;
         match contents {
             Contents::Text(text) | Contents::Wide(text) | Contents::Foreign(text) => Some(text),
-            Contents::Binary => None,
+            Contents::Archive | Contents::Binary => None,
         }
     }
 
@@ -337,7 +357,7 @@ impl Input {
             Self::Stdin(contents) => {
                 let syntax = match contents {
                     Contents::Text(text) | Contents::Wide(text) => text::syntax_of(text),
-                    Contents::Foreign(_) | Contents::Binary => Syntax::Manifest,
+                    Contents::Foreign(_) | Contents::Archive | Contents::Binary => Syntax::Manifest,
                 };
                 return scan(evaluator, namespaces, "stdin", contents, syntax);
             }
@@ -405,6 +425,11 @@ fn scan(
             }
             reading
         }
+        (Contents::Archive, Syntax::Other) if !is_archive(name) => return Reading::default(),
+        (Contents::Archive, _) => Reading {
+            gaps: vec![not_unpacked(name.to_owned())],
+            ..Reading::default()
+        },
         (Contents::Binary, Syntax::Other) => return Reading::default(),
         (Contents::Text(text) | Contents::Wide(text), _) => {
             text::read(evaluator, namespaces, name, text, syntax)

@@ -13,7 +13,7 @@ use crate::scan::result::{Gap, Open};
 use crate::scan::ways;
 
 /// Words in placeholders that name no value: what a template's functions and the fields of a volume are called.
-const COMMON: [&str; 37] = [
+const COMMON: [&str; 39] = [
     "Release",
     "Values",
     "default",
@@ -36,6 +36,7 @@ const COMMON: [&str; 37] = [
     "local",
     "mountPath",
     "name",
+    "parameters",
     "params",
     "path",
     "printf",
@@ -51,6 +52,7 @@ const COMMON: [&str; 37] = [
     "value",
     "var",
     "with",
+    "workflow",
 ];
 
 /// The names of the values that `path` is filled in with: `DIR` of `${DIR}`, `socketDir` of `{{ .Values.socketDir }}`.
@@ -59,9 +61,14 @@ pub fn names(path: &str) -> Vec<String> {
     // What is said where a value is missing has words of its own.
     let parts = quoted.filter(|(at, part)| at % 2 == 0 || !part.contains(' '));
     let words = parts.flat_map(|(_, part)| part.split(|c: char| !is_word(c)));
-    let words = words.filter(|word| word.len() > 1 && !COMMON.contains(word));
     let starts = |word: &&str| word.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    words.filter(starts).map(str::to_owned).collect()
+    let words = words.filter(|word| starts(word) && !COMMON.contains(word));
+    let words: Vec<&str> = words.collect();
+    // A letter is a name where nothing longer is.
+    let has_long = words.iter().any(|word| word.len() > 1);
+    let least = if has_long { 2 } else { 1 };
+    let words = words.into_iter().filter(|word| word.len() >= least);
+    words.map(str::to_owned).collect()
 }
 
 /// The placeholder of `open`, by its index, and the first line that gives it a path which leads to a runtime.
@@ -75,6 +82,7 @@ pub fn given(text: &str, open: &[&Open], words: &Words) -> Vec<(usize, u32)> {
     }
     let mut found: BTreeMap<usize, u32> = BTreeMap::new();
     let mut before = "";
+    let mut blocks = Blocks::default();
     for (number, line) in (1_u32..).zip(text.lines()) {
         if line.contains('/') && !names.is_empty() {
             let own = words_of(line, &names);
@@ -89,30 +97,95 @@ pub fn given(text: &str, open: &[&Open], words: &Words) -> Vec<(usize, u32)> {
                 words.has_path(&plain) || !names.is_empty() && words.has_path(&apart())
             };
             // What has a path of its own is given that, and a container sees it elsewhere.
-            let above = match before.contains('/') || line.contains("mountPath") {
+            let above = match before.contains('/') || is_mounted(line) {
                 true => Vec::new(),
                 false => words_of(before, &names),
             };
-            if !(own.is_empty() && above.is_empty()) && is_given(&own) {
-                for name in own.into_iter().chain(above) {
+            // The list that a loop goes over has its paths further down.
+            let around = match is_mounted(line) {
+                true => Vec::new(),
+                false => blocks.around(line),
+            };
+            let is_any = !(own.is_empty() && above.is_empty() && around.is_empty());
+            if is_any && is_given(&own) {
+                for name in own.into_iter().chain(above).chain(around) {
                     for index in names.remove(name).unwrap_or_default() {
                         found.entry(index).or_insert(number);
                     }
                 }
             }
         }
+        blocks.take(line, &names);
         before = line;
     }
     found.into_iter().collect()
 }
 
-/// The words of a line that are `names`; more than a few are no assignment.
+/// Whether a line says where a container sees something.
+fn is_mounted(line: &str) -> bool {
+    ["mountPath", "mount_path", "containerPath", "container_path"]
+        .iter()
+        .any(|word| line.contains(word))
+}
+
+/// The names to which the lines above gave what the lines below say, by how far these are indented.
+#[derive(Default)]
+struct Blocks<'l>(Vec<(usize, Vec<&'l str>)>);
+
+impl<'l> Blocks<'l> {
+    /// The names of the blocks that a line is in.
+    fn around(&mut self, line: &str) -> Vec<&'l str> {
+        self.leave(line);
+        self.0
+            .iter()
+            .flat_map(|(_, names)| names)
+            .copied()
+            .collect()
+    }
+
+    /// Leaves the blocks that a line is not in. An item of a list, and what closes one, may stand as far left as its key.
+    fn leave(&mut self, line: &str) {
+        let text = line.trim_start();
+        let indent = line.len() - text.len();
+        let is_of_key = text.starts_with(['-', ']', '}', '[', '{', ')']);
+        self.0
+            .retain(|(key, _)| *key < indent || *key == indent && is_of_key);
+    }
+
+    /// Takes a line into account that is a key with one of `names`, and nothing more of its value.
+    fn take(&mut self, line: &'l str, names: &HashMap<&str, Vec<usize>>) {
+        if line.trim().is_empty() {
+            return;
+        }
+        self.leave(line);
+        let end = line.trim_end();
+        if !end.ends_with([':', '=', '[', '{', '(', '|']) {
+            return;
+        }
+        let own = words_of(line, names);
+        if !own.is_empty() {
+            self.0.push((line.len() - line.trim_start().len(), own));
+        }
+    }
+}
+
+/// The words of a line that are `names`; more than a few are no assignment. A letter has to be given something.
 fn words_of<'l>(line: &'l str, names: &HashMap<&str, Vec<usize>>) -> Vec<&'l str> {
     const MOST: usize = 16;
     let words = line.split(|c| !is_word(c));
+    let is_given = |word: &str| {
+        let mut ends = line
+            .match_indices(word)
+            .map(|(at, _)| &line[at + word.len()..]);
+        ends.any(|rest| {
+            rest.trim_start_matches(['"', '\'', ' '])
+                .starts_with([':', '='])
+        })
+    };
     let mut own: Vec<&str> = words
         .filter(|word| names.contains_key(word))
         .take(MOST)
+        .filter(|word| word.len() > 1 || is_given(word))
         .collect();
     own.dedup();
     own
@@ -167,6 +240,7 @@ mod tests {
     fn open(path: &str) -> Open {
         Open {
             names: names(path),
+            is_unknown: false,
             gap: Gap {
                 place: "pod.yaml".to_owned(),
                 line: Some(1),
@@ -191,6 +265,13 @@ mod tests {
             ),
             ("$(params.dir)", "- name: dir\n  value: /var/run/\n"),
             ("{{ .Values.run }}", "run: /run\n"),
+            ("${var.d}", "  d = \"/var/run\"\n"),
+            ("{{ dirs }}", "dirs:\n  - name: r\n    path: /var/run\n"),
+            ("{{ dirs }}", "dirs:\n- name: r\n  path: /var/run\n"),
+            (
+                "${var.dirs}",
+                "dirs = [\n  {\n    name = \"r\"\n    path = \"/run\"\n  },\n]\n",
+            ),
         ] {
             assert_eq!(given(text, &[&open(path)], &words).len(), 1, "{text}");
         }
@@ -200,6 +281,15 @@ mod tests {
             ("${DIR}", "mkdir /var/run\n\necho $DIR"),
             ("${DIR}", "DIR: /data\nrun: /run"),
             ("${DIR}", "DIR:\n  mountPath: /run"),
+            ("${var.d}", "ls -d /var/run\n"),
+            (
+                "{{ dirs }}",
+                "dirs:\n  - path: /data\nother:\n  - path: /run\n",
+            ),
+            (
+                "{{ dirs }}",
+                "dirs:\n  - path: /data\n    mountPath: /run\n",
+            ),
         ] {
             assert!(given(text, &[&open(path)], &words).is_empty(), "{text}");
         }

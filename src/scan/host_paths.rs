@@ -57,8 +57,40 @@ impl HostPaths {
                 }
             }
         }
+        let has_name = |word: &str| names.contains(word);
+        found.leading.extend(of_pipelines(text, words, has_name));
         found
     }
+}
+
+/// The volumes of the node of Drone's pipelines, `host: {path: /run}`, in whatever language makes them.
+fn of_pipelines(text: &str, words: &Words, has_name: impl Fn(&str) -> bool) -> Vec<usize> {
+    let mut found = Vec::new();
+    if !(text.contains("pipeline") && text.contains("volumes")) {
+        return found;
+    }
+    let is_between = |c: char| c.is_whitespace() || "\"':={(".contains(c);
+    for at in memchr::memmem::find_iter(text.as_bytes(), "host") {
+        let rest = behind(text, at + "host".len());
+        let key = rest.trim_start_matches(is_between);
+        if key.len() == rest.len() || text[..at].ends_with(is_word) {
+            continue;
+        }
+        let Some(rest) = key
+            .strip_prefix("path")
+            .filter(|rest| rest.starts_with(is_between))
+        else {
+            continue;
+        };
+        let value = rest.trim_start_matches(is_between);
+        let path = paths(value).next().filter(|path| value.starts_with(path));
+        let leads = path.is_some_and(|path| words.lead(path) && words.first(path).is_none());
+        let name = value.split(|c| !is_word(c)).next();
+        if leads || name.is_some_and(&has_name) {
+            found.push(at);
+        }
+    }
+    found
 }
 
 /// What stands behind a byte, to the end of the second line after its own.
@@ -111,6 +143,10 @@ mod tests {
             "#Run: \"/var/run\"\nhostPath: path: #Run\n",
             "let run = \"/run\" in { hostPath = Some { path = run } }",
             "yq --arg p /run '.spec.volumes[0].hostPath.path = $p'",
+            // Drone's.
+            "kind: 'pipeline', volumes: [{ name: 'r', host: { path: '/var/run' } }]",
+            "\"kind\": \"pipeline\", \"volumes\": [{\"name\": \"r\", \"host\": {\"path\": \"/run\"}}]",
+            "local run = '/run'; { kind: 'pipeline', volumes: [{ host: { path: run } }] }",
         ] {
             assert!(!of(text).leading.is_empty(), "{text}");
         }
@@ -124,6 +160,9 @@ mod tests {
             "String hostPath,\n/** more */\n",
             "const run = \"/var/run\"; const v = { hostPath: { path: data } };",
             "{{ .Values.dir | default \"/data\" }}",
+            "kind: pipeline, volumes: [{host: {path: '/data'}}]",
+            "pipeline volumes\nhost: example.org\npath: /run",
+            "volumes: [{host: {path: '/run'}}]",
         ] {
             assert!(of(text).leading.is_empty(), "{text}");
         }

@@ -5,18 +5,26 @@
 //! and what is filled in later, on one line. Where all that stands before `.sock` is filled in, the other part has to
 //! be a value of the same text. Pure.
 
+use std::cell::LazyCell;
+
 /// What a name ends with.
 const END: &str = "sock";
 
 /// Every place of `text` where a name is put together that `stems` has the first part of (`docker`).
 pub fn names<'s>(text: &str, stems: impl Iterator<Item = &'s str> + Clone) -> Vec<usize> {
     let ends = memchr::memmem::find_iter(text.as_bytes(), END);
+    // A text may have thousands of names that end so: what is the same for all is looked up once.
+    let is_given = LazyCell::new(|| stems.clone().any(|stem| is_value(text, stem)));
+    let (mut start, mut seen) = (0, 0);
     let found = ends.filter_map(|at| {
         let (before, rest) = text.split_at_checked(at)?;
+        let end = before[seen..].rfind('\n');
+        start = end.map_or(start, |end| seen + end + 1);
+        seen = at;
         if rest[END.len()..].starts_with(is_word) {
             return None;
         }
-        let line = &before[before.rfind('\n').map_or(0, |end| end + 1)..];
+        let line = &before[start..];
         let glue = Glue::before(line);
         if !glue.joins {
             return None;
@@ -25,7 +33,7 @@ pub fn names<'s>(text: &str, stems: impl Iterator<Item = &'s str> + Clone) -> Ve
         let mut all = stems.clone();
         let is_name = match head.ends_with(is_word) {
             true => all.any(|stem| is_last(head, stem)),
-            false => glue.fills && head.ends_with('/') && all.any(|stem| is_value(text, stem)),
+            false => glue.fills && head.ends_with('/') && *is_given,
         };
         is_name.then_some(at)
     });
@@ -153,6 +161,16 @@ mod tests {
         ] {
             assert!(is_found(text), "{text}");
         }
+    }
+
+    #[test]
+    fn what_a_text_gives_is_looked_up_once() {
+        let looks = std::cell::Cell::new(0);
+        let stems = ["docker"].into_iter();
+        let stems = stems.inspect(|_| looks.set(looks.get() + 1));
+        let found = names(&"/${x}.sock docker ".repeat(100), stems);
+        assert!(found.is_empty());
+        assert_eq!(looks.get(), 1);
     }
 
     #[test]

@@ -201,8 +201,13 @@ impl Words {
         self.host_paths(text).chain(self.ways(text))
     }
 
+    /// Whether a `hostPath` in a text that is not read leads to a runtime by its directory.
+    pub fn has_host_path(&self, text: &str) -> bool {
+        self.host_paths(text).next().is_some()
+    }
+
     /// Every place of a text that is not read where a `hostPath` leads to a runtime by its directory.
-    fn host_paths(&self, text: &str) -> impl Iterator<Item = Mention> {
+    pub fn host_paths(&self, text: &str) -> impl Iterator<Item = Mention> {
         let all = HostPaths::of(text, self).leading.into_iter();
         all.map(|start| Mention {
             start,
@@ -375,6 +380,15 @@ impl<'t> LineIndex<'t> {
     pub fn number(&self, byte: usize) -> u32 {
         let line = self.starts.partition_point(|start| *start <= byte);
         u32::try_from(line).unwrap_or(u32::MAX)
+    }
+
+    /// The bytes of lines, which count from 1.
+    pub fn bytes(&self, lines: &Range<u32>) -> Range<usize> {
+        let start = |line: u32| {
+            let index = usize::try_from(line.saturating_sub(1)).unwrap_or(usize::MAX);
+            self.starts.get(index).copied().unwrap_or(self.text.len())
+        };
+        start(lines.start)..start(lines.end)
     }
 
     /// The line that holds a byte.

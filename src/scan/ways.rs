@@ -127,10 +127,40 @@ pub fn daemons(text: &str) -> Vec<usize> {
             let is_bare = !before.ends_with("://") && !before.ends_with('@');
             if is_whole && is_bare && is_address && may_be_a_node(host) {
                 found.push(before.len());
+            } else if is_whole && let Some(start) = filled_in(text, at, port) {
+                found.push(start);
             }
         }
     }
     uncommented(text, found)
+}
+
+/// Where a host starts that is filled in later, before the `port` at a byte of `text`, in what says where a daemon is. A
+/// port of the machine that is mapped to one of Docker's is no host.
+fn filled_in(text: &str, at: usize, port: &str) -> Option<usize> {
+    let line = &text[text[..at].rfind('\n').map_or(0, |end| end + 1)..at];
+    let host = &line[start_of_filled(line)?..];
+    let start = at - host.len();
+    let before = text[..start].trim_end_matches([' ', '\n', '\t', '"', '\'', ',', '-', '=', '[']);
+    let is_flag = ["-H", "--host"].iter().any(|flag| before.ends_with(flag));
+    let is_mapped = ["-p", "--publish"]
+        .iter()
+        .any(|flag| before.ends_with(flag))
+        || host.to_ascii_lowercase().contains("port")
+        || text[at + port.len()..].starts_with(':');
+    let is_host = is_filled_in(host) && !line.ends_with(&format!("://{host}"));
+    let is_daemon = is_flag || is_beside(text, at, is_docker_host);
+    (is_host && is_daemon && !is_mapped).then_some(start)
+}
+
+/// Where what is filled in starts that a line ends with: `$NAME`, `${NAME}`, `$(NAME)`, `{{ name }}`.
+fn start_of_filled(line: &str) -> Option<usize> {
+    const PAIRS: [(&str, &str); 3] = [("{{", "}}"), ("${", "}"), ("$(", ")")];
+    if let Some((open, _)) = PAIRS.iter().find(|(_, close)| line.ends_with(close)) {
+        return line.rfind(open);
+    }
+    let name = line.trim_end_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');
+    name.ends_with('$').then(|| name.len() - 1)
 }
 
 /// Whether a line of a text is a comment.
@@ -306,6 +336,11 @@ mod tests {
             "export DOCKER_HOST=tcp://$(ip route | awk '/default/ {print $3}'):2375",
             "docker -H host.docker.internal:2375 ps",
             "DOCKER_HOST=10.0.0.5:2375",
+            "docker -H $NODE_IP:2375 ps",
+            "command: [docker, -H, \"$(NODE_IP):2375\", ps]",
+            "args:\n  - -H\n  - $(NODE_IP):2375",
+            "- name: DOCKER_HOST\n  value: ${NODE}:2376",
+            "DOCKER_HOST: '{{ .Values.node }}:2375'",
             "client = Docker(base_url='tcp://192.168.1.4:2375')",
         ] {
             assert_eq!(daemons(text).len(), 1, "{text}");
@@ -320,6 +355,12 @@ mod tests {
             "DOCKER_HOST=tcp://$(POD_IP):2375",
             "DOCKER_HOST=tcp://$DOCKER_SERVICE_HOST:2375",
             "# DOCKER_HOST=tcp://10.0.0.5:2375",
+            "docker -H $(POD_IP):2375 ps",
+            "docker run --net host -p $PORT:2375 docker:dind",
+            "docker run -d --host-x -p $X:2375 docker:dind",
+            "DOCKER_HOST_PORTS: ['${IP}:2375:2375']",
+            "DOCKER_HOST=tcp://docker:2375",
+            "listen: $NODE:2375",
             "git clone ssh://git@example.com/docker.git",
             "redis: tcp://10.0.0.5:6379",
             "http://10.0.0.5:23750/",

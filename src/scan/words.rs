@@ -94,12 +94,39 @@ const COMPOSE_OPTIONS: [&str; 8] = [
     "--parallel",
 ];
 
+/// What ends a command.
+const ENDS: [char; 5] = ['\n', ';', '|', '&', '`'];
+
+/// Every command of `text` on one line, also those whose output others take.
+fn on_lines(text: &str) -> String {
+    let text = text.replace("\\\r\n", " ").replace("\\\n", " ");
+    text.replace("$(", "\n")
+}
+
+/// What of `text` may be a `docker` command, one a line, for what looks for these many times: within a bound.
+pub fn docker_lines(text: &str) -> String {
+    const LONGEST: usize = 64 << 10;
+    const MOST: usize = 4096;
+    let text = on_lines(text);
+    let mut found = String::new();
+    for simple in text.split(ENDS).filter(|simple| simple.contains("docker")) {
+        for word in simple.split_whitespace().take(MOST) {
+            found.push_str(word);
+            found.push(' ');
+        }
+        found.push('\n');
+        if found.len() > LONGEST {
+            break;
+        }
+    }
+    found
+}
+
 /// Every `docker` command in `text`, in its order.
 pub fn docker_commands(text: &str) -> Vec<DockerCommand> {
-    let text = text.replace("\\\r\n", " ").replace("\\\n", " ");
-    let text = text.replace("$(", "\n");
+    let text = on_lines(text);
     let mut found = Vec::new();
-    for simple in text.split(['\n', ';', '|', '&', '`']) {
+    for simple in text.split(ENDS) {
         let words: Vec<&str> = simple.split_whitespace().map(bare).collect();
         let mut rest = words.as_slice();
         while let Some(at) = rest.iter().position(is_docker) {
@@ -247,6 +274,16 @@ mod tests {
                 .iter()
                 .all(|command| command.words.len() <= MOST_WORDS)
         );
+    }
+
+    #[test]
+    fn the_lines_of_commands_have_the_same_commands_within_a_bound() {
+        let text = "echo a; docker \\\n  run -v /a:/b x\nid=$(docker ps -q) && x\n";
+        let lines = docker_lines(text);
+        assert_eq!(docker_commands(&lines), docker_commands(text));
+        assert!(!lines.contains("echo"));
+        let long = "docker run x ".repeat(30_000);
+        assert!(docker_lines(&long).len() < long.len() / 2);
     }
 
     #[test]

@@ -871,6 +871,34 @@ fn a_text_with_nuls_is_read_or_told_whatever_its_name() {
     assert_eq!(result["workloads"][0]["source"]["line"], 1);
 }
 
+#[test]
+fn an_archive_in_a_directory_is_a_gap_and_other_binaries_are_none() {
+    let zip = b"PK\x03\x04\x14\0\0\0\x08\0".as_slice();
+    let gzip = b"\x1f\x8b\x08\0\0\0\0\0\0\x03".as_slice();
+    let tar = [b"pod.yaml".as_slice(), &[0; 249], b"ustar", &[0; 250]].concat();
+    let dir = Dir::new();
+    for (name, bytes) in [
+        ("a.zip", zip),
+        ("b.tgz", gzip),
+        ("c.tar.gz", gzip),
+        ("d.tar", &tar),
+        ("e.yaml.gz", gzip),
+        ("f.jar", zip),
+        ("g.docx", zip),
+        ("h.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0"),
+        ("i.pdf", b"%PDF-1.7\0\xff\xfe\xfd"),
+        ("j", b"\x7fELF\x02\x01\0\0\0\0\0\0"),
+    ] {
+        fs::write(dir.0.join(name), bytes).unwrap();
+    }
+    let ended = dir.scan(&[".", "-o", "json"]);
+    assert_eq!(ended.status, 2);
+    let archives = ["a.zip", "b.tgz", "c.tar.gz", "d.tar", "e.yaml.gz"];
+    let places = archives.map(|name| format!("./{name}"));
+    let expected: Vec<_> = places.iter().map(|place| (&**place, "not-text")).collect();
+    assert_eq!(reasons(&json(&ended)), expected, "{}", ended.out);
+}
+
 /// Files that lead to a runtime by a directory, without a socket's name in them.
 #[test]
 fn a_directory_that_is_given_in_parts_is_never_passed_in_silence() {

@@ -222,3 +222,91 @@ fn a_variable_of_a_script_is_the_path_that_it_is_given() {
         assert_eq!(ended.status, 0, "{text}: {}", ended.out);
     }
 }
+
+/// A Pod of Terraform whose volumes are made for each of a list, in a module.
+fn module(volume: &str) -> String {
+    format!(
+        "variable \"dirs\" {{}}\nresource \"kubernetes_pod_v1\" \"a\" {{\n  metadata {{ name = \"a\" }}\n  spec {{\n    \
+         container {{\n      name = \"a\"\n      image = \"docker\"\n    }}\n    {volume}\n  }}\n}}\n"
+    )
+}
+
+#[test]
+fn a_path_of_a_list_that_a_loop_goes_over_is_found_by_the_lists_name() {
+    let dynamic = module(
+        "dynamic \"volume\" {\n      for_each = var.dirs\n      content {\n        name = volume.key\n        \
+         host_path { path = volume.value }\n      }\n    }",
+    );
+    let iterator = module(
+        "dynamic \"volume\" {\n      for_each = var.dirs\n      iterator = v\n      content {\n        name = \
+         v.value.name\n        host_path { path = v.value.path }\n      }\n    }",
+    );
+    let task = "- kubernetes.core.k8s:\n    definition:\n      apiVersion: v1\n      kind: Pod\n      metadata: {name: a}\n      \
+                spec:\n        containers: [{name: a, image: a, volumeMounts: [{name: r, mountPath: /x}]}]\n        volumes: \
+                [{name: r, hostPath: {path: \"{{ item.path }}\"}}]\n  loop: \"{{ dirs }}\"\n";
+    let template = "volumes:\n{{- range .Values.dirs }}\n- name: {{ .name }}\n  hostPath:\n    path: {{ .path }}\n{{- end }}\n";
+    for (file, text, name, given, line) in [
+        (
+            "m/pod.tf",
+            dynamic.as_str(),
+            "main.tf",
+            "module \"a\" {\n  dirs = {\n    x = \"/var/run\"\n  }\n}\n",
+            3,
+        ),
+        (
+            "m/pod.tf",
+            &iterator,
+            "main.tf",
+            "module \"a\" {\n  dirs = [\n    {\n      name = \"r\"\n      path = \"/var/run\"\n    },\n  ]\n}\n",
+            5,
+        ),
+        (
+            "tasks/main.yml",
+            task,
+            "defaults/main.yml",
+            "dirs:\n  - name: r\n    path: /var/run\n",
+            3,
+        ),
+        (
+            "values.yaml.gotmpl",
+            template,
+            "prod.yaml",
+            "dirs:\n- name: r\n  path: /var/run\n",
+            3,
+        ),
+    ] {
+        let dir = |given: &str| Dir::new().with(file, text).with(name, given);
+        let ended = dir(given).scan(&["."]);
+        assert_eq!(ended.status, 2, "{file}: {}", ended.out);
+        let told = format!("./{name}:{line} gives ");
+        assert!(ended.out.contains(&told), "{told}: {}", ended.out);
+        let ended = dir(&given.replace("/var/run", "/data")).scan(&["."]);
+        assert_eq!(ended.status, 0, "{file}: {}", ended.out);
+    }
+}
+
+#[test]
+fn a_path_that_is_filled_in_by_no_name_is_a_gap() {
+    for path in ["{{ item.path }}", "${path}", "$(params.path)"] {
+        let ended = Dir::new().with("pod.yaml", &pod(path)).scan(&["."]);
+        assert_eq!(ended.status, 2, "{path}: {}", ended.out);
+        let told = "./pod.yaml:11: Pod build: a hostPath is filled in later, and nothing says by what name";
+        assert!(ended.out.contains(told), "{path}: {}", ended.out);
+    }
+    // What a chart has for it is in its values.
+    let ended = chart("path: /data\n", "", "\"{{ .Values.path }}\"", "").scan(&["."]);
+    assert_eq!(ended.status, 0, "{}", ended.out);
+}
+
+#[test]
+fn the_name_of_a_value_may_be_a_letter_that_is_given_something() {
+    let volume = "volume {\n      name = \"r\"\n      host_path { path = var.d }\n    }";
+    for (given, status) in [
+        ("module \"a\" {\n  d = \"/var/run\"\n}\n", 2),
+        ("module \"a\" {\n  x = \"-d /var/run\"\n}\n", 0),
+    ] {
+        let dir = Dir::new().with("m/pod.tf", &module(volume));
+        let ended = dir.with("main.tf", given).scan(&["."]);
+        assert_eq!(ended.status, status, "{given}: {}", ended.out);
+    }
+}

@@ -108,8 +108,10 @@ fn read(path: &Path, words: &Words, is_named: bool) -> Result<Option<File>, Gap>
         }
         Contents::Wide(text) => (text, "in UTF-16"),
         Contents::Foreign(text) => (text, "not in UTF-8"),
-        Contents::Binary if known.is_some() || is_named => (String::new(), "no text"),
-        Contents::Binary => return Ok(None),
+        Contents::Archive | Contents::Binary if known.is_some() || is_named => {
+            (String::new(), "no text")
+        }
+        Contents::Archive | Contents::Binary => return Ok(None),
     };
     let line = first_mention(words, &text);
     let is_text = encoding == "in UTF-16";

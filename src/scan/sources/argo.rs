@@ -12,6 +12,8 @@ use serde_json::Value;
 use crate::manifest;
 use crate::scan::candidate::{Candidate, Object};
 use crate::scan::sources::assembly::{Assembly, List, items};
+use crate::scan::sources::named;
+use crate::scan::sources::named::Volumes;
 
 const POD_FIELDS: [&str; 6] = [
     "hostNetwork",
@@ -46,10 +48,18 @@ pub fn candidates<'d>(
     let Some(spec) = spec else {
         return Some(found);
     };
+    let defaults = spec.get("templateDefaults");
+    let defaults_at = format!("{at}/templateDefaults");
     let workflow = Workflow {
         spec,
         head,
         at: &at,
+        volumes: Volumes::of(spec.get("volumes"), format!("{at}/volumes")),
+        default_volumes: Volumes::of(
+            defaults.and_then(|all| all.get("volumes")),
+            format!("{defaults_at}/volumes"),
+        ),
+        patches: [patches(defaults, &defaults_at), patches(Some(spec), &at)].concat(),
     };
     for (index, template) in items(spec.get("templates")).enumerate() {
         workflow.template(template, &format!("{at}/templates/{index}"), 0, &mut found);
@@ -61,6 +71,22 @@ struct Workflow<'d, 'p> {
     spec: &'d Value,
     head: Object<'d>,
     at: &'p str,
+    /// Those of all templates, and of `templateDefaults`.
+    volumes: Volumes<'d>,
+    default_volumes: Volumes<'d>,
+    /// What is laid over the Pod of every template, and where it stands.
+    patches: Vec<(Value, String)>,
+}
+
+/// The documents of the `podSpecPatch` in `from`, which stands at `at`.
+fn patches(from: Option<&Value>, at: &str) -> Vec<(Value, String)> {
+    let key = "podSpecPatch";
+    let text = from.and_then(|from| from.get(key)).and_then(Value::as_str);
+    let documents = text.and_then(|text| manifest::read(text).ok());
+    let documents = documents.unwrap_or_default().into_iter();
+    documents
+        .map(|document| (document.value, format!("{at}/{key}")))
+        .collect()
 }
 
 /// Inline templates in inline templates end here.
@@ -112,36 +138,20 @@ impl<'d> Workflow<'d, '_> {
         );
         let init = template.get("initContainers");
         helpers(&mut pod, init, &format!("{at}/initContainers"), List::Init);
-        let of_all = ["sidecars", "initContainers", "volumes"].map(|key| {
+        let of_all = ["sidecars", "initContainers"].map(|key| {
             let list = defaults.and_then(|all| all.get(key));
             (list, format!("{defaults_at}/{key}"))
         });
-        let [
-            (sidecars, sidecars_at),
-            (init, init_at),
-            (volumes, volumes_at),
-        ] = of_all;
+        let [(sidecars, sidecars_at), (init, init_at)] = of_all;
         helpers(&mut pod, sidecars, &sidecars_at, List::Containers);
         helpers(&mut pod, init, &init_at, List::Init);
-        pod.volumes(volumes, &volumes_at);
-        pod.volumes(self.spec.get("volumes"), &format!("{}/volumes", self.at));
-        pod.volumes(template.get("volumes"), &format!("{at}/volumes"));
         pod.fields(Some(self.spec), &POD_FIELDS);
         pod.fields(Some(template), &POD_FIELDS);
-        let key = "podSpecPatch";
-        for (from, at) in [
-            (defaults, defaults_at.as_str()),
-            (Some(self.spec), self.at),
-            (Some(template), at),
-        ] {
-            let text = from.and_then(|from| from.get(key)).and_then(Value::as_str);
-            for document in text
-                .and_then(|text| manifest::read(text).ok())
-                .unwrap_or_default()
-            {
-                pod.patch(&document.value, &format!("{at}/{key}"));
-            }
+        for (patch, at) in self.patches.iter().chain(&patches(Some(template), at)) {
+            pod.patch(patch, at);
         }
+        let own = Volumes::of(template.get("volumes"), format!("{at}/volumes"));
+        named::mounted(&mut pod, &[&own, &self.default_volumes, &self.volumes]);
         pod.metadata(
             template
                 .get("metadata")
@@ -184,5 +194,29 @@ fn helpers(pod: &mut Assembly, list: Option<&Value>, at: &str, kind: List) {
         if let Some(main) = main.filter(|_| is_mirror) {
             pod.mirror(main, kind, added);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn each_template_has_only_the_volumes_that_it_mounts() {
+        const TEMPLATES: usize = 50;
+        let volume = |index| json!({"name": format!("r{index}"), "hostPath": {"path": "/run"}});
+        let template = |index| {
+            json!({"name": "t", "container": {"volumeMounts": [
+                {"name": format!("r{index}"), "mountPath": "/x"}]}})
+        };
+        let workflow = json!({"kind": "Workflow", "spec": {
+            "volumes": (0..TEMPLATES).map(volume).collect::<Vec<_>>(),
+            "templates": (0..TEMPLATES).map(template).collect::<Vec<_>>()}});
+        let found = candidates(&workflow, Object::of(&workflow), "").unwrap_or_default();
+        assert_eq!(found.len(), TEMPLATES);
+        let pods = found.iter().filter_map(|one| one.pod.as_ref().ok());
+        let volumes = pods.map(|pod| items(pod["spec"].get("volumes")).count());
+        assert_eq!(volumes.sum::<usize>(), TEMPLATES);
     }
 }

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 
 use crate::scan::candidate::{Candidate, Object, Pointers};
+use crate::scan::sources::named::name;
 
 /// What of a Pod's `spec` decides, beside its containers and volumes.
 const PATCHED: [&str; 6] = [
@@ -171,6 +172,19 @@ impl Assembly {
         let inner = format!("/spec/volumes/{}", self.volumes.len());
         self.pointers.part(inner, pointer);
         self.volumes.push(volume.clone());
+    }
+
+    /// The names of the volumes that it has.
+    pub fn volume_names(&self) -> impl Iterator<Item = &str> {
+        self.volumes.iter().map(name)
+    }
+
+    /// The names of the volumes that its containers mount, some of them often.
+    pub fn mounted_names(&self) -> impl Iterator<Item = &str> {
+        let containers = self.containers.iter().chain(&self.init);
+        containers
+            .flat_map(|container| items(container.get("volumeMounts")))
+            .map(name)
     }
 
     /// Lays a strategic merge patch of a Pod's `spec`, which is the text at `at`, over the Pod: what stands in the text

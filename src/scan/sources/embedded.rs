@@ -46,6 +46,18 @@ pub fn may_be_in(text: &str) -> bool {
     WORDS.iter().any(|word| text.contains(word))
 }
 
+/// Whether a text holds a pipeline of Drone with volumes: `kind: pipeline`, however it is quoted.
+pub fn has_pipeline(text: &str) -> bool {
+    let quotes = ['"', '\'', '\\', ' '];
+    let is_kind = |at: usize| {
+        let before = text.get(..at).map(|before| before.trim_end_matches(quotes));
+        let key = before.and_then(|before| before.strip_suffix(':'));
+        key.is_some_and(|key| key.trim_end_matches(quotes).ends_with("kind"))
+    };
+    let mut places = memchr::memmem::find_iter(text.as_bytes(), "pipeline");
+    text.contains("volumes") && places.any(is_kind)
+}
+
 /// Whether a text holds others in base64.
 pub fn has_encoded(text: &str) -> bool {
     !encoded::all(text).is_empty()
@@ -93,7 +105,8 @@ impl<'d> Search<'d, '_> {
                     || text.contains('\n')
                     || text.trim_start().starts_with(['{', '[']);
                 let text = decoded.map_or(Cow::Borrowed(text.as_str()), Cow::Owned);
-                if is_document && (may_be_in(&text) || self.words.is_in(&text)) {
+                let may_be = || may_be_in(&text) || has_pipeline(&text) || self.words.is_in(&text);
+                if is_document && may_be() {
                     self.found.push(Embedded {
                         pointer: at.to_owned(),
                         key: beside.key,

@@ -16,6 +16,8 @@ pub mod heredoc;
 pub mod jenkins;
 pub mod json_patch;
 pub mod kustomization;
+pub mod named;
+pub mod nearest;
 pub mod openshift;
 pub mod packed;
 pub mod pod_fields;

@@ -5,11 +5,14 @@
 //! laid over as there.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 
 use serde_json::Value;
 
 use crate::scan::candidate::{Candidate, Object, each_item};
 use crate::scan::sources::assembly::{Assembly, items};
+use crate::scan::sources::named;
+use crate::scan::sources::named::Volumes;
 
 pub(super) const GROUP: &str = "tekton.dev";
 
@@ -120,8 +123,13 @@ struct Run<'d, 'p> {
     at: &'p str,
 }
 
-/// A `podTemplate`, and where it stands.
-type Template<'d> = (&'d Value, String);
+/// A `podTemplate`, and its volumes.
+type Template<'d> = (&'d Value, Rc<Volumes<'d>>);
+
+fn template_at<'d>(template: &'d Value, at: &str) -> Template<'d> {
+    let volumes = Volumes::of(template.get("volumes"), format!("{at}/volumes"));
+    (template, Rc::new(volumes))
+}
 
 struct Tasks<'d, 'b> {
     head: Object<'d>,
@@ -137,7 +145,7 @@ impl<'d> Tasks<'d, '_> {
     fn run(&mut self, run: &'d Value, at: &str, key: &str) {
         self.account = Some(run);
         if let Some(template) = run.get(key) {
-            self.template = Some((template, format!("{at}/{key}")));
+            self.template = Some(template_at(template, &format!("{at}/{key}")));
         }
     }
 
@@ -151,7 +159,7 @@ impl<'d> Tasks<'d, '_> {
                 .into_iter()
                 .find_map(|key| {
                     let at = format!("{}/taskRunSpecs/{index}/{key}", run.at);
-                    Some((spec.get(key)?, at))
+                    Some(template_at(spec.get(key)?, &at))
                 })
         });
         own.or_else(|| self.template.clone())
@@ -239,8 +247,8 @@ impl<'d> Tasks<'d, '_> {
         }
         pod.containers(task.get("sidecars"), "sidecar", &place("sidecars"));
         pod.volumes(task.get("volumes"), &place("volumes"));
-        if let Some((template, at)) = &self.template {
-            pod.volumes(template.get("volumes"), &format!("{at}/volumes"));
+        if let Some((template, volumes)) = &self.template {
+            named::mounted(&mut pod, &[volumes]);
             pod.fields(Some(template), &POD_FIELDS);
         }
         pod.fields(self.account, &["serviceAccountName"]);

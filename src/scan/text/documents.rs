@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::LazyCell;
+use std::collections::HashSet;
 use std::ops::Range;
 
 use serde_json::Value;
@@ -18,13 +19,12 @@ use crate::scan::asked;
 use crate::scan::candidate::{Candidate, Object, candidates, each_item};
 use crate::scan::evaluator::{Judged, evaluate};
 use crate::scan::extent::Extent;
+use crate::scan::filled::{filled_in, given_here};
 use crate::scan::finding::Workload;
-use crate::scan::given;
 use crate::scan::mentions::LineIndex;
 use crate::scan::parts::{chunks, merge};
-use crate::scan::placeholder;
 use crate::scan::places::{Lines, Places};
-use crate::scan::result::{Gap, Open, Reading, Why};
+use crate::scan::result::{Gap, Reading, Why};
 use crate::scan::sources::assembly::items;
 use crate::scan::sources::jenkins::JENKINS_AGENT;
 use crate::scan::sources::tekton::Beside;
@@ -78,7 +78,10 @@ impl Reader<'_> {
         let beside = Beside::of(documents.iter().map(|document| &document.value));
         let names = self.words.is_in(text);
         let look_inside = around.depth < MAX_TEXTS
-            && (names || embedded::may_be_in(text) || embedded::has_encoded(text));
+            && (names
+                || embedded::may_be_in(text)
+                || embedded::has_pipeline(text)
+                || embedded::has_encoded(text));
         let mut known = Vec::new();
         let mut others = Vec::new();
         for (index, document) in documents.iter().enumerate() {
@@ -103,14 +106,14 @@ impl Reader<'_> {
                 judged.extend(candidate.extent.iter().cloned());
                 besides.extend(candidate.pointers.besides().iter().cloned());
                 handed.extend(handed_on(&candidate));
-                let filled = filled_in(&candidate);
+                let filled = filled_in(&candidate, &document.value);
                 accounted.extend(self.candidate(candidate, around, &mut found, reading));
                 if found.len() > before.0 {
                     others.extend(parts);
                 }
                 let is_told = (found.len(), reading.gaps.len()) != before;
                 if !is_told && !filled.is_empty() {
-                    match self.words.has_path(self.whole) {
+                    match self.whole_has_path() {
                         true => reading.gaps.extend(filled.into_iter().map(given_here)),
                         false => reading.open.extend(filled),
                     }
@@ -176,10 +179,10 @@ impl Reader<'_> {
                 known.accounted.push("/spec".to_owned());
             }
         }
-        let found = &reading.workloads[before..];
+        let found = paths(&reading.workloads[before..]);
         let elsewhere: Vec<_> = elsewhere
             .iter()
-            .filter(|(value, _)| is_found(found, value))
+            .filter(|(value, _)| found.contains(value.as_str()))
             .map(|(_, bytes)| bytes.clone())
             .collect();
         let known = account::Documents {
@@ -387,28 +390,12 @@ impl Reader<'_> {
     }
 }
 
-/// Whether a finding has `value` as its path.
-pub(super) fn is_found(found: &[Workload], value: &str) -> bool {
-    let mut findings = found.iter().flat_map(|workload| &workload.findings);
-    findings.any(|one| one.target == value || one.mount_path.as_deref() == Some(value))
-}
-
-/// The hostPaths of a Pod that are filled in later.
-fn filled_in(candidate: &Candidate<'_>) -> Vec<Open> {
-    let Ok(pod) = &candidate.pod else {
-        return Vec::new();
-    };
-    let open = |(pointer, path): (String, &str)| Open {
-        names: given::names(path),
-        gap: Gap {
-            place: candidate.pointers.outer(&pointer),
-            line: None,
-            why: Why::Placeholder,
-            message: format!("{} {}", candidate.kind, candidate.name),
-            mentions: None,
-        },
-    };
-    placeholder::paths(pod).into_iter().map(open).collect()
+/// The paths that findings have.
+pub(super) fn paths(found: &[Workload]) -> HashSet<&str> {
+    let findings = found.iter().flat_map(|workload| &workload.findings);
+    findings
+        .flat_map(|one| one.mount_path.as_deref().into_iter().chain([&*one.target]))
+        .collect()
 }
 
 /// The pointers to variables of a Pod by which it gives volumes to containers that it makes, as Drone's
@@ -434,16 +421,6 @@ fn handed_on(candidate: &Candidate<'_>) -> Vec<String> {
         }
     }
     found
-}
-
-/// The gap of a hostPath that may be filled in with what the same file has.
-fn given_here(open: Open) -> Gap {
-    let mut gap = open.gap;
-    gap.message.push_str(
-        ": a hostPath is filled in later, and this file has a path that leads to a container runtime; scan the \
-         filled-in text",
-    );
-    gap
 }
 
 /// A kustomization's entry that another host has, and its pointer, as a gap.

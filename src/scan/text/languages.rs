@@ -1,5 +1,7 @@
 //! Texts of other languages that hold documents: TOML, HCL, shell scripts. Pure.
 
+use std::ops::Range;
+
 use crate::scan::account;
 use crate::scan::parts::merge;
 use crate::scan::places::{Lines, Places};
@@ -36,6 +38,10 @@ impl Reader<'_> {
                     around,
                     &mut reading,
                 );
+                // What another file may use is no block that makes anything.
+                let unused = kept(text, &terraform.unused);
+                let gaps = account::host_paths(self.words, &unused);
+                reading.gaps.extend(gaps);
             }
             Err(error) => {
                 reading.seen.documents = 1;
@@ -84,4 +90,18 @@ impl Reader<'_> {
             mentions,
         })
     }
+}
+
+/// `text` with nothing but these bytes of it, on their lines.
+fn kept(text: &str, bytes: &[Range<usize>]) -> String {
+    let mut kept: Vec<u8> = text
+        .bytes()
+        .map(|byte| if byte == b'\n' { byte } else { b' ' })
+        .collect();
+    for range in bytes {
+        if let (Some(to), Some(from)) = (kept.get_mut(range.clone()), text.get(range.clone())) {
+            to.copy_from_slice(from.as_bytes());
+        }
+    }
+    String::from_utf8_lossy(&kept).into_owned()
 }

@@ -7,6 +7,7 @@ mod documents;
 mod languages;
 mod pipeline;
 
+use std::cell::OnceCell;
 use std::path::Path;
 
 use serde_json::Value;
@@ -18,6 +19,7 @@ use crate::scan::candidate::{Object, candidates};
 use crate::scan::evaluator::Evaluator;
 use crate::scan::host_paths::HostPaths;
 use crate::scan::ignored;
+use crate::scan::loops::Loops;
 use crate::scan::mentions::{LineIndex, Words, line_of};
 use crate::scan::parts::spots;
 use crate::scan::placeholder;
@@ -56,6 +58,7 @@ pub fn read(
         namespaces,
         words: &words,
         whole: text,
+        has_path: OnceCell::new(),
     };
     let mut reading = reader.text(text, syntax, &Around::default());
     for workload in &mut reading.workloads {
@@ -87,6 +90,7 @@ pub fn object(evaluator: &Evaluator, namespaces: &Namespaces, object: &Value) ->
         namespaces,
         words: &words,
         whole: "",
+        has_path: OnceCell::new(),
     };
     let mut reading = Reading::default();
     let around = Around::default();
@@ -206,9 +210,17 @@ struct Reader<'c> {
     words: &'c Words,
     /// The outermost text.
     whole: &'c str,
+    /// Whether that has the path of a runtime, once it was looked up.
+    has_path: OnceCell<bool>,
 }
 
 impl Reader<'_> {
+    /// Whether the outermost text has the path of a runtime.
+    fn whole_has_path(&self) -> bool {
+        let look = || self.words.has_path(self.whole);
+        *self.has_path.get_or_init(look)
+    }
+
     fn text(&self, text: &str, syntax: Syntax, around: &Around<'_>) -> Reading {
         match syntax {
             Syntax::Manifest => self.manifest(text, around),
@@ -234,9 +246,14 @@ impl Reader<'_> {
             return Vec::new();
         }
         let lines = LineIndex::of(text);
+        let loops = Loops::of(text);
         let open = HostPaths::of(text, self.words).open.into_iter();
-        let open = open.map(|(start, names)| Open {
-            names,
+        let open = open.map(|(start, mut names)| Open {
+            is_unknown: false,
+            names: {
+                names.extend(loops.names(start));
+                names
+            },
             gap: Gap {
                 place: String::new(),
                 line: Some(lines.place(start).0),

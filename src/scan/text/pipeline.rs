@@ -9,19 +9,24 @@ use crate::names::NO_NAME;
 
 use crate::scan::account;
 use crate::scan::candidate::{Candidate, Pointers};
+use crate::scan::mentions::LineIndex;
 use crate::scan::parts::merge;
 use crate::scan::places::{Lines, spot};
 use crate::scan::result::{Elsewhere, Gap, Reading, Why};
 use crate::scan::sources::jenkins::{HostPath, JENKINS_AGENT};
 use crate::scan::sources::{NodeVolume, groovy, jenkins};
-use crate::scan::text::documents::is_found;
+use crate::scan::text::documents::paths;
 use crate::scan::text::{Around, Reader};
+use crate::scan::words::docker_lines;
 
 impl Reader<'_> {
     pub(super) fn pipeline(&self, text: &str, around: &Around<'_>) -> Reading {
         let mut reading = Reading::default();
         reading.seen.documents = 1;
         let pipeline = groovy::read(text);
+        let lines = LineIndex::of(text);
+        // Every Pod of it is judged with these.
+        let scripts = docker_lines(text);
         let mut known = Vec::new();
         for (block, bytes) in pipeline.blocks.into_iter().zip(pipeline.known) {
             let inside = Around {
@@ -29,7 +34,7 @@ impl Reader<'_> {
                 name: Some(around.name.clone().unwrap_or_else(|| "agent".to_owned())),
                 namespace: around.namespace.clone(),
                 kind: Some(JENKINS_AGENT),
-                scripts: text,
+                scripts: &scripts,
                 depth: around.depth + 1,
             };
             let mut part = self.manifest(&block.text, &inside);
@@ -66,23 +71,18 @@ impl Reader<'_> {
                     line: template.line.max(1),
                     containers: containers.collect(),
                     volumes: template.volumes,
-                    scripts: text,
+                    scripts: &scripts,
                 },
                 around,
                 &mut reading,
             ));
         }
-        known.extend(
-            known_lines
-                .iter()
-                .map(|lines| account::bytes_of(text, lines)),
-        );
+        known.extend(known_lines.iter().map(|one| lines.bytes(one)));
         // So is the variable that holds its path.
-        for (value, bytes) in pipeline.assigned {
-            if is_found(&reading.workloads, &value) {
-                known.push(bytes);
-            }
-        }
+        let found = paths(&reading.workloads);
+        let assigned = pipeline.assigned.into_iter();
+        let assigned = assigned.filter(|(value, _)| found.contains(value.as_str()));
+        known.extend(assigned.map(|(_, bytes)| bytes));
         // What runs in a Pod that was found is told with it, but no Pod that it makes.
         if !reading.workloads.is_empty() {
             let scripts = pipeline.scripts.into_iter();

@@ -7,8 +7,9 @@
 //! fields in snake case and the singular.
 
 mod names;
+mod variables;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use hcl_edit::Span as _;
@@ -21,6 +22,7 @@ use crate::manifest::{Document, Positions, below};
 
 use crate::scan::mentions::LineIndex;
 use crate::scan::sources::terraform::names::{KINDS, LISTS, Names, field};
+use crate::scan::sources::terraform::variables::{unused, variables};
 
 /// What a file of Terraform says.
 #[derive(Debug, Default)]
@@ -29,6 +31,8 @@ pub struct Terraform {
     pub documents: Vec<Document>,
     /// What variables and locals are given, each with its bytes.
     pub assigned: Vec<(String, Range<usize>)>,
+    /// The bytes of variables with a default and of locals that none of the blocks uses: another file may.
+    pub unused: Vec<Range<usize>>,
 }
 
 /// A text that is no HCL.
@@ -39,6 +43,9 @@ pub struct HclError {
     pub line: u32,
     message: String,
 }
+
+/// What a block is made for each of.
+const EACH: &str = "for_each";
 
 /// Expressions in expressions end here.
 const MAX_DEPTH: usize = 32;
@@ -68,6 +75,7 @@ pub fn read(text: &str) -> Result<Terraform, HclError> {
         variables: variables(&body),
         positions: Positions::default(),
         assigned: Vec::new(),
+        used: HashSet::new(),
         depth: 0,
     };
     let mut found = Terraform::default();
@@ -84,29 +92,8 @@ pub fn read(text: &str) -> Result<Terraform, HclError> {
         });
     }
     found.assigned = reader.assigned;
+    found.unused = unused(&body, &reader.used);
     Ok(found)
-}
-
-/// `var.x` with its default, and `local.x`.
-fn variables(body: &Body) -> HashMap<String, &Expression> {
-    let mut variables = HashMap::new();
-    for block in body.blocks() {
-        match block.ident.as_str() {
-            "variable" => {
-                let default = block.body.get_attribute("default");
-                if let (Some(label), Some(default)) = (block.labels.first(), default) {
-                    variables.insert(format!("var.{}", label.as_str()), &default.value);
-                }
-            }
-            "locals" => {
-                for one in block.body.attributes() {
-                    variables.insert(format!("local.{}", one.key.as_str()), &one.value);
-                }
-            }
-            _ => {}
-        }
-    }
-    variables
 }
 
 struct Reader<'t> {
@@ -115,6 +102,8 @@ struct Reader<'t> {
     variables: HashMap<String, &'t Expression>,
     positions: Positions,
     assigned: Vec<(String, Range<usize>)>,
+    /// The variables and locals that were filled in, by their names.
+    used: HashSet<String>,
     depth: usize,
 }
 
@@ -179,13 +168,14 @@ impl Reader<'_> {
     }
 
     fn block(&mut self, block: &Block, at: &str, names: Names, object: &mut Map<String, Value>) {
-        let (name, body) = match (block.ident.as_str(), block.labels.first()) {
+        let (name, body, each) = match (block.ident.as_str(), block.labels.first()) {
             // `dynamic "volume" { for_each = …  content { … } }`
             ("dynamic", Some(label)) => {
                 let content = block.body.get_blocks("content").next();
-                (label.as_str(), content.map_or(&block.body, |one| &one.body))
+                let body = content.map_or(&block.body, |one| &one.body);
+                (label.as_str(), body, block.body.get_attribute(EACH))
             }
-            (name, _) => (name, &block.body),
+            (name, _) => (name, &block.body, None),
         };
         if name == "persistent_volume_source" {
             self.fields(body, at, names, object);
@@ -211,7 +201,13 @@ impl Reader<'_> {
         };
         let at = format!("{at}/{}", list.len());
         self.place(&at, block.span(), None);
-        list.push(self.body(body, &at, names));
+        let mut one = self.body(body, &at, names);
+        // By what it is filled in.
+        if let (Some(each), Value::Object(fields)) = (each, &mut one) {
+            let each = self.raw(each.value.span()).into();
+            fields.insert(EACH.to_owned(), each);
+        }
+        list.push(one);
         object.insert(key, Value::Array(list));
     }
 
@@ -300,6 +296,7 @@ impl Reader<'_> {
         if let (Value::String(text), Some(bytes)) = (&value, given.span()) {
             self.assigned.push((text.clone(), bytes));
         }
+        self.used.insert(first);
         value
     }
 
