@@ -212,6 +212,20 @@ impl<'p> Case<'p, '_, '_> {
             } = fit::profile(rule, &request, evaluator.subject, &seen)?;
             let first = passed_over.first().map(|over| over.notice(profile));
             evaluator.notices.extend(first);
+            let mut containers = evaluator.pod.containers();
+            let is_new =
+                profile.host_users == Some(false) && evaluator.pod.spec.host_users.is_none();
+            if is_new
+                && let Some((_, container)) =
+                    containers.find(|(_, container)| container.security_context.privileged)
+            {
+                evaluator.say(format!(
+                    "container {} is privileged, and in the user namespace of profile {} not root on the node; if it has \
+                     to be, use another profile",
+                    told_name(&container.name),
+                    profile.name
+                ));
+            }
             self.passed_over = passed_over;
             let (resources, storage) = fit::sizes(rule, profile, &request)?;
             let (slots, notice) = fit::slots(profile, evaluator.subject, evaluator.pod);

@@ -100,13 +100,7 @@ impl<'p, 'a> DockerHosts<'p, 'a> {
 
     fn is_node(&self, host: &str) -> bool {
         let host = host.trim_end_matches('.').to_ascii_lowercase();
-        let spec = &self.pod.spec;
-        let node = [
-            Some(&*spec.node_name),
-            spec.node_selector.get("kubernetes.io/hostname"),
-        ];
-        let is_named = |name: &str| !name.is_empty() && name.eq_ignore_ascii_case(&host);
-        node.into_iter().flatten().any(is_named)
+        is_node_name(self.pod, &host)
             || self.is_node_address(&host)
             || self.aliases().contains(&host)
     }
@@ -124,6 +118,17 @@ impl<'p, 'a> DockerHosts<'p, 'a> {
             names.map(|name| name.to_ascii_lowercase()).collect()
         })
     }
+}
+
+/// Whether the Pod itself says that `host`, in lower case, is its node's name.
+pub(super) fn is_node_name(pod: &Pod<'_>, host: &str) -> bool {
+    let spec = &pod.spec;
+    let node = [
+        Some(&*spec.node_name),
+        spec.node_selector.get("kubernetes.io/hostname"),
+    ];
+    let mut names = node.into_iter().flatten();
+    names.any(|name| !name.is_empty() && name.eq_ignore_ascii_case(host))
 }
 
 /// Replaces the node's address in a text. No variable contains this character.

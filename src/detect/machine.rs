@@ -24,9 +24,14 @@ const MACHINE: [&str; 12] = [
     "host.orb.internal",
 ];
 
+/// Whether `host`, in lower case, is a name by which any Pod reaches the machine of its node.
+pub(super) fn is_machine_name(host: &str) -> bool {
+    MACHINE.contains(&host)
+}
+
 /// Whether `host`, in lower case, is a name or an address by which any Pod reaches the machine of its node.
 pub fn is_machine(host: &str) -> bool {
-    MACHINE.contains(&host) || address(host).and_then(of_v4) == Some(BRIDGE)
+    is_machine_name(host) || address(host).and_then(of_v4) == Some(BRIDGE)
 }
 
 /// An address of IPv4 in either form. `::1` and `::` become 0.0.0.1 and 0.0.0.0.

@@ -5,10 +5,11 @@
 
 use crate::budget::{Budget, Excess};
 use crate::model::expand::{Environment, Expanded, Piece, literal};
-use crate::model::view::{Container, EnvVar};
+use crate::model::view::{Container, EnvVar, Pod};
 use crate::names;
 
-use super::docker_host::is_node_address;
+use super::docker_host::{is_node_address, is_node_name};
+use super::machine::is_machine_name;
 
 /// Variables that mean nothing else. Others with `DOCKER` in their name may.
 pub const NAMES: [&str; 6] = [
@@ -41,6 +42,7 @@ pub struct Published {
 /// # Errors
 /// If the values have more bytes than the budget.
 pub fn on_the_node<'c>(
+    pod: &'c Pod<'_>,
     container: &'c Container<'_>,
     budget: &'c Budget,
 ) -> impl Iterator<Item = Result<Published, Excess>> + 'c {
@@ -52,6 +54,10 @@ pub fn on_the_node<'c>(
         if !is_sure && (!name.contains("DOCKER") || name == names::DOCKER_HOST) {
             return None;
         }
+        if is_sure && names_node(pod, &var.value) {
+            let in_the_pod = Some(IN_THE_POD.to_owned());
+            return Some(Ok(Published { index, in_the_pod }));
+        }
         let in_the_pod = match moved(container, var, &mut environment, budget) {
             Ok(moved) => moved?,
             Err(excess) => return Some(Err(excess)),
@@ -61,6 +67,12 @@ pub fn on_the_node<'c>(
             in_the_pod: in_the_pod.filter(|_| is_sure),
         }))
     })
+}
+
+/// Whether the value is a name of the node or of its machine. Docker's bridge is in the Pod too, with its ports.
+fn names_node(pod: &Pod<'_>, value: &str) -> bool {
+    let host = value.trim().trim_end_matches('.').to_ascii_lowercase();
+    is_machine_name(&host) || is_node_name(pod, &host)
 }
 
 /// `None` if the value does not contain the node's address; `Some(None)` if its replacement cannot be
@@ -111,7 +123,8 @@ mod tests {
         let json = serde_json::json!({ "env": env }).to_string();
         let container: Container<'_> = crate::json::from_str(&json).unwrap();
         let budget = Budget::new();
-        let found = on_the_node(&container, &budget);
+        let pod = Pod::default();
+        let found = on_the_node(&pod, &container, &budget);
         found.map(|found| found.unwrap().in_the_pod).collect()
     }
 
@@ -128,6 +141,25 @@ mod tests {
             let env = serde_json::json!([{"name": name, "value": "docker.example"}]);
             assert_eq!(found(&env), [], "{name}");
         }
+    }
+
+    #[test]
+    fn a_name_of_the_node_is_its_address() {
+        let with = |value: &str| found(&serde_json::json!([{"name": "TC_HOST", "value": value}]));
+        assert_eq!(
+            with("Host.docker.internal."),
+            [Some("localhost".to_owned())]
+        );
+        for elsewhere in ["docker.example", "172.17.0.1", "localhost", ""] {
+            assert_eq!(with(elsewhere), [], "{elsewhere}");
+        }
+        let json = r#"{"spec":{"nodeName":"n1","containers":[{"env":[{"name":"TC_HOST","value":"N1"}]}]}}"#;
+        let pod: Pod<'_> = crate::json::from_str(json).unwrap();
+        let budget = Budget::new();
+        assert_eq!(
+            on_the_node(&pod, &pod.spec.containers[0], &budget).count(),
+            1
+        );
     }
 
     #[test]
@@ -157,7 +189,8 @@ mod tests {
         let json = serde_json::json!({ "env": env }).to_string();
         let container: Container<'_> = crate::json::from_str(&json).unwrap();
         let budget = Budget::new();
-        let mut found = on_the_node(&container, &budget);
+        let pod = Pod::default();
+        let mut found = on_the_node(&pod, &container, &budget);
         let kept = found.by_ref().take_while(Result::is_ok).count();
         assert!((1..3000).contains(&kept), "{kept}");
         assert_eq!(found.next(), Some(Err(Excess::Steps)));

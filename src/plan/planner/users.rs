@@ -109,7 +109,7 @@ impl<'p> Planner<'_, 'p, '_> {
         if self.pod.spec.host_network {
             return Ok(());
         }
-        for published in published::on_the_node(container, self.budget) {
+        for published in published::on_the_node(self.pod, container, self.budget) {
             let published = published?;
             let wanted = published
                 .in_the_pod

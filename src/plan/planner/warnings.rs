@@ -82,9 +82,15 @@ impl Planner<'_, '_, '_> {
         let leads_here = match value.strip_prefix("unix://") {
             Some(path) => self.is_daemons_socket(place, &CleanPath::new(path)),
             // A daemon that the Pod runs itself.
-            None => ["tcp://localhost", "tcp://127.0.0.1", "tcp://[::1]"]
-                .iter()
-                .any(|own| value.starts_with(own)),
+            None => {
+                let host = value
+                    .strip_prefix("tcp://")
+                    .or(value.strip_prefix("http://"));
+                let host = host.unwrap_or(value);
+                ["localhost", "127.0.0.1", "[::1]", "0.0.0.0"]
+                    .iter()
+                    .any(|own| host.starts_with(own))
+            }
         };
         (!leads_here).then(|| Notice::DockerHostElsewhere {
             container: told_name(&container.name),

@@ -13,7 +13,9 @@ pub(super) static NODE_AS_HOST: Rule = Rule {
     holds: |evidence| {
         let budget = Budget::new();
         // A Pod with more than the budget is refused, and that is told.
-        let first = on_the_node(evidence.container, &budget).next()?.ok()?;
+        let first = on_the_node(evidence.pod, evidence.container, &budget)
+            .next()?
+            .ok()?;
         let first = evidence.container.env.get(first.index)?;
         Some(first.name.to_string())
     },
