@@ -36,11 +36,14 @@ pub(super) fn linked(
     volumes: &BTreeMap<&str, HostVolume<'_>>,
     budget: &Budget,
 ) -> Result<Linked, Excess> {
+    let is_any_leading = volumes.values().any(has_leading_parts);
+    if !is_any_leading && volumes.len() < 2 {
+        return Ok(Linked::default());
+    }
     let paths: Vec<(&str, CleanPath<'_>)> = volumes
         .values()
         .map(|volume| (volume.name, volume.path.usual()))
         .collect();
-    let is_any_leading = volumes.values().any(has_leading_parts);
     if !is_any_leading && holding(&paths).is_empty() {
         return Ok(Linked::default());
     }

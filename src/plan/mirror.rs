@@ -288,6 +288,9 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
     /// What the daemon only reads is mounted read-only, unless another volume is mounted in it: the runtime may have
     /// to make the directory for that one.
     fn only_read(&mut self) {
+        if !self.wanted.iter().any(|wanted| wanted.is_only_read) {
+            return;
+        }
         let mut paths: Vec<_> = self.taken.iter().collect();
         paths.sort_by(|(one, _), (other, _)| in_order(one, other));
         for (number, (at, taken)) in paths.iter().enumerate() {
