@@ -1,7 +1,7 @@
 //! `kubectl debug` into a Pod that has a daemon of its own: a container that mounts the socket gets the
 //! Pod's, by its directory, since an ephemeral container may have no `subPath`.
 
-use crate::policy::cases::preset_text;
+use crate::policy::preset_text;
 use crate::support::invariants::applied;
 use dind_injector::decide::Policy;
 use dind_injector::model::scope::Scope;

@@ -4,11 +4,13 @@
 //! committed: the schema, the tables of the documentation, the explanations.
 
 mod backstop;
-pub mod cases;
+mod cases;
 mod commands;
 mod docs;
 mod files;
 mod schema;
+
+pub use cases::preset_text;
 
 /// Where a file of the package is.
 fn path(name: &str) -> String {
