@@ -56,6 +56,14 @@ fn free_name<T: Borrow<str> + Eq + Hash, I: Iterator<Item = T>>(
     Cow::Owned(free.next().unwrap_or_else(|| base.to_owned()))
 }
 
+/// As [`mounts_at`], for many paths of one container.
+pub(crate) fn mount_paths<'c>(container: &'c Container<'_>) -> HashSet<CleanPath<'c>> {
+    let mounts = container.volume_mounts.iter();
+    mounts
+        .map(|mount| CleanPath::new(&mount.mount_path))
+        .collect()
+}
+
 pub(crate) fn mounts_at(container: &Container<'_>, path: &CleanPath<'_>) -> bool {
     let mut mounts = container.volume_mounts.iter();
     mounts.any(|mount| CleanPath::new(&mount.mount_path) == *path)

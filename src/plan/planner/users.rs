@@ -19,7 +19,7 @@ use crate::names;
 use crate::plan::container::{EnvEntry, Mount};
 use crate::plan::pod::MountSwap;
 
-use crate::plan::planner::free::{mounts_at, mounts_near_socket};
+use crate::plan::planner::free::{mount_paths, mounts_at, mounts_near_socket};
 use crate::plan::planner::{Planner, part_of};
 
 impl<'p> Planner<'_, 'p, '_> {
@@ -44,13 +44,9 @@ impl<'p> Planner<'_, 'p, '_> {
         }
         let mut taken: BTreeMap<Place, HashSet<CleanPath<'p>>> = BTreeMap::new();
         for asked in &self.injection.asked {
-            let pod = self.pod;
-            let mounts = || pod.container(asked.place).volume_mounts.iter();
+            let container = self.pod.container(asked.place);
             let taken = taken.entry(asked.place);
-            let taken = taken.or_insert_with(|| {
-                let paths = mounts().map(|mount| CleanPath::new(&mount.mount_path));
-                paths.collect()
-            });
+            let taken = taken.or_insert_with(|| mount_paths(container));
             // The author mounts something there.
             if !taken.contains(&CleanPath::new(&asked.mount_path)) {
                 self.add_asked(asked);
