@@ -193,3 +193,30 @@ fn mounts_of_a_deep_host_path_are_mirrored_without_a_copy_of_every_directory_abo
     assert!(cost.steps > MOST_STEPS / 10, "{cost:?}");
     assert_eq!(cost.faults(), Vec::<String>::new());
 }
+
+/// Found by fuzzing: one kind chosen twice wrote a key of the Pod twice, which is no review.
+#[test]
+fn a_kind_that_is_chosen_twice_still_makes_a_review() {
+    let mut kinds = [1, 1];
+    for (of, count) in [(0, [2, 0]), (1, [0, 2])] {
+        let mut kind = 0;
+        while kind < kinds[of] {
+            let [long, many] = count;
+            let mut choices = match of {
+                0 => vec![long, kind, 900, kind, 900, many, 0],
+                _ => vec![long, many, kind, 900, 9, kind, 900, 9, 0],
+            }
+            .into_iter();
+            let mut bounds = Vec::new();
+            let pod = hostile::chosen(64 << 10, |bound| {
+                bounds.push(bound);
+                choices.next().unwrap()
+            });
+            kinds[of] = bounds[1 + of];
+            assert_eq!(choices.next(), None);
+            cost(&Policy::offline(), pod.is_workload, pod.body.as_bytes());
+            kind += 1;
+        }
+    }
+    assert!(kinds.iter().all(|kinds| *kinds > 10), "{kinds:?}");
+}

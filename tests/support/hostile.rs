@@ -178,6 +178,7 @@ struct Parts {
     owners: String,
     integers: String,
     selector: String,
+    host_names: String,
     skipped: String,
     requests: String,
 }
@@ -210,6 +211,7 @@ impl Default for Parts {
             owners: String::new(),
             integers: text("7"),
             selector: text(r#""a":"b""#),
+            host_names: String::new(),
             skipped: String::new(),
             requests: text(r#""x":"1""#),
         }
@@ -417,14 +419,7 @@ const MANY: &[(&str, Many)] = &[
         p.env.push_str(&items(n, most, at));
     }),
     ("names of hosts", |p, n, most| {
-        let names = items(n, most, |i| format!(r#","a{i}""#));
-        let names = names.trim_start_matches(',');
-        let skipped = match p.skipped.as_str() {
-            "" => "0",
-            skipped => skipped,
-        };
-        p.skipped =
-            format!(r#"{skipped},"hostAliases":[{{"ip":"172.17.0.1","hostnames":[{names}]}}]"#);
+        p.host_names = items(n, most, |i| format!(r#","a{i}""#));
     }),
     ("variables of TLS", |p, n, most| {
         let at = |_| r#",{"name":"DOCKER_TLS","value":"1"}"#.to_owned();
@@ -547,14 +542,15 @@ impl Parts {
             owners,
             integers,
             selector,
+            host_names,
             skipped,
             requests,
         } = self;
         let list = |items: &str| items.strip_prefix(',').unwrap_or(items).to_owned();
-        let (inits, ephemeral) = (list(inits), list(ephemeral));
+        let (inits, ephemeral, host_names) = (list(inits), list(ephemeral), list(host_names));
         let skipped = if skipped.is_empty() { "0" } else { skipped };
         format!(
-            r#""metadata":{{"name":"{pod_name}","labels":{{{labels}}},"annotations":{{{annotations}}},"ownerReferences":[{{"kind":"{owner}","name":"{owner}","controller":true}}{owners}]}},"spec":{{"volumes":[{{"name":"{volume}","hostPath":{{"path":"{host_path}"}}}}{volumes}],"initContainers":[{inits}],"containers":[{{"name":"{name}","image":"{image}","args":[{arguments}],"env":[{env}],"volumeMounts":[{{"name":"{volume}","mountPath":"{mount_path}","subPath":"{sub_path}"}}{mounts}]}}{containers}],"ephemeralContainers":[{ephemeral}],"nodeSelector":{{{selector}}},"serviceAccountName":"{account}","securityContext":{{"supplementalGroups":[{integers}]}},"runtimeClassName":"{class}","resources":{{"requests":{{{requests}}}}},"unread":{skipped}}}"#
+            r#""metadata":{{"name":"{pod_name}","labels":{{{labels}}},"annotations":{{{annotations}}},"ownerReferences":[{{"kind":"{owner}","name":"{owner}","controller":true}}{owners}]}},"spec":{{"volumes":[{{"name":"{volume}","hostPath":{{"path":"{host_path}"}}}}{volumes}],"initContainers":[{inits}],"containers":[{{"name":"{name}","image":"{image}","args":[{arguments}],"env":[{env}],"volumeMounts":[{{"name":"{volume}","mountPath":"{mount_path}","subPath":"{sub_path}"}}{mounts}]}}{containers}],"ephemeralContainers":[{ephemeral}],"nodeSelector":{{{selector}}},"serviceAccountName":"{account}","securityContext":{{"supplementalGroups":[{integers}]}},"runtimeClassName":"{class}","resources":{{"requests":{{{requests}}}}},"hostAliases":[{{"ip":"172.17.0.1","hostnames":[{host_names}]}}],"unread":{skipped}}}"#
         )
     }
 
