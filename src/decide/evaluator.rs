@@ -159,7 +159,7 @@ impl<'p, 's, 'a> Evaluator<'p, 's, 'a> {
             let (index, is_known) = match docker_hosts.of(container) {
                 DockerHost::Node(index) => (index, true),
                 DockerHost::Unknown(index) => (index, false),
-                DockerHost::Unset | DockerHost::Elsewhere => continue,
+                DockerHost::Unset | DockerHost::InPod | DockerHost::Elsewhere => continue,
             };
             if !self.scope.holds(place) {
                 continue;

@@ -25,7 +25,9 @@ use crate::model::view::{Container, EnvVar, Pod};
 pub enum DockerHost {
     /// The variable is not in `env`.
     Unset,
-    /// A socket in the Pod, or an address that is not known to be the node's.
+    /// A socket or a port of the Pod's own: what listens there may pass on what it is asked.
+    InPod,
+    /// An address that is not known to be the node's.
     Elsewhere,
     /// The node's daemon over TCP, with the variable's index in `env`.
     Node(usize),
@@ -59,6 +61,7 @@ impl<'p, 'a> DockerHosts<'p, 'a> {
         };
         match self.leads(&text) {
             Leads::Node => DockerHost::Node(index),
+            Leads::InPod => DockerHost::InPod,
             Leads::Elsewhere => DockerHost::Elsewhere,
             Leads::Unknown => DockerHost::Unknown(index),
         }
@@ -67,21 +70,21 @@ impl<'p, 'a> DockerHosts<'p, 'a> {
     fn leads(&self, text: &str) -> Leads {
         let text = text.trim();
         if text.is_empty() || text.starts_with('/') {
-            return Leads::Elsewhere;
+            return Leads::InPod;
         }
         let (scheme, rest) = match text.split_once("://") {
             Some((scheme, rest)) => (scheme.to_ascii_lowercase(), rest),
             None => match text.split_once(':') {
                 // Docker does not accept "unix:/path", and it is not a host either.
                 Some((scheme, _)) if is_local(&scheme.to_ascii_lowercase()) => {
-                    return Leads::Elsewhere;
+                    return Leads::InPod;
                 }
                 // Docker takes an address without a scheme for TCP.
                 _ => (String::new(), text),
             },
         };
         if is_local(&scheme) {
-            return Leads::Elsewhere;
+            return Leads::InPod;
         }
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
         let host_port = authority.rsplit('@').next().unwrap_or_default();
@@ -92,8 +95,12 @@ impl<'p, 'a> DockerHosts<'p, 'a> {
         if host.contains(UNKNOWN) || host.contains('%') && !host.contains(':') {
             return Leads::Unknown;
         }
-        match self.is_node(host) {
-            true => Leads::Node,
+        if self.is_node(host) {
+            return Leads::Node;
+        }
+        // Only on a network of the Pod's own: the node's was told above.
+        match is_loopback(&host.trim_end_matches('.').to_ascii_lowercase()) {
+            true => Leads::InPod,
             false => Leads::Elsewhere,
         }
     }
@@ -167,6 +174,7 @@ fn text_of(pod: &Pod<'_>, container: &Container<'_>, var: &EnvVar<'_>) -> Option
 
 enum Leads {
     Node,
+    InPod,
     Elsewhere,
     Unknown,
 }
@@ -294,17 +302,23 @@ mod tests {
         for value in [
             "tcp://localhost:2375",
             "tcp://127.0.0.1:2375",
+            "tcp://LocalHost.",
             "unix:///var/run/docker.sock",
             "http+unix://%2Frun%2Fpodman%2Fpodman.sock",
             "unix:///$(IP)/docker.sock",
             "npipe:////./pipe/docker_engine",
             "fd://",
             "/var/run/docker.sock",
+            "",
+        ] {
+            let env = format!("[{NODE_IP},{}]", var(value));
+            assert_eq!(host(&env), DockerHost::InPod, "{value}");
+        }
+        for value in [
             "tcp://$(X):1",
             "tcp://$(DIND_SERVICE_HOST):2376",
             "tcp://dind:2375/$(IP)",
             "tcp://10.0.0.7:2375",
-            "",
         ] {
             let env = format!("[{NODE_IP},{}]", var(value));
             assert_eq!(host(&env), DockerHost::Elsewhere, "{value}");
@@ -392,13 +406,14 @@ mod tests {
             "tcp://dind:2375",
             "tcp://128.0.0.1",
             "tcp://[fd00::1]:2375",
-            "unix:///run/x.sock",
             "tcp://1270.0.0.1",
         ] {
             let env = format!("[{}]", var(value));
             let found = host_of_pod(HOST_NETWORK, "", &env);
             assert_eq!(found, DockerHost::Elsewhere, "{value}");
         }
+        let socket = format!("[{}]", var("unix:///run/x.sock"));
+        assert_eq!(host_of_pod(HOST_NETWORK, "", &socket), DockerHost::InPod);
     }
 
     #[test]
@@ -415,7 +430,11 @@ mod tests {
             let env = format!("[{}]", var(value));
             assert_eq!(host(&env), DockerHost::Node(0), "{value}");
         }
-        for value in ["tcp://172.17.0.2:2375", "tcp://172.18.0.1", "tcp://[::172]"] {
+        for value in [
+            "tcp://172.17.0.2:2375",
+            "tcp://172.18.0.1",
+            "tcp://[fd00::172]",
+        ] {
             let env = format!("[{}]", var(value));
             assert_eq!(host(&env), DockerHost::Elsewhere, "{value}");
         }

@@ -134,7 +134,7 @@ impl Evaluation<'_, '_, '_> {
                 DockerHost::Node(index) | DockerHost::Unknown(index) => {
                     findings.push(self.variable(place, container, index))
                 }
-                DockerHost::Unset | DockerHost::Elsewhere => {}
+                DockerHost::Unset | DockerHost::InPod | DockerHost::Elsewhere => {}
             }
         }
         let verdict = findings.iter().map(|finding| finding.verdict).max()?;

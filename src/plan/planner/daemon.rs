@@ -100,7 +100,8 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
             let host_paths = volumes.iter().filter(|volume| volume.host_path.is_some());
             of_node.extend(host_paths.map(|volume| &*volume.name));
         }
-        for place in self.users_in_preference() {
+        let relayed = self.relayed.iter().copied();
+        for place in self.users_in_preference().chain(relayed) {
             builder.add(place, |mount| {
                 let at = &self.pod.container(place).volume_mounts[mount];
                 if self.swapped.contains(&(place, mount)) || *at.name == *self.socket_volume {

@@ -14,6 +14,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::budget::{Budget, Excess};
+use crate::detect::docker_host::{DockerHost, DockerHosts};
 use crate::detect::mounts::{Finding, Reach, Swap};
 use crate::model::asked::{AskedMount, DaemonPart};
 use crate::model::path::CleanPath;
@@ -22,6 +23,7 @@ use crate::model::view::Pod;
 use crate::names;
 
 use crate::detect::installed::Installed;
+use crate::detect::own_daemon;
 use crate::model::injection::Injection;
 use crate::plan::group;
 use crate::plan::group::SocketGroup;
@@ -38,6 +40,8 @@ pub(crate) struct Planner<'i, 'p, 'a> {
     swaps: Vec<&'p Finding>,
     /// Containers that use the daemon, in the Pod's order.
     users: Sorted<Place>,
+    /// Containers that ask another of the Pod, which may pass it on to the daemon: a proxy of the socket.
+    relayed: Vec<Place>,
     shared_dir: Cow<'p, str>,
     socket_volume: Cow<'p, str>,
     share_tmp: bool,
@@ -113,6 +117,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
                 .iter()
                 .any(|asked| CleanPath::new(&asked.mount_path) == tmp);
         Self {
+            relayed: relayed(pod, &users, !swaps.is_empty()),
             pod,
             injection,
             installed,
@@ -281,6 +286,20 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
     fn name_of_new_volume(&self, base: &'static str) -> Cow<'p, str> {
         free::volume(self.pod, base)
     }
+}
+
+/// Those that have no way to the daemon themselves, where others have what was the node's, and the Pod has no daemon of
+/// its author's that they may mean.
+fn relayed(pod: &Pod<'_>, users: &Sorted<Place>, is_swapped: bool) -> Vec<Place> {
+    if !is_swapped || own_daemon::own_daemon(pod).is_some() {
+        return Vec::new();
+    }
+    let docker_hosts = DockerHosts::new(pod);
+    let asks = |container| docker_hosts.of(container) == DockerHost::InPod;
+    pod.containers()
+        .filter(|(place, container)| !users.contains(place) && asks(container))
+        .map(|(place, _)| place)
+        .collect()
 }
 
 /// The part of the daemon that takes the place of what a mount reaches.

@@ -61,6 +61,9 @@ impl<'p> Planner<'_, 'p, '_> {
             self.edit_user(place, tmp_volume.clone());
             self.move_published(place, &mut notices)?;
         }
+        for index in 0..self.relayed.len() {
+            self.move_published(self.relayed[index], &mut notices)?;
+        }
         Ok(notices)
     }
 

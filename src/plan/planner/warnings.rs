@@ -1,5 +1,6 @@
 //! Warnings about a plan for the Pod's author.
 
+use crate::detect::docker_host::{DockerHost, DockerHosts};
 use crate::detect::installed::Installed;
 use crate::model::notice::{Notice, Notices, told_name, told_names, told_path};
 use crate::model::path::CleanPath;
@@ -81,16 +82,8 @@ impl Planner<'_, '_, '_> {
         };
         let leads_here = match value.strip_prefix("unix://") {
             Some(path) => self.is_daemons_socket(place, &CleanPath::new(path)),
-            // A daemon that the Pod runs itself.
-            None => {
-                let host = value
-                    .strip_prefix("tcp://")
-                    .or(value.strip_prefix("http://"));
-                let host = host.unwrap_or(value);
-                ["localhost", "127.0.0.1", "[::1]", "0.0.0.0"]
-                    .iter()
-                    .any(|own| host.starts_with(own))
-            }
+            // A daemon, or a relay to one, that the Pod runs itself.
+            None => DockerHosts::new(self.pod).of(container) == DockerHost::InPod,
         };
         (!leads_here).then(|| Notice::DockerHostElsewhere {
             container: told_name(&container.name),
