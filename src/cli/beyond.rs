@@ -83,26 +83,37 @@ fn still(
     let is_exempt = rule
         .as_ref()
         .is_some_and(|rule| *rule != policy.otherwise.name);
-    let is_left = |finding: &&Finding| finding.verdict == Verdict::Allowed && !is_exempt;
+    let is_left = |finding: &&Finding| match finding.verdict {
+        Verdict::Allowed | Verdict::Warned => !is_exempt,
+        // A denied Pod is told by whoever asked to have it injected.
+        Verdict::Swapped | Verdict::Unseen | Verdict::Denied => false,
+    };
     let mut told = Vec::new();
     for finding in findings.iter().filter(is_left) {
-        let Some(manual_work) = &finding.manual_work else {
-            continue;
-        };
         let at = finding.spot.as_ref().or(workload.spot.as_ref());
         let at = at.map_or(1, |spot| spot.line);
         if told.contains(&&finding.target) {
             continue;
         }
         told.push(&finding.target);
-        line(
-            err,
-            format_args!(
-                "warning: {name}:{at}: {kind}/{object} still reaches the node's runtime ({}). by hand: {}",
-                finding.target,
-                manual_work.advice()
-            ),
-        )?;
+        let what = format!("{kind}/{object}");
+        let still = still_reaches(workload, Some(finding), &what);
+        line(err, format_args!("warning: {name}:{at}: {still}"))?;
     }
     Ok(!told.is_empty())
+}
+
+/// That a workload still reaches a node's runtime, and what a person can do about it.
+pub fn still_reaches(workload: &Workload, finding: Option<&Finding>, what: &str) -> String {
+    let advice = manual_work(workload, finding)
+        .unwrap_or_else(|| format!("{}: {}", workload.reason, workload.message));
+    let target = finding.map_or("", |finding| finding.target.as_str());
+    format!("{what} still reaches the node's runtime ({target}). {advice}")
+}
+
+/// What a person can do about it, where something is left to do.
+pub fn manual_work(workload: &Workload, finding: Option<&Finding>) -> Option<String> {
+    let of_finding = finding.and_then(|finding| finding.manual_work.as_ref());
+    let manual_work = of_finding.or(workload.manual_work.as_ref())?;
+    Some(format!("by hand: {}", manual_work.advice()))
 }

@@ -789,6 +789,39 @@ fn inject_names_what_no_daemon_takes_the_place_of() {
 }
 
 #[test]
+fn inject_ends_with_1_where_a_pod_is_left_or_only_warned() {
+    let spec = |container: &str, volume: &str| {
+        format!(
+            "spec:\n  containers: [{{name: a, image: d, {container}}}]\n  volumes: [{{name: s, hostPath: {{path: {volume}}}}}]\n"
+        )
+    };
+    let mount = "volumeMounts: [{name: s, mountPath: /x/docker.sock}]";
+    let host = "env: [{name: DOCKER_HOST, value: \"tcp://172.17.0.1:2375\"}]";
+    let opted_out = "metadata: {name: p, annotations: {dind-injector.io/inject: \"false\"}}\n";
+    let plain = "metadata: {name: p}\n";
+    for (metadata, spec, still) in [
+        (
+            opted_out,
+            spec(mount, "/var/run/docker.sock"),
+            "(/var/run/docker.sock). OptedOut: ",
+        ),
+        (plain, spec(mount, "/"), "(/). by hand: "),
+        (
+            plain,
+            spec(host, "/data"),
+            "(tcp://172.17.0.1:2375). by hand: ",
+        ),
+    ] {
+        let text = format!("apiVersion: v1\nkind: Pod\n{metadata}{spec}");
+        let output = command(&["inject", "-f", "-"], &text);
+        let told = format!("Pod/p still reaches the node's runtime {still}");
+        assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+        assert!(stderr(&output).contains(&told), "{}", stderr(&output));
+        assert!(stdout(&output).contains("kind: Pod"));
+    }
+}
+
+#[test]
 fn a_task_and_its_run_in_two_files_are_both_named_with_what_to_do() {
     let folder = Folder::new("tekton");
     let task = "apiVersion: tekton.dev/v1\nkind: Task\nmetadata: {name: image}\nspec:\n  steps:\n    - name: build\n      \

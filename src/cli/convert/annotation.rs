@@ -10,6 +10,7 @@ use crate::scan::result::Namespaces;
 use crate::scan::text;
 use crate::scan::text::Syntax;
 
+use crate::cli::beyond;
 use crate::cli::convert::remark::{At, Level, Remark};
 use crate::cli::convert::{File, Outcome, Rewritten, left};
 
@@ -75,7 +76,8 @@ fn one(
     }
     let reading = left::read(context, namespaces, file, &done.text);
     left::note(file, &reading, &lines, outcome, |workload, what| {
-        (!told.contains(what)).then(|| left::still(workload, what))
+        (!told.contains(what))
+            .then(|| beyond::still_reaches(workload, workload.main_finding(), what))
     });
     if done.changed.is_empty() {
         return;

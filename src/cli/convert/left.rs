@@ -66,19 +66,3 @@ pub(super) fn target(workload: &Workload) -> &str {
         .main_finding()
         .map_or("", |finding| finding.target.as_str())
 }
-
-/// What a person can do about it, where something is left to do.
-pub(super) fn manual_work(workload: &Workload) -> Option<String> {
-    let finding = workload.main_finding();
-    let manual_work = finding.and_then(|finding| finding.manual_work.as_ref());
-    let manual_work = manual_work.or(workload.manual_work.as_ref())?;
-    Some(format!("by hand: {}", manual_work.advice()))
-}
-
-/// That a workload still reaches a node's runtime, and what a person can do about it.
-pub(super) fn still(workload: &Workload, what: &str) -> String {
-    let advice = manual_work(workload)
-        .unwrap_or_else(|| format!("{}: {}", workload.reason, workload.message));
-    let target = target(workload);
-    format!("{what} still reaches the node's runtime ({target}). {advice}")
-}

@@ -17,6 +17,7 @@ use crate::scan::finding::{Verdict, Workload};
 use crate::scan::result::Namespaces;
 use crate::scan::text::Syntax;
 
+use crate::cli::beyond;
 use crate::cli::convert::remark::{At, Level, Remark};
 use crate::cli::convert::{File, Outcome, Rewritten, left};
 use crate::cli::{CliError, input, uninject};
@@ -97,14 +98,18 @@ fn note_left(policy: &Policy, setting: &Setting, file: &File, made: &Made, outco
         match made.pods.contains(what) {
             // It is changed, or refused and told.
             true if workload.verdict == Verdict::Swapped => None,
-            true => Some(left::still(workload, what)),
+            true => Some(beyond::still_reaches(
+                workload,
+                workload.main_finding(),
+                what,
+            )),
             false => Some(not_whole(workload, what, is_annotated(what))),
         }
     });
 }
 
 fn not_whole(workload: &Workload, what: &str, is_annotated: bool) -> String {
-    let advice = left::manual_work(workload).unwrap_or_else(|| {
+    let advice = beyond::manual_work(workload, workload.main_finding()).unwrap_or_else(|| {
         let advice = match is_annotated {
             true => "--to annotation changes it",
             false => "The webhook sees its Pods when they are made",
