@@ -302,6 +302,54 @@ fn each_reason_to_look_at_a_pod_is_reason_enough() {
     }
 }
 
+/// The API server stops an expression that costs too much, and then decides by failurePolicy; one loop takes the
+/// square of its list's length there.
+#[test]
+fn what_is_too_long_to_look_at_is_sent_unseen() {
+    let many = |count: usize, item: fn(usize) -> Value| -> Value { (0..count).map(item).collect() };
+    let names = |count| many(count, |index| json!({"name": format!("n{index}")}));
+    let with_env = |count| json!([{"name": "c", "env": names(count)}]);
+    let annotations = |count: usize| {
+        let all = (0..count).map(|index| (format!("a{index}"), json!("")));
+        let all: serde_json::Map<_, _> = all.collect();
+        json!({"metadata": {"annotations": all}, "spec": {}})
+    };
+    let create = json!({"operation": "CREATE"});
+    for conditions in [Conditions::installed(), Conditions::of_verify()] {
+        let sent = |pod: &Value| conditions.send_of(&create, None, pod);
+        for list in ["containers", "initContainers", "ephemeralContainers"] {
+            assert!(!sent(&pod(json!({list: names(50)}))), "{list}");
+            assert!(sent(&pod(json!({list: names(51)}))), "{list}");
+            assert!(!sent(&pod(json!({list: with_env(200)}))), "{list}");
+            assert!(sent(&pod(json!({list: with_env(201)}))), "{list}");
+        }
+        assert!(!sent(&pod(json!({"volumes": names(100)}))));
+        assert!(sent(&pod(json!({"volumes": names(101)}))));
+    }
+    let conditions = Conditions::installed();
+    assert!(!conditions.send(&annotations(200)));
+    assert!(conditions.send(&annotations(201)));
+    // Changes of images, in a Pod in which nobody looks for the sidecar.
+    let (conditions, update) = (Conditions::of_verify(), json!({"operation": "UPDATE"}));
+    for long in [names(51), with_env(201)] {
+        let old = pod(json!({"initContainers": long, "containers": names(1)}));
+        let mut new = old.clone();
+        new["spec"]["initContainers"][0]["image"] = json!("evil");
+        assert!(conditions.send_of(&update, Some(&old), &new));
+    }
+}
+
+/// The registry takes nothing of such an update but the ephemeral containers, after the mutating webhooks were asked.
+#[test]
+fn an_update_that_forges_the_volumes_of_its_pod_is_sent() {
+    let conditions = Conditions::installed();
+    let debug = json!({"operation": "UPDATE", "subResource": "ephemeralcontainers"});
+    let stored = pod(json!({"volumes": [{"name": "v", "hostPath": {"path": "/run"}}]}));
+    let forged = pod(json!({"volumes": [{"name": "v", "emptyDir": {}}]}));
+    assert!(conditions.send_of(&debug, Some(&stored), &forged));
+    assert!(!conditions.send_of(&debug, Some(&forged), &forged));
+}
+
 #[test]
 fn pods_that_cannot_matter_are_not_sent() {
     let conditions = Conditions::installed();
