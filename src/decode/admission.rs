@@ -193,19 +193,36 @@ pub fn decode(body: &[u8]) -> Result<PodReview<'_>, ReviewError> {
     match Extent::of(body) {
         Extent::Around => around(body),
         Extent::Metadata => Ok(read::<_, IgnoredAny>(body, Object::NoConcern)?.0),
-        Extent::Whole => Ok(read::<_, IgnoredAny>(body, Object::Pod)?.0),
+        Extent::Whole => Ok(decode_both(body)?.0),
     }
 }
 
-/// Decodes a body, and the Pod before an update if there was one.
+/// Decodes a body, and the Pod before an update of all of it if there was one.
 ///
 /// # Errors
 /// As [`decode`].
 pub fn decode_both(body: &[u8]) -> Result<(PodReview<'_>, Option<Box<Pod<'_>>>), ReviewError> {
     match Extent::of(body) {
         Extent::Around | Extent::Metadata => Ok((decode(body)?, None)),
-        Extent::Whole => read(body, Object::Pod),
+        Extent::Whole => {
+            let (mut review, old) = read::<_, Box<Pod<'_>>>(body, Object::Pod)?;
+            Ok(match (review.scope, &mut review.pod, old) {
+                (Some(Scope::EphemeralContainers), Object::Pod(pod), Some(old)) => {
+                    keep_stored(pod, *old);
+                    (review, None)
+                }
+                (_, _, old) => (review, old),
+            })
+        }
     }
+}
+
+/// Takes nothing but its ephemeral containers from an update of these: the registry drops the rest, after the mutating
+/// webhooks were asked. Source: kubernetes, `pkg/registry/core/pod/strategy.go`, `dropNonEphemeralContainerUpdates`.
+fn keep_stored<'a>(sent: &mut Pod<'a>, stored: Pod<'a>) {
+    let added = std::mem::take(&mut sent.spec.ephemeral_containers);
+    *sent = stored;
+    sent.spec.ephemeral_containers = added;
 }
 
 /// How much of a Pod is read.

@@ -4,6 +4,7 @@
 use crate::policy::preset_text;
 use crate::support::invariants::applied;
 use dind_injector::decide::Policy;
+use dind_injector::model::namespaces::NoNamespaces;
 use dind_injector::model::scope::Scope;
 use dind_injector::model::subject::{Requester, Subject};
 use dind_injector::model::view::Pod;
@@ -177,4 +178,45 @@ fn what_has_nothing_to_do_with_docker_is_left_and_a_pod_without_a_daemon_gets_no
     }});
     let passed = pass(&pod, Scope::EphemeralContainers);
     assert_eq!(passed.after, Err("EphemeralContainer".to_owned()));
+}
+
+/// The registry drops what else such an update says, but the mutating webhooks are asked before.
+#[test]
+fn an_update_cannot_forge_the_pod_that_it_is_of() {
+    let stored = json!({"kind": "Pod", "metadata": {"name": "p"}, "spec": {
+        "containers": [{"name": "a", "image": "a"}],
+        "volumes": [{"name": "h", "hostPath": {"path": "/run/containerd"}}],
+    }});
+    let asked = |change: &dyn Fn(&mut Value)| {
+        let mut sent = stored.clone();
+        sent["spec"]["ephemeralContainers"] =
+            json!([{"name": "d", "volumeMounts": [{"name": "h", "mountPath": "/c"}]}]);
+        change(&mut sent);
+        let body = json!({"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": {
+            "uid": "u", "kind": {"group": "", "version": "v1", "kind": "Pod"}, "subResource": "ephemeralcontainers",
+            "namespace": "ci", "operation": "UPDATE", "object": sent, "oldObject": stored,
+        }})
+        .to_string();
+        let policy = Config::from_yaml(&preset_text("enforce")).unwrap();
+        let policy = policy.policy().clone();
+        let reviewed = review::pod::review(&policy, &NoNamespaces, body.as_bytes()).unwrap();
+        reviewed.record.outcome
+    };
+    assert_eq!(asked(&|_| {}), "denied");
+    assert_eq!(
+        asked(&|pod| pod["metadata"]["annotations"] = json!({"kubernetes.io/config.mirror": "x"})),
+        "denied"
+    );
+    assert_eq!(
+        asked(&|pod| pod["spec"]["os"] = json!({"name": "windows"})),
+        "denied"
+    );
+    assert_eq!(
+        asked(&|pod| pod["spec"]["volumes"][0] = json!({"name": "h", "emptyDir": {}})),
+        "denied"
+    );
+    assert_eq!(
+        asked(&|pod| pod["spec"]["ephemeralContainers"] = json!([])),
+        "left"
+    );
 }
