@@ -39,7 +39,8 @@ pub async fn run(scene: &Scene<'_>) -> Outcome {
         .serve(None, &["--config".as_ref(), policy.as_os_str()]);
     served.ready().await?;
     let way = served.way()?;
-    let alone = honest(&way).await?;
+    let caller = Apart::first()?;
+    let alone = honest(&way, &caller).await?;
 
     let (mut plain, mut hostile) = (Vec::new(), Vec::new());
     for size in SIZES {
@@ -47,11 +48,11 @@ pub async fn run(scene: &Scene<'_>) -> Outcome {
         hostile.extend(worst(size).map(|pod| request(pod.name, pod.body.as_bytes())));
     }
     let kinds = hostile.len();
-    let apart = Apart::new()?;
+    let callers = (Apart::last()?, caller);
     let flood = Attack::of(plain);
-    let beside_plain = flood.beside(&way, &apart).await?;
+    let beside_plain = flood.beside(&way, &callers).await?;
     let attack = Attack::of(hostile);
-    let beside = attack.beside(&way, &apart).await?;
+    let beside = attack.beside(&way, &callers).await?;
     let live = served.get("/livez").await?;
     if live.0 != 200 {
         return Err(format!("/livez answered {}", live.0));
@@ -90,20 +91,30 @@ pub async fn run(scene: &Scene<'_>) -> Outcome {
     ))
 }
 
-/// Threads for the senders of the worst Pods, which run when nothing else does: what sending costs is spent on an API
-/// server's own processors, and here it would be measured as the server's time.
+/// Threads of those who call the server. They stand for an API server on another machine, with processors of its own: here,
+/// what it spends and waits for would be measured as the server's time.
 struct Apart(Option<Runtime>);
 
 impl Apart {
-    fn new() -> Result<Self, String> {
+    /// Run before all others, as whoever waits for an answer there: it is read when it comes.
+    fn first() -> Result<Self, String> {
+        Self::new(1, &["--rr", "--pid", "1"])
+    }
+
+    /// Run when nothing else does: what sending costs.
+    fn last() -> Result<Self, String> {
+        Self::new(2, &["--idle", "--pid", "0"])
+    }
+
+    fn new(threads: usize, policy: &'static [&'static str]) -> Result<Self, String> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
+            .worker_threads(threads)
             .enable_all()
             // Where it is refused, honest reviews wait for longer.
-            .on_thread_start(|| {
+            .on_thread_start(move || {
                 let thread = read_link("/proc/thread-self").unwrap_or_default();
                 let _ = Command::new("chrt")
-                    .args(["--idle", "--pid", "0"])
+                    .args(policy)
                     .arg(thread.file_name().unwrap_or_default())
                     .status();
             })
@@ -126,12 +137,16 @@ impl Drop for Apart {
 }
 
 /// The 99th percentile of honest reviews, of which none may fail.
-async fn honest(way: &Way) -> Result<Duration, String> {
-    let traffic = Plan::paced(way.clone()).start();
-    traffic.more(HONEST).await?;
-    let mut tally = traffic.stop().await;
-    tally.is_flawless()?;
-    Ok(tally.quantile(0.99))
+async fn honest(way: &Way, caller: &Apart) -> Result<Duration, String> {
+    let way = way.clone();
+    let measured = caller.handle().spawn(async move {
+        let traffic = Plan::paced(way).start();
+        traffic.more(HONEST).await?;
+        let mut tally = traffic.stop().await;
+        tally.is_flawless()?;
+        Ok(tally.quantile(0.99))
+    });
+    measured.await.map_err(|error| error.to_string())?
 }
 
 #[derive(Clone)]
@@ -168,13 +183,17 @@ impl Attack {
     }
 
     /// How honest reviews fare beside it.
-    async fn beside(&self, way: &Way, apart: &Apart) -> Result<Duration, String> {
+    async fn beside(
+        &self,
+        way: &Way,
+        (senders, caller): &(Apart, Apart),
+    ) -> Result<Duration, String> {
         let mut attackers = JoinSet::new();
         for first in 0..CONNECTIONS {
-            attackers.spawn_on(self.clone().run(way.clone(), first), apart.handle());
+            attackers.spawn_on(self.clone().run(way.clone(), first), senders.handle());
         }
         crate::until("an answer to the flood", || self.answered.load(Relaxed) > 0).await?;
-        let p99 = honest(way).await?;
+        let p99 = honest(way, caller).await?;
         self.stop.store(true, Relaxed);
         while let Some(ended) = attackers.join_next().await {
             ended.map_err(|error| error.to_string())??;
