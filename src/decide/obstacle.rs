@@ -136,7 +136,7 @@ impl Seen<'_, '_> {
     fn host_path(&self) -> Result<Option<Obstacle>, Excess> {
         let volumes = self.pod.spec.volumes.iter();
         let mut paths: BTreeMap<&str, &str> = volumes
-            .filter_map(|volume| Some((&*volume.name, &*volume.host_path.as_ref()?.path)))
+            .filter_map(|volume| Some((&*volume.name, volume.node_path()?)))
             .collect();
         if paths.is_empty() {
             return Ok(None);

@@ -9,11 +9,12 @@ use memchr::memmem::{self, Finder};
 
 use crate::names;
 
-/// In order: a hostPath volume, by far the most frequent; a Pod for Windows; the variable that names a
+/// In order: a hostPath volume, by far the most frequent; one that may be a disk of the node; a Pod for Windows; the variable that names a
 /// daemon; part of every name and annotation of ours and of the sidecar's command; the two other annotations
 /// that are read. In JSON, each appears as it is or with escaped characters.
-const WORDS: [&str; 6] = [
+const WORDS: [&str; 7] = [
     "hostPath",
+    "\"fc\"",
     "windows",
     names::DOCKER_HOST,
     names::SIDECAR,
@@ -96,6 +97,8 @@ mod tests {
     #[test]
     fn every_word_is_of_letters_that_json_writes_as_they_are() {
         let is_literal = |c: char| c.is_ascii_alphanumeric() || "._".contains(c);
-        assert!(WORDS.iter().all(|word| word.chars().all(is_literal)));
+        // The quotes of a key are always written as they are.
+        let letters = |word: &str| word.trim_matches('"').chars().all(is_literal);
+        assert!(WORDS.iter().all(|word| letters(word)));
     }
 }

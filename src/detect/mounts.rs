@@ -105,13 +105,13 @@ pub struct Finding {
 impl Finding {
     /// The volume's path and the mount's `subPath` or `subPathExpr`, as the Pod's author wrote them.
     pub fn written<'p>(&self, pod: &'p Pod<'_>) -> (&'p str, &'p str) {
-        let source = &pod.spec.volumes[self.volume].host_path;
+        let path = pod.spec.volumes[self.volume].node_path();
         let mount = &pod.container(self.place).volume_mounts[self.mount];
         let below = match &*mount.sub_path {
             "" => &*mount.sub_path_expr,
             sub_path => sub_path,
         };
-        (source.as_ref().map_or("", |source| &*source.path), below)
+        (path.unwrap_or_default(), below)
     }
 
     /// Whether the mount allows commands to a runtime. Other paths of the node only matter to the policy.
@@ -247,18 +247,22 @@ fn host_volumes<'p>(
 ) -> BTreeMap<&'p str, HostVolume<'p>> {
     let mut found = BTreeMap::new();
     for (index, volume) in pod.spec.volumes.iter().enumerate() {
-        let Some(source) = &volume.host_path else {
+        let every = watch == Watch::EveryHostPath;
+        // A disk of the node is none of a runtime's sockets.
+        let Some(written) = volume
+            .node_path()
+            .filter(|_| every || volume.host_path.is_some())
+        else {
             continue;
         };
-        let path = CleanPath::on_node(&source.path);
+        let path = CleanPath::on_node(written);
         let (leads, is_open) = (sockets.leads(&path), sockets.may_lie_below(&path));
         // On nodes with Linux, the name of a pipe is a path too, and a Pod may go to either.
-        let pipe = named_pipe(&source.path)
-            .filter(|_| pod.is_windows() || !source.path.starts_with('/'))
+        let pipe = named_pipe(written)
+            .filter(|_| pod.is_windows() || !written.starts_with('/'))
             .map(Leads::Pipe);
         let leads = leads.or(pipe);
         let is_called_so = path.file_name() == names::SOCKET_FILE;
-        let every = watch == Watch::EveryHostPath;
         // The API server refuses two volumes with one name; the first one counts.
         found.entry(&*volume.name).or_insert_with(|| HostVolume {
             name: &volume.name,

@@ -78,8 +78,8 @@ fn unswapped(outcome: &Outcome<'_>, pod: &Pod<'_>) -> Option<Denial> {
         MatchedPart::Mount(index) => {
             let finding = outcome.findings.get(index)?;
             let volume = pod.spec.volumes.get(finding.volume)?;
-            let path = volume.host_path.as_ref();
-            let path = path.map(|host| told_path(&host.path).into_owned());
+            let path = volume.node_path();
+            let path = path.map(|path| told_path(path).into_owned());
             (finding.place, path.unwrap_or_default())
         }
         MatchedPart::Variable { place, index: _ } => (place, names::DOCKER_HOST.to_owned()),

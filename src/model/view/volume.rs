@@ -15,6 +15,8 @@ use crate::json::{Text, object};
 pub struct Volume<'a> {
     pub name: Text<'a>,
     pub host_path: Option<HostPathSource<'a>>,
+    /// Fibre Channel.
+    fc: Option<IgnoredAny>,
     /// Present for an `emptyDir`.
     pub empty_dir: Option<IgnoredAny>,
     /// A claim. Two volumes may name the same one.
@@ -30,7 +32,20 @@ pub struct Volume<'a> {
     flex_volume: Option<IgnoredAny>,
 }
 
+/// Where the kubelet looks for the disk of an `fc` volume: it takes every SCSI disk with the name that the Pod asks for,
+/// the node's own and their partitions among them. Source: kubernetes, `pkg/volume/fc/fc_util.go`, `searchDisk`.
+const FC_DISKS: &str = "/dev/disk/by-id";
+
 impl Volume<'_> {
+    /// The path of the node that a mount of it shows, or that the kubelet takes it from.
+    pub fn node_path(&self) -> Option<&str> {
+        match (&self.host_path, &self.fc) {
+            (Some(source), _) => Some(&source.path),
+            (None, Some(_)) => Some(FC_DISKS),
+            (None, None) => None,
+        }
+    }
+
     /// Whether the kubelet fills it before any container starts, and containers cannot write to it.
     pub fn is_written_by_kubelet(&self) -> bool {
         let Self {
