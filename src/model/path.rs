@@ -12,8 +12,10 @@ use std::iter;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CleanPath<'a>(Cow<'a, str>);
 
-/// Links to directories that many nodes have: `/usr` holds what was beside it.
-const USUAL_LINKS: [(&str, &str); 8] = [
+/// Links to directories that many nodes have: `/usr` holds what was beside it, and `/var` all that can be written where
+/// the rest is an image. Sources: systemd, `file-hierarchy(7)`; ostree, "Adapting existing mainstream distributions".
+/// `/usr/local` is none of them: it would no longer count as a part of `/usr`.
+const USUAL_LINKS: [(&str, &str); 13] = [
     ("/bin", "/usr/bin"),
     ("/sbin", "/usr/sbin"),
     ("/lib", "/usr/lib"),
@@ -22,6 +24,11 @@ const USUAL_LINKS: [(&str, &str); 8] = [
     ("/libx32", "/usr/libx32"),
     ("/run/shm", "/dev/shm"),
     ("/var/lock", "/run/lock"),
+    ("/home", "/var/home"),
+    ("/root", "/var/roothome"),
+    ("/opt", "/var/opt"),
+    ("/srv", "/var/srv"),
+    ("/mnt", "/var/mnt"),
 ];
 
 /// What follows `above` in a clean path that is it, or is below it.

@@ -33,11 +33,17 @@ impl Runtime {
     ];
 
     /// Whether the file systems of running containers are mounted in its data directory: `readOnly: true` of a mount
-    /// covers no file system that is mounted below it. containerd has them in its state directory.
+    /// covers no file system that is mounted below it. containerd has them in its state directory, and in its data
+    /// (`tmpmounts`) those of images that are unpacked.
     pub fn mounts_in_data(self) -> bool {
         match self {
-            Self::Docker | Self::CriO | Self::Podman | Self::BuildKit | Self::Isulad => true,
-            Self::Containerd | Self::CriDockerd => false,
+            Self::Docker
+            | Self::Containerd
+            | Self::CriO
+            | Self::Podman
+            | Self::BuildKit
+            | Self::Isulad => true,
+            Self::CriDockerd => false,
         }
     }
 
@@ -225,6 +231,10 @@ pub static TABLE: &[Entry] = &[
     at("/var/vcap/store/docker", Data(Runtime::Docker), "cloudfoundry-incubator/docker-boshrelease"),
     at("/var/vcap/store/containerd", Data(Runtime::Containerd), "TKGI 1.11 and newer"),
     at("/sysroot/ostree/deploy/*/var/lib/containers", Data(Runtime::CriO), "ostree(1): /var of Fedora CoreOS, RHEL CoreOS"),
+    at("/ostree/deploy/*/var/lib/containers", Data(Runtime::CriO), "ostree(1): /ostree is a link to /sysroot/ostree"),
+    only_at("/mnt/stateful_partition/var/lib/docker", Data(Runtime::Docker), "Container-Optimized OS: /var is mounted from there"),
+    only_at("/mnt/stateful_partition/var/lib/containerd", Data(Runtime::Containerd), "Container-Optimized OS: /var is mounted from there"),
+    at("/local/var/lib/containerd", Data(Runtime::Containerd), "bottlerocket-os/bottlerocket: /var is mounted from /local/var"),
     only_at("/mnt/vda1/var/lib/docker", Data(Runtime::Docker), "kubernetes/minikube, deploy/iso: persistent directories"),
     only_at("/mnt/vda1/var/lib/containerd", Data(Runtime::Containerd), "kubernetes/minikube, deploy/iso: persistent directories"),
     only_at("/mnt/vda1/var/lib/containers", Data(Runtime::CriO), "kubernetes/minikube, deploy/iso: persistent directories"),
