@@ -216,6 +216,11 @@ pub fn check(installed: &Installed) -> Check {
             );
         }
         Err(unread) => {
+            // Not known where nothing answered.
+            let name = match name {
+                "" => "a namespace",
+                name => name,
+            };
             return NETWORK_PATH.could_not_ask_but(
                 unread.to_string(),
                 format!("ask as a user who may create Pods in {name}: nothing is stored"),

@@ -8,7 +8,7 @@ use clap::Args;
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
 
-use crate::cluster::{ClusterArgs, ClusterError, describe, in_cluster};
+use crate::cluster::{ClusterArgs, ClusterError, describe, describe_kubeconfig, in_cluster};
 use crate::scan::evaluator::Evaluator;
 use crate::scan::live;
 use crate::scan::live::LiveError;
@@ -35,10 +35,10 @@ pub struct LiveArgs {
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// No cluster is named, and none is around.
-    #[error("no cluster is known: {0}; give --kubeconfig or set KUBECONFIG")]
+    #[error("no cluster is known: {}; give --kubeconfig or set KUBECONFIG", describe_kubeconfig(.0))]
     Unknown(KubeconfigError),
     /// The kubeconfig cannot be used.
-    #[error("cannot use the kubeconfig: {0}")]
+    #[error("cannot use the kubeconfig: {}", describe_kubeconfig(.0))]
     Kubeconfig(KubeconfigError),
     /// A named kubeconfig, or the Pod's service account.
     #[error(transparent)]

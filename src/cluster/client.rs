@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::http::HeaderValue;
 use axum::http::header::USER_AGENT;
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
 
 /// A connection that takes longer is of no use.
@@ -36,10 +36,10 @@ pub enum ClusterError {
          automountServiceAccountToken: true"
     )]
     NotInCluster(#[source] kube::config::InClusterError),
-    #[error("cannot use --kubeconfig {}: {source}", path.display())]
+    #[error("cannot use --kubeconfig {}: {}", path.display(), describe_kubeconfig(source))]
     Kubeconfig {
         path: PathBuf,
-        source: kube::config::KubeconfigError,
+        source: KubeconfigError,
     },
     #[error("cannot make a client for the API server: {}", describe(.0))]
     Client(#[source] Box<kube::Error>),
@@ -101,6 +101,25 @@ impl ClusterArgs {
             .headers
             .push((USER_AGENT, HeaderValue::from_static(agent)));
         Client::try_from(config).map_err(|error| ClusterError::Client(Box::new(error)))
+    }
+}
+
+/// What is wrong with a kubeconfig, for people, in one line.
+#[must_use]
+pub fn describe_kubeconfig(error: &KubeconfigError) -> String {
+    match error {
+        // Also of a context that was asked for, which the library calls the current one.
+        KubeconfigError::LoadContext(name) => format!("it has no context {name}"),
+        KubeconfigError::LoadClusterOfContext(name) => {
+            format!("it has no cluster {name}, which the context names")
+        }
+        // Lines of the file follow.
+        KubeconfigError::Parse(error) => {
+            let text = error.to_string();
+            let line = text.lines().next().unwrap_or_default();
+            line.strip_prefix("error: ").unwrap_or(line).to_owned()
+        }
+        other => other.to_string(),
     }
 }
 

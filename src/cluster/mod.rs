@@ -17,7 +17,9 @@ pub(crate) mod version;
 pub(crate) mod watch;
 pub(crate) mod write;
 
-pub use crate::cluster::client::{ClusterArgs, ClusterError, describe, in_cluster};
+pub use crate::cluster::client::{
+    ClusterArgs, ClusterError, describe, describe_kubeconfig, in_cluster,
+};
 pub use crate::cluster::events::{EventArgs, EventQueue, EventWriter, open_events};
 pub use crate::cluster::known::KnownCluster;
 pub use crate::cluster::namespaces::{KnownNamespaces, NamespaceWatch, watch_namespaces};

@@ -102,19 +102,9 @@ impl<'c, 'a> Environment<'c, 'a> {
         environment
     }
 
-    /// The value of a variable, written for another container of the Pod: variables of this container are
-    /// replaced by their values, variables that every container has stay references. `None` if the value is
-    /// unknown.
-    pub fn value_elsewhere(&self, name: &str) -> Option<String> {
-        let Expanded::Pieces(pieces) = self.values.get(name)? else {
-            return None;
-        };
-        let texts = pieces.iter().map(|piece| match piece {
-            Piece::Known(text) => Some(literal(text)),
-            Piece::Unset(name) => Some(format!("$({name})")),
-            Piece::From(_) => None,
-        });
-        texts.collect()
+    /// The value of a variable of `env`.
+    pub fn value(&self, name: &str) -> Option<&Expanded<'a>> {
+        self.values.get(name)
     }
 
     pub fn expand(&self, text: &str) -> Expanded<'a> {

@@ -122,6 +122,12 @@ pub enum Notice {
         /// Whether it names the Pod now.
         replaced: bool,
     },
+    /// The daemon does not have a proxy of a container, though its profile says that it should.
+    ProxyLeftOut {
+        container: String,
+        /// One of `env`; otherwise `envFrom` may have some.
+        variable: Option<&'static str>,
+    },
     /// An ephemeral container reaches the Pod's daemon through the directory of its socket.
     SocketByDirectory { container: String, host: String },
     /// An annotation that the rule does not honor.
@@ -155,6 +161,7 @@ impl Notice {
             | Self::DockerHostNode { .. }
             | Self::DockerHostReplaced { .. } => "docker-host",
             Self::Published { .. } => "published-ports",
+            Self::ProxyLeftOut { .. } => "proxy",
             Self::SocketByDirectory { .. } => "debugging",
             Self::AnnotationIgnored { .. } => "annotation-ignored",
             Self::AnotherProfile { .. } => "another-profile",
@@ -245,6 +252,20 @@ impl Notice {
                     ),
                     false => format!(
                         "{container}: {variable} is the node, but published ports are in this Pod: use localhost"
+                    ),
+                }
+            }
+            Self::ProxyLeftOut {
+                container,
+                variable,
+            } => {
+                let container = shortened(container, 30);
+                match variable {
+                    Some(variable) => format!(
+                        "{container}: {variable} is not its Docker daemon's: the value is not known before the Pod runs"
+                    ),
+                    None => format!(
+                        "{container}: its Docker daemon has no proxy that may come from envFrom; name it in env"
                     ),
                 }
             }
@@ -385,6 +406,20 @@ mod tests {
                     container: container.clone(),
                 },
                 "before 1.29",
+            ),
+            (
+                Notice::ProxyLeftOut {
+                    container: container.clone(),
+                    variable: Some("HTTPS_PROXY"),
+                },
+                "before the Pod runs",
+            ),
+            (
+                Notice::ProxyLeftOut {
+                    container: container.clone(),
+                    variable: None,
+                },
+                "name it in env",
             ),
             (
                 Notice::DockerHostElsewhere {

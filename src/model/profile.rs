@@ -49,7 +49,7 @@ pub struct Profile {
     pub insecure_registries: Vec<String>,
     /// A ConfigMap in the Pod's namespace with CA certificates to trust.
     pub ca_config_map: Option<String>,
-    /// Whether to copy proxy variables from the first container that uses Docker.
+    /// Whether the daemon has the proxy variables of the first container that uses Docker and has any.
     pub inherit_proxy: bool,
     /// The networks from which dockerd takes addresses.
     pub address_pools: Vec<AddressPool>,

@@ -67,9 +67,9 @@ impl<'a> EnvEntry<'a> {
         }
     }
 
-    pub fn from_source(name: String, source: &'a RawValue) -> Self {
+    pub fn from_source(name: impl Into<Cow<'a, str>>, source: &'a RawValue) -> Self {
         Self {
-            name: Cow::Owned(name),
+            name: name.into(),
             value: None,
             value_from: Some(source),
         }

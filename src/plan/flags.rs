@@ -5,14 +5,16 @@
 
 use std::borrow::Cow;
 
-use crate::model::expand::Environment;
+use crate::model::expand::{Environment, Expanded, Piece};
+use crate::model::notice::{Notice, Notices, told_name};
 use crate::model::place::Place;
-use crate::model::view::Pod;
+use crate::model::view::{Container, Pod};
 use crate::names;
 use crate::names::env;
 
 use crate::model::profile::Profile;
 use crate::plan::container::EnvEntry;
+use crate::plan::sub_path::Copies;
 use crate::plan::trust::with_directories;
 
 /// Where a profile's CA bundle is mounted in the sidecar.
@@ -36,6 +38,8 @@ const PROXY_VARIABLES: [&str; 6] = [
     "https_proxy",
     "no_proxy",
 ];
+/// Variables that the kubelet gives every container, whatever else it has.
+const OF_EVERY_CONTAINER: &str = "KUBERNETES_";
 
 pub fn storage_dir(profile: &Profile) -> &'static str {
     if profile.rootless {
@@ -79,7 +83,7 @@ pub fn arguments(profile: &Profile) -> Vec<Cow<'_, str>> {
 pub fn environment<'p>(
     profile: &'p Profile,
     pod: &'p Pod<'_>,
-    users: &[Place],
+    inherited: Vec<EnvEntry<'p>>,
 ) -> Vec<EnvEntry<'p>> {
     let mut entries = vec![
         EnvEntry::new(env::MIN_API, MIN_API_VERSION),
@@ -99,9 +103,7 @@ pub fn environment<'p>(
         let dirs = with_directories(None, &[CA_DIR.to_owned()]);
         entries.push(EnvEntry::new(env::CERT_DIR, dirs));
     }
-    if profile.inherit_proxy {
-        entries.extend(inherited_proxy(pod, users));
-    }
+    entries.extend(inherited);
     for (name, value) in &profile.env {
         entries.retain(|entry| entry.name != name.as_str());
         entries.push(EnvEntry::new(name.as_str(), value.as_str()));
@@ -109,17 +111,62 @@ pub fn environment<'p>(
     entries
 }
 
-/// The proxy variables of the first container that uses Docker and has any. A variable whose value only the
-/// kubelet knows is left out.
-fn inherited_proxy<'p>(pod: &Pod<'_>, users: &[Place]) -> Vec<EnvEntry<'p>> {
-    let mut users = users.iter().map(|place| pod.container(*place));
-    let found = users.find_map(|container| {
+/// The proxy variables of the first container that uses Docker and has any, each after those that it needs. What the
+/// sidecar cannot have is told.
+pub(super) fn inherited_proxy<'p>(
+    pod: &'p Pod<'_>,
+    users: &[Place],
+    copies: &mut Copies<'p>,
+) -> (Vec<EnvEntry<'p>>, Notices) {
+    let mut notices = Notices::default();
+    for container in users.iter().map(|place| pod.container(*place)) {
         let environment = Environment::of(container);
-        let known: Vec<EnvEntry<'p>> = PROXY_VARIABLES
-            .into_iter()
-            .filter_map(|name| Some(EnvEntry::new(name, environment.value_elsewhere(name)?)))
-            .collect();
-        (!known.is_empty()).then_some(known)
-    });
-    found.unwrap_or_default()
+        let mut known = Vec::new();
+        let mut left_out = |variable| {
+            notices.push(Notice::ProxyLeftOut {
+                container: told_name(&container.name),
+                variable,
+            });
+        };
+        for name in PROXY_VARIABLES {
+            let Some(value) = environment.value(name) else {
+                continue;
+            };
+            let is_whole = !needs_env_from(container, value);
+            match is_whole.then(|| copies.variable(name, value)).flatten() {
+                Some(entry) => known.push(entry),
+                None => left_out(Some(name)),
+            }
+        }
+        // What `env` has too, `envFrom` does not set.
+        let (upper, lower) = PROXY_VARIABLES.split_at(PROXY_VARIABLES.len() / 2);
+        let mut pairs = upper.iter().zip(lower);
+        if container.env_from.is_some()
+            && pairs.any(|(upper, lower)| {
+                environment
+                    .value(upper)
+                    .or(environment.value(lower))
+                    .is_none()
+            })
+        {
+            left_out(None);
+        }
+        if !known.is_empty() {
+            let mut entries = std::mem::take(&mut copies.env);
+            entries.append(&mut known);
+            return (entries, notices);
+        }
+    }
+    (Vec::new(), notices)
+}
+
+/// Whether a value names a variable that may come from the container's `envFrom`, which the sidecar does not have.
+fn needs_env_from(container: &Container<'_>, value: &Expanded<'_>) -> bool {
+    let Expanded::Pieces(pieces) = value else {
+        return false;
+    };
+    container.env_from.is_some()
+        && pieces.iter().any(
+            |piece| matches!(piece, Piece::Unset(name) if !name.starts_with(OF_EVERY_CONTAINER)),
+        )
 }

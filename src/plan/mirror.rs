@@ -88,12 +88,14 @@ struct FirstNumbers {
 }
 
 impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
-    /// `own` are the sidecar's own mounts; of the volumes `closed`, a part leads to the node's runtime.
-    pub fn new(
+    /// `own` are the sidecar's own mounts; of the volumes `closed`, a part leads to the node's runtime; `copies` are the
+    /// variables that the sidecar has already.
+    pub(super) fn new(
         pod: &'p Pod<'a>,
         rootless: bool,
         own: impl Iterator<Item = CleanPath<'o>>,
         closed: BTreeSet<&'p str>,
+        copies: Copies<'p>,
         budget: &'o Budget,
     ) -> Self {
         let volumes = pod.spec.volumes.iter().rev();
@@ -117,7 +119,7 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
             own: own.map(CleanPath::unlinked).chain(places).collect(),
             taken: BTreeMap::new(),
             wanted: Vec::new(),
-            copies: Copies::default(),
+            copies,
             added: 0,
             first: FirstNumbers::default(),
             aliases: Vec::new(),

@@ -1,4 +1,4 @@
-//! A `subPath` or `subPathExpr` of a container, rewritten for the sidecar.
+//! A `subPath`, a `subPathExpr` or a variable of a container, rewritten for the sidecar.
 //!
 //! The same expression means something else in another container, whose variables differ. Known values are
 //! written out; a value that only the kubelet knows is read from a variable of the sidecar with the same
@@ -48,25 +48,56 @@ impl<'p> Copies<'p> {
             refused_by_kubelet(text)?;
             return Ok(SubPath::Literal(text.to_owned()));
         }
-        let pieces = match expanded {
-            Expanded::Pieces(pieces) if pieces.iter().all(is_same_elsewhere) => pieces,
-            Expanded::Pieces(_) | Expanded::Unknown => return Err(Why::UnknownSubPath),
+        let expression = match expanded {
+            Expanded::Pieces(pieces) if !pieces.iter().any(is_unset) => self.expression(&pieces),
+            Expanded::Pieces(_) | Expanded::Unknown => None,
         };
+        let expression = expression.ok_or(Why::UnknownSubPath)?;
+        refused_by_kubelet(&expression)?;
+        Ok(SubPath::Expression(expression))
+    }
+
+    /// A variable that has the same value in the sidecar, in which it must come after those that were copied.
+    /// `None` if that value is not known there.
+    pub(super) fn variable(
+        &mut self,
+        name: &'static str,
+        value: &Expanded<'p>,
+    ) -> Option<EnvEntry<'p>> {
+        match value {
+            Expanded::Pieces(pieces) => match pieces.as_slice() {
+                // Where it is optional and missing, there is no variable, and not one of `$(…)`.
+                [piece @ Piece::From(source)] if is_same_elsewhere(piece) => {
+                    Some(EnvEntry::from_source(name, source))
+                }
+                pieces => Some(EnvEntry::new(name, self.expression(pieces)?)),
+            },
+            Expanded::Unknown => None,
+        }
+    }
+
+    /// The text of which a kubelet makes the same in the sidecar. `None` if a part has another value there.
+    fn expression(&mut self, pieces: &[Piece<'p>]) -> Option<String> {
+        if !pieces.iter().all(is_same_elsewhere) {
+            return None;
+        }
         let mut expression = String::new();
         for piece in pieces {
             match piece {
-                Piece::Known(text) => expression.push_str(&literal(&text)),
+                Piece::Known(text) => expression.push_str(&literal(text)),
                 Piece::From(source) => {
                     expression.push_str("$(");
                     expression.push_str(&self.copied_variable(source));
                     expression.push(')');
                 }
-                // A source that means something else in another container.
-                Piece::Unset(_) => return Err(Why::UnknownSubPath),
+                Piece::Unset(name) => {
+                    expression.push_str("$(");
+                    expression.push_str(name);
+                    expression.push(')');
+                }
             }
         }
-        refused_by_kubelet(&expression)?;
-        Ok(SubPath::Expression(expression))
+        Some(expression)
     }
 
     /// The sidecar's variable with that source. It gets a name of ours: one of the author's choice (`PATH`,
@@ -107,7 +138,11 @@ impl SubPath {
     }
 }
 
-/// Whether a piece means the same in the sidecar as in its container. A resource without a container's name
+fn is_unset(piece: &Piece<'_>) -> bool {
+    matches!(piece, Piece::Unset(_))
+}
+
+/// Whether a piece means the same in the sidecar as in its container, if that has no `envFrom`. A resource without a container's name
 /// means that of the container that reads it, and a file of a volume may not be there yet when the sidecar starts.
 /// Source: `k8s.io/api/core/v1/types.go`, `EnvVarSource`, `ResourceFieldSelector`.
 fn is_same_elsewhere(piece: &Piece<'_>) -> bool {
@@ -136,8 +171,7 @@ fn is_same_elsewhere(piece: &Piece<'_>) -> bool {
     }
     object!(Source<'a>, Amount<'a>);
     match piece {
-        Piece::Known(_) => true,
-        Piece::Unset(_) => false,
+        Piece::Known(_) | Piece::Unset(_) => true,
         Piece::From(source) => from_str::<Source<'_>>(source.get()).is_ok_and(|source| {
             let amount = source.resource_field_ref;
             source.field_ref.is_some()

@@ -223,13 +223,15 @@ fn read_over(fields: &mut Fields<'_, '_>, name: String, base: &Profile) -> Profi
         ),
         ca_config_map: fields.or_none(
             "caConfigMap",
-            "A ConfigMap of the Pod's own namespace with certificates for the daemon to trust.",
+            "A ConfigMap of the Pod's own namespace with certificates for the daemon to trust. Where it is \
+             missing, the Pod does not start.",
             &Text(&form::OBJECT_NAME),
             &base.ca_config_map,
         ),
         inherit_proxy: fields.or(
             "inheritProxy",
-            "Whether to copy proxy variables from the first container that uses Docker.",
+            "Whether the daemon has the proxy variables of the first container that uses Docker and has \
+             any. Otherwise it uses no proxy of the Pod.",
             &Flag,
             &base.inherit_proxy,
         ),

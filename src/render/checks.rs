@@ -29,8 +29,12 @@ pub fn checks(report: &Report, paint: Paint) -> String {
     let counted: Vec<String> = counted
         .map(|(count, words)| format!("{count} {words}"))
         .collect();
+    let noun = match report.checks.len() {
+        1 => "check",
+        _ => "checks",
+    };
     out.push_str(&format!(
-        "\n{} checks: {}\n",
+        "\n{} {noun}: {}\n",
         report.checks.len(),
         counted.join(", ")
     ));
@@ -98,6 +102,16 @@ mod tests {
             colored.contains("\u{1b}[32m") && !colored.contains("\u{1b}[2J"),
             "{colored}"
         );
+    }
+
+    #[test]
+    fn one_check_is_one() {
+        let report = Report {
+            checks: vec![questions::API_SERVER.ok("Kubernetes 1.36 answers")],
+            docs: DocsUrl::default(),
+        };
+        let text = checks(&report, Paint::Plain);
+        assert!(text.ends_with("\n1 check: 1 ok\n"), "{text}");
     }
 
     #[test]

@@ -251,7 +251,7 @@ fn every_manifest_of_the_migration_does_what_it_says() {
         assert_eq!(workload.verdict, Verdict::Swapped, "{block}");
         found += 1;
     }
-    assert_eq!((found, policies), (6, 1));
+    assert_eq!((found, policies), (6, 3));
     assert!(annotated >= 1, "{annotated}");
 }
 

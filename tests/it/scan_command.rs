@@ -1066,6 +1066,31 @@ fn a_reporter_takes_no_paths_no_format_and_no_short_interval() {
     }
 }
 
+#[test]
+fn what_is_wrong_with_a_kubeconfig_is_told_in_one_line() {
+    let directory = Dir::new()
+        .with("broken", "apiVersion: v1\nclusters: [\n")
+        .with(
+            "good",
+            "{current-context: here, contexts: [{name: here, context: {cluster: gone, user: me}}]}",
+        );
+    for (args, says) in [
+        (
+            &["good"][..],
+            "it has no cluster gone, which the context names",
+        ),
+        (&["good", "--context", "zz"], "it has no context zz"),
+        (&["broken"], "line 2 column 11: unclosed bracket '['"),
+    ] {
+        let args = [&["--cluster", "--kubeconfig"], args].concat();
+        let ended = directory.scan(&args);
+        assert_eq!(ended.status, 2, "{args:?}");
+        let told = ended.err.trim_end();
+        assert!(told.ends_with(&format!(": {says}")), "{args:?}: {told}");
+        assert!(!told.contains('\n'), "{args:?}: {told}");
+    }
+}
+
 /// The other commands know the same kinds, and tell what they cannot place.
 #[test]
 fn no_command_passes_in_silence_what_the_scan_finds() {

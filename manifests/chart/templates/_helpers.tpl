@@ -102,15 +102,20 @@ service:
   port: 443
   path: {{ .path }}
 {{- if eq .root.Values.certificates.mode "files" }}
-caBundle: {{ required "certificates.mode is files: set certificates.files.caBundle" .root.Values.certificates.files.caBundle }}
+caBundle: {{ required "certificates.mode is files: set certificates.files.caBundle" .root.Values.certificates.files.caBundle | nospace }}
 {{- end }}
+{{- end -}}
+
+{{/* The namespaces whose Pods are never sent, a JSON list. */}}
+{{- define "dind-injector.excluded" -}}
+{{- append (default list .Values.webhook.excludedNamespaces) .Release.Namespace | uniq | toJson -}}
 {{- end -}}
 
 {{- define "dind-injector.namespaceSelector" -}}
 matchExpressions:
   - key: kubernetes.io/metadata.name
     operator: NotIn
-    values: {{ append .Values.webhook.excludedNamespaces .Release.Namespace | uniq | toJson }}
+    values: {{ include "dind-injector.excluded" . }}
   {{- with .Values.webhook.namespaceSelector }}
   {{- toYaml . | nindent 2 }}
   {{- end }}

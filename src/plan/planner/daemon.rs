@@ -7,7 +7,7 @@ use crate::budget::Excess;
 use crate::detect::installed::Installed;
 use crate::detect::mounts::Reach;
 use crate::model::asked::DaemonPart;
-use crate::model::notice::Why;
+use crate::model::notice::{Notices, Why};
 use crate::model::path::CleanPath;
 use crate::model::place::Place;
 use crate::model::profile::Storage;
@@ -22,6 +22,7 @@ use crate::plan::ground::named_paths;
 use crate::plan::group::SocketGroup;
 use crate::plan::mirror::{Mirror, MirrorBuilder, Treat};
 use crate::plan::slots;
+use crate::plan::sub_path::Copies;
 use crate::plan::trust::with_directories;
 
 use crate::plan::planner::Planner;
@@ -60,7 +61,11 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
         mounts
     }
 
-    pub(crate) fn mirror(&self, own: &[Mount<'p>]) -> Result<Mirror<'p>, Excess> {
+    pub(super) fn mirror(
+        &self,
+        own: &[Mount<'p>],
+        copies: Copies<'p>,
+    ) -> Result<Mirror<'p>, Excess> {
         let own = || own.iter().map(|mount| CleanPath::new(&mount.mount_path));
         let is_tmp = |path: &CleanPath<'_>| path.as_str() == "/tmp";
         let protected = [
@@ -85,7 +90,8 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
             .map(|finding| &*volumes[finding.volume].name)
             .collect();
         let rootless = profile.rootless;
-        let mut builder = MirrorBuilder::new(self.pod, rootless, protected, closed, self.budget);
+        let mut builder =
+            MirrorBuilder::new(self.pod, rootless, protected, closed, copies, self.budget);
         if own().any(|at| is_tmp(&at)) {
             builder.take(CleanPath::literal("/tmp"));
         }
@@ -153,11 +159,26 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
         host_users == Some(false)
     }
 
-    pub(crate) fn sidecar(&self, group: SocketGroup, mirror: Mirror<'p>) -> Sidecar<'p> {
+    /// The proxies of a new daemon, with the variables that they need.
+    pub(super) fn proxy(&self, copies: &mut Copies<'p>) -> (Vec<EnvEntry<'p>>, Notices) {
+        match self.installed {
+            None if self.injection.profile.inherit_proxy => {
+                flags::inherited_proxy(self.pod, self.users.as_slice(), copies)
+            }
+            None | Some(_) => Default::default(),
+        }
+    }
+
+    pub(crate) fn sidecar(
+        &self,
+        group: SocketGroup,
+        proxy: Vec<EnvEntry<'p>>,
+        mirror: Mirror<'p>,
+    ) -> Sidecar<'p> {
         let profile = self.injection.profile;
         let name = free::container(self.pod, names::SIDECAR);
         let native = self.injection.mode == SidecarMode::Native;
-        let mut env = flags::environment(profile, self.pod, self.users.as_slice());
+        let mut env = flags::environment(profile, self.pod, proxy);
         env.insert(
             0,
             EnvEntry::new(names::env::SOCKETS, self.sockets(&mirror).join(" ")),

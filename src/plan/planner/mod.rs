@@ -30,6 +30,7 @@ use crate::plan::group::SocketGroup;
 use crate::plan::planner::free::mounts_at;
 use crate::plan::planner::sorted::Sorted;
 use crate::plan::pod::{ContainerEdit, NewVolume, Plan, VolumeSource};
+use crate::plan::sub_path::Copies;
 
 /// What all steps of one plan agree on.
 pub(crate) struct Planner<'i, 'p, 'a> {
@@ -193,7 +194,10 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
         }
         let notices = notices.then(self.edit_users(tmp_volume.clone())?);
         let own = self.own_mounts(&storage_volume, &slots_volume, &tmp_volume, &ca_volume);
-        let mut mirror = self.mirror(&own)?;
+        let mut copies = Copies::default();
+        let (proxy, left_out) = self.proxy(&mut copies);
+        let notices = notices.then(left_out);
+        let mut mirror = self.mirror(&own, copies)?;
         let notices = notices.then(std::mem::take(&mut mirror.notices));
         mirror.mounts.splice(..0, own);
         let (sidecar, group) = match self.installed {
@@ -207,7 +211,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
                     self.users.as_slice(),
                     self.injection.profile.rootless,
                 );
-                (Some(self.sidecar(group, mirror)), Some(group))
+                (Some(self.sidecar(group, proxy, mirror)), Some(group))
             }
         };
         let add_group = match group {
