@@ -46,9 +46,17 @@ static AUTHORITIES: [CleanPath<'static>; 10] = [
     CleanPath::literal("/usr/share/pki"),
 ];
 
+/// Directories with those in them, and with other files: mounted themselves they count, what else is in them does not.
+static HOLDERS: [CleanPath<'static>; 2] = [
+    CleanPath::literal("/etc/pki"),
+    CleanPath::literal("/etc/ssl"),
+];
+
 /// Subdirectories of those with CA certificates: Go does not descend into directories.
-static DEEPER: [CleanPath<'static>; 5] = [
+static DEEPER: [CleanPath<'static>; 7] = [
     CleanPath::literal("/etc/ca-certificates/trust-source/anchors"),
+    CleanPath::literal("/etc/pki/tls/certs"),
+    CleanPath::literal("/etc/ssl/certs"),
     CleanPath::literal("/etc/pki/ca-trust/extracted/pem"),
     CleanPath::literal("/etc/pki/ca-trust/source/anchors"),
     CleanPath::literal("/usr/share/pki/ca-trust-source/anchors"),
@@ -69,7 +77,7 @@ pub fn told(path: &CleanPath<'_>, rootless: bool) -> Option<Told> {
     if rootless && ROOTLESS_REGISTRIES.holds(path) {
         return Some(Told::Registries(path.clone().into_owned()));
     }
-    if AUTHORITIES.iter().any(|at| at.holds(path)) {
+    if AUTHORITIES.iter().any(|at| at.holds(path)) || HOLDERS.contains(path) {
         return Some(Told::Authorities);
     }
     let mut settings = SETTINGS.iter();
@@ -139,14 +147,16 @@ mod tests {
             "/etc/ssl/cert.pem",
             "/etc/pki/ca-trust/source/anchors/company.pem",
             "/usr/local/share/ca-certificates/company.crt",
+            "/etc/pki",
+            "/etc/ssl/",
         ] {
             assert_eq!(of(path, false), "authorities", "{path}");
         }
         assert_eq!(of("/etc/docker/daemon.json", false), "settings");
         assert_eq!(of("/etc/docker/", false), "their directory");
         for path in [
-            "/etc/ssl",
             "/etc/ssl/private",
+            "/etc/pki/rpm-gpg",
             "/certs",
             "/etc/docker/certs",
         ] {
@@ -165,6 +175,15 @@ mod tests {
             [
                 "/dind-trust/0/certs/extracted/pem",
                 "/dind-trust/0/certs/source/anchors"
+            ]
+        );
+        let holder = directories(&place(1), &CleanPath::new("/etc/pki"));
+        assert_eq!(
+            holder[2..],
+            [
+                "/dind-trust/1/certs/tls/certs",
+                "/dind-trust/1/certs/ca-trust/extracted/pem",
+                "/dind-trust/1/certs/ca-trust/source/anchors"
             ]
         );
         assert_eq!(
