@@ -127,6 +127,12 @@ pub enum Problem {
     /// Fields that contradict each other.
     #[error("{0}")]
     Contradiction(String),
+    /// An entry of a list that is in it already.
+    #[error("is in the list already, in line {line}; remove it")]
+    Repeated {
+        /// The line of the first one.
+        line: u32,
+    },
 }
 
 fn or_known(near: Option<&str>, known: &[&str]) -> String {

@@ -23,6 +23,11 @@ pub(crate) trait Kind {
     /// What to write, in words.
     fn expected(&self) -> String;
 
+
+    /// By which two entries of a list are the same one.
+    fn identity(&self, value: &Value) -> String {
+        value.to_string()
+    }
     /// A value as it would be written; `None` if its own fields show it.
     fn show(&self, value: &Self::Value) -> Option<Value>;
 }
