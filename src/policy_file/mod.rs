@@ -22,6 +22,7 @@ pub mod resources;
 pub mod rule;
 pub mod schema;
 pub mod security;
+pub mod socket;
 
 use std::fmt;
 
