@@ -18,9 +18,9 @@ use crate::names::API_VERSION;
 
 use crate::policy_file::collection::{List, NamedRecords, Record};
 use crate::policy_file::fields::{Fields, describe_mapping};
-use crate::policy_file::form;
-use crate::policy_file::kind::{Choice, Fixed, Kind, Text};
+use crate::policy_file::kind::{Choice, Fixed, Kind};
 use crate::policy_file::node::{Node, Report};
+use crate::policy_file::registry::MIRROR;
 use crate::policy_file::rule;
 use crate::policy_file::rule::Known;
 use crate::policy_file::socket::Socket;
@@ -54,13 +54,13 @@ pub(crate) fn read(fields: &mut Fields<'_, '_>) -> Document {
     let mirrors = fields.or_none(
         "registryMirrors",
         "Mirrors of Docker Hub, for every profile that does not name its own.",
-        &List::of(Text(&form::URL)),
+        &List::of(MIRROR),
         &None,
     );
     let defined = fields.get(
         "profiles",
-        "Sidecars that rules and annotations may choose, besides the built-in `privileged` and \
-         `rootless`. What a profile leaves out is as in the one that it extends.",
+        "Sidecars that rules and annotations may choose, besides the built-in `privileged`, `userns` \
+         and `rootless`. What a profile leaves out is as in the one that it extends.",
         &NamedRecords::new("profile", profile::read),
     );
     let mirrored = |mut profile: Profile| {

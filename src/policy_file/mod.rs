@@ -18,6 +18,7 @@ pub mod kind;
 pub mod node;
 pub mod pool;
 pub mod profile;
+pub mod registry;
 pub mod resources;
 pub mod rule;
 pub mod schema;

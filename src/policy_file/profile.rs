@@ -12,6 +12,7 @@ use crate::policy_file::error::Problem;
 use crate::policy_file::fields::Fields;
 use crate::policy_file::kind::{Choice, Flag, Kind, Sound, Text, Whole};
 use crate::policy_file::node::{Node, Report, shown};
+use crate::policy_file::registry::{INSECURE_REGISTRY, MIRROR};
 use crate::policy_file::{form, pool, resources, security};
 
 /// Every profile that can be named: the file's, then the built-in ones that it does not redefine.
@@ -212,13 +213,13 @@ fn read_over(fields: &mut Fields<'_, '_>, name: String, base: &Profile) -> Profi
         registry_mirrors: fields.or_none(
             "registryMirrors",
             "Mirrors of Docker Hub; `[]` is none. If omitted, those of the whole file.",
-            &List::of(Text(&form::URL)),
+            &List::of(MIRROR),
             &base.registry_mirrors,
         ),
         insecure_registries: fields.or(
             "insecureRegistries",
             "Registries without TLS, or with a certificate that cannot be verified.",
-            &List::of(Text(&form::REGISTRY)),
+            &List::of(INSECURE_REGISTRY),
             &base.insecure_registries,
         ),
         ca_config_map: fields.or_none(
