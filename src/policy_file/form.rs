@@ -76,6 +76,15 @@ pub(crate) static VARIABLE: Form = Form::new(
     "the name of an environment variable, such as DOCKER_DRIVER",
 );
 
+pub(crate) static SOME: Form =
+    Form::new(r"^\S([^\n]*\S)?$", 4095, "a name, without spaces around it");
+
+pub(crate) static CAPABILITY: Form = Form::new(
+    r"^[A-Z][A-Z0-9_]*$",
+    63,
+    "a capability without CAP_, such as SYS_ADMIN, or ALL",
+);
+
 pub(crate) static ANY: Form = Form::new(r"", 32768, "a string (a number or true needs quotes)");
 
 /// Sockets go into a variable that is separated by spaces.
@@ -185,6 +194,8 @@ mod tests {
                 "docker@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
                 "docker dind",
             ),
+            (&SOME, "a/b.json", " a"),
+            (&CAPABILITY, "SYS_ADMIN", "sys_admin"),
             (&FLAG, "--log-opt=max-size=10m", "-D"),
             (&VARIABLE, "NO_PROXY", "NO-PROXY"),
             (&ANY, "", &"x".repeat(40000)),

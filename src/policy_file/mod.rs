@@ -10,6 +10,8 @@
 //! faults, most files' first alone. Also lost were suggestions, inherited fields, and field names as written.
 
 pub mod collection;
+pub mod conflict;
+pub mod daemon_flag;
 pub mod document;
 pub mod error;
 pub mod fields;
@@ -24,6 +26,7 @@ pub mod rule;
 pub mod schema;
 pub mod security;
 pub mod socket;
+pub mod variable;
 
 use std::fmt;
 
