@@ -9,6 +9,7 @@
 //! type, an unknown field or value, or a missing field ends deserialization, so that it reported 23 of the 107
 //! faults, most files' first alone. Also lost were suggestions, inherited fields, and field names as written.
 
+pub mod amount;
 pub mod collection;
 pub mod conflict;
 pub mod daemon_flag;

@@ -15,12 +15,13 @@ use crate::decide::rule::{
 use crate::model::path::CleanPath;
 use crate::model::profile::{PodSecurity, Profile};
 
+use crate::policy_file::amount::Amount;
 use crate::policy_file::collection::{Dictionary, List, OneOrMore, Record};
 use crate::policy_file::error::Problem;
 use crate::policy_file::fields::Fields;
 use crate::policy_file::form;
 use crate::policy_file::form::Form;
-use crate::policy_file::kind::{Amount, Choice, Flag, Kind, Sound, Text};
+use crate::policy_file::kind::{Choice, Flag, Kind, Sound, Text};
 use crate::policy_file::node::{At, Node, Report};
 use crate::policy_file::profile::unknown_profile;
 
@@ -313,14 +314,13 @@ fn read_allowed_host_path(fields: &mut Fields<'_, '_>) -> AllowedHostPath {
 }
 
 fn read_sizes(fields: &mut Fields<'_, '_>, base: &Sizes) -> Sizes {
-    let amount = Amount { may_be_zero: false };
     Sizes {
-        cpu: fields.or_none("cpu", "The CPU limit.", &amount, &base.cpu),
-        memory: fields.or_none("memory", "The memory limit.", &amount, &base.memory),
+        cpu: fields.or_none("cpu", "The CPU limit.", &Amount::CORES, &base.cpu),
+        memory: fields.or_none("memory", "The memory limit.", &Amount::BYTES, &base.memory),
         storage: fields.or_none(
             "storage",
             "The size of the daemon's storage.",
-            &amount,
+            &Amount::BYTES,
             &base.storage,
         ),
     }
