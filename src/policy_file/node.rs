@@ -117,7 +117,15 @@ impl<'d> Report<'d> {
     pub fn is_octal(&mut self, node: &Node<'_>) -> bool {
         let position = self.positions.nearest(&node.pointer);
         let text = position.and_then(|position| self.text.get(position.node.start..));
-        let text = text.unwrap_or_default();
+        let mut text = text.unwrap_or_default();
+        // An anchor or a tag before it.
+        while text.starts_with(['&', '!']) {
+            text = text
+                .split_once([' ', '\n'])
+                .unwrap_or_default()
+                .1
+                .trim_start();
+        }
         // Up to what ends a plain scalar: an octal number is followed by neither a fraction nor an exponent.
         let end = text.find(|c: char| c.is_whitespace() || ",]}".contains(c));
         let written = &text[..end.unwrap_or(text.len())];
