@@ -8,6 +8,7 @@ use clap::Args;
 
 use crate::tls::{DEFAULT_DNS_NAMES, Written, write_development};
 
+use crate::cli::flag_name::server;
 use crate::cli::{CliError, Exit};
 
 /// The flags of `certs`.
@@ -27,6 +28,7 @@ pub struct CertsArgs {
         long,
         value_name = "NAME",
         value_delimiter = ',',
+        value_parser = server,
         default_values_t = DEFAULT_DNS_NAMES.map(String::from)
     )]
     dns_name: Vec<String>,

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use clap::{Args, ValueEnum};
 
+use crate::cli::flag_name::namespace;
 use crate::cli::terminal::line;
 use crate::explain::{Explanation, Place, explain, text};
 use crate::manifest::{pods, read_with_positions};
@@ -32,7 +33,7 @@ pub struct ExplainArgs {
     #[command(flatten)]
     policy: PolicyArgs,
     /// Default namespace for Pods that set none
-    #[arg(short, long, value_name = "NAME", default_value = "default")]
+    #[arg(short, long, value_name = "NAME", default_value = "default", value_parser = namespace)]
     namespace: String,
     /// Label of every namespace; repeatable
     #[arg(long, value_name = "KEY=VALUE", value_parser = label)]

@@ -11,6 +11,7 @@ use crate::manifest::{Operation, PodRef};
 use crate::review::Action;
 use crate::review::offline::{OfflineError, Setting, changes, evaluate};
 
+use crate::cli::flag_name::namespace;
 use crate::cli::policy::PolicyArgs;
 use crate::cli::rewrite::Manifests;
 use crate::cli::{CliError, Exit, output};
@@ -34,7 +35,7 @@ pub struct InjectArgs {
     #[arg(short, long, value_enum, default_value_t = Format::Yaml)]
     output: Format,
     /// Default namespace for Pods that set none
-    #[arg(short, long, value_name = "NAME", default_value = "default")]
+    #[arg(short, long, value_name = "NAME", default_value = "default", value_parser = namespace)]
     namespace: String,
     #[command(flatten)]
     policy: PolicyArgs,

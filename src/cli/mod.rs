@@ -13,6 +13,7 @@ mod completions;
 mod convert;
 mod demo;
 mod explain;
+mod flag_name;
 mod inject;
 mod input;
 mod invoked;

@@ -90,7 +90,7 @@ pub struct ScanArgs {
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     output: Format,
     /// Namespace to scan, of a cluster; repeatable. For files, the default namespace for Pods that set none
-    #[arg(short, long, value_name = "NAME")]
+    #[arg(short, long, value_name = "NAME", value_parser = crate::cli::flag_name::namespace)]
     namespace: Vec<String>,
     /// Findings that cause exit status 1
     #[arg(long, value_enum, value_name = "VERDICT", default_value_t = FailOn::Any)]

@@ -8,7 +8,7 @@ use crate::detect::mounts::{Finding, Reach};
 
 use crate::model::subject::Subject;
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Matcher {
     pub namespaces: Vec<Glob>,
     pub namespace_labels: Vec<LabelIs>,
@@ -24,7 +24,7 @@ pub struct Matcher {
 }
 
 /// How a Pod reaches or asks for a Docker daemon.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Detection {
     Socket,
     /// It mounts a directory with a Docker socket.
@@ -52,7 +52,7 @@ impl Detection {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LabelIs {
     pub key: String,
     /// The label must have one of these values.
@@ -72,6 +72,34 @@ impl Matcher {
     ) -> Result<Option<&'static str>, Excess> {
         let of_subject = self.mismatch_of_subject(subject, budget)?;
         Ok(of_subject.or_else(|| (!self.is_for(detection)).then_some("detections")))
+    }
+
+    /// The same condition, without fields that every Pod meets, and each list in one order.
+    #[must_use]
+    pub fn simplified(mut self) -> Self {
+        // A namespace's or Pod's label and a user's group need not exist, whatever their values.
+        for globs in [
+            &mut self.namespaces,
+            &mut self.service_accounts,
+            &mut self.users,
+        ] {
+            if globs.iter().any(Glob::is_for_all) {
+                globs.clear();
+            }
+        }
+        for labels in [&mut self.namespace_labels, &mut self.pod_labels] {
+            for label in labels.iter_mut() {
+                label.values.sort();
+            }
+            labels.sort();
+        }
+        self.namespaces.sort();
+        self.service_accounts.sort();
+        self.users.sort();
+        self.groups.sort();
+        self.owners.sort();
+        self.detections.sort();
+        self
     }
 
     /// Whether the rule is for a detection of this kind.
@@ -161,7 +189,7 @@ fn all<'s>(
 }
 
 /// A pattern in which `*` matches any characters, and `?` one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Glob(String);
 
 impl Glob {
@@ -173,6 +201,11 @@ impl Glob {
     /// The only text that matches, where there is one.
     pub fn literal(&self) -> Option<&str> {
         (!self.0.contains(['*', '?'])).then_some(&self.0)
+    }
+
+    /// Whether every text matches.
+    fn is_for_all(&self) -> bool {
+        !self.0.is_empty() && self.0.bytes().all(|byte| byte == b'*')
     }
 
     /// Whether the subject's service account matches: its name, or namespace and name if the pattern has a

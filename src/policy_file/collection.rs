@@ -11,6 +11,7 @@ use crate::policy_file::form::Form;
 use crate::policy_file::kind::{Kind, wrong_type};
 use crate::policy_file::node::{At, Node, Report, shown};
 
+/// A list, each entry of which is there once.
 pub(crate) struct List<K> {
     item: K,
     may_be_empty: bool,
@@ -45,10 +46,23 @@ impl<K: Kind> Kind for List<K> {
             report.note(node, At::Key, Problem::Empty);
             return None;
         }
-        let items = items.iter().enumerate();
-        let read =
-            items.filter_map(|(index, item)| self.item.read(&node.item(index, item), report));
-        Some(read.collect())
+        let mut read = Vec::new();
+        let mut lines: HashMap<String, u32> = HashMap::new();
+        for (index, item) in items.iter().enumerate() {
+            let item = node.item(index, item);
+            let Some(value) = self.item.read(&item, report) else {
+                continue;
+            };
+            read.push(value);
+            let identity = self.item.identity(item.value);
+            match lines.get(&identity) {
+                Some(line) => report.add(&item, Problem::Repeated { line: *line }),
+                None => {
+                    lines.insert(identity, report.line(&item));
+                }
+            }
+        }
+        Some(read)
     }
 
     fn schema(&self) -> Value {
@@ -296,7 +310,8 @@ where
         format!("a list of {}s", self.what)
     }
 
-    fn show(&self, _value: &Vec<T>) -> Option<Value> {
-        None
+    fn show(&self, value: &Vec<T>) -> Option<Value> {
+        // The fields of an entry show themselves.
+        value.is_empty().then(|| json!([]))
     }
 }

@@ -13,17 +13,17 @@ use crate::decide::rule::Rule;
 use crate::model::docs_url::DocsUrl;
 use crate::model::profile::{DEFAULT_NAME, Profile};
 use crate::model::sidecar_mode::SidecarMode;
-use crate::model::sockets::{DEFAULT_SOCKET, Sockets};
+use crate::model::sockets::Sockets;
 use crate::names::API_VERSION;
 
 use crate::policy_file::collection::{List, NamedRecords, Record};
-use crate::policy_file::error::Problem;
 use crate::policy_file::fields::{Fields, describe_mapping};
-use crate::policy_file::form;
-use crate::policy_file::kind::{Choice, Fixed, Kind, Text};
+use crate::policy_file::kind::{Choice, Fixed, Kind};
 use crate::policy_file::node::{Node, Report};
+use crate::policy_file::registry::MIRROR;
 use crate::policy_file::rule;
 use crate::policy_file::rule::Known;
+use crate::policy_file::socket::Socket;
 use crate::policy_file::{KIND, SidecarChoice, profile};
 
 pub(crate) struct Document {
@@ -46,20 +46,21 @@ pub(crate) fn read(fields: &mut Fields<'_, '_>) -> Document {
     );
     let sockets = fields.or(
         "sockets",
-        "Other paths where nodes have a Docker socket, besides /var/run/docker.sock.",
+        "Other paths where nodes have a Docker socket, besides /var/run/docker.sock: of the socket itself, not \
+         of its directory, and of no other runtime's.",
         &List::of(Socket),
         &Vec::new(),
     );
     let mirrors = fields.or_none(
         "registryMirrors",
         "Mirrors of Docker Hub, for every profile that does not name its own.",
-        &List::of(Text(&form::URL)),
+        &List::of(MIRROR),
         &None,
     );
     let defined = fields.get(
         "profiles",
-        "Sidecars that rules and annotations may choose, besides the built-in `privileged` and \
-         `rootless`. What a profile leaves out is as in the one that it extends.",
+        "Sidecars that rules and annotations may choose, besides the built-in `privileged`, `userns` \
+         and `rootless`. What a profile leaves out is as in the one that it extends.",
         &NamedRecords::new("profile", profile::read),
     );
     let mirrored = |mut profile: Profile| {
@@ -161,34 +162,5 @@ fn forget_defaults(schema: &mut Value) {
         }
         Value::Array(items) => items.iter_mut().for_each(forget_defaults),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
-}
-
-/// The path of a socket, which must be unique in the list.
-struct Socket;
-
-impl Kind for Socket {
-    type Value = String;
-
-    fn read<'d>(&self, node: &Node<'d>, report: &mut Report<'d>) -> Option<String> {
-        let path = Text(&form::SOCKET).read(node, report)?;
-        if path == DEFAULT_SOCKET || path == "/run/docker.sock" {
-            let why = "which is always watched; remove it";
-            report.add(node, Problem::Refused { value: path, why });
-            return None;
-        }
-        Some(path)
-    }
-
-    fn schema(&self) -> Value {
-        form::SOCKET.schema()
-    }
-
-    fn expected(&self) -> String {
-        form::SOCKET.expected.to_owned()
-    }
-
-    fn show(&self, value: &String) -> Option<Value> {
-        Some(value.as_str().into())
     }
 }

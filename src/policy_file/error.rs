@@ -97,6 +97,21 @@ pub enum Problem {
         value: String,
         error: QuantityError,
     },
+    /// An amount of bytes that is less than one Mi.
+    #[error(
+        "is {0:?}, which is less than 1Mi, in bytes; write the unit that is meant, such as {number}Mi or {number}Gi",
+        number = number(.0)
+    )]
+    Unit(String),
+    /// A number that its file has in base 8.
+    #[error("is {written}, which YAML reads as {value}, in base 8; write {decimal}")]
+    Octal {
+        /// As written.
+        written: String,
+        value: String,
+        /// As it was probably meant.
+        decimal: String,
+    },
     /// A limit of zero.
     #[error("is {0:?}, which Kubernetes takes for no limit at all; write the amount that is meant")]
     Zero(String),
@@ -109,6 +124,12 @@ pub enum Problem {
     Duplicate {
         name: String,
         what: &'static str,
+        /// The line of the first one.
+        line: u32,
+    },
+    /// An entry of a list that is in it already.
+    #[error("is in the list already, in line {line}; remove it")]
+    Repeated {
         /// The line of the first one.
         line: u32,
     },
@@ -138,6 +159,12 @@ fn or_known(near: Option<&str>, known: &[&str]) -> String {
 
 fn did_you_mean(near: Option<&str>) -> String {
     near.map_or_else(String::new, |near| format!("; did you mean {near}?"))
+}
+
+/// A quantity without its unit.
+fn number(quantity: &str) -> &str {
+    let end = quantity.find(|c: char| !c.is_ascii_digit() && c != '.');
+    &quantity[..end.unwrap_or(quantity.len())]
 }
 
 impl ConfigErrors {

@@ -59,9 +59,9 @@ pub(crate) static OBJECT_NAME: Form = Form::new(
 );
 
 pub(crate) static IMAGE: Form = Form::new(
-    r"^[A-Za-z0-9][-A-Za-z0-9._/:@]*$",
+    r"^[A-Za-z0-9][-A-Za-z0-9._/:]*(@(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}))?$",
     512,
-    "an image, such as registry.example/docker:28.5.2-dind",
+    "an image, such as registry.example/docker:28.5.2-dind, and with a digest all 64 digits of it",
 );
 
 pub(crate) static FLAG: Form = Form::new(
@@ -74,6 +74,15 @@ pub(crate) static VARIABLE: Form = Form::new(
     r"^[A-Za-z_][A-Za-z0-9_]*$",
     255,
     "the name of an environment variable, such as DOCKER_DRIVER",
+);
+
+pub(crate) static SOME: Form =
+    Form::new(r"^\S([^\n]*\S)?$", 4095, "a name, without spaces around it");
+
+pub(crate) static CAPABILITY: Form = Form::new(
+    r"^[A-Z][A-Z0-9_]*$",
+    63,
+    "a capability without CAP_, such as SYS_ADMIN, or ALL",
 );
 
 pub(crate) static ANY: Form = Form::new(r"", 32768, "a string (a number or true needs quotes)");
@@ -113,14 +122,14 @@ pub(crate) static NETWORK: Form = Form::new(
     "a network as address/prefix, such as 10.200.0.0/16",
 );
 
-pub(crate) static URL: Form = Form::new(
-    r"^https?://[^\s/]+(/[^\s]*)?$",
+pub(crate) static MIRROR: Form = Form::new(
+    r"^https?://(\[[0-9a-fA-F:]+\]|[^\s/?#@:\[\]]+)(:[0-9]{1,5})?(/[^\s?#]*)?$",
     2048,
-    "a URL, such as https://mirror.example",
+    "a URL without user, query or fragment, such as https://mirror.example",
 );
 
 pub(crate) static REGISTRY: Form = Form::new(
-    r"^[A-Za-z0-9.:\[\]_-]+(/[0-9]{1,3})?$",
+    r"^(([A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?(\.[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?)*|\[[0-9a-fA-F:]+\])(:[0-9]{1,5})?|[0-9a-fA-F:]+|[0-9a-fA-F.:]+/[0-9]{1,3})$",
     255,
     "a host, host:port or network without https://, such as registry.example:5000",
 );
@@ -177,9 +186,16 @@ mod tests {
             (&OBJECT_NAME, "ca.bundle", "ca/bundle"),
             (
                 &IMAGE,
-                "registry.example:5000/x/docker:28-dind@sha256:00",
+                "registry.example:5000/x/docker:28-dind",
+                "docker@sha256:abc",
+            ),
+            (
+                &IMAGE,
+                "docker@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
                 "docker dind",
             ),
+            (&SOME, "a/b.json", " a"),
+            (&CAPABILITY, "SYS_ADMIN", "sys_admin"),
             (&FLAG, "--log-opt=max-size=10m", "-D"),
             (&VARIABLE, "NO_PROXY", "NO-PROXY"),
             (&ANY, "", &"x".repeat(40000)),
@@ -192,8 +208,19 @@ mod tests {
             (&STORAGE_PATH, "/var/lib/dind-injector", "/var/lib/../x"),
             (&AGE, "7d", "0h"),
             (&NETWORK, "fd00::/64", "10.0.0.0"),
-            (&URL, "https://mirror.example/v2", "mirror.example"),
+            (&MIRROR, "https://mirror.example/v2", "mirror.example"),
+            (
+                &MIRROR,
+                "http://[fd00::1]:5000",
+                "https://u:p@mirror.example",
+            ),
+            (&MIRROR, "https://m:5000/", "https://mirror.example/?x=1"),
+            (&MIRROR, "http://m", "https://mirror.example/#a"),
             (&REGISTRY, "10.0.0.0/8", "https://registry.example"),
+            (&REGISTRY, "registry.example:5000", "registry.example:abc"),
+            (&REGISTRY, "[fd00::1]:5000", "-registry"),
+            (&REGISTRY, "fd00::/8", "registry_example"),
+            (&REGISTRY, "fd00::1", "registry.example/path"),
             (&KEY, "example.com/team", "Example.com/team"),
             (&LABEL, "1.2_3", "-x"),
             (&LABEL_GLOB, "team-*", "a b"),

@@ -5,8 +5,6 @@ use std::marker::PhantomData;
 use serde_json::{Value, json};
 
 use crate::decide::named::Named;
-use crate::model::quantity::Quantity;
-
 use crate::decide::suggest::nearest;
 use crate::policy_file::error::Problem;
 use crate::policy_file::form::Form;
@@ -25,6 +23,11 @@ pub(crate) trait Kind {
 
     /// A value as it would be written; `None` if its own fields show it.
     fn show(&self, value: &Self::Value) -> Option<Value>;
+
+    /// By which two entries of a list are the same one.
+    fn identity(&self, value: &Value) -> String {
+        value.to_string()
+    }
 }
 
 /// Adds a fault for a value of the wrong type.
@@ -235,6 +238,9 @@ impl Kind for Whole {
         let Value::Number(number) = node.value else {
             return wrong_type(self, node, report);
         };
+        if report.is_octal(node) {
+            return None;
+        }
         let Self { least, most } = *self;
         let value = number
             .as_u64()
@@ -256,51 +262,5 @@ impl Kind for Whole {
 
     fn show(&self, value: &u64) -> Option<Value> {
         Some((*value).into())
-    }
-}
-
-/// A Kubernetes quantity. A bare number is one too.
-pub(crate) struct Amount {
-    /// Whether zero is allowed. As a limit, Kubernetes takes it for no limit.
-    pub may_be_zero: bool,
-}
-
-impl Kind for Amount {
-    type Value = Quantity;
-
-    fn read<'d>(&self, node: &Node<'d>, report: &mut Report<'d>) -> Option<Quantity> {
-        let text = match node.value {
-            Value::String(text) => text.clone(),
-            Value::Number(number) => number.to_string(),
-            _ => return wrong_type(self, node, report),
-        };
-        match text.parse::<Quantity>() {
-            Ok(amount) if amount.is_zero() && !self.may_be_zero => {
-                report.add(node, Problem::Zero(shown(&text)));
-                None
-            }
-            Ok(amount) => Some(amount),
-            Err(error) => {
-                let value = shown(&text);
-                report.add(node, Problem::Quantity { value, error });
-                None
-            }
-        }
-    }
-
-    fn schema(&self) -> Value {
-        json!({
-            "type": ["string", "number"],
-            "pattern": crate::policy_file::form::QUANTITY,
-            "minimum": 0,
-        })
-    }
-
-    fn expected(&self) -> String {
-        "a Kubernetes quantity such as 500m, 2 or 4Gi".to_owned()
-    }
-
-    fn show(&self, value: &Quantity) -> Option<Value> {
-        Some(value.as_str().into())
     }
 }

@@ -9,7 +9,10 @@
 //! type, an unknown field or value, or a missing field ends deserialization, so that it reported 23 of the 107
 //! faults, most files' first alone. Also lost were suggestions, inherited fields, and field names as written.
 
+pub mod amount;
 pub mod collection;
+pub mod conflict;
+pub mod daemon_flag;
 pub mod document;
 pub mod error;
 pub mod fields;
@@ -18,10 +21,13 @@ pub mod kind;
 pub mod node;
 pub mod pool;
 pub mod profile;
+pub mod registry;
 pub mod resources;
 pub mod rule;
 pub mod schema;
 pub mod security;
+pub mod socket;
+pub mod variable;
 
 use std::fmt;
 

@@ -113,6 +113,40 @@ impl<'d> Report<'d> {
         self.place(&node.pointer, At::Key).0
     }
 
+    /// Reports an integer that begins with a zero: to YAML it is one of base 8, and to nobody else.
+    pub fn is_octal(&mut self, node: &Node<'_>) -> bool {
+        let position = self.positions.nearest(&node.pointer);
+        let text = position.and_then(|position| self.text.get(position.node.start..));
+        let mut text = text.unwrap_or_default();
+        // An anchor or a tag before it.
+        while text.starts_with(['&', '!']) {
+            text = text
+                .split_once([' ', '\n'])
+                .unwrap_or_default()
+                .1
+                .trim_start();
+        }
+        // Up to what ends a plain scalar: an octal number is followed by neither a fraction nor an exponent.
+        let end = text.find(|c: char| c.is_whitespace() || ",]}".contains(c));
+        let written = &text[..end.unwrap_or(text.len())];
+        let digits = written.strip_prefix('0').unwrap_or_default();
+        if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return false;
+        }
+        let decimal = digits.trim_start_matches('0');
+        let value = node.value.to_string();
+        if digits.is_empty() || decimal == value || decimal.is_empty() {
+            return false;
+        }
+        let problem = Problem::Octal {
+            written: format!("0{digits}"),
+            value,
+            decimal: decimal.to_owned(),
+        };
+        self.add(node, problem);
+        true
+    }
+
     /// Whether a value, or something in it, has a fault, as far as is known.
     pub fn is_faulty(&self, node: &Node<'_>) -> bool {
         if self.more > 0 {

@@ -52,7 +52,7 @@ pub(crate) fn read(fields: &mut Fields<'_, '_>) -> AddressPool {
 }
 
 /// The prefix length of a network, and the longest of its address family.
-fn network(text: &str) -> Option<(u8, u8)> {
+pub(crate) fn network(text: &str) -> Option<(u8, u8)> {
     let (address, prefix) = text.split_once('/')?;
     let most = match address.parse().ok()? {
         IpAddr::V4(_) => 32,

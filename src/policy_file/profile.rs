@@ -2,17 +2,17 @@
 
 use serde_json::Value;
 
-use crate::decide::named::Named;
-use crate::model::profile::{DEFAULT_NAME, PodSecurity, Profile, PullPolicy, Storage};
-use crate::names;
+use crate::model::profile::{DEFAULT_NAME, PodSecurity, Profile, PullPolicy};
 
 use crate::decide::suggest::nearest;
-use crate::policy_file::collection::{Dictionary, List, Record, Shown};
+use crate::policy_file::collection::{Dictionary, List, NamedRecords, Record, Shown};
+use crate::policy_file::daemon_flag::DAEMON_FLAG;
 use crate::policy_file::error::Problem;
 use crate::policy_file::fields::Fields;
-use crate::policy_file::kind::{Choice, Flag, Kind, Sound, Text, Whole};
+use crate::policy_file::kind::{Choice, Flag, Kind, Text, Whole};
 use crate::policy_file::node::{Node, Report, shown};
-use crate::policy_file::{form, pool, resources, security};
+use crate::policy_file::registry::{INSECURE_REGISTRY, MIRROR};
+use crate::policy_file::{conflict, form, pool, resources, security, variable};
 
 /// Every profile that can be named: the file's, then the built-in ones that it does not redefine.
 pub(crate) fn all(defined: Vec<Profile>) -> Vec<Profile> {
@@ -95,7 +95,7 @@ pub(crate) fn read(fields: &mut Fields<'_, '_>, above: &[Profile]) -> Profile {
         &own,
     );
     let profile = read_over(fields, name, &base);
-    refuse_contradictions(fields, &profile);
+    conflict::refuse_all(fields, &profile);
     profile
 }
 
@@ -136,16 +136,13 @@ fn read_over(fields: &mut Fields<'_, '_>, name: String, base: &Profile) -> Profi
         daemon_flags: fields.or(
             "daemonFlags",
             "More flags of dockerd.",
-            &List::of(Sound {
-                form: &form::FLAG,
-                refuse: refuse_flag,
-            }),
+            &List::of(DAEMON_FLAG),
             &base.daemon_flags,
         ),
         env: fields.or(
             "env",
             "More environment variables of the sidecar, which its inner containers do not see.",
-            &List::of(Record(read_variable)),
+            &NamedRecords::new("variable", variable::read),
             &base.env,
         ),
         resources: fields.or(
@@ -212,13 +209,13 @@ fn read_over(fields: &mut Fields<'_, '_>, name: String, base: &Profile) -> Profi
         registry_mirrors: fields.or_none(
             "registryMirrors",
             "Mirrors of Docker Hub; `[]` is none. If omitted, those of the whole file.",
-            &List::of(Text(&form::URL)),
+            &List::of(MIRROR),
             &base.registry_mirrors,
         ),
         insecure_registries: fields.or(
             "insecureRegistries",
             "Registries without TLS, or with a certificate that cannot be verified.",
-            &List::of(Text(&form::REGISTRY)),
+            &List::of(INSECURE_REGISTRY),
             &base.insecure_registries,
         ),
         ca_config_map: fields.or_none(
@@ -261,192 +258,4 @@ fn read_over(fields: &mut Fields<'_, '_>, name: String, base: &Profile) -> Profi
             )
             .and_then(|mtu| u16::try_from(mtu).ok()),
     }
-}
-
-/// What the start script takes for [`names::env::CGROUP`].
-const CGROUP_VALUES: [&str; 4] = ["auto", "required", "together", "off"];
-
-/// What the API server or the daemon would refuse only once a Pod has the sidecar.
-fn refuse_contradictions(fields: &mut Fields<'_, '_>, profile: &Profile) {
-    let security = profile.security_context.as_ref();
-    let privileged = match security {
-        None => true,
-        Some(context) => context.get("privileged") == Some(&Value::Bool(true)),
-    };
-    if privileged && profile.pod_security != PodSecurity::Privileged {
-        let level = Named::name(profile.pod_security);
-        let cause = match security {
-            None => "without securityContext the sidecar is privileged",
-            Some(_) => "securityContext has privileged: true",
-        };
-        fields.fault(
-            "podSecurity",
-            Problem::Contradiction(format!(
-                "is {level}, but {cause}, which that level does not admit; write Privileged, or a \
-                 securityContext that fits"
-            )),
-        );
-    }
-    refuse_storage(fields, profile);
-    for (field, added) in [
-        ("labels", &profile.labels),
-        ("annotations", &profile.annotations),
-    ] {
-        // An inherited field is a fault of the profile that it comes from.
-        if fields.has(field) && added.iter().any(|(key, _)| key.starts_with(names::PREFIX)) {
-            let prefix = names::PREFIX;
-            fields.fault(
-                field,
-                Problem::Contradiction(format!(
-                    "holds a key with the prefix {prefix}, which only a Pod's author sets; remove it"
-                )),
-            );
-        }
-    }
-    refuse_user_namespace(fields, profile);
-    refuse_environment(fields, profile);
-}
-
-/// What the API server refuses with the profile's `hostUsers`, and what no sidecar starts with.
-fn refuse_user_namespace(fields: &mut Fields<'_, '_>, profile: &Profile) {
-    let has_namespace = profile.host_users == Some(false);
-    let of_context = |pointer| {
-        let context = profile.security_context.as_ref();
-        context.and_then(|context| context.pointer(pointer))
-    };
-    let is_privileged = of_context("/privileged") == Some(&Value::Bool(true));
-    let contradictions = [
-        (
-            has_namespace && profile.host_network,
-            "hostUsers",
-            "is false, which Kubernetes does not admit with hostNetwork; remove one of the two",
-        ),
-        (
-            has_namespace && profile.rootless,
-            "hostUsers",
-            "is false, and a rootless daemon has no ids for a user namespace of its own there; remove one of \
-             the two",
-        ),
-        (
-            !has_namespace && profile.security_context == Profile::userns().security_context,
-            "hostUsers",
-            "is not false, and no sidecar with the securityContext of userns works without a user namespace; write \
-             false, or a securityContext of its own",
-        ),
-        (
-            !has_namespace && of_context("/procMount").is_some_and(|mount| mount == "Unmasked"),
-            "securityContext",
-            "has procMount: Unmasked, which Kubernetes admits only with hostUsers: false; write that, or remove \
-             procMount",
-        ),
-        (
-            is_privileged && of_context("/allowPrivilegeEscalation") == Some(&Value::Bool(false)),
-            "securityContext",
-            "has privileged: true and allowPrivilegeEscalation: false, which Kubernetes does not admit \
-             together; remove one of the two",
-        ),
-        (
-            profile.pod_security != PodSecurity::Privileged
-                && of_context("/seccompProfile/type").is_some_and(|kind| kind == "Unconfined"),
-            "podSecurity",
-            "is not Privileged, but securityContext has seccompProfile: Unconfined, which only that level \
-             admits; write Privileged, or a securityContext that fits",
-        ),
-    ];
-    refuse(fields, &contradictions);
-}
-
-/// What cannot use storage of the node, or must not.
-fn refuse_storage(fields: &mut Fields<'_, '_>, profile: &Profile) {
-    if !matches!(profile.storage, Storage::Node(_)) {
-        return;
-    }
-    let contradictions = [
-        (
-            profile.rootless,
-            "rootless",
-            "is true, but storage.node is root's on the node; write emptyDir or ephemeral under storage, or \
-             rootless: false",
-        ),
-        (
-            profile.pod_security != PodSecurity::Privileged,
-            "podSecurity",
-            "is not Privileged, but storage.node is a hostPath, which no stricter level admits; write \
-             Privileged, or emptyDir or ephemeral under storage",
-        ),
-        (
-            profile.host_users == Some(false),
-            "hostUsers",
-            "is false, but what a user namespace writes into storage.node is not the next daemon's; write \
-             emptyDir or ephemeral under storage, or remove it",
-        ),
-        (
-            profile.runtime_class_name.is_some(),
-            "runtimeClassName",
-            "names a runtime that may be a virtual machine, in which the lock on a slot of storage.node does \
-             not hold; write emptyDir or ephemeral under storage, or remove it",
-        ),
-    ];
-    refuse(fields, &contradictions);
-}
-
-/// Values with which the start script ends.
-fn refuse_environment(fields: &mut Fields<'_, '_>, profile: &Profile) {
-    let mut variables = profile.env.iter();
-    let cgroup = variables.find(|(name, _)| name == names::env::CGROUP);
-    let is_unknown = cgroup.is_some_and(|(_, value)| !CGROUP_VALUES.contains(&value.as_str()));
-    let contradictions = [(
-        is_unknown,
-        "env",
-        "has DIND_CGROUP with a value that the sidecar does not start with; write auto, required, together or off",
-    )];
-    refuse(fields, &contradictions);
-}
-
-/// Faults each field of which the contradiction holds.
-fn refuse(fields: &mut Fields<'_, '_>, contradictions: &[(bool, &str, &str)]) {
-    for (holds, field, why) in contradictions {
-        if *holds {
-            fields.fault(field, Problem::Contradiction((*why).to_owned()));
-        }
-    }
-}
-
-fn refuse_flag(flag: &str) -> Option<&'static str> {
-    let (name, value) = flag.split_once('=').unwrap_or((flag, ""));
-    let on_loopback = [
-        "tcp://127.0.0.1:",
-        "tcp://localhost:",
-        "tcp://[::1]:",
-        "unix://",
-    ]
-    .iter()
-    .any(|start| value.starts_with(start));
-    match name {
-        "--host" | "--hosts" if !on_loopback => Some(
-            "which would make anyone who reaches the Pod's address root in the sidecar; write \
-             tcp://127.0.0.1:PORT, or remove it",
-        ),
-        "--data-root" => Some("but the storage volume is at the default path; remove it"),
-        _ => None,
-    }
-}
-
-fn refuse_variable(name: &str) -> Option<&'static str> {
-    let is_own = name.starts_with("DIND_") && name != names::env::CGROUP;
-    let is_own = is_own || name == names::env::TLS_CERTDIR;
-    is_own.then_some("which the sidecar sets itself; remove it")
-}
-
-fn read_variable(fields: &mut Fields<'_, '_>) -> (String, String) {
-    let name = fields.required(
-        "name",
-        "The variable's name.",
-        &Sound {
-            form: &form::VARIABLE,
-            refuse: refuse_variable,
-        },
-    );
-    let value = fields.required("value", "Its value.", &Text(&form::ANY));
-    (name.unwrap_or_default(), value.unwrap_or_default())
 }

@@ -9,11 +9,12 @@ use crate::model::profile::{Bounds, Resources, Storage};
 use crate::model::quantity::Quantity;
 
 use crate::model::sockets::Sockets;
+use crate::policy_file::amount::Amount;
 use crate::policy_file::collection::{Record, Shown};
 use crate::policy_file::error::Problem;
 use crate::policy_file::fields::Fields;
 use crate::policy_file::form;
-use crate::policy_file::kind::{Amount, Choice, Sound, Text, Whole};
+use crate::policy_file::kind::{Choice, Sound, Text, Whole};
 
 #[derive(Clone, Default)]
 struct Amounts {
@@ -22,17 +23,16 @@ struct Amounts {
     ephemeral_storage: Option<Quantity>,
 }
 
-fn read_amounts(fields: &mut Fields<'_, '_>, may_be_zero: bool) -> Amounts {
-    let amount = Amount { may_be_zero };
+fn read_amounts(fields: &mut Fields<'_, '_>, cores: &Amount, bytes: &Amount) -> Amounts {
     Amounts {
-        cpu: fields.get("cpu", "CPU.", &amount),
-        memory: fields.get("memory", "Memory.", &amount),
+        cpu: fields.get("cpu", "CPU.", cores),
+        memory: fields.get("memory", "Memory, of 1Mi or more.", bytes),
         ephemeral_storage: fields.get(
             "ephemeral-storage",
             "Disk space of the node, besides the daemon's own volume. Where this has no limit and a container of \
              the Pod has one, the sidecar's is the size of its emptyDir: the kubelet holds the whole Pod, images \
              too, to the sum.",
-            &amount,
+            bytes,
         ),
     }
 }
@@ -41,12 +41,14 @@ pub(crate) fn read_resources(fields: &mut Fields<'_, '_>) -> Resources {
     let requests = fields.get(
         "requests",
         "What the scheduler reserves.",
-        &Record(|fields: &mut Fields<'_, '_>| read_amounts(fields, true)),
+        &Record(|fields: &mut Fields<'_, '_>| {
+            read_amounts(fields, &Amount::CORES.or_zero(), &Amount::BYTES.or_zero())
+        }),
     );
     let limits = fields.get(
         "limits",
         "What is never exceeded; if omitted, there is no limit.",
-        &Record(|fields: &mut Fields<'_, '_>| read_amounts(fields, false)),
+        &Record(|fields: &mut Fields<'_, '_>| read_amounts(fields, &Amount::CORES, &Amount::BYTES)),
     );
     let (requests, limits) = (requests.unwrap_or_default(), limits.unwrap_or_default());
     let mut bounds = |request, limit| match Bounds::new(request, limit) {
@@ -137,7 +139,7 @@ fn default_keep() -> Keep {
 }
 
 pub(crate) fn read_storage(fields: &mut Fields<'_, '_>) -> Storage {
-    let size = Amount { may_be_zero: false };
+    let size = Amount::BYTES;
     let empty_dir = fields.get(
         "emptyDir",
         "A directory of the node that is deleted with the Pod.",
@@ -224,7 +226,7 @@ fn read_node(fields: &mut Fields<'_, '_>) -> NodeStorage {
         "sizeLimit",
         "The size limit of the emptyDir that is used while every slot is taken; no limit where it is missing. A \
          slot has none while its daemon runs.",
-        &Amount { may_be_zero: false },
+        &Amount::BYTES,
     );
     NodeStorage {
         path: CleanPath::new(&path).into_owned(),
@@ -241,7 +243,7 @@ fn read_keep(fields: &mut Fields<'_, '_>) -> Keep {
         "size",
         "The most that images and build cache may be when a Pod starts. Over it, what was not used for longest \
          is removed first, for at most half a minute.",
-        &Amount { may_be_zero: false },
+        &Amount::BYTES,
         &default.size,
     );
     let age = fields.or(

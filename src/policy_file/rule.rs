@@ -2,7 +2,7 @@
 //!
 //! A field that a rule omits is as in `default`, so that an exemption only exempts from what it names.
 
-use crate::model::profile::Storage;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -13,14 +13,15 @@ use crate::decide::rule::{
     TcpAction,
 };
 use crate::model::path::CleanPath;
-use crate::model::profile::{PodSecurity, Profile};
+use crate::model::profile::{PodSecurity, Profile, Storage};
 
+use crate::policy_file::amount::Amount;
 use crate::policy_file::collection::{Dictionary, List, OneOrMore, Record};
 use crate::policy_file::error::Problem;
 use crate::policy_file::fields::Fields;
 use crate::policy_file::form;
 use crate::policy_file::form::Form;
-use crate::policy_file::kind::{Amount, Choice, Flag, Kind, Sound, Text};
+use crate::policy_file::kind::{Choice, Flag, Kind, Sound, Text};
 use crate::policy_file::node::{At, Node, Report};
 use crate::policy_file::profile::unknown_profile;
 
@@ -276,6 +277,12 @@ fn read_allowed_host_path(fields: &mut Fields<'_, '_>) -> AllowedHostPath {
     let sound = Sound {
         form: &form::HOST_PATH,
         refuse: |path| {
+            if path.contains(['*', '?']) {
+                return Some(
+                    "in which * and ? would stand for themselves; write pathPrefix: with the directory, \
+                     which allows all that is below it",
+                );
+            }
             let mut parts = path.split('/');
             let is_odd = parts.any(|part| matches!(part, "." | ".."));
             is_odd.then_some("a path without . and .. in it")
@@ -313,14 +320,13 @@ fn read_allowed_host_path(fields: &mut Fields<'_, '_>) -> AllowedHostPath {
 }
 
 fn read_sizes(fields: &mut Fields<'_, '_>, base: &Sizes) -> Sizes {
-    let amount = Amount { may_be_zero: false };
     Sizes {
-        cpu: fields.or_none("cpu", "The CPU limit.", &amount, &base.cpu),
-        memory: fields.or_none("memory", "The memory limit.", &amount, &base.memory),
+        cpu: fields.or_none("cpu", "The CPU limit.", &Amount::CORES, &base.cpu),
+        memory: fields.or_none("memory", "The memory limit.", &Amount::BYTES, &base.memory),
         storage: fields.or_none(
             "storage",
             "The size of the daemon's storage.",
-            &amount,
+            &Amount::BYTES,
             &base.storage,
         ),
     }
@@ -424,7 +430,7 @@ fn refuse_owner(kind: &str) -> Option<&'static str> {
     }
 }
 
-/// Reports a rule for every Pod with other rules below it.
+/// Reports a rule for every Pod with other rules below it, and one with the match of another above it.
 pub(crate) fn refuse_unreachable(rules: &[Rule], node: &Node<'_>, report: &mut Report<'_>) {
     let Value::Array(items) = node.value else {
         return;
@@ -434,14 +440,36 @@ pub(crate) fn refuse_unreachable(rules: &[Rule], node: &Node<'_>, report: &mut R
         .iter()
         .enumerate()
         .filter(|(_, item)| item.is_object());
-    let above_others = rules.split_last().map_or(&[][..], |(_, above)| above);
-    for ((index, item), rule) in items.zip(above_others) {
+    let mut above: HashMap<Matcher, (&str, u32)> = HashMap::new();
+    for (place, ((index, item), rule)) in items.zip(rules).enumerate() {
         let item = node.item(index, item);
-        if rule.matches == Matcher::default() && !report.is_faulty(&item) {
-            let text = "matches every Pod, so that no rule below it is ever used; add a match, or \
-                        write it as `default`";
-            let problem = Problem::Contradiction(text.to_owned());
-            report.note(&item, At::Key, problem);
+        if report.is_faulty(&item) {
+            continue;
+        }
+        let is_last = place + 1 == rules.len();
+        let matches = rule.matches.clone().simplified();
+        let text = if matches == Matcher::default() {
+            let what = if rule.matches == matches {
+                "add a match"
+            } else {
+                "narrow its match"
+            };
+            (!is_last).then(|| {
+                format!(
+                    "matches every Pod, so that no rule below it is ever used; {what}, or write it as `default`"
+                )
+            })
+        } else if let Some((name, line)) = above.get(&matches) {
+            Some(format!(
+                "matches the same Pods as {name} in line {line}, so that it is never used; make one rule of both, or \
+                 change its match"
+            ))
+        } else {
+            above.insert(matches, (&rule.name, report.line(&item)));
+            None
+        };
+        if let Some(text) = text {
+            report.note(&item, At::Key, Problem::Contradiction(text));
         }
     }
 }

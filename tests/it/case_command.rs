@@ -124,3 +124,45 @@ fn a_wrong_field_is_named_with_its_place() {
         ended.err
     );
 }
+
+#[test]
+fn a_reason_or_rule_that_is_none_is_an_error_of_the_file() {
+    let with = |field: &str| CASES.replace("profile: privileged", field);
+    for (field, told) in [
+        (
+            "reason: HostSockets",
+            "stdin: case a build gets its own daemon: expect.reason is \"HostSockets\", which is none; \
+             docs/policy.md lists them; did you mean HostSocket?",
+        ),
+        (
+            "rule: builtin-ofline",
+            "stdin: case a build gets its own daemon: expect.rule is \"builtin-ofline\", which its policy does not \
+             have; there are: builtin-offline; did you mean builtin-offline?",
+        ),
+        (
+            "rule: builds",
+            "which its policy does not have; there are: builtin-offline\n",
+        ),
+    ] {
+        let ended = test(&["-f", "-"], &with(field));
+        assert_eq!(ended.status, 2, "{}", ended.out);
+        assert!(ended.err.contains(told), "{}", ended.err);
+    }
+    for field in ["reason: Injected", "rule: builtin-offline"] {
+        assert_eq!(test(&["-f", "-"], &with(field)).status, 0, "{field}");
+    }
+}
+
+#[test]
+fn two_cases_of_one_name_are_an_error_of_the_file() {
+    let twice = CASES.replace("an agent is refused", "a build gets its own daemon");
+    let ended = test(&["-f", "-"], &twice);
+    assert_eq!(ended.status, 2);
+    assert!(
+        ended.err.contains(
+            "stdin: case a build gets its own daemon is there twice; give one of the two another name"
+        ),
+        "{}",
+        ended.err
+    );
+}

@@ -17,6 +17,7 @@ use std::path::Path;
 
 use clap::{Args, ValueEnum};
 
+use crate::cli::flag_name::namespace;
 use crate::cli::terminal::line;
 use crate::migrate::Lines;
 use crate::model::sockets::Sockets;
@@ -69,7 +70,7 @@ pub struct ConvertArgs {
     #[arg(long, value_name = "GLOB")]
     exclude: Vec<String>,
     /// Default namespace for Pods that set none
-    #[arg(short, long, value_name = "NAME", default_value = "default")]
+    #[arg(short, long, value_name = "NAME", default_value = "default", value_parser = namespace)]
     namespace: String,
     /// Label of every namespace; repeatable
     #[arg(long, value_name = "KEY=VALUE", value_parser = crate::cli::explain::label)]

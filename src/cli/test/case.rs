@@ -1,13 +1,20 @@
 //! One case: what is given, and what must come of it. The format of `tests/policy_cases.yaml`.
 
+use std::collections::HashSet;
+
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::decide::Policy;
+use crate::decide::cause::Cause;
+use crate::decide::named::Named;
+use crate::decide::reason::Reason;
+use crate::decide::suggest::nearest;
 use crate::manifest::Document;
 use crate::model::subject::NamespaceLabels;
 use crate::names;
 use crate::policy_file::{Config, ConfigErrors};
+use crate::review::INJECTED;
 
 /// Why a file's cases cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +49,21 @@ pub enum CaseError {
         /// Everything that is wrong with it.
         errors: ConfigErrors,
     },
+    /// A word of `expect` that no answer has.
+    #[error("case {case}: expect.{field} is {value:?}, {problem}")]
+    Word {
+        /// The case's name.
+        case: String,
+        /// The field of `expect`.
+        field: &'static str,
+        /// As written.
+        value: String,
+        /// What is wrong with it, what there is, and what was probably meant.
+        problem: String,
+    },
+    /// Two cases of one name.
+    #[error("case {0} is there twice; give one of the two another name")]
+    Twice(String),
     /// The Pod.
     #[error("case {case}: {message}")]
     Pod {
@@ -175,7 +197,7 @@ pub fn read(documents: &[Document]) -> Result<Vec<Case>, CaseError> {
         return Err(CaseError::Document);
     }
     match serde_path_to_error::deserialize::<_, File>(&document.value) {
-        Ok(file) => Ok(file.cases),
+        Ok(file) => sound(file.cases),
         Err(error) => Err(CaseError::Field {
             path: error.path().to_string(),
             message: error.inner().to_string(),
@@ -183,7 +205,74 @@ pub fn read(documents: &[Document]) -> Result<Vec<Case>, CaseError> {
     }
 }
 
+/// The cases, if each has a name of its own, and a reason that there is.
+fn sound(cases: Vec<Case>) -> Result<Vec<Case>, CaseError> {
+    let mut names = HashSet::new();
+    for case in &cases {
+        if !names.insert(case.name.as_str()) {
+            return Err(CaseError::Twice(case.name.clone()));
+        }
+        case.check_reason()?;
+    }
+    Ok(cases)
+}
+
+/// Every reason of an answer.
+fn reasons() -> impl Iterator<Item = &'static str> {
+    let left = Reason::ALL.iter().map(|(_, name, _)| *name);
+    let denied = Cause::ALL.iter().map(|(_, name, _)| *name);
+    left.chain(denied).chain([INJECTED])
+}
+
+fn did_you_mean(near: Option<&str>) -> String {
+    near.map_or_else(String::new, |near| format!("; did you mean {near}?"))
+}
+
 impl Case {
+    /// # Errors
+    /// Where no answer has the reason that it expects.
+    fn check_reason(&self) -> Result<(), CaseError> {
+        let Some(reason) = self.expect.reason.as_deref() else {
+            return Ok(());
+        };
+        if reasons().any(|known| known == reason) {
+            return Ok(());
+        }
+        Err(CaseError::Word {
+            case: self.name.clone(),
+            field: "reason",
+            value: reason.to_owned(),
+            problem: format!(
+                "which is none; docs/policy.md lists them{}",
+                did_you_mean(nearest(reason, reasons()))
+            ),
+        })
+    }
+
+    /// # Errors
+    /// Where the policy has no rule of the name that it expects.
+    pub(super) fn check_rule(&self, policy: &Policy) -> Result<(), CaseError> {
+        // An answer that no rule has decided has an empty name.
+        let Some(rule) = self.expect.rule.as_deref().filter(|rule| !rule.is_empty()) else {
+            return Ok(());
+        };
+        let rules = policy.rules.iter().chain([&policy.otherwise]);
+        let known: Vec<&str> = rules.map(|rule| rule.name.as_str()).collect();
+        if known.contains(&rule) {
+            return Ok(());
+        }
+        Err(CaseError::Word {
+            case: self.name.clone(),
+            field: "rule",
+            value: rule.to_owned(),
+            problem: format!(
+                "which its policy does not have; there are: {}{}",
+                known.join(", "),
+                did_you_mean(nearest(rule, known.iter().copied()))
+            ),
+        })
+    }
+
     /// Its own policy; none where it takes the command's.
     ///
     /// # Errors

@@ -7,18 +7,18 @@ mod case;
 mod run;
 
 use std::io::Write;
-use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use crate::names;
 
+use crate::cli::input::Source;
 use crate::cli::policy::PolicyArgs;
 use crate::cli::terminal::line;
 use crate::cli::test::case::{Case, CaseError, read};
 use crate::cli::test::run::{Difference, differences};
-use crate::cli::{CliError, Exit, output};
+use crate::cli::{CliError, Exit, input, output};
 
 /// The flags of `test`.
 #[derive(Debug, Args)]
@@ -78,10 +78,10 @@ enum Format {
 #[derive(Debug, thiserror::Error)]
 pub enum TestError {
     /// A file that holds no cases, or wrong ones.
-    #[error("{}: {source}", file.display())]
+    #[error("{file}: {source}")]
     Cases {
-        /// The file.
-        file: PathBuf,
+        /// The file, or `stdin`.
+        file: String,
         /// What is wrong.
         source: CaseError,
     },
@@ -115,17 +115,21 @@ pub fn run(args: TestArgs, out: &mut dyn Write) -> Result<Exit, CliError> {
     let policy = policy.offline()?;
     let mut all = Vec::new();
     for file in &filename {
-        let source = crate::cli::input::read(file)?;
+        let Source {
+            name: source_name,
+            documents,
+            ..
+        } = input::read(file)?;
         let error = |source| TestError::Cases {
-            file: file.into(),
+            file: source_name.clone(),
             source,
         };
-        for case in read(&source.documents).map_err(error)? {
+        for case in read(&documents).map_err(error)? {
             let is_wanted = run.as_ref().is_none_or(|word| case.name.contains(word));
             if is_wanted {
                 let differences = differences(&case, &policy).map_err(error)?;
                 all.push(Ran {
-                    file: source.name.clone(),
+                    file: source_name.clone(),
                     case,
                     differences,
                 });

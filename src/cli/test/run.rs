@@ -37,10 +37,11 @@ impl Cluster for OneNamespace {}
 /// How the answer to `case` differs from what it expects; `policy` is that of cases without one.
 ///
 /// # Errors
-/// Where the case's own policy or its Pod cannot be read.
+/// Where the case's own policy or its Pod cannot be read, or the policy has no rule that it names.
 pub fn differences(case: &Case, policy: &Policy) -> Result<Vec<Difference>, CaseError> {
     let own = case.policy()?;
     let policy = own.as_ref().unwrap_or(policy);
+    case.check_rule(policy)?;
     let namespaces = OneNamespace(Arc::new(case.namespace_labels.clone()));
     let error = |message: String| CaseError::Pod {
         case: case.name.clone(),

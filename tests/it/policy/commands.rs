@@ -187,3 +187,26 @@ fn explain_refuses_a_policy_with_faults() {
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("3:14: sidecarMode is \"native\""));
 }
+
+#[test]
+fn a_flag_takes_no_name_that_nothing_can_have() {
+    for (arguments, told) in [
+        (
+            &["inject", "-f", "-", "-n", "Bad NS"][..],
+            "invalid value 'Bad NS' for '--namespace <NAME>': a namespace's name is lower-case letters",
+        ),
+        (
+            &["explain", "-f", "-", "-n", "CI"],
+            "invalid value 'CI' for '--namespace <NAME>'",
+        ),
+        (
+            &["certs", "--dir", "/nowhere/certs", "--dns-name", "bad name"],
+            "invalid value 'bad name' for '--dns-name <NAME>': a server's name is letters",
+        ),
+    ] {
+        let output = run(arguments, "");
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let err = text(&output.stderr);
+        assert!(err.contains(told), "{err}");
+    }
+}
