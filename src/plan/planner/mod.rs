@@ -118,7 +118,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
                 .iter()
                 .any(|asked| CleanPath::new(&asked.mount_path) == tmp);
         Self {
-            relayed: relayed(pod, &users, !swaps.is_empty()),
+            relayed: relayed(pod, &users),
             pod,
             injection,
             installed,
@@ -292,10 +292,10 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
     }
 }
 
-/// Those that have no way to the daemon themselves, where others have what was the node's, and the Pod has no daemon of
-/// its author's that they may mean.
-fn relayed(pod: &Pod<'_>, users: &Sorted<Place>, is_swapped: bool) -> Vec<Place> {
-    if !is_swapped || own_daemon::own_daemon(pod).is_some() {
+/// Those that have no way to the daemon themselves, where others have one, and the Pod has no daemon of its author's that
+/// they may mean.
+fn relayed(pod: &Pod<'_>, users: &Sorted<Place>) -> Vec<Place> {
+    if users.as_slice().is_empty() || own_daemon::own_daemon(pod).is_some() {
         return Vec::new();
     }
     let docker_hosts = DockerHosts::new(pod);
