@@ -69,7 +69,11 @@ impl<'p, 'a> DockerHosts<'p, 'a> {
 
     fn leads(&self, text: &str) -> Leads {
         let text = text.trim();
-        if text.is_empty() || text.starts_with('/') {
+        // Docker takes it for unset.
+        if text.is_empty() {
+            return Leads::Elsewhere;
+        }
+        if text.starts_with('/') {
             return Leads::InPod;
         }
         let (scheme, rest) = match text.split_once("://") {
@@ -309,7 +313,6 @@ mod tests {
             "npipe:////./pipe/docker_engine",
             "fd://",
             "/var/run/docker.sock",
-            "",
         ] {
             let env = format!("[{NODE_IP},{}]", var(value));
             assert_eq!(host(&env), DockerHost::InPod, "{value}");
@@ -319,6 +322,7 @@ mod tests {
             "tcp://$(DIND_SERVICE_HOST):2376",
             "tcp://dind:2375/$(IP)",
             "tcp://10.0.0.7:2375",
+            "",
         ] {
             let env = format!("[{NODE_IP},{}]", var(value));
             assert_eq!(host(&env), DockerHost::Elsewhere, "{value}");

@@ -8,14 +8,15 @@ use std::borrow::Cow;
 use std::fmt;
 use std::iter;
 
+use crate::model::same_place::{LINKS_TO_VAR, below};
+
 /// An absolute, lexically clean path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CleanPath<'a>(Cow<'a, str>);
 
-/// Links to directories that many nodes have: `/usr` holds what was beside it, and `/var` all that can be written where
-/// the rest is an image. Sources: systemd, `file-hierarchy(7)`; ostree, "Adapting existing mainstream distributions".
-/// `/usr/local` is none of them: it would no longer count as a part of `/usr`.
-const USUAL_LINKS: [(&str, &str); 13] = [
+/// Links to directories that many nodes have: `/usr` holds what was beside it. `/usr/local`, which some have below `/var`,
+/// is none of them: it would no longer count as a part of `/usr`.
+const USUAL_LINKS: [(&str, &str); 8] = [
     ("/bin", "/usr/bin"),
     ("/sbin", "/usr/sbin"),
     ("/lib", "/usr/lib"),
@@ -24,18 +25,7 @@ const USUAL_LINKS: [(&str, &str); 13] = [
     ("/libx32", "/usr/libx32"),
     ("/run/shm", "/dev/shm"),
     ("/var/lock", "/run/lock"),
-    ("/home", "/var/home"),
-    ("/root", "/var/roothome"),
-    ("/opt", "/var/opt"),
-    ("/srv", "/var/srv"),
-    ("/mnt", "/var/mnt"),
 ];
-
-/// What follows `above` in a clean path that is it, or is below it.
-fn below<'p>(path: &'p str, above: &str) -> Option<&'p str> {
-    let rest = path.strip_prefix(above);
-    rest.filter(|rest| rest.is_empty() || rest.starts_with('/'))
-}
 
 impl CleanPath<'static> {
     /// A path that is already clean. Tests hold each use to that.
@@ -113,7 +103,7 @@ impl<'a> CleanPath<'a> {
     /// As [`Self::usual`].
     #[must_use]
     pub fn into_usual(self) -> Self {
-        let mut links = USUAL_LINKS.iter();
+        let mut links = USUAL_LINKS.iter().chain(&LINKS_TO_VAR);
         let target = links.find_map(|(link, target)| Some((target, below(&self.0, link)?)));
         match target {
             Some((target, rest)) => Self(Cow::Owned(format!("{target}{rest}"))),

@@ -1,14 +1,13 @@
 //! Which paths of a node lead to a container runtime.
 //!
 //! A Pod can write one path in many ways. Paths are compared as the node resolves them
-//! ([`CleanPath::on_node`]), so `/run` and `/var/run` are one directory here. Known paths are those of
-//! [`TABLE`] and the Docker sockets that an admin adds. A lookup walks a tree of path components once: it
-//! costs the length of the path, however long the table is.
-
-use std::sync::LazyLock;
+//! ([`CleanPath::on_node`]), so `/run` and `/var/run` are one directory here, and by each name that a directory has on some
+//! nodes. Known paths are those of the table and the Docker sockets that an admin adds.
 
 use crate::model::path::CleanPath;
-use crate::model::sockets_table::{Above, DOCKER_LOGS, Entry, Kind, TABLE};
+use crate::model::same_place::other_names;
+use crate::model::sockets_table::{DOCKER_LOGS, Kind};
+use crate::model::sockets_tree::look_up;
 
 pub use crate::model::sockets_table::Runtime;
 
@@ -87,6 +86,12 @@ impl Sockets {
 
     /// `path` must be resolved as by [`CleanPath::on_node`].
     pub fn leads(&self, path: &CleanPath<'_>) -> Option<Leads> {
+        let by_another = || other_names(path).find_map(|path| self.leads_as(&path));
+        self.leads_as(path).or_else(by_another)
+    }
+
+    /// By this name.
+    fn leads_as(&self, path: &CleanPath<'_>) -> Option<Leads> {
         if self.docker.iter().any(|socket| socket == path) {
             return Some(Leads::Socket);
         }
@@ -126,18 +131,20 @@ impl Sockets {
 
     /// Whether file systems of containers are mounted in the data of runtimes at, above or below `path`.
     pub fn has_mounts(&self, path: &CleanPath<'_>) -> bool {
-        static LOGS: CleanPath<'static> = CleanPath::literal(DOCKER_LOGS);
-        let known = look_up(path);
-        match known.deepest.map(|found| found.kind) {
-            Some(Kind::Data(runtime)) => runtime.mounts_in_data() && !LOGS.holds(path),
-            Some(Kind::DockerSocket | Kind::Runtime(_) | Kind::Client | Kind::Pipe(_)) | None => {
-                known.below.mounts
-            }
-        }
+        has_mounts_as(path) || other_names(path).any(|path| has_mounts_as(&path))
     }
 
     /// The file names of the Docker sockets at `path`, or directly below it if it can be swapped whole.
     pub fn names_at(&self, path: &CleanPath<'_>) -> Vec<String> {
+        let names = self.names_as(path);
+        if !names.is_empty() {
+            return names;
+        }
+        let others = other_names(path).map(|path| self.names_as(&path));
+        others.flatten().collect()
+    }
+
+    fn names_as(&self, path: &CleanPath<'_>) -> Vec<String> {
         let here = self.docker.iter().filter(|socket| {
             *socket == path || socket.parent().as_ref() == Some(path) && path.as_str() != "/"
         });
@@ -150,6 +157,10 @@ impl Sockets {
 
     /// Whether a known path may be below `path`, so that a `subPath` decides.
     pub fn may_lie_below(&self, path: &CleanPath<'_>) -> bool {
+        self.may_lie_below_as(path) || other_names(path).any(|path| self.may_lie_below_as(&path))
+    }
+
+    fn may_lie_below_as(&self, path: &CleanPath<'_>) -> bool {
         self.docker.iter().any(|socket| path.holds(socket))
             || self.storage.iter().any(|folder| path.holds(folder))
             || holds_by_link(path)
@@ -159,12 +170,28 @@ impl Sockets {
 
     /// Whether a socket may be below `path`. `/proc/<pid>/root` may lead to any.
     pub fn socket_may_lie_below(&self, path: &CleanPath<'_>) -> bool {
+        let may = |path: &CleanPath<'_>| self.socket_may_lie_below_as(path);
+        may(path) || other_names(path).any(|path| may(&path))
+    }
+
+    fn socket_may_lie_below_as(&self, path: &CleanPath<'_>) -> bool {
         let below = look_up(path).below;
         self.docker.iter().any(|socket| path.holds(socket))
             || holds_by_link(path)
             || below.docker
             || below.runtime.is_some()
             || path.is_near_processes()
+    }
+}
+
+fn has_mounts_as(path: &CleanPath<'_>) -> bool {
+    static LOGS: CleanPath<'static> = CleanPath::literal(DOCKER_LOGS);
+    let known = look_up(path);
+    match known.deepest.map(|found| found.kind) {
+        Some(Kind::Data(runtime)) => runtime.mounts_in_data() && !LOGS.holds(path),
+        Some(Kind::DockerSocket | Kind::Runtime(_) | Kind::Client | Kind::Pipe(_)) | None => {
+            known.below.mounts
+        }
     }
 }
 
@@ -179,144 +206,10 @@ fn holds_by_link(path: &CleanPath<'_>) -> bool {
     path.as_str() == "/var"
 }
 
-/// What [`TABLE`] says about a path and its surroundings.
-#[derive(Clone, Copy, Default)]
-struct Known {
-    /// The deepest entry that is the path or a directory above it.
-    deepest: Option<Found>,
-    below: Below,
-}
-
-#[derive(Clone, Copy)]
-struct Found {
-    kind: Kind,
-    is_at: bool,
-    depth: usize,
-}
-
-/// What is below a directory; only `anything` counts entries whose [`Above`] says that the directory does not.
-#[derive(Clone, Copy, Default)]
-struct Below {
-    docker: bool,
-    runtime: Option<Runtime>,
-    data: Option<Runtime>,
-    /// Whether file systems of containers are mounted in that data.
-    mounts: bool,
-    anything: bool,
-}
-
-impl Known {
-    fn is_kind(&self, kind: Kind) -> bool {
-        self.deepest
-            .is_some_and(|found| found.is_at && found.kind == kind)
-    }
-}
-
-/// One component of the table's paths.
-#[derive(Default)]
-struct Node {
-    children: Vec<(&'static str, Self)>,
-    /// The child for `*`.
-    any: Option<Box<Self>>,
-    kind: Option<Kind>,
-    below: Below,
-}
-
-static TREE: LazyLock<Node> = LazyLock::new(|| {
-    let mut root = Node::default();
-    for entry in TABLE {
-        if !matches!(entry.kind, Kind::Pipe(_)) {
-            root.insert(entry, &entry.path[1..]);
-        }
-    }
-    root
-});
-
-impl Node {
-    fn insert(&mut self, entry: &Entry, rest: &'static str) {
-        let (name, rest) = match rest.split_once('/') {
-            Some((name, rest)) => (name, Some(rest)),
-            None => (rest, None),
-        };
-        self.below.note(entry, rest.is_none());
-        let child = if name == "*" {
-            &mut **self.any.get_or_insert_default()
-        } else {
-            let at = self.children.iter().position(|(known, _)| *known == name);
-            let at = at.unwrap_or_else(|| {
-                self.children.push((name, Self::default()));
-                self.children.len() - 1
-            });
-            &mut self.children[at].1
-        };
-        match rest {
-            Some(rest) => child.insert(entry, rest),
-            None => child.kind = Some(entry.kind),
-        }
-    }
-
-    /// Walks down `rest`. The few `*` of the table allow only a handful of branches.
-    fn walk(&self, rest: &str, depth: usize, known: &mut Known) {
-        let is_at = rest.is_empty();
-        if let Some(kind) = self.kind
-            && known.deepest.is_none_or(|found| found.depth <= depth)
-        {
-            known.deepest = Some(Found { kind, is_at, depth });
-        }
-        if is_at {
-            known.below.add(self.below);
-            return;
-        }
-        let (name, rest) = rest.split_once('/').unwrap_or((rest, ""));
-        if let Some((_, child)) = self.children.iter().find(|(known, _)| *known == name) {
-            child.walk(rest, depth + 1, known);
-        }
-        if let Some(child) = &self.any {
-            child.walk(rest, depth + 1, known);
-        }
-    }
-}
-
-impl Below {
-    fn note(&mut self, entry: &Entry, is_parent: bool) {
-        self.anything = true;
-        let counts = match entry.above {
-            Above::Every => true,
-            Above::Parent => is_parent,
-            Above::None => false,
-        };
-        if !counts {
-            return;
-        }
-        match entry.kind {
-            Kind::DockerSocket => self.docker = true,
-            Kind::Runtime(runtime) => self.runtime = self.runtime.or(Some(runtime)),
-            Kind::Data(runtime) => {
-                self.data = self.data.or(Some(runtime));
-                self.mounts |= runtime.mounts_in_data();
-            }
-            Kind::Client | Kind::Pipe(_) => {}
-        }
-    }
-
-    fn add(&mut self, other: Self) {
-        self.docker |= other.docker;
-        self.runtime = self.runtime.or(other.runtime);
-        self.data = self.data.or(other.data);
-        self.mounts |= other.mounts;
-        self.anything |= other.anything;
-    }
-}
-
-fn look_up(path: &CleanPath<'_>) -> Known {
-    let mut known = Known::default();
-    TREE.walk(&path.as_str()[1..], 0, &mut known);
-    known
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::sockets_table::{Above, Entry, TABLE};
 
     fn leads(sockets: &Sockets, path: &str) -> String {
         match sockets.leads(&CleanPath::on_node(path)) {
@@ -432,6 +325,36 @@ mod tests {
             assert_eq!(leads(&sockets, path), expected, "{path}");
         }
         assert!(sockets.may_lie_below(&CleanPath::literal("/mnt/disk")));
+    }
+
+    #[test]
+    fn a_path_leads_where_its_other_names_lead() {
+        let paths = ["/var/lib/dind-injector", "/mnt/disk/dind"].map(CleanPath::literal);
+        let sockets = Sockets::new(&["/opt/ci/docker.sock".to_owned()]).with_storage(paths.iter());
+        for (path, expected) in [
+            ("/var/opt/ci/docker.sock", "socket"),
+            ("/var/home/ci/.docker/run/docker.sock", "socket"),
+            ("/var/home/ci/.local/share/docker", "data of Docker"),
+            ("/var/roothome/.local/share/containers", "data of Podman"),
+            ("/var/mnt/disk/dind/namespace/other", "storage of Pods"),
+            ("/local/var/lib/dind-injector", "storage of Pods"),
+            (
+                "/mnt/stateful_partition/var/lib/dind-injector/x",
+                "storage of Pods",
+            ),
+            (
+                "/sysroot/ostree/deploy/fcos/var/lib/dind-injector",
+                "storage of Pods",
+            ),
+            ("/mnt/stateful_partition/var/lib", "data of Docker"),
+            ("/mnt/stateful_partition", "ancestor"),
+            ("/var/home/ci", "nothing"),
+            ("/local", "data of containerd"),
+        ] {
+            assert_eq!(leads(&sockets, path), expected, "{path}");
+        }
+        let socket = CleanPath::literal("/var/home/ci/.docker/run/docker.sock");
+        assert_eq!(sockets.names_at(&socket), ["docker.sock"]);
     }
 
     /// At, above and below every path of the table, by a reading of its own.

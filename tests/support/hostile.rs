@@ -17,7 +17,7 @@ pub struct Hostile {
 }
 
 /// The worst that are known, which are tried at the largest size, too.
-pub const WORST: [&str; 9] = [
+pub const WORST: [&str; 10] = [
     "image, socket mounts (half)",
     "slashes of the hostPath, socket mounts (short)",
     "value of V, mounts of subPathExpr (few)",
@@ -27,6 +27,7 @@ pub const WORST: [&str; 9] = [
     "variables within DOCKER_HOST, variables of V (short)",
     "escapes, empty containers (half)",
     "brackets, plain mounts (short)",
+    "list of hosts, containers with a DOCKER_HOST (half)",
 ];
 
 /// Every pair at about `size` bytes in every proportion, each in an update and in a workload too.
@@ -313,6 +314,9 @@ const LONG: &[(&str, Long)] = &[
     ("group", |p, n| p.group = "a".repeat(n)),
     ("owner", |p, n| p.owner = "o".repeat(n)),
     ("Pod's name", |p, n| p.pod_name = "n".repeat(n)),
+    ("list of hosts", |p, n| {
+        p.host_names = items(n, usize::MAX, |i| format!(r#","a{i}""#));
+    }),
     ("brackets", |p, n| {
         p.skipped = format!("{}{}", "[".repeat(n / 2), "]".repeat(n / 2));
     }),
@@ -380,6 +384,15 @@ const MANY: &[(&str, Many)] = &[
             )
         };
         p.inits = items(n, most, at);
+    }),
+    ("containers with a DOCKER_HOST", |p, n, most| {
+        let name = p.volume.clone();
+        let at = |i| {
+            format!(
+                r#",{{"name":"c{i}","env":[{{"name":"DOCKER_HOST","value":"tcp://x"}}],"volumeMounts":[{{"name":"{name}","mountPath":"/var/run/docker.sock"}}]}}"#
+            )
+        };
+        p.containers = items(n, most, at);
     }),
     ("empty containers", |p, n, most| {
         p.containers = items(n, most, |_| ",{}".to_owned())

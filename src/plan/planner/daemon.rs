@@ -103,7 +103,7 @@ impl<'p, 'a> Planner<'_, 'p, 'a> {
         // Volumes are mounted with the ids of the Pod, so the daemon's root would be root on a path of the node.
         let mut of_node = BTreeSet::new();
         if self.is_in_user_namespace() {
-            let host_paths = volumes.iter().filter(|volume| volume.host_path.is_some());
+            let host_paths = volumes.iter().filter(|volume| volume.node_path().is_some());
             of_node.extend(host_paths.map(|volume| &*volume.name));
         }
         let relayed = self.relayed.iter().copied();

@@ -118,7 +118,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
                 .iter()
                 .any(|asked| CleanPath::new(&asked.mount_path) == tmp);
         Self {
-            relayed: relayed(pod, &users),
+            relayed: relayed(pod, &users, installed.map(|installed| installed.place)),
             pod,
             injection,
             installed,
@@ -294,14 +294,20 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
 
 /// Those that have no way to the daemon themselves, where others have one, and the Pod has no daemon of its author's that
 /// they may mean.
-fn relayed(pod: &Pod<'_>, users: &Sorted<Place>) -> Vec<Place> {
-    if users.as_slice().is_empty() || own_daemon::own_daemon(pod).is_some() {
+fn relayed(pod: &Pod<'_>, users: &Sorted<Place>, sidecar: Option<Place>) -> Vec<Place> {
+    let is_daemon = |place, container| sidecar != Some(place) && own_daemon::runs_daemon(container);
+    let mut containers = pod.containers();
+    if users.as_slice().is_empty()
+        || containers.any(|(place, container)| is_daemon(place, container))
+    {
         return Vec::new();
     }
     let docker_hosts = DockerHosts::new(pod);
     let asks = |container| docker_hosts.of(container) == DockerHost::InPod;
     pod.containers()
-        .filter(|(place, container)| !users.contains(place) && asks(container))
+        .filter(|(place, container)| {
+            sidecar != Some(*place) && !users.contains(place) && asks(container)
+        })
         .map(|(place, _)| place)
         .collect()
 }

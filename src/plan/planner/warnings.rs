@@ -50,9 +50,10 @@ impl Planner<'_, '_, '_> {
         if !hosts.is_empty() {
             notices.push(Notice::DockerHostReplaced { containers: hosts });
         }
+        let docker_hosts = DockerHosts::new(self.pod);
         for &place in self.users.as_slice() {
             if !self.replaced.contains(&place) {
-                notices.extend(self.host_elsewhere(place));
+                notices.extend(self.host_elsewhere(place, &docker_hosts));
             }
         }
         if self.installed.is_some_and(Installed::lost_restart_policy) {
@@ -72,7 +73,7 @@ impl Planner<'_, '_, '_> {
     }
 
     /// A warning if a container's own `DOCKER_HOST`, or its `DOCKER_CONTEXT`, does not lead to the Pod's daemon.
-    fn host_elsewhere(&self, place: Place) -> Option<Notice> {
+    fn host_elsewhere(&self, place: Place, docker_hosts: &DockerHosts<'_, '_>) -> Option<Notice> {
         let container = self.pod.container(place);
         let value = match container.env_var(names::DOCKER_HOST) {
             None => return context_elsewhere(container),
@@ -83,7 +84,7 @@ impl Planner<'_, '_, '_> {
         let leads_here = match value.strip_prefix("unix://") {
             Some(path) => self.is_daemons_socket(place, &CleanPath::new(path)),
             // A daemon, or a relay to one, that the Pod runs itself.
-            None => DockerHosts::new(self.pod).of(container) == DockerHost::InPod,
+            None => docker_hosts.of(container) == DockerHost::InPod,
         };
         (!leads_here).then(|| Notice::DockerHostElsewhere {
             container: told_name(&container.name),
