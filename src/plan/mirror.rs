@@ -272,7 +272,10 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
     /// The result. Aliases at the node's own paths come last and are dropped silently if the path is taken:
     /// what a container has at a path is what it means by it.
     pub fn finish(mut self) -> Mirror<'p> {
-        for alias in std::mem::take(&mut self.aliases) {
+        let aliases = std::mem::take(&mut self.aliases);
+        let free = |alias: &Wanted<'_, '_>| !self.meets_another(&alias.at);
+        let aliases: Vec<_> = aliases.into_iter().filter(free).collect();
+        for alias in aliases {
             if !self.covers_daemon(&alias.at, Some(&alias.at))
                 && let Entry::Vacant(free) = self.taken.entry(alias.at.clone())
             {
@@ -285,6 +288,22 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
         // Variables that others refer to must come first.
         self.mirror.env.append(&mut self.copies.env);
         self.carry_out(&ways)
+    }
+
+    /// Whether a container has a volume above or below `at`.
+    fn meets_another(&self, at: &CleanPath<'_>) -> bool {
+        let is_another = |taken: &Taken<'_, '_>| match taken {
+            Taken::Wanted(_) | Taken::Earlier(_) | Taken::Later => true,
+            Taken::Own => false,
+        };
+        let taken: &BTreeMap<CleanPath<'_>, Taken<'_, '_>> = &self.taken;
+        let mut above = at.ancestors().skip(1);
+        let first_below = CleanPath::new(&format!("{at}/\u{1}")).into_owned();
+        let mut below = taken
+            .range(first_below..)
+            .take_while(|(path, _)| at.holds(path));
+        above.any(|path| taken.get(&path).is_some_and(is_another))
+            || below.any(|(_, taken)| is_another(taken))
     }
 
     /// What the daemon only reads is mounted read-only, unless another volume is mounted in it: the runtime may have

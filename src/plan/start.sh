@@ -79,8 +79,8 @@ END
     printf '%s\n' "$@" >>$run/edits
 }
 
-# A volume that lies in another must wait until that has a place for it. A link that a container has put there is not
-# followed.
+# A volume that lies in another must wait until that has a place for it, and be there again if a container wiped it away.
+# A link that one has put there is not followed.
 binds() {
     late=$run/late n=0
     while told BIND $n; do
@@ -93,8 +93,8 @@ binds() {
     flock 9
     for at in /run/dind-injector/late/*.at; do
         to=${at%.at}.to
-        [ -e "$at" ] && [ -e "$to" ] && [ "$(readlink -f "$at")" = "$(readlink "$at")" ] || continue
-        mount --rbind "$to" "$(readlink "$at")" && rm "$at" "$to"
+        [ -e "$at" ] && [ -e "$to" ] && [ ! "$at" -ef "$to" ] && [ "$(readlink -f "$at")" = "$(readlink "$at")" ] || continue
+        mount --rbind "$to" "$(readlink "$at")"
     done >&2
 ) 9</run/dind-injector/late
 END
@@ -184,6 +184,9 @@ else
     [ "${mtu:-1500}" -ge 1500 ] || clamp
     [ -z "$parent" ] || set -- --cgroup-parent="$parent" --exec-opt=native.cgroupdriver=cgroupfs "$@"
     [ -z "${DIND_GROUP:-}" ] || set -- --group="$DIND_GROUP" "$@"
+    # What Compose files bind of a node, and what the image's `dind` would hide.
+    for file in localtime timezone; do [ -e "/etc/$file" ] || touch "/etc/$file" 2>/dev/null || :; done
+    ! grep -qs ' /tmp/' /proc/mounts || mount --rbind /tmp /tmp
 fi
 
 eval "${DIND_SLOT_SCRIPT:-}"

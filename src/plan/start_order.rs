@@ -180,6 +180,8 @@ impl<'p, 'a> StartOrder<'p, 'a> {
         };
         let way = match (above, source) {
             (None | Some(Above::Own), Source::Part) => Way::Mount,
+            // Programs need a directory there from the start.
+            (None, Source::Root) if asked.at.as_str() == "/tmp" => Way::Bind(Source::Root),
             (None, Source::Root) => Way::Link,
             (Some(Above::Mounted(base)), Source::Part) if self.is_made_anyway(asked, base) => {
                 Way::Mount

@@ -21,7 +21,9 @@ use crate::userns_script::{CONFIG, CREATE, told_to_runc};
 const SCRIPT: &str = include_str!("../../src/plan/start.sh");
 
 /// The absolute paths that the script may name, all of which move below the made-up root.
-const MOVED: [&str; 9] = [
+const MOVED: [&str; 11] = [
+    "/tmp",
+    "/etc/$file",
     "/proc/",
     "/sys/",
     "/etc/docker/",
@@ -1186,17 +1188,24 @@ fn a_volume_is_bound_in_another_before_a_container_is_made() {
         assert_eq!(mounted(), "", "{shell:?}: there is no place yet");
         fs::create_dir(&place).unwrap();
         runs("create");
-        runs("start");
-        assert_eq!(
-            mounted(),
-            format!(
-                "--rbind {to_at} {place}\n",
-                to_at = mounted_from(&sidecar, 1)
-            )
+        let once = format!(
+            "--rbind {to_at} {place}\n",
+            to_at = mounted_from(&sidecar, 1)
         );
+        assert_eq!(mounted(), once);
+        // As a mount is: the same directory at both places.
+        fs::remove_dir(&place).unwrap();
+        symlink(&to, &place).unwrap();
+        runs("start");
+        assert_eq!(mounted(), once, "{shell:?}: it is bound");
+        // Wiped away by a container, with the mount on it, and made again.
+        fs::remove_file(&place).unwrap();
+        fs::create_dir(&place).unwrap();
+        runs("create");
+        assert_eq!(mounted(), once.repeat(2), "{shell:?}: it is bound no more");
         assert_eq!(
             sidecar.read("/calls.runc"),
-            "create\ncreate\nstart\n",
+            "create\ncreate\nstart\ncreate\n",
             "{shell:?}"
         );
     }
@@ -1230,7 +1239,7 @@ fn kubernetes_finds_nothing_to_expand() {
 #[test]
 fn the_text_stays_readable_in_a_pods_yaml() {
     assert!(SCRIPT.starts_with("#!/bin/sh\n"));
-    stays_readable(SCRIPT, 9 * 1024 + 256);
+    stays_readable(SCRIPT, 9 * 1024 + 512);
 }
 
 /// Holds a script that is in every Pod to plain lines, and to `most` bytes.
