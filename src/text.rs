@@ -5,11 +5,15 @@
 
 use std::borrow::Cow;
 
-/// Whether a character is shown as an escape: it moves the cursor, changes colors, starts a line or reorders
-/// one. A tab does none of this.
+/// Whether a character is shown as an escape: it moves the cursor, changes colors, starts a line or reorders one, or is
+/// not seen at all, so that two names look alike. A tab does none of this, and what joins letters or emoji is part of them.
 fn steers(c: char) -> bool {
-    c != '\t' && c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    let is_unseen = || {
+        matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+            | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+    };
+    c != '\t' && c.is_control() || !c.is_ascii() && is_unseen()
 }
 
 /// Appends text with every control character escaped. Everything that shows other people's text uses this.
@@ -109,7 +113,11 @@ mod tests {
                 "\u{202e}\u{61c}\u{2028}\u{2066}",
                 "\\u{202e}\\u{61c}\\u{2028}\\u{2066}",
             ),
-            ("a\tb é 日本", "a\tb é 日本"),
+            (
+                "docker\u{200b}\u{feff}\u{e0041}",
+                "docker\\u{200b}\\u{feff}\\u{e0041}",
+            ),
+            ("a\tb é 日本 👩\u{200d}💻", "a\tb é 日本 👩\u{200d}💻"),
         ] {
             assert_eq!(visible(text), shown);
             assert_eq!(shortened(text, 100), shown);
