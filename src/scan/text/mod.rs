@@ -17,7 +17,8 @@ use crate::manifest;
 use crate::scan::account;
 use crate::scan::candidate::{Object, candidates};
 use crate::scan::evaluator::Evaluator;
-use crate::scan::host_paths::HostPaths;
+use crate::scan::given;
+use crate::scan::host_paths::{Filled, HostPaths};
 use crate::scan::ignored;
 use crate::scan::loops::Loops;
 use crate::scan::mentions::{LineIndex, Words, line_of};
@@ -242,26 +243,41 @@ impl Reader<'_> {
 
     /// The hostPaths of a text that is not read which are filled in later.
     fn open(&self, text: &str) -> Vec<Open> {
-        if !placeholder::is_in(text) {
-            return Vec::new();
+        open(self.words, text, |filled| !filled.is_leading)
+    }
+}
+
+/// The hostPaths of a text that is not read which are filled in later, one for each line.
+fn open(words: &Words, text: &str, is_told: impl Fn(&Filled) -> bool) -> Vec<Open> {
+    if !placeholder::is_in(text) {
+        return Vec::new();
+    }
+    let lines = LineIndex::of(text);
+    let loops = Loops::of(text);
+    let mut found: Vec<Open> = Vec::new();
+    let all = HostPaths::of(text, words).open.into_iter();
+    for filled in all.filter(is_told) {
+        let mut names = given::names(&filled.with);
+        names.extend(loops.names(filled.start));
+        let line = Some(lines.number(filled.start));
+        // `hostPath: {path: {{ .Values.hostPath }}}` has the word twice.
+        if let Some(last) = found.last_mut().filter(|last| last.gap.line == line) {
+            names.retain(|name| !last.names.contains(name));
+            last.names.append(&mut names);
+            continue;
         }
-        let lines = LineIndex::of(text);
-        let loops = Loops::of(text);
-        let open = HostPaths::of(text, self.words).open.into_iter();
-        let open = open.map(|(start, mut names)| Open {
+        found.push(Open {
             is_unknown: false,
-            names: {
-                names.extend(loops.names(start));
-                names
-            },
+            names,
+            with: filled.with,
             gap: Gap {
                 place: String::new(),
-                line: Some(lines.place(start).0),
+                line,
                 why: Why::Placeholder,
                 message: "a text that is not read as a Pod".to_owned(),
                 mentions: None,
             },
         });
-        open.collect()
     }
+    found
 }
