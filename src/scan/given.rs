@@ -241,6 +241,7 @@ mod tests {
         Open {
             names: names(path),
             with: path.to_owned(),
+            is_rendered: false,
             is_unknown: false,
             gap: Gap {
                 place: "pod.yaml".to_owned(),

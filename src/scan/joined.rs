@@ -7,6 +7,9 @@
 
 use std::cell::LazyCell;
 
+/// Bytes of what is filled in that are looked at.
+const LONGEST: usize = 256;
+
 /// What a name ends with.
 const END: &str = "sock";
 
@@ -119,7 +122,7 @@ impl Glue {
 fn placeholder(before: &str, last: char) -> Option<usize> {
     let first = if last == '}' { '{' } else { '(' };
     let mut open = 1_usize;
-    for (at, c) in before.char_indices().rev() {
+    for (at, c) in before.char_indices().rev().take(LONGEST) {
         if c == last {
             open += 1;
         } else if c == first {
@@ -171,6 +174,13 @@ mod tests {
         let found = names(&"/${x}.sock docker ".repeat(100), stems);
         assert!(found.is_empty());
         assert_eq!(looks.get(), 1);
+    }
+
+    #[test]
+    fn what_is_filled_in_has_a_start_nearby() {
+        let within = |length| "${".to_owned() + &"x".repeat(length);
+        assert_eq!(placeholder(&within(10), '}'), Some(0));
+        assert_eq!(placeholder(&within(LONGEST), '}'), None);
     }
 
     #[test]

@@ -29,6 +29,7 @@ mod scan_beside;
 mod scan_command;
 mod scan_corpus;
 mod scan_given;
+mod scan_helm;
 mod scan_live;
 mod scan_never_silent;
 mod scan_own;

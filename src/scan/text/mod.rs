@@ -18,12 +18,14 @@ use crate::scan::account;
 use crate::scan::candidate::{Object, candidates};
 use crate::scan::evaluator::Evaluator;
 use crate::scan::given;
+use crate::scan::helpers::Variables;
 use crate::scan::host_paths::{Filled, HostPaths};
 use crate::scan::ignored;
 use crate::scan::loops::Loops;
 use crate::scan::mentions::{LineIndex, Words, line_of};
 use crate::scan::parts::spots;
 use crate::scan::placeholder;
+use crate::scan::rendered::Rendered;
 use crate::scan::result::{Gap, Namespaces, Open, Reading, Why};
 use crate::scan::sources::tekton::Beside;
 use crate::scan::sources::{embedded, gitlab, groovy, heredoc, terraform, volume};
@@ -68,6 +70,12 @@ pub fn read(
         }
     }
     ignored::set_aside(text, &mut reading);
+    place(file, &mut reading);
+    reading
+}
+
+/// Says of what stands in a reading in which file it stands.
+fn place(file: &str, reading: &mut Reading) {
     for gap in &mut reading.gaps {
         file.clone_into(&mut gap.place);
     }
@@ -80,6 +88,20 @@ pub fn read(
     for one in &mut reading.open {
         file.clone_into(&mut one.gap.place);
     }
+}
+
+/// Reads a template of a chart, of which helm made what is `rendered`; it is called `inner` in that chart.
+pub fn template(
+    evaluator: &Evaluator,
+    file: &str,
+    text: &str,
+    (rendered, inner): (&Rendered, &Path),
+) -> Reading {
+    let words = Words::of(&evaluator.policy.sockets).in_file(file);
+    let open = open(&words, text, |_| true);
+    let mut reading = rendered.reading(&words, inner, text, open);
+    ignored::set_aside(text, &mut reading);
+    place(file, &mut reading);
     reading
 }
 
@@ -254,10 +276,15 @@ fn open(words: &Words, text: &str, is_told: impl Fn(&Filled) -> bool) -> Vec<Ope
     }
     let lines = LineIndex::of(text);
     let loops = Loops::of(text);
+    let variables = Variables::of(text);
     let mut found: Vec<Open> = Vec::new();
     let all = HostPaths::of(text, words).open.into_iter();
     for filled in all.filter(is_told) {
-        let mut names = given::names(&filled.with);
+        let with = match filled.with.contains("{{") {
+            true => variables.spelled_out(&filled.with),
+            false => filled.with,
+        };
+        let mut names = given::names(&with);
         names.extend(loops.names(filled.start));
         let line = Some(lines.number(filled.start));
         // `hostPath: {path: {{ .Values.hostPath }}}` has the word twice.
@@ -269,7 +296,8 @@ fn open(words: &Words, text: &str, is_told: impl Fn(&Filled) -> bool) -> Vec<Ope
         found.push(Open {
             is_unknown: false,
             names,
-            with: filled.with,
+            with,
+            is_rendered: false,
             gap: Gap {
                 place: String::new(),
                 line,
