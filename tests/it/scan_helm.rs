@@ -15,7 +15,7 @@ fn template(before: &str, path: &str, after: &str) -> String {
 
 /// What helm makes of it.
 fn rendered(path: &str) -> String {
-    let volumes = format!("[{{\"name\": \"s\", \"hostPath\": {{path: {path}}}}}]");
+    let volumes = format!("[{{name: s, hostPath: {{path: {path}}}}}]");
     format!(
         "---\n# Source: x/templates/p.yaml\n{{apiVersion: v1, kind: Pod, metadata: {{name: x}}, spec: {{containers: [{{name: a, \
          image: docker, volumeMounts: [{{name: s, mountPath: /s}}]}}], volumes: {volumes}}}}}\n"

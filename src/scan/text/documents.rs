@@ -77,6 +77,8 @@ impl Reader<'_> {
         let before = reading.workloads.len();
         let beside = Beside::of(documents.iter().map(|document| &document.value));
         let names = self.words.is_in(text);
+        // Once for all documents: there may be thousands.
+        let has_answers = text.contains(MOUNTS);
         let look_inside = around.depth < MAX_TEXTS
             && (names
                 || embedded::may_be_in(text)
@@ -91,7 +93,7 @@ impl Reader<'_> {
             });
             let mut found = Vec::new();
             // Where a Pod sees its own daemon.
-            let mut accounted = match text.contains(MOUNTS) {
+            let mut accounted = match has_answers {
                 true => asked::pointers(&document.value, &self.evaluator.policy.sockets),
                 false => Vec::new(),
             };
