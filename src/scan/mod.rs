@@ -27,6 +27,7 @@ mod ignored;
 mod joined;
 mod kustomizations;
 pub mod live;
+mod loopback;
 mod loops;
 pub mod mentions;
 mod own;

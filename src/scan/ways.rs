@@ -29,7 +29,7 @@ const SOURCES: [&str; 4] = ["source", "Source", "src", "FileSystemBind"];
 const LONGEST: usize = 256;
 
 /// Docker's ports.
-const PORTS: [&str; 2] = [":2375", ":2376"];
+pub(super) const PORTS: [&str; 2] = [":2375", ":2376"];
 
 /// Every place of `text` at which a directory that `leads` to a runtime is bound into a container; `variables` are
 /// those at which a variable is that has such a path.
@@ -119,9 +119,13 @@ fn daemons_of(text: &str, hosts: &mut Hosts<'_>) -> Vec<usize> {
             after.is_some_and(|after| !after.starts_with(|c: char| c.is_ascii_digit()))
         });
         let is_way = match scheme[start..].to_ascii_lowercase().as_str() {
-            "tcp" => may_be_a_node(host) && (has_port || hosts.is_beside(at, |of| of.is_host)),
+            "tcp" => {
+                (may_be_a_node(host) || is_name(host))
+                    && (has_port || hosts.is_beside(at, |of| of.is_host))
+            }
             "http" | "https" => {
                 may_be_a_node(host) && (has_port || hosts.is_beside(at, |of| of.is_variable))
+                    || is_name(host) && has_port && hosts.is_beside(at, |of| of.is_variable)
             }
             "ssh" => is_another(host) && hosts.is_beside(at, |of| of.is_host),
             _ => false,
@@ -190,7 +194,7 @@ fn is_path_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || "/._-".contains(c)
 }
 
-fn is_host(c: char) -> bool {
+pub(super) fn is_host(c: char) -> bool {
     c.is_ascii_alphanumeric() || ".-_".contains(c)
 }
 
@@ -252,6 +256,24 @@ fn may_be_a_node(host: &str) -> bool {
             .parse::<IpAddr>()
             .is_ok_and(|address| !address.is_loopback() && !address.is_unspecified())
         || is_filled_in(host)
+}
+
+/// Whether a host is a name that may be a node's: one that is no Service's, and none without a dot, as Services and a
+/// pipeline's containers have them.
+fn is_name(host: &str) -> bool {
+    let lower = host.trim_end_matches('.').to_ascii_lowercase();
+    let is_service = lower.ends_with(".svc") || lower.ends_with(".cluster.local");
+    let is_service = is_service || lower.contains(".svc.");
+    let is_own = lower.starts_with("localhost") || lower.contains("dind");
+    let labels = || lower.split('.');
+    lower.contains('.')
+        && lower.chars().all(is_host)
+        && labels().all(|label| !label.is_empty())
+        && labels()
+            .next_back()
+            .is_some_and(|last| last.starts_with(|c: char| c.is_ascii_alphabetic()))
+        && !is_service
+        && !is_own
 }
 
 /// Whether all of a host is filled in later, and not by the Pod's own address or by a Service.
@@ -413,6 +435,9 @@ mod tests {
             "- name: DOCKER_HOST\n  value: ${NODE}:2376",
             "DOCKER_HOST: '{{ .Values.node }}:2375'",
             "client = Docker(base_url='tcp://192.168.1.4:2375')",
+            "export DOCKER_HOST=tcp://ip-10-0-0-5.ec2.internal:2375",
+            "docker -H tcp://worker-1.example.org:2375 ps",
+            "DOCKER_HOST: tcp://node.lan",
         ] {
             assert_eq!(daemons(text).len(), 1, "{text}");
         }
@@ -431,6 +456,12 @@ mod tests {
             "docker run -d --host-x -p $X:2375 docker:dind",
             "DOCKER_HOST_PORTS: ['${IP}:2375:2375']",
             "DOCKER_HOST=tcp://docker:2375",
+            "DOCKER_HOST=tcp://docker.ci.svc:2375",
+            "DOCKER_HOST=tcp://docker.ci.svc.cluster.local:2375",
+            "DOCKER_HOST=tcp://localhost.localdomain:2375",
+            "DOCKER_HOST=tcp://dind.ci:2375",
+            "https://docker.example.org:2376/",
+            "tcp://db.example.org:5432",
             "listen: $NODE:2375",
             "git clone ssh://git@example.com/docker.git",
             "redis: tcp://10.0.0.5:6379",

@@ -28,6 +28,7 @@ mod reload;
 mod scan_beside;
 mod scan_command;
 mod scan_corpus;
+mod scan_daemons;
 mod scan_given;
 mod scan_helm;
 mod scan_live;

@@ -21,6 +21,7 @@ use crate::scan::evaluator::{Judged, evaluate};
 use crate::scan::extent::Extent;
 use crate::scan::filled::{filled_in, given_here};
 use crate::scan::finding::Workload;
+use crate::scan::loopback;
 use crate::scan::mentions::LineIndex;
 use crate::scan::parts::{chunks, merge};
 use crate::scan::places::{Lines, Places};
@@ -109,11 +110,13 @@ impl Reader<'_> {
                 besides.extend(candidate.pointers.besides().iter().cloned());
                 handed.extend(handed_on(&candidate));
                 let filled = filled_in(&candidate, &document.value);
+                let of_node = loopback::gap(&candidate);
                 accounted.extend(self.candidate(candidate, around, &mut found, reading));
                 if found.len() > before.0 {
                     others.extend(parts);
                 }
                 let is_told = (found.len(), reading.gaps.len()) != before;
+                reading.gaps.extend(of_node.filter(|_| !is_told));
                 if !is_told && !filled.is_empty() {
                     match self.whole_has_path() {
                         true => reading.gaps.extend(filled.into_iter().map(given_here)),
