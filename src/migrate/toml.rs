@@ -15,7 +15,7 @@ use crate::scan::candidate::{Candidate, candidates};
 use crate::scan::sources::tekton::Beside;
 use crate::scan::sources::toml_document;
 
-use crate::migrate::advice::by_hand_since;
+use crate::migrate::advice::{annotations, by_hand_since};
 use crate::migrate::pod::{Migration, migration};
 use crate::migrate::spot::Naming;
 use crate::migrate::{Around, Changed, Context, Migrated};
@@ -82,6 +82,7 @@ fn one(
                 line,
                 what,
                 namespace: setting.namespace,
+                annotations: annotations(&migration.annotations),
             });
         }
         Err(why) => {
