@@ -22,6 +22,7 @@ use crate::scan::result::{Gap, Namespaces, Reading, Report};
 use crate::scan::text;
 use crate::scan::text::Syntax;
 use crate::scan::walk::{GlobError, Look, Seen, walk};
+use crate::scan::written::is_result;
 
 /// Something to read.
 #[derive(Debug)]
@@ -266,9 +267,15 @@ impl Input {
     pub(super) fn text(&self) -> Option<String> {
         let contents = contents::read(fs::File::open(self.path()?).ok()?).ok()?;
         match contents {
+            Contents::Text(text) if self.is_result(&text) => None,
             Contents::Text(text) | Contents::Wide(text) | Contents::Foreign(text) => Some(text),
             Contents::Archive | Contents::Binary => None,
         }
+    }
+
+    /// Whether it is a result of a scan, which nobody named.
+    fn is_result(&self, text: &str) -> bool {
+        matches!(self, Self::File { path, .. } if is_result(path, text))
     }
 
     fn scan(&self, evaluator: &Evaluator, namespaces: &Namespaces) -> Reading {
@@ -306,6 +313,11 @@ impl Input {
                 return reading;
             }
         };
+        if matches!(&contents, Contents::Text(text) if self.is_result(text)) {
+            let mut reading = Reading::default();
+            reading.seen.files = 1;
+            return reading;
+        }
         let syntax = match (self, &contents) {
             (Self::File { syntax, .. }, _) => *syntax,
             (Self::Named { syntax, .. }, Contents::Text(text) | Contents::Wide(text)) => {

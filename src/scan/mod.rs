@@ -47,3 +47,4 @@ mod told;
 pub mod walk;
 mod ways;
 mod words;
+pub mod written;

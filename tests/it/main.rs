@@ -35,6 +35,7 @@ mod scan_live;
 mod scan_never_silent;
 mod scan_own;
 mod scan_watch;
+mod scan_written;
 mod server;
 mod slot_script;
 mod start_script;
