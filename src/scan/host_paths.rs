@@ -155,7 +155,10 @@ fn is_root(before: &str, after: &str) -> bool {
     const QUOTES: [char; 3] = ['"', '\'', '`'];
     let ends = |rest: &str| {
         let rest = rest.trim_start_matches([' ', '\t']);
-        rest.is_empty() || rest.starts_with(['\n', '\r', ',', ';', ')', '}', ']', '#', '<'])
+        let calls = [".into()", ".to_string()", ".to_owned()", ".freeze"];
+        calls.iter().any(|call| rest.starts_with(call))
+            || rest.is_empty()
+            || rest.starts_with(['\n', '\r', ',', ';', ')', '}', ']', '#', '<'])
     };
     let rest = after.trim_start_matches(|c| QUOTES.contains(&c) || c == '\\');
     // `/>` and `</` close an element.
@@ -163,13 +166,13 @@ fn is_root(before: &str, after: &str) -> bool {
     let value = before.trim_end_matches(|c| QUOTES.contains(&c) || c == '\\');
     let value = value.trim_end_matches([' ', '\t']);
     let is_path = |rest: &str| {
-        let key = rest.trim_end_matches([' ', '\t', '"', '\'', '\\', ':']);
+        let key = rest.trim_end_matches([' ', '\t', '"', '\'', '\\', ':', '=']);
         let key = &key[key.trim_end_matches(is_word).len()..];
         let lower = key.to_ascii_lowercase();
         // What is behind the word that was found starts there.
         let is_found = key.len()
             == rest
-                .trim_end_matches([' ', '\t', '"', '\'', '\\', ':'])
+                .trim_end_matches([' ', '\t', '"', '\'', '\\', ':', '='])
                 .len();
         is_found
             || lower.ends_with("path") && !lower.contains("mount")
@@ -290,6 +293,8 @@ mod tests {
             "hostPath:\n  path: /\n",
             "new V1HostPathVolumeSource { Path = \"/\" }",
             "HostPath: corev1.HostPathVolumeSourceArgs{Path: pulumi.String(\"/\")}",
+            "host_path: Some(HostPathVolumeSource { path: \"/\".into() })",
+            "'hostPath' => { 'path' => '/' }",
             "hostPathVolume(hostPath: '/', mountPath: '/host')",
             "<hostPath>/</hostPath>",
             "host_path { path = \"/\" }",

@@ -11,6 +11,7 @@ pub mod baseline;
 pub mod candidate;
 mod charts;
 pub mod compare;
+mod composed;
 pub mod contents;
 mod cores;
 mod encoded;

@@ -338,7 +338,7 @@ mod tests {
                 1,
             ),
         ] {
-            assert_eq!(lines(&made.to_owned(), &text), [Some(line)], "{made}{text}");
+            assert_eq!(lines(made, &text), [Some(line)], "{made}{text}");
         }
     }
 }

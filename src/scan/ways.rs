@@ -23,7 +23,7 @@ const MOUNTS: [&str; 6] = [
 ];
 
 /// What stands before the path of the node where it is written alone.
-const SOURCES: [&str; 4] = ["source", "Source", "src", "FileSystemBind"];
+const SOURCES: [&str; 5] = ["source", "Source", "src", "FileSystemBind", "device"];
 
 /// Bytes of an address that are looked at.
 const LONGEST: usize = 256;
@@ -38,7 +38,7 @@ pub fn binds(
     leads: impl Fn(&str) -> bool,
     variables: impl Fn(&str) -> Vec<usize>,
 ) -> Vec<usize> {
-    let mut found = match text.contains('$') {
+    let mut found = match text.contains('$') || text.contains("{{") {
         true => variables(text),
         false => Vec::new(),
     };
@@ -378,6 +378,7 @@ mod tests {
             "container.withFileSystemBind(\"/var/run\", \"/var/run\")",
             "volumes = [\"/run/containerd/:/c\"]",
             "docker run -v/var/run:/x alpine",
+            "volumes:\n  run:\n    driver_opts: {type: none, o: bind, device: /run}",
             "volumes:\n  - ${RUN_DIR}:/var/run",
             "volumes={'/var/run': {'bind': '/var/run', 'mode': 'rw'}}",
         ] {

@@ -17,6 +17,7 @@ use crate::scan::account;
 use crate::scan::account::Known;
 use crate::scan::asked;
 use crate::scan::candidate::{Candidate, Object, candidates, each_item};
+use crate::scan::composed;
 use crate::scan::evaluator::{Judged, evaluate};
 use crate::scan::extent::Extent;
 use crate::scan::filled::{filled_in, given_here};
@@ -124,6 +125,7 @@ impl Reader<'_> {
                     }
                 }
             }
+            reading.open.extend(composed::filled_in(&document.value));
             let uses = kustomization::Uses::of(&document.value);
             reading
                 .gaps
