@@ -56,11 +56,9 @@ impl HostPaths {
                 let rest = behind(text, start + word.len());
                 // In a JSON patch, the field of that name stands between; a comment of many languages has no path.
                 let bare = rest.replace("/*", "").replace("*/", "");
-                let path = first_path(&bare);
+                let (path, head) = first_path(&bare);
                 let is_path =
                     path.is_some_and(|path| words.lead(path) && words.first(path).is_none());
-                let head = path.and_then(|path| bare.get(..offset(&bare, path)));
-                let head = head.unwrap_or(&bare);
                 let has_name = || head.split(|c| !is_word(c)).any(|word| names.contains(word));
                 let filled = filled(head, path.is_none());
                 let is_leading = is_path || has_name() || filled.is_some() && *has_path;
@@ -125,24 +123,25 @@ fn is_whole(text: &str, at: usize, word: &str) -> bool {
     is_start && after.is_none_or(|byte| !byte.is_ascii_lowercase() || *byte == b's')
 }
 
-/// The first path of what stands behind the word.
-fn first_path(bare: &str) -> Option<&str> {
-    let mut paths = paths(bare).filter(|path| {
-        let is_marks =
-            path.len() > 1 && path.starts_with("//") && path.trim_matches('/').is_empty();
-        *path != "/path" && !is_marks
-    });
-    paths.find_map(|path| {
-        if !path.trim_matches('/').is_empty() {
-            return Some(Some(path));
+/// The first path of what stands behind the word, and what stands before that.
+fn first_path(bare: &str) -> (Option<&str>, &str) {
+    for path in paths(bare) {
+        let is_root = path.trim_matches('/').is_empty();
+        if path == "/path" || is_root && path.len() > 1 {
+            continue;
         }
-        let (before, after) = bare.split_at_checked(offset(bare, path))?;
-        match is_root(before, &after[path.len()..]) {
-            true => Some(Some(path)),
-            // A text between quotes is what this word is about, and no path; a sign is neither.
-            false => before.ends_with(['"', '\'', '`']).then_some(None),
+        let Some((before, after)) = bare.split_at_checked(offset(bare, path)) else {
+            continue;
+        };
+        if !is_root || self::is_root(before, &after[path.len()..]) {
+            return (Some(path), before);
         }
-    })?
+        // A text between quotes is what this word is about, and no path; a sign is neither.
+        if before.ends_with(['"', '\'', '`']) {
+            return (None, before);
+        }
+    }
+    (None, bare)
 }
 
 /// Where `part` starts, which is a part of `text`.
@@ -323,7 +322,7 @@ mod tests {
             "func PostPath() string { return \"/\" }",
             "ghostPath: {path: /run}",
             "const hostPathname = \"/run\";",
-            "const hostPath = location.host + \"/\";\nrouter.get(\"/\", h);",
+            "const hostPath = location.host + \"/\";\nrouter.get(\"/\", h); const hostPathname = \"/run\";",
             "strings.HasPrefix(r.hostPath, \"/\")",
             "function getHostPath(u) { return u.host + '/' + u.path; }",
             "return b.hostPath||\"/\"",
