@@ -209,7 +209,7 @@ pub(super) fn shared(text: &str) -> Option<u32> {
         })
         .collect();
     match convert(text, &planned) {
-        Err(ConvertError::Shared { line }) => Some(line),
+        Err(ConvertError::Shared { line } | ConvertError::Anchored { line }) => Some(line),
         Ok(_) | Err(ConvertError::Unfit(_) | ConvertError::Operation(_)) => None,
     }
 }

@@ -101,13 +101,19 @@ impl Writer<'_> {
             let lines = to_block(&lines, column, self.style.block);
             let lines = trimmed(&lines);
             // As people write it: `metadata` goes before what it is of.
-            let spec = keys.iter().position(|(key, _)| BODIES.contains(key));
+            // What goes takes its lines along, and what was written before it in them.
+            let stays = |key: &str| entries.iter().any(|entry| entry.is_old && entry.key == key);
+            let mut bodies = keys.iter();
+            let spec = bodies.position(|(key, _)| BODIES.contains(key) && stays(key));
+            // All lines below a text with `+` are the text's.
+            let is_open = keys.last().is_some_and(|(_, last)| self.keeps_lines(last));
             let (at, text) = match spec.filter(|_| entry.key == "metadata") {
                 Some(0) => (first.start, format!("{lines}\n{}", blanks(column))),
                 Some(spec) => {
                     let before = self.text.line_stop(keys[spec - 1].1.node.end);
                     (before, format!("\n{}{lines}", blanks(column)))
                 }
+                None if is_open => (first.start, format!("{lines}\n{}", blanks(column))),
                 None => {
                     let end = self.text.line_stop(position.node.end);
                     (end, format!("\n{}{lines}", blanks(column)))
@@ -115,6 +121,15 @@ impl Writer<'_> {
             };
             self.edits.insert(at, text);
         }
+    }
+
+    /// Whether a value is a text that keeps the empty lines behind it: `|+`, `>2+`.
+    fn keeps_lines(&self, value: &Position) -> bool {
+        let node = self.text.get(value.node.clone());
+        let header = node.lines().next().unwrap_or_default();
+        let is_literal = header.starts_with(['|', '>', '&', '!']);
+        let header = header.split(" #").next().unwrap_or_default();
+        is_literal && header.contains('+') && header.contains(['|', '>'])
     }
 
     fn remove_entry(&mut self, start: usize, end: usize, next: Option<usize>) {

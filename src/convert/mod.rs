@@ -14,7 +14,7 @@ mod text;
 use serde_json::Value;
 
 use crate::manifest;
-use crate::manifest::{Document, Operation, OperationError, ReadError};
+use crate::manifest::{Document, Operation, OperationError, Problem, ReadError};
 
 use crate::convert::edit::Edits;
 use crate::convert::overlay::{Node, Refused};
@@ -31,6 +31,14 @@ pub enum ConvertError {
     )]
     Shared {
         /// The line of the alias, the merge or the anchor.
+        line: u32,
+    },
+    /// What would go has an anchor, under which it is used elsewhere.
+    #[error(
+        "{line}: what would go here has an anchor (&) that stands for it elsewhere (*); write the values out"
+    )]
+    Anchored {
+        /// The line of the first anchor that goes.
         line: u32,
     },
     /// The edited text would not say what it must; a fault of this program.
@@ -100,9 +108,32 @@ pub fn convert(
         Ok(()) => Ok(edited),
         Err(fault) => match refused.first().copied().or(edits.anchor(&text)) {
             Some(line) => Err(ConvertError::Shared { line }),
-            None => Err(ConvertError::Unfit(fault)),
+            None => Err(match lost_anchor(text.all, &edited) {
+                Some(line) => ConvertError::Anchored { line },
+                None => ConvertError::Unfit(fault),
+            }),
         },
     }
+}
+
+/// The line of the first anchor of a text that is not in what became of it, where an alias there has none.
+fn lost_anchor(text: &str, edited: &str) -> Option<u32> {
+    let error = manifest::read(edited).err()?;
+    if !matches!(error.problem, Problem::Alias) {
+        return None;
+    }
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    let names = |line: &str| -> Vec<String> {
+        let parts = line.split('&').skip(1);
+        let names =
+            parts.map(|part| part[..part.find(|c| !is_name(c)).unwrap_or(part.len())].to_owned());
+        names.filter(|name| !name.is_empty()).collect()
+    };
+    let mut lines = (1_u32..).zip(text.lines());
+    let is_lost = |name: &String| {
+        !edited.contains(&format!("&{name}")) && edited.contains(&format!("*{name}"))
+    };
+    lines.find_map(|(number, line)| names(line).iter().any(is_lost).then_some(number))
 }
 
 /// Whether `text` says `expected`, and nothing else.

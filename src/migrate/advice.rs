@@ -14,8 +14,17 @@ pub(super) const CONTAINER: &str = "CONTAINER";
 
 /// The parts to remove, and the annotations to write at `place`.
 pub(super) fn by_hand(migration: &Migration, place: &str) -> String {
+    format!("by hand: {}", parts(migration, place))
+}
+
+/// The same, with the reason.
+pub(super) fn by_hand_since(why: &str, migration: &Migration, place: &str) -> String {
+    format!("by hand, since {why}: {}", parts(migration, place))
+}
+
+fn parts(migration: &Migration, place: &str) -> String {
     format!(
-        "by hand: remove the mounts and the volume of the node's daemon, and write these annotations ({place}): {}",
+        "remove the mounts and the volume of the node's daemon, and write these annotations ({place}): {}",
         annotations(&migration.annotations)
     )
 }

@@ -11,7 +11,7 @@ use crate::scan::sources::groovy::tokens::{Kind, Token, tokens};
 use crate::scan::sources::groovy::{self, Template};
 use crate::scan::sources::jenkins::{HostPath, JENKINS_AGENT, container_of, pod_of};
 
-use crate::migrate::advice::by_hand;
+use crate::migrate::advice::{self, by_hand_since};
 use crate::migrate::pod::{Migration, migration};
 use crate::migrate::spot::Naming;
 use crate::migrate::{Around, ByHand, Changed, Context, Migrated, manifest};
@@ -48,12 +48,10 @@ pub(super) fn migrate(context: &Context<'_>, text: &str, around: &Around) -> Mig
                 edits.push((range, part.text));
                 done.changed.extend(part.changed);
             }
-            None => done.refused.extend(part.changed.into_iter().map(|changed| ByHand {
-                line: changed.line,
-                what: changed.what,
-                message: "by hand: its string has escapes, and is not edited; write it without them and run the \
-                          command again"
-                    .to_owned(),
+            None => done.refused.extend(part.changed.into_iter().map(|changed| {
+                let line = changed.line;
+                let why = "by hand: its string has escapes, and is not edited; write it without them and run the command again";
+                changed.undone(line, why)
             })),
         }
     }
@@ -137,16 +135,18 @@ fn templates(
         .map(|volume| volume.lines.start)
         .collect();
     match edit(text, tokens, &lines, &migration) {
-        Some(new) => {
+        Ok(new) => {
             edits.extend(new);
             done.changed.push(Changed {
                 line,
                 what,
                 namespace: setting.namespace,
+                annotations: advice::annotations(&migration.annotations),
             });
         }
-        None => {
-            let message = by_hand(
+        Err(why) => {
+            let message = by_hand_since(
+                why,
                 &migration,
                 "as annotations: [podAnnotation(key: …, value: …)] of its podTemplate",
             );
@@ -155,8 +155,32 @@ fn templates(
     }
 }
 
-/// The edits of one `volumes: [ … ]`; none where the calls stand anywhere else.
+/// The edits of one `volumes: [ … ]`.
+///
+/// # Errors
+/// Why it is left to its author.
 fn edit(
+    text: &str,
+    tokens: &[Token],
+    lines: &[u32],
+    migration: &Migration,
+) -> Result<Vec<(Range<usize>, String)>, &'static str> {
+    const ELSEWHERE: &str =
+        "its volumes do not stand in a list volumes: [ … ], each on lines of its own";
+    let has_annotations = tokens.windows(2).any(|two| {
+        let is_key = matches!(&two[0].kind, Kind::Word(word) if word == "annotations");
+        is_key && matches!(two[1].kind, Kind::Sign(':'))
+    });
+    if has_annotations {
+        return Err(
+            "a podTemplate of this file has annotations, and a second list would take their place",
+        );
+    }
+    in_list(text, tokens, lines, migration).ok_or(ELSEWHERE)
+}
+
+/// The same; none where the calls stand anywhere else.
+fn in_list(
     text: &str,
     tokens: &[Token],
     lines: &[u32],
@@ -196,12 +220,8 @@ fn edit(
         .iter()
         .filter(|item| is_call(&tokens[item.start]))
         .collect();
-    let has_annotations = tokens.windows(2).any(|two| {
-        let is_key = matches!(&two[0].kind, Kind::Word(word) if word == "annotations");
-        is_key && matches!(two[1].kind, Kind::Sign(':'))
-    });
     // Each line may have one call; more could not be told apart by their lines.
-    if gone.len() != lines.len() || has_annotations {
+    if gone.len() != lines.len() {
         return None;
     }
     let key_at = tokens[key].bytes.start;

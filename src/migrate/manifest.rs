@@ -41,12 +41,9 @@ pub(super) fn migrate(context: &Context<'_>, text: &str, around: &Around) -> Mig
             Ok(text) => done.text = text,
             Err(error) => {
                 let (line, message) = error.parts();
+                let changed = done.changed.drain(..);
                 done.refused
-                    .extend(done.changed.drain(..).map(|changed| ByHand {
-                        line,
-                        what: changed.what,
-                        message: message.clone(),
-                    }));
+                    .extend(changed.map(|changed| changed.undone(line, &message)));
             }
         }
     }
@@ -188,6 +185,7 @@ impl Plan {
                             line,
                             what,
                             namespace: setting.namespace,
+                            annotations: advice::annotations(&migration.annotations),
                         },
                         candidate,
                         migration,

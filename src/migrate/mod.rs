@@ -52,6 +52,21 @@ pub struct Migrated {
     pub refused: Vec<ByHand>,
 }
 
+impl Changed {
+    /// What is told where the text that it was changed in cannot be written.
+    fn undone(self, line: u32, why: &str) -> ByHand {
+        ByHand {
+            line,
+            what: self.what,
+            message: format!(
+                "{why}; or remove the mounts and the volume of the node's daemon, and give the Pods these \
+                 annotations: {}",
+                self.annotations
+            ),
+        }
+    }
+}
+
 impl Migrated {
     fn refuse(&mut self, line: u32, what: String, message: String) {
         self.refused.push(ByHand {
@@ -71,6 +86,8 @@ pub struct Changed {
     pub what: String,
     /// The namespace of its Pods.
     pub namespace: String,
+    /// The annotations that were written, for a person to write where that is not possible after all.
+    pub annotations: String,
 }
 
 /// Something that makes Pods, and is left to its author.
@@ -136,10 +153,9 @@ fn unedited(context: &Context<'_>, text: &str, syntax: Syntax) -> Migrated {
         mut refused,
         ..
     } = migrate(context, &lines, syntax);
-    refused.extend(changed.into_iter().map(|changed| ByHand {
-        line: changed.line,
-        what: changed.what,
-        message: LONE_RETURNS.to_owned(),
+    refused.extend(changed.into_iter().map(|changed| {
+        let line = changed.line;
+        changed.undone(line, LONE_RETURNS)
     }));
     Migrated {
         refused,

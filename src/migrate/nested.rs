@@ -67,12 +67,10 @@ pub(super) fn migrate(
                     changed
                 }));
             }
-            None => done.refused.extend(part.changed.into_iter().map(|changed| ByHand {
-                line: before,
-                what: changed.what,
-                message: "by hand: it stands in a string of a form that is not edited; write the string as a \
-                          literal block (|) and run the command again"
-                    .to_owned(),
+            None => done.refused.extend(part.changed.into_iter().map(|changed| {
+                let why = "by hand: it stands in a string of a form that is not edited; write the string as a literal block (|) \
+                           and run the command again";
+                changed.undone(before, why)
             })),
         }
     }

@@ -113,6 +113,8 @@ impl Refusal {
 struct Item {
     place: Place,
     text: String,
+    /// Where the container sees it, as it is written.
+    at: String,
     is_socket: bool,
     /// Whether the annotation alone gives the same.
     is_default: bool,
@@ -255,7 +257,7 @@ fn look(policy: &Policy, setting: &Setting, pod: &PodRef<'_>) -> Result<Looked, 
         };
         let items = swaps.iter().map(|finding| item(view, finding));
         Ok(Looked {
-            items: items.collect::<Result<_, _>>()?,
+            items: without_twins(items.collect::<Result<_, _>>()?),
             volumes: unused(view, &swaps),
             containers: view
                 .containers()
@@ -328,9 +330,26 @@ fn item(pod: &Pod<'_>, finding: &Finding) -> Result<Item, Refusal> {
     Ok(Item {
         place: finding.place,
         text: format!("{node}:{at}{suffix}"),
+        at: at.to_owned(),
         is_socket,
         is_default,
     })
+}
+
+/// Items without those that another one of the container has at the same place: `/run` and `/var/run` are one in images,
+/// and the annotation takes each place once.
+fn without_twins(items: Vec<Item>) -> Vec<Item> {
+    let place = |item: &Item| {
+        let at = CleanPath::new(&item.at).unlinked().as_str().to_owned();
+        (
+            item.place,
+            at,
+            item.text.replacen(&format!(":{}", item.at), ":", 1),
+        )
+    };
+    let is_twin = |item: &Item, other: &Item| item.at < other.at && place(item) == place(other);
+    let is_kept = |item: &&Item| !items.iter().any(|other| is_twin(item, other));
+    items.iter().filter(is_kept).cloned().collect()
 }
 
 fn option(mount: &VolumeMount<'_>) -> Result<Option<MountOption>, String> {

@@ -2,12 +2,14 @@
 //!
 //! Compared is what both passes leave of `spec`, and of labels and annotations but this project's. Not
 //! compared: the order of lists that the API server keeps by a key (volumes, mounts), a list that is empty
-//! and one that is missing, what a mount says by default, and the record of what was taken away, which only a swap leaves.
+//! and one that is missing, what a mount says by default, the second of two mounts that images have at one place
+//! (`/run` and `/var/run`), and the record of what was taken away, which only a swap leaves.
 
 use serde_json::{Map, Value};
 
 use crate::decide::Policy;
 use crate::manifest::PodRef;
+use crate::model::path::CleanPath;
 use crate::names;
 use crate::review::Action;
 use crate::review::offline::{OfflineError, Setting, apply, evaluate};
@@ -81,6 +83,16 @@ pub fn normal(pod: &Value) -> Value {
                     mount.retain(|key, value| !is_default(key, value));
                 }
             }
+            if let Some(Value::Array(mounts)) = container.get_mut("volumeMounts") {
+                let all = mounts.clone();
+                let mut index = 0;
+                mounts.retain(|mount| {
+                    index += 1;
+                    !all[index..]
+                        .iter()
+                        .any(|later| is_at_one_place(mount, later))
+                });
+            }
             if let Some(Value::Array(env)) = container.get_mut("env") {
                 env.retain(|var| {
                     let name = var.get("name").and_then(Value::as_str).unwrap_or_default();
@@ -93,6 +105,21 @@ pub fn normal(pod: &Value) -> Value {
     pod.insert("metadata".to_owned(), metadata);
     pod.insert("spec".to_owned(), spec);
     without_empty(Value::Object(pod))
+}
+
+/// Whether two mounts are the same but for how their place is written.
+fn is_at_one_place(one: &Value, other: &Value) -> bool {
+    let place = |mount: &Value| {
+        let path = mount.get("mountPath")?.as_str()?;
+        Some(CleanPath::new(path).unlinked().as_str().to_owned())
+    };
+    let rest = |mount: &Value| {
+        let mut mount = mount.clone();
+        mount.as_object_mut()?.remove("mountPath");
+        Some(mount)
+    };
+    let is_at_one = place(one).is_some_and(|at| Some(at) == place(other));
+    is_at_one && rest(one) == rest(other)
 }
 
 /// Whether a mount says what it would be without that.

@@ -10,27 +10,8 @@ use csv::Writer;
 
 use crate::scan::finding::{Finding, Spot, Workload};
 use crate::scan::result::{Gap, Report};
+use crate::scan::written::{COLUMNS, INCOMPLETE};
 use crate::text::visible;
-
-const COLUMNS: [&str; 14] = [
-    "verdict",
-    "namespace",
-    "kind",
-    "name",
-    "container",
-    "reach",
-    "target",
-    "mountPath",
-    "file",
-    "line",
-    "reason",
-    "rule",
-    "needsManualWork",
-    "risks",
-];
-
-/// What a row says of a place that could not be looked at, where others have a verdict.
-const INCOMPLETE: &str = "incomplete";
 
 /// The result as CSV, with a head.
 ///

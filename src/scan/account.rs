@@ -15,7 +15,7 @@ use crate::names;
 
 use crate::scan::asked;
 use crate::scan::extent::innermost;
-use crate::scan::mentions::{LineIndex, Named, Words};
+use crate::scan::mentions::{LineIndex, Mention, Named, Words};
 use crate::scan::places::Places;
 use crate::scan::result::Gap;
 use crate::scan::strings;
@@ -96,6 +96,7 @@ pub fn of_documents(words: &Words, all: &Documents<'_>, places: &mut Places<'_>)
                     told.push(line, mention.what, &item.shown());
                 }
             }
+            None if told.has(line) => {}
             None => told.push(line, mention.what, &beside(text, mention)),
         }
     }
@@ -135,6 +136,14 @@ pub fn of_text(words: &Words, text: &str, known: &[Range<usize>]) -> Vec<Gap> {
         }
     }
     told.gaps()
+}
+
+/// Those of `mentions` that are not where a Pod says where it sees its own daemon.
+pub fn in_no_answer(text: &str, mentions: Vec<Mention>) -> impl Iterator<Item = Mention> {
+    let own = asked::bytes(text).into_iter();
+    let own = innermost(own.map(|bytes| (bytes, true)).collect());
+    let mentions = mentions.into_iter();
+    mentions.filter(move |mention| !is_in(&own, mention.start))
 }
 
 /// The gaps of the hostPaths alone of a text.

@@ -99,6 +99,17 @@ pub fn bound(text: &str, names: &HashSet<&str>) -> Vec<usize> {
             found.push(at);
         }
     }
+    // Ansible's `{{ run_dir }}:/host`.
+    for at in memchr::memmem::find_iter(text.as_bytes(), "{{") {
+        let rest = text[at + 2..].trim_start_matches([' ', '-']);
+        let (name, rest) = rest.split_at(rest.find(|c| !is_word(c)).unwrap_or(rest.len()));
+        let rest = rest.trim_start_matches([' ', '-']).strip_prefix("}}");
+        let rest = rest.map(|rest| rest.trim_start_matches(['"', '\'', '/']));
+        let target = rest.and_then(|rest| rest.strip_prefix(':'));
+        if names.contains(name) && target.is_some_and(|to| to.starts_with(['/', '{', '"', '\''])) {
+            found.push(at);
+        }
+    }
     found
 }
 
@@ -141,10 +152,22 @@ mod tests {
     #[test]
     fn a_variable_is_bound_before_a_colon() {
         let names = HashSet::from(["RUN"]);
-        for text in ["-v $RUN:$RUN x", "-v \"${RUN}\":/run", "-v ${RUN}/:/run"] {
+        for text in [
+            "- \"{{ RUN }}:/host\"",
+            "{{RUN}}:{{ RUN }}",
+            "-v $RUN:$RUN x",
+            "-v \"${RUN}\":/run",
+            "-v ${RUN}/:/run",
+        ] {
             assert_eq!(bound(text, &names).len(), 1, "{text}");
         }
-        for text in ["-v $RUNS:/run", "echo $RUN: done", "-v $RUN/app:/run"] {
+        for text in [
+            "{{ RUN }}: x",
+            "{{ RUNS }}:/run",
+            "-v $RUNS:/run",
+            "echo $RUN: done",
+            "-v $RUN/app:/run",
+        ] {
             assert!(bound(text, &names).is_empty(), "{text}");
         }
     }

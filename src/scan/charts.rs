@@ -16,6 +16,12 @@ const UNRENDERED: Unmade = Unmade {
     command: "helm template",
 };
 
+const OTHERWISE: Unmade = Unmade {
+    why: Why::Chart,
+    what: "a chart that was rendered with one set of values",
+    command: "helm template with the values of each installation",
+};
+
 /// A chart's folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chart(PathBuf);
@@ -58,6 +64,16 @@ impl Chart {
                 Some("yaml" | "yml" | "json" | "gotmpl") => !self.has_template(path),
                 Some(_) | None => false,
             }
+    }
+
+    /// Whether `path` has the values that it is rendered with where no others are given.
+    pub fn has_default_values(&self, path: &Path) -> bool {
+        self.has_values(path) && path.file_name().is_some_and(|name| name == "values.yaml")
+    }
+
+    /// The path of a template in the chart.
+    pub fn inner<'p>(&self, path: &'p Path) -> &'p Path {
+        path.strip_prefix(&self.0).unwrap_or(path)
     }
 
     /// Its folder.
@@ -105,6 +121,16 @@ impl Chart {
             command.arg("--values").arg(file);
         }
         printed(&mut command)
+    }
+
+    /// The one gap of what other values would make of it, in place of those of its templates.
+    pub fn gap_otherwise(&self, templates: &[Gap]) -> Option<Gap> {
+        Gap::of_unmade(
+            &OTHERWISE,
+            self.name(),
+            templates,
+            "with others it may have more",
+        )
     }
 
     /// The one gap of a chart that is not rendered, in place of those of its templates.

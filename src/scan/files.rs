@@ -4,10 +4,10 @@
 //! Whatever its ending, each text is searched for what it names; what cannot be read is a gap of
 //! the result. Memory is bounded by one file a core and by what is found.
 
-use std::collections::HashMap;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::scan::charts::Chart;
@@ -15,18 +15,18 @@ use crate::scan::contents;
 use crate::scan::contents::{Contents, Unread, is_archive, not_text, not_unpacked};
 use crate::scan::cores::on_each;
 use crate::scan::evaluator::Evaluator;
-use crate::scan::filled;
-use crate::scan::given;
 use crate::scan::kustomizations::Kustomizations;
 use crate::scan::mentions::Words;
-use crate::scan::result::{Gap, Namespaces, Open, Reading, Report};
+use crate::scan::rendered::Rendered;
+use crate::scan::result::{Gap, Namespaces, Reading, Report};
 use crate::scan::text;
 use crate::scan::text::Syntax;
 use crate::scan::walk::{GlobError, Look, Seen, walk};
+use crate::scan::written::is_result;
 
 /// Something to read.
 #[derive(Debug)]
-enum Input {
+pub(super) enum Input {
     /// A file of a directory, by its name; most are only searched.
     File {
         path: PathBuf,
@@ -38,6 +38,11 @@ enum Input {
         syntax: Option<Syntax>,
     },
     Stdin(Contents),
+    /// A template of a chart that helm rendered.
+    Template {
+        path: PathBuf,
+        rendered: Arc<(Chart, Rendered)>,
+    },
     /// What helm makes of a chart, or kustomize of a kustomization.
     Rendered {
         name: String,
@@ -48,10 +53,13 @@ enum Input {
 /// What is to be scanned, found by [`Inputs::find`].
 #[derive(Debug, Default)]
 pub struct Inputs {
-    inputs: Vec<Input>,
+    pub(super) inputs: Vec<Input>,
     gaps: Vec<Gap>,
     /// Charts that are not rendered, each with the reason.
-    charts: Vec<(Chart, String)>,
+    pub(super) charts: Vec<(Chart, String)>,
+    /// Charts that are, and the files of values that were given for them.
+    pub(super) rendered: Vec<Chart>,
+    pub(super) values: Vec<PathBuf>,
     kustomizations: Kustomizations,
 }
 
@@ -112,7 +120,7 @@ impl Inputs {
         Ok(found)
     }
 
-    /// Puts what helm makes of each chart in the place of its templates.
+    /// Adds what helm makes of each chart: of its templates, only what that does not have is told.
     fn render(&mut self, values: &[PathBuf]) {
         let paths = self.inputs.iter().filter_map(Input::path);
         let charts = Chart::among(paths);
@@ -121,13 +129,19 @@ impl Inputs {
         for (chart, rendered) in charts.into_iter().zip(rendered) {
             match rendered {
                 Ok(Some(text)) => {
-                    let is_template =
-                        |input: &Input| input.path().is_some_and(|path| chart.has_template(path));
-                    self.inputs.retain(|input| !is_template(input));
                     self.inputs.push(Input::Rendered {
                         name: format!("{} (helm template)", chart.name()),
-                        text,
+                        text: text.clone(),
                     });
+                    self.rendered.push(chart.clone());
+                    let rendered = Arc::new((chart, Rendered::of(text)));
+                    for input in &mut self.inputs {
+                        let path = input.path().filter(|path| rendered.0.has_template(path));
+                        if let Some(path) = path.map(Path::to_owned) {
+                            let rendered = Arc::clone(&rendered);
+                            *input = Input::Template { path, rendered };
+                        }
+                    }
                 }
                 Ok(None) => self.unrendered(chart, "helm is not on PATH".to_owned()),
                 Err(said) => self.unrendered(chart, format!("helm template: {said}")),
@@ -136,6 +150,7 @@ impl Inputs {
         // They are rendered with it, or told.
         let packs = |path: &Path| all.iter().any(|chart| chart.packs(path));
         self.inputs.retain(|input| !input.path().is_some_and(packs));
+        self.values = values.to_vec();
     }
 
     /// Tells the archives of a chart, which only helm looks into.
@@ -147,113 +162,16 @@ impl Inputs {
 
     /// Adds what kustomize makes of each kustomization.
     fn build(&mut self) {
-        let files: Vec<Option<&Path>> = self.inputs.iter().map(Input::path).collect();
+        let own = |input: &'_ Input| !matches!(input, Input::Template { .. });
+        let files = self.inputs.iter();
+        let files: Vec<Option<&Path>> = files
+            .map(|input| input.path().filter(|_| own(input)))
+            .collect();
         let (kustomizations, built) = Kustomizations::among(&files);
         self.kustomizations = kustomizations;
         let built = built.into_iter();
         self.inputs
             .extend(built.map(|(name, text)| Input::Rendered { name, text }));
-    }
-
-    /// Adds the gaps of hostPaths that another file fills in.
-    fn fill(&self, evaluator: &Evaluator, readings: &mut [Reading]) {
-        let mut open: Vec<(usize, Open)> = Vec::new();
-        for (index, reading) in readings.iter_mut().enumerate() {
-            open.extend(
-                std::mem::take(&mut reading.open)
-                    .into_iter()
-                    .map(|one| (index, one)),
-            );
-        }
-        if open.is_empty() {
-            return;
-        }
-        let all: Vec<&Open> = open.iter().map(|(_, one)| one).collect();
-        let words = Words::of(&evaluator.policy.sockets);
-        let given = on_each(&self.inputs, |input| {
-            let text = input.text()?;
-            Some(given::given(&text, &all, &words))
-        });
-        let given = self.inputs.iter().zip(given);
-        let given = given.filter_map(|(input, found)| Some((input.path()?, found?)));
-        let mut gaps = given::gaps(&all, given);
-        let missing = all
-            .iter()
-            .enumerate()
-            .filter(|(index, _)| !gaps.contains_key(index));
-        let of_charts = self.given_by_charts(missing, &words);
-        gaps.extend(of_charts);
-        for (index, one) in all.iter().enumerate().filter(|(_, one)| one.is_unknown) {
-            // What a chart has for it is in its values.
-            let mut charts = self.charts.iter();
-            let is_its =
-                |(chart, _): &(Chart, String)| chart.has_template(Path::new(&one.gap.place));
-            if !gaps.contains_key(&index) && !charts.any(is_its) {
-                gaps.insert(index, filled::unknown(one));
-            }
-        }
-        for (index, gap) in gaps {
-            let reading = open.get(index).map(|(reading, _)| *reading);
-            if let Some(reading) = reading.and_then(|index| readings.get_mut(index)) {
-                reading.gaps.push(gap);
-            }
-        }
-    }
-
-    /// The gaps of those of `open` in the templates of a chart whose own values have a path that leads to a runtime:
-    /// by what name a template comes by a value is known only to helm.
-    fn given_by_charts<'o>(
-        &self,
-        open: impl Iterator<Item = (usize, &'o &'o Open)>,
-        words: &Words,
-    ) -> Vec<(usize, Gap)> {
-        let mut given: HashMap<&Path, Option<(String, u32)>> = HashMap::new();
-        let mut found = Vec::new();
-        for (index, one) in open {
-            let mut charts = self.charts.iter();
-            let is_its = |chart: &Chart| chart.has_template(Path::new(&one.gap.place));
-            let Some((chart, _)) = charts.find(|(chart, _)| is_its(chart)) else {
-                continue;
-            };
-            let given = given.entry(chart.folder()).or_insert_with(|| {
-                let mut own = self.inputs.iter().filter_map(|input| {
-                    let path = input.path().filter(|path| chart.has_values(path))?;
-                    let line = given::in_chart(&input.text()?, words)?;
-                    Some((path.to_string_lossy().into_owned(), line))
-                });
-                own.next()
-            });
-            found.extend(given.as_ref().map(|(file, line)| {
-                let mut gap = one.gap.clone();
-                gap.message = format!(
-                    "{}: a hostPath is filled in later, and {file}:{line} has a path that leads to a container \
-                     runtime; run helm template and pass the result",
-                    gap.message,
-                );
-                (index, gap)
-            }));
-        }
-        found
-    }
-
-    /// The gaps of the templates of each chart as one.
-    fn chart_gaps(&self, readings: &mut [Reading]) -> Vec<Gap> {
-        let mut gaps = Vec::new();
-        for (chart, why) in &self.charts {
-            let mut own = Vec::new();
-            for (input, reading) in self.inputs.iter().zip(readings.iter_mut()) {
-                if input.path().is_some_and(|path| chart.has_template(path)) {
-                    let all = std::mem::take(&mut reading.gaps);
-                    let (templates, others): (Vec<Gap>, _) = all
-                        .into_iter()
-                        .partition(|gap| gap.is_unread() || gap.is_named());
-                    reading.gaps = others;
-                    own.extend(templates);
-                }
-            }
-            gaps.extend(chart.gap(&own, why));
-        }
-        gaps
     }
 
     /// How many files there are.
@@ -271,8 +189,8 @@ impl Inputs {
         let Self {
             inputs,
             gaps,
-            charts: _,
             kustomizations,
+            ..
         } = self;
         let nothing = Namespaces::new();
         let all: Vec<usize> = (0..inputs.len()).collect();
@@ -336,20 +254,28 @@ fn read_all(
 
 impl Input {
     /// Its path, where it is a file.
-    fn path(&self) -> Option<&Path> {
+    pub(super) fn path(&self) -> Option<&Path> {
         match self {
             Self::Stdin(_) | Self::Rendered { .. } => None,
-            Self::File { path, .. } | Self::Named { path, .. } => Some(path),
+            Self::File { path, .. } | Self::Named { path, .. } | Self::Template { path, .. } => {
+                Some(path)
+            }
         }
     }
 
     /// Its text, where it is a file and has one.
-    fn text(&self) -> Option<String> {
+    pub(super) fn text(&self) -> Option<String> {
         let contents = contents::read(fs::File::open(self.path()?).ok()?).ok()?;
         match contents {
+            Contents::Text(text) if self.is_result(&text) => None,
             Contents::Text(text) | Contents::Wide(text) | Contents::Foreign(text) => Some(text),
             Contents::Archive | Contents::Binary => None,
         }
+    }
+
+    /// Whether it is a result of a scan, which nobody named.
+    fn is_result(&self, text: &str) -> bool {
+        matches!(self, Self::File { path, .. } if is_result(path, text))
     }
 
     fn scan(&self, evaluator: &Evaluator, namespaces: &Namespaces) -> Reading {
@@ -364,6 +290,13 @@ impl Input {
             Self::Rendered { name, text } => {
                 let contents = Contents::Text(text.clone());
                 return scan(evaluator, namespaces, name, &contents, Syntax::Manifest);
+            }
+            Self::Template { path, rendered } => {
+                let (chart, rendered) = &**rendered;
+                let name = path.to_string_lossy();
+                let part = (rendered, chart.inner(path));
+                let text = self.text().unwrap_or_default();
+                return text::template(evaluator, &name, &text, part);
             }
             Self::File { path, .. } | Self::Named { path, .. } => path,
         };
@@ -380,6 +313,11 @@ impl Input {
                 return reading;
             }
         };
+        if matches!(&contents, Contents::Text(text) if self.is_result(text)) {
+            let mut reading = Reading::default();
+            reading.seen.files = 1;
+            return reading;
+        }
         let syntax = match (self, &contents) {
             (Self::File { syntax, .. }, _) => *syntax,
             (Self::Named { syntax, .. }, Contents::Text(text) | Contents::Wide(text)) => {
@@ -387,7 +325,7 @@ impl Input {
                 syntax.unwrap_or_else(|| text::of_named(path, text, &words))
             }
             (Self::Named { syntax, .. }, _) => syntax.unwrap_or(Syntax::Manifest),
-            (Self::Stdin(_) | Self::Rendered { .. }, _) => Syntax::Manifest,
+            (Self::Stdin(_) | Self::Template { .. } | Self::Rendered { .. }, _) => Syntax::Manifest,
         };
         let mut reading = scan(evaluator, namespaces, &name, &contents, syntax);
         if matches!(self, Self::Named { .. }) {

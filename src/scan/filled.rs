@@ -18,6 +18,8 @@ pub(super) fn filled_in(candidate: &Candidate<'_>, document: &Value) -> Vec<Open
         Open {
             is_unknown: names.is_empty() && path.contains(['$', '{', '<']),
             names,
+            with: path.to_owned(),
+            is_rendered: false,
             gap: Gap {
                 place,
                 line: None,

@@ -240,6 +240,8 @@ mod tests {
     fn open(path: &str) -> Open {
         Open {
             names: names(path),
+            with: path.to_owned(),
+            is_rendered: false,
             is_unknown: false,
             gap: Gap {
                 place: "pod.yaml".to_owned(),

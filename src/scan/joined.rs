@@ -7,6 +7,9 @@
 
 use std::cell::LazyCell;
 
+/// Bytes of what is filled in that are looked at.
+const LONGEST: usize = 256;
+
 /// What a name ends with.
 const END: &str = "sock";
 
@@ -33,7 +36,12 @@ pub fn names<'s>(text: &str, stems: impl Iterator<Item = &'s str> + Clone) -> Ve
         let mut all = stems.clone();
         let is_name = match head.ends_with(is_word) {
             true => all.any(|stem| is_last(head, stem)),
-            false => glue.fills && head.ends_with('/') && *is_given,
+            false => {
+                // `/run/{docker,podman}.sock` of a shell.
+                let inner = || line[glue.start..].split(|c| !is_word(c));
+                let mut is_inner = || all.any(|stem| inner().any(|word| word == stem));
+                glue.fills && head.ends_with('/') && (*is_given || is_inner())
+            }
         };
         is_name.then_some(at)
     });
@@ -119,7 +127,7 @@ impl Glue {
 fn placeholder(before: &str, last: char) -> Option<usize> {
     let first = if last == '}' { '{' } else { '(' };
     let mut open = 1_usize;
-    for (at, c) in before.char_indices().rev() {
+    for (at, c) in before.char_indices().rev().take(LONGEST) {
         if c == last {
             open += 1;
         } else if c == first {
@@ -158,6 +166,7 @@ mod tests {
             "NAME=docker\ncurl --unix-socket /var/run/${NAME}.sock x",
             "format(\"/run/%s.sock\", \"docker\")",
             "name: docker\npath: /run/{{ .name }}.sock",
+            "ls /var/run/{docker,}.sock",
         ] {
             assert!(is_found(text), "{text}");
         }
@@ -170,7 +179,15 @@ mod tests {
         let stems = stems.inspect(|_| looks.set(looks.get() + 1));
         let found = names(&"/${x}.sock docker ".repeat(100), stems);
         assert!(found.is_empty());
-        assert_eq!(looks.get(), 1);
+        // And the parts of each name once.
+        assert_eq!(looks.get(), 1 + 100);
+    }
+
+    #[test]
+    fn what_is_filled_in_has_a_start_nearby() {
+        let within = |length| "${".to_owned() + &"x".repeat(length);
+        assert_eq!(placeholder(&within(10), '}'), Some(0));
+        assert_eq!(placeholder(&within(LONGEST), '}'), None);
     }
 
     #[test]

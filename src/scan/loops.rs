@@ -80,7 +80,7 @@ impl<'t> Loops<'t> {
 }
 
 /// What stands between `{{` and `}}`, or `{%` and `%}`, each with where it starts.
-fn tags(text: &str) -> impl Iterator<Item = (usize, &str)> {
+pub(super) fn tags(text: &str) -> impl Iterator<Item = (usize, &str)> {
     memchr::memchr_iter(b'{', text.as_bytes()).filter_map(move |at| {
         let rest = text.get(at + 1..)?;
         let close = match rest.as_bytes().first()? {

@@ -247,6 +247,9 @@ impl Words {
         if memchr::memchr2(b'\\', b'%', text.as_bytes()).is_none() {
             return;
         }
+        // A text may have thousands of lines with such names: those of one are found by their place.
+        let mut plain = found.clone();
+        plain.sort_unstable();
         let mut start = 0;
         for line in text.split_inclusive('\n') {
             if let Cow::Owned(line) = unescaped(line) {
@@ -254,9 +257,10 @@ impl Words {
                 self.plain(&line, &mut own);
                 let end = start + line.len();
                 let seen = |what| {
-                    let seen = found.iter().filter(|mention| mention.what == what);
-                    seen.filter(|mention| (start..end).contains(&mention.start))
-                        .count()
+                    let from = plain.partition_point(|mention| mention.start < start);
+                    let of_line = plain[from..].iter();
+                    let of_line = of_line.take_while(|mention| mention.start < end);
+                    of_line.filter(|mention| mention.what == what).count()
                 };
                 if let Some(first) = own.first()
                     && own.len() > seen(first.what)
@@ -393,10 +397,14 @@ impl<'t> LineIndex<'t> {
 
     /// The line that holds a byte.
     pub fn line(&self, byte: usize) -> &'t str {
+        self.text.get(self.bytes_of_line(byte)).unwrap_or_default()
+    }
+
+    /// The bytes of the line that holds a byte, without its end.
+    pub fn bytes_of_line(&self, byte: usize) -> Range<usize> {
         let line = self.starts.partition_point(|start| *start <= byte);
         let start = line.checked_sub(1).map_or(0, |at| self.starts[at]);
-        let end = self.starts.get(line).map_or(self.text.len(), |end| end - 1);
-        self.text.get(start..end).unwrap_or_default()
+        start..self.starts.get(line).map_or(self.text.len(), |end| end - 1)
     }
 
     /// The position of a value whose bytes are `node`, at its key where it has one.

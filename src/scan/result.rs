@@ -282,6 +282,10 @@ pub struct Reading {
 pub struct Open {
     /// What it is filled in with is called so.
     pub names: Vec<String>,
+    /// What it is filled in with, as it is written.
+    pub with: String,
+    /// Whether a chart was rendered with it, so that the chart's own values are judged.
+    pub is_rendered: bool,
     /// Whether it has no name by which a file could be looked through for it.
     pub is_unknown: bool,
     /// The Pod and the place; what is missing is known only with the other file.

@@ -4,11 +4,12 @@
 //!
 //! A comment is no way, and neither is an address in the Pod itself or the name of a service. Pure.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use crate::detect::machine::is_machine;
 
-use crate::scan::mentions::{LineIndex, line_at};
+use crate::scan::mentions::LineIndex;
 use crate::scan::placeholder;
 
 /// What a text has that makes a pair of paths a mount.
@@ -22,10 +23,13 @@ const MOUNTS: [&str; 6] = [
 ];
 
 /// What stands before the path of the node where it is written alone.
-const SOURCES: [&str; 4] = ["source", "Source", "src", "FileSystemBind"];
+const SOURCES: [&str; 5] = ["source", "Source", "src", "FileSystemBind", "device"];
+
+/// Bytes of an address that are looked at.
+const LONGEST: usize = 256;
 
 /// Docker's ports.
-const PORTS: [&str; 2] = [":2375", ":2376"];
+pub(super) const PORTS: [&str; 2] = [":2375", ":2376"];
 
 /// Every place of `text` at which a directory that `leads` to a runtime is bound into a container; `variables` are
 /// those at which a variable is that has such a path.
@@ -34,7 +38,7 @@ pub fn binds(
     leads: impl Fn(&str) -> bool,
     variables: impl Fn(&str) -> Vec<usize>,
 ) -> Vec<usize> {
-    let mut found = match text.contains('$') {
+    let mut found = match text.contains('$') || text.contains("{{") {
         true => variables(text),
         false => Vec::new(),
     };
@@ -95,6 +99,14 @@ fn uncommented(text: &str, mut found: Vec<usize>) -> Vec<usize> {
 
 /// Every place of `text` that leads to a Docker daemon on another machine, which may be a node.
 pub fn daemons(text: &str) -> Vec<usize> {
+    // Most texts have none.
+    if !text.contains("://") && !PORTS.iter().any(|port| text.contains(port)) {
+        return Vec::new();
+    }
+    daemons_of(text, &mut Hosts::of(text))
+}
+
+fn daemons_of(text: &str, hosts: &mut Hosts<'_>) -> Vec<usize> {
     let mut found = Vec::new();
     for at in memchr::memmem::find_iter(text.as_bytes(), "://") {
         let scheme = &text[..at];
@@ -107,11 +119,15 @@ pub fn daemons(text: &str) -> Vec<usize> {
             after.is_some_and(|after| !after.starts_with(|c: char| c.is_ascii_digit()))
         });
         let is_way = match scheme[start..].to_ascii_lowercase().as_str() {
-            "tcp" => (has_port || is_beside(text, at, is_docker_host)) && may_be_a_node(host),
-            "http" | "https" => {
-                (has_port || is_beside(text, at, is_variable)) && may_be_a_node(host)
+            "tcp" => {
+                (may_be_a_node(host) || is_name(host))
+                    && (has_port || hosts.is_beside(at, |of| of.is_host))
             }
-            "ssh" => is_beside(text, at, is_docker_host) && is_another(host),
+            "http" | "https" => {
+                may_be_a_node(host) && (has_port || hosts.is_beside(at, |of| of.is_variable))
+                    || is_name(host) && has_port && hosts.is_beside(at, |of| of.is_variable)
+            }
+            "ssh" => is_another(host) && hosts.is_beside(at, |of| of.is_host),
             _ => false,
         };
         if is_way {
@@ -127,7 +143,7 @@ pub fn daemons(text: &str) -> Vec<usize> {
             let is_bare = !before.ends_with("://") && !before.ends_with('@');
             if is_whole && is_bare && is_address && may_be_a_node(host) {
                 found.push(before.len());
-            } else if is_whole && let Some(start) = filled_in(text, at, port) {
+            } else if is_whole && let Some(start) = filled_in(text, at, port, hosts) {
                 found.push(start);
             }
         }
@@ -137,8 +153,13 @@ pub fn daemons(text: &str) -> Vec<usize> {
 
 /// Where a host starts that is filled in later, before the `port` at a byte of `text`, in what says where a daemon is. A
 /// port of the machine that is mapped to one of Docker's is no host.
-fn filled_in(text: &str, at: usize, port: &str) -> Option<usize> {
-    let line = &text[text[..at].rfind('\n').map_or(0, |end| end + 1)..at];
+fn filled_in(text: &str, at: usize, port: &str, hosts: &mut Hosts<'_>) -> Option<usize> {
+    let mut from = at.saturating_sub(LONGEST);
+    while !text.is_char_boundary(from) {
+        from += 1;
+    }
+    let line = &text[from..at];
+    let line = &line[line.rfind('\n').map_or(0, |end| end + 1)..];
     let host = &line[start_of_filled(line)?..];
     let start = at - host.len();
     let before = text[..start].trim_end_matches([' ', '\n', '\t', '"', '\'', ',', '-', '=', '[']);
@@ -149,8 +170,7 @@ fn filled_in(text: &str, at: usize, port: &str) -> Option<usize> {
         || host.to_ascii_lowercase().contains("port")
         || text[at + port.len()..].starts_with(':');
     let is_host = is_filled_in(host) && !line.ends_with(&format!("://{host}"));
-    let is_daemon = is_flag || is_beside(text, at, is_docker_host);
-    (is_host && is_daemon && !is_mapped).then_some(start)
+    (is_host && !is_mapped && (is_flag || hosts.is_beside(at, |of| of.is_host))).then_some(start)
 }
 
 /// Where what is filled in starts that a line ends with: `$NAME`, `${NAME}`, `$(NAME)`, `{{ name }}`.
@@ -174,7 +194,7 @@ fn is_path_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || "/._-".contains(c)
 }
 
-fn is_host(c: char) -> bool {
+pub(super) fn is_host(c: char) -> bool {
     c.is_ascii_alphanumeric() || ".-_".contains(c)
 }
 
@@ -199,11 +219,10 @@ fn is_variable_only(text: &str) -> bool {
 
 /// The host of what follows a scheme, without a user, and what follows it.
 fn host_and_rest(text: &str) -> (&str, &str) {
-    let line = &text[..text.find('\n').unwrap_or(text.len())];
-    let end = end_of_host(line);
-    match line[end..].strip_prefix('@') {
+    let end = end_of_host(text);
+    match text[end..].strip_prefix('@') {
         Some(host) => host.split_at(end_of_host(host)),
-        None => line.split_at(end),
+        None => text.split_at(end),
     }
 }
 
@@ -212,7 +231,14 @@ fn end_of_host(text: &str) -> usize {
     let mut depth = 0_usize;
     for (at, c) in text.char_indices() {
         match c {
-            '`' => return text[at + 1..].find('`').map_or(at, |end| at + end + 2),
+            _ if at > LONGEST => return at,
+            '\n' => return at,
+            '`' => {
+                let mut rest = text[at + 1..].char_indices().take(LONGEST);
+                let end = rest.find(|(_, c)| matches!(c, '`' | '\n'));
+                let end = end.filter(|(_, c)| *c == '`');
+                return end.map_or(at, |(end, _)| at + end + 2);
+            }
             '{' | '(' | '[' => depth += 1,
             '}' | ')' | ']' if depth > 0 => depth -= 1,
             _ if depth > 0 || is_host(c) || matches!(c, '$' | '%') => {}
@@ -230,6 +256,24 @@ fn may_be_a_node(host: &str) -> bool {
             .parse::<IpAddr>()
             .is_ok_and(|address| !address.is_loopback() && !address.is_unspecified())
         || is_filled_in(host)
+}
+
+/// Whether a host is a name that may be a node's: one that is no Service's, and none without a dot, as Services and a
+/// pipeline's containers have them.
+fn is_name(host: &str) -> bool {
+    let lower = host.trim_end_matches('.').to_ascii_lowercase();
+    let is_service = lower.ends_with(".svc") || lower.ends_with(".cluster.local");
+    let is_service = is_service || lower.contains(".svc.");
+    let is_own = lower.starts_with("localhost") || lower.contains("dind");
+    let labels = || lower.split('.');
+    lower.contains('.')
+        && lower.chars().all(is_host)
+        && labels().all(|label| !label.is_empty())
+        && labels()
+            .next_back()
+            .is_some_and(|last| last.starts_with(|c: char| c.is_ascii_alphabetic()))
+        && !is_service
+        && !is_own
 }
 
 /// Whether all of a host is filled in later, and not by the Pod's own address or by a Service.
@@ -259,11 +303,44 @@ fn is_another(host: &str) -> bool {
     !host.is_empty() && host != "localhost" && !host.starts_with("127.")
 }
 
-/// Whether the line of a byte, or the one before it, has such a word.
-fn is_beside(text: &str, at: usize, is_word: fn(&str) -> bool) -> bool {
-    let line = line_at(text, at);
-    let start = text[..at].rfind('\n');
-    is_word(line) || start.is_some_and(|end| is_word(line_at(text, end)))
+/// What the lines of a text say of a daemon; each is looked through once, whatever addresses it has.
+struct Hosts<'t> {
+    lines: LineIndex<'t>,
+    known: HashMap<usize, Host>,
+}
+
+/// What a line says of a daemon.
+#[derive(Clone, Copy)]
+struct Host {
+    /// Whether it has `DOCKER_HOST`.
+    is_variable: bool,
+    /// Whether it says where a daemon is.
+    is_host: bool,
+}
+
+impl<'t> Hosts<'t> {
+    fn of(text: &'t str) -> Self {
+        Self {
+            lines: LineIndex::of(text),
+            known: HashMap::new(),
+        }
+    }
+
+    /// Whether the line of a byte, or the one before it, says so.
+    fn is_beside(&mut self, at: usize, says: impl Fn(Host) -> bool) -> bool {
+        let bytes = self.lines.bytes_of_line(at);
+        let before = bytes.start.checked_sub(1);
+        says(self.line(at)) || before.is_some_and(|end| says(self.line(end)))
+    }
+
+    fn line(&mut self, at: usize) -> Host {
+        let start = self.lines.bytes_of_line(at).start;
+        let line = self.lines.line(at);
+        *self.known.entry(start).or_insert_with(|| Host {
+            is_variable: is_variable(line),
+            is_host: is_docker_host(line),
+        })
+    }
 }
 
 fn is_variable(line: &str) -> bool {
@@ -301,6 +378,7 @@ mod tests {
             "container.withFileSystemBind(\"/var/run\", \"/var/run\")",
             "volumes = [\"/run/containerd/:/c\"]",
             "docker run -v/var/run:/x alpine",
+            "volumes:\n  run:\n    driver_opts: {type: none, o: bind, device: /run}",
             "volumes:\n  - ${RUN_DIR}:/var/run",
             "volumes={'/var/run': {'bind': '/var/run', 'mode': 'rw'}}",
         ] {
@@ -318,6 +396,22 @@ mod tests {
             "volumes:\n  - ${DATA}:/data",
         ] {
             assert!(binds(text, is_run, |_| Vec::new()).is_empty(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_line_is_looked_through_once_and_an_address_has_an_end() {
+        let text = "tcp://$(a)".repeat(1000);
+        let mut hosts = Hosts::of(&text);
+        assert!(daemons_of(&text, &mut hosts).is_empty());
+        assert_eq!(hosts.known.len(), 1);
+        // Nothing that names no node has a line looked through.
+        let text = "https://example.org/x.html \n".repeat(1000);
+        let mut hosts = Hosts::of(&text);
+        assert!(daemons_of(&text, &mut hosts).is_empty());
+        assert!(hosts.known.is_empty());
+        for open in ["$(", "`", "{{", "[a"] {
+            assert!(end_of_host(&open.repeat(1000)) <= LONGEST + 2, "{open}");
         }
     }
 
@@ -342,6 +436,9 @@ mod tests {
             "- name: DOCKER_HOST\n  value: ${NODE}:2376",
             "DOCKER_HOST: '{{ .Values.node }}:2375'",
             "client = Docker(base_url='tcp://192.168.1.4:2375')",
+            "export DOCKER_HOST=tcp://ip-10-0-0-5.ec2.internal:2375",
+            "docker -H tcp://worker-1.example.org:2375 ps",
+            "DOCKER_HOST: tcp://node.lan",
         ] {
             assert_eq!(daemons(text).len(), 1, "{text}");
         }
@@ -360,6 +457,12 @@ mod tests {
             "docker run -d --host-x -p $X:2375 docker:dind",
             "DOCKER_HOST_PORTS: ['${IP}:2375:2375']",
             "DOCKER_HOST=tcp://docker:2375",
+            "DOCKER_HOST=tcp://docker.ci.svc:2375",
+            "DOCKER_HOST=tcp://docker.ci.svc.cluster.local:2375",
+            "DOCKER_HOST=tcp://localhost.localdomain:2375",
+            "DOCKER_HOST=tcp://dind.ci:2375",
+            "https://docker.example.org:2376/",
+            "tcp://db.example.org:5432",
             "listen: $NODE:2375",
             "git clone ssh://git@example.com/docker.git",
             "redis: tcp://10.0.0.5:6379",

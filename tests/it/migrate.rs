@@ -156,6 +156,16 @@ fn comparable(mut pod: Value) -> Value {
                         )
                 });
             }
+            // In images, `/var/run` is `/run`: a second mount there is the first.
+            if let Some(Value::Array(mounts)) = container.get_mut("volumeMounts") {
+                let all = mounts.clone();
+                mounts.retain(|mount| {
+                    let mut twin = mount.clone();
+                    let path = mount["mountPath"].as_str().unwrap();
+                    twin["mountPath"] = format!("/var{path}").into();
+                    !path.starts_with("/run") || !all.contains(&twin)
+                });
+            }
             if let Some(Value::Array(env)) = container.get_mut("env") {
                 env.retain(|var| {
                     var["name"]

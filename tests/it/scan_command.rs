@@ -49,6 +49,10 @@ impl Dir {
         self
     }
 
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
     pub fn scan(&self, args: &[&str]) -> Ended {
         scan_in(&self.0, args, "")
     }
@@ -625,7 +629,7 @@ const TEMPLATE: &str =
     "kind: Pod\nmetadata:\n  name: {{ .Release.Name }}\n# mounts /var/run/docker.sock\n";
 
 /// A scan with this folder as `PATH`.
-fn scan_with_path(dir: &Dir, bin: &Path, args: &[&str]) -> Ended {
+pub fn scan_with_path(dir: &Dir, bin: &Path, args: &[&str]) -> Ended {
     let output = Command::new(env!("CARGO_BIN_EXE_dind-injector"))
         .arg("scan")
         .args(args)
@@ -670,7 +674,10 @@ fn a_chart_is_rendered_where_helm_is_on_the_path() {
     use std::os::unix::fs::PermissionsExt as _;
     let helm = "#!/bin/sh\n[ \"$1 $2 $3 $4 $5\" = \"template release ./agent --values more.yaml\" ] || exit 1\n\
         while read -r line; do echo \"$line\"; done < rendered.json\n";
-    let rendered = yaml(SWAPPED).to_string() + "\n";
+    let rendered = format!(
+        "# Source: agent/templates/a.yaml\n# mounts /var/run/docker.sock\n{}\n",
+        yaml(SWAPPED)
+    );
     let dir = Dir::new()
         .with("agent/Chart.yaml", CHART)
         .with("agent/templates/a.yaml", TEMPLATE)
@@ -715,7 +722,7 @@ fn kustomized() -> Dir {
 }
 
 /// Makes `text` the program `name` in the folder `bin`.
-fn program(dir: Dir, name: &str, text: &str) -> Dir {
+pub fn program(dir: Dir, name: &str, text: &str) -> Dir {
     use std::os::unix::fs::PermissionsExt as _;
     let dir = dir.with(&format!("bin/{name}"), text);
     let program = dir.0.join("bin").join(name);

@@ -60,6 +60,19 @@ fn a_path_that_another_file_gives_is_a_gap_with_both_places() {
 }
 
 #[test]
+fn a_variable_of_a_compose_file_is_given_by_its_env_file() {
+    let compose = "services:\n  a:\n    image: x\n    volumes: [\"${RUN_DIR:-/data}:/host\", \"${DATA}:/data\"]\n";
+    for (given, status) in [("RUN_DIR=/var/run\n", 2), ("RUN_DIR=/data\n", 0)] {
+        let dir = Dir::new().with("compose.yml", compose).with(".env", given);
+        let ended = dir.scan(&["."]);
+        assert_eq!(ended.status, status, "{given}: {}", ended.out);
+        let told =
+            "./compose.yml:4: service a: a hostPath is filled in later, and ./.env:1 gives RUN_DIR";
+        assert_eq!(ended.out.contains(told), status == 2, "{}", ended.out);
+    }
+}
+
+#[test]
 fn a_path_that_nothing_leads_to_a_runtime_is_none() {
     for text in [
         "DIR=/data\n",

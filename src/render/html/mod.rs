@@ -22,6 +22,7 @@ use crate::render::html::escape::breakable;
 use crate::render::html::rows::capital;
 use crate::scan::finding::{Verdict, Workload};
 use crate::scan::result::{Gap, Report};
+use crate::scan::written::GENERATOR;
 use crate::text::visible_lines;
 
 const STYLE: &str = include_str!("page.css");
@@ -45,6 +46,7 @@ pub fn html(report: &Report, made: &str, stale: Option<&str>) -> String {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 meta name="robots" content="noindex";
+                meta name="generator" content=(GENERATOR);
                 title { "Node runtime report" }
                 style { (PreEscaped(STYLE)) }
             }

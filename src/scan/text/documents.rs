@@ -17,10 +17,12 @@ use crate::scan::account;
 use crate::scan::account::Known;
 use crate::scan::asked;
 use crate::scan::candidate::{Candidate, Object, candidates, each_item};
+use crate::scan::composed;
 use crate::scan::evaluator::{Judged, evaluate};
 use crate::scan::extent::Extent;
 use crate::scan::filled::{filled_in, given_here};
 use crate::scan::finding::Workload;
+use crate::scan::loopback;
 use crate::scan::mentions::LineIndex;
 use crate::scan::parts::{chunks, merge};
 use crate::scan::places::{Lines, Places};
@@ -77,6 +79,8 @@ impl Reader<'_> {
         let before = reading.workloads.len();
         let beside = Beside::of(documents.iter().map(|document| &document.value));
         let names = self.words.is_in(text);
+        // Once for all documents: there may be thousands.
+        let has_answers = text.contains(MOUNTS);
         let look_inside = around.depth < MAX_TEXTS
             && (names
                 || embedded::may_be_in(text)
@@ -91,7 +95,7 @@ impl Reader<'_> {
             });
             let mut found = Vec::new();
             // Where a Pod sees its own daemon.
-            let mut accounted = match text.contains(MOUNTS) {
+            let mut accounted = match has_answers {
                 true => asked::pointers(&document.value, &self.evaluator.policy.sockets),
                 false => Vec::new(),
             };
@@ -107,11 +111,13 @@ impl Reader<'_> {
                 besides.extend(candidate.pointers.besides().iter().cloned());
                 handed.extend(handed_on(&candidate));
                 let filled = filled_in(&candidate, &document.value);
+                let of_node = loopback::gap(&candidate);
                 accounted.extend(self.candidate(candidate, around, &mut found, reading));
                 if found.len() > before.0 {
                     others.extend(parts);
                 }
                 let is_told = (found.len(), reading.gaps.len()) != before;
+                reading.gaps.extend(of_node.filter(|_| !is_told));
                 if !is_told && !filled.is_empty() {
                     match self.whole_has_path() {
                         true => reading.gaps.extend(filled.into_iter().map(given_here)),
@@ -119,6 +125,7 @@ impl Reader<'_> {
                     }
                 }
             }
+            reading.open.extend(composed::filled_in(&document.value));
             let uses = kustomization::Uses::of(&document.value);
             reading
                 .gaps

@@ -17,12 +17,15 @@ use crate::manifest;
 use crate::scan::account;
 use crate::scan::candidate::{Object, candidates};
 use crate::scan::evaluator::Evaluator;
-use crate::scan::host_paths::HostPaths;
+use crate::scan::given;
+use crate::scan::helpers::Variables;
+use crate::scan::host_paths::{Filled, HostPaths};
 use crate::scan::ignored;
 use crate::scan::loops::Loops;
 use crate::scan::mentions::{LineIndex, Words, line_of};
 use crate::scan::parts::spots;
 use crate::scan::placeholder;
+use crate::scan::rendered::Rendered;
 use crate::scan::result::{Gap, Namespaces, Open, Reading, Why};
 use crate::scan::sources::tekton::Beside;
 use crate::scan::sources::{embedded, gitlab, groovy, heredoc, terraform, volume};
@@ -67,6 +70,12 @@ pub fn read(
         }
     }
     ignored::set_aside(text, &mut reading);
+    place(file, &mut reading);
+    reading
+}
+
+/// Says of what stands in a reading in which file it stands.
+fn place(file: &str, reading: &mut Reading) {
     for gap in &mut reading.gaps {
         file.clone_into(&mut gap.place);
     }
@@ -79,6 +88,20 @@ pub fn read(
     for one in &mut reading.open {
         file.clone_into(&mut one.gap.place);
     }
+}
+
+/// Reads a template of a chart, of which helm made what is `rendered`; it is called `inner` in that chart.
+pub fn template(
+    evaluator: &Evaluator,
+    file: &str,
+    text: &str,
+    (rendered, inner): (&Rendered, &Path),
+) -> Reading {
+    let words = Words::of(&evaluator.policy.sockets).in_file(file);
+    let open = open(&words, text, |_| true);
+    let mut reading = rendered.reading(&words, inner, text, open);
+    ignored::set_aside(text, &mut reading);
+    place(file, &mut reading);
     reading
 }
 
@@ -242,26 +265,47 @@ impl Reader<'_> {
 
     /// The hostPaths of a text that is not read which are filled in later.
     fn open(&self, text: &str) -> Vec<Open> {
-        if !placeholder::is_in(text) {
-            return Vec::new();
+        open(self.words, text, |filled| !filled.is_leading)
+    }
+}
+
+/// The hostPaths of a text that is not read which are filled in later, one for each line.
+fn open(words: &Words, text: &str, is_told: impl Fn(&Filled) -> bool) -> Vec<Open> {
+    if !placeholder::is_in(text) {
+        return Vec::new();
+    }
+    let lines = LineIndex::of(text);
+    let loops = Loops::of(text);
+    let variables = Variables::of(text);
+    let mut found: Vec<Open> = Vec::new();
+    let all = HostPaths::of(text, words).open.into_iter();
+    for filled in all.filter(is_told) {
+        let with = match filled.with.contains("{{") {
+            true => variables.spelled_out(&filled.with),
+            false => filled.with,
+        };
+        let mut names = given::names(&with);
+        names.extend(loops.names(filled.start));
+        let line = Some(lines.number(filled.start));
+        // `hostPath: {path: {{ .Values.hostPath }}}` has the word twice.
+        if let Some(last) = found.last_mut().filter(|last| last.gap.line == line) {
+            names.retain(|name| !last.names.contains(name));
+            last.names.append(&mut names);
+            continue;
         }
-        let lines = LineIndex::of(text);
-        let loops = Loops::of(text);
-        let open = HostPaths::of(text, self.words).open.into_iter();
-        let open = open.map(|(start, mut names)| Open {
+        found.push(Open {
             is_unknown: false,
-            names: {
-                names.extend(loops.names(start));
-                names
-            },
+            names,
+            with,
+            is_rendered: false,
             gap: Gap {
                 place: String::new(),
-                line: Some(lines.place(start).0),
+                line,
                 why: Why::Placeholder,
                 message: "a text that is not read as a Pod".to_owned(),
                 mentions: None,
             },
         });
-        open.collect()
     }
+    found
 }
