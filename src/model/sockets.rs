@@ -36,7 +36,7 @@ pub enum Leads {
     Pipe(Runtime),
 }
 
-/// The Docker sockets of the nodes, the storage of profiles on the nodes, and every path of [`TABLE`].
+/// The Docker sockets of the nodes, the storage of profiles on the nodes, and every path of [`TABLE`](crate::model::sockets_table::TABLE).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sockets {
     /// Sockets whose directories hold only sockets and the like, so that they can be swapped whole.
