@@ -220,3 +220,18 @@ fn a_kind_that_is_chosen_twice_still_makes_a_review() {
     }
     assert!(kinds.iter().all(|kinds| *kinds > 10), "{kinds:?}");
 }
+
+/// A list in an annotation that names one container again and again was kept whole.
+#[test]
+fn a_list_that_names_one_container_a_million_times_is_kept_once() {
+    let list = "c,".repeat(1 << 20);
+    let pod = format!(
+        r#"{{"metadata":{{"name":"p","annotations":{{"dind-injector.io/inject":"true","dind-injector.io/containers":"{list}"}}}},"spec":{{"containers":[{{"name":"c"}}]}}}}"#
+    );
+    let body = format!(
+        r#"{{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":{{"uid":"u","kind":{{"group":"","version":"v1","kind":"Pod"}},"operation":"CREATE","object":{pod}}}}}"#
+    );
+    let cost = cost(&curious(), false, body.as_bytes());
+    assert!(cost.answer > 4096, "it is swapped: {cost:?}");
+    assert!(cost.allocations.bytes_max < 1 << 20, "{cost:?}");
+}

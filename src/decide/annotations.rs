@@ -3,7 +3,7 @@
 //! Asking is not deciding: the rule says whether it counts. An annotation that cannot be understood is an
 //! error that names it and its possible values, and never a silent default.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde::Deserialize;
 use serde_json::error::Category;
@@ -237,26 +237,23 @@ fn containers(pod: &Pod<'_>, list: &str) -> Result<Vec<Place>, AnnotationError> 
         .map(str::trim)
         .filter(|name| !name.is_empty());
     let by_name = by_name(pod);
-    let places: Result<Vec<Place>, AnnotationError> = names
-        .map(|name| {
-            by_name
-                .get(name)
-                .copied()
-                .ok_or_else(|| AnnotationError::Container {
-                    annotation: names::CONTAINERS,
-                    name: beginning(name, 63).to_owned(),
-                    known: known(pod),
-                })
-        })
-        .collect();
-    let mut places = places?;
-    // In the Pod's order and without duplicates, however the author lists them.
-    places.sort_unstable();
-    places.dedup();
+    // In the Pod's order and once each, however the author lists them. Not collected, which would make a list of all
+    // first: megabytes may name one container.
+    let mut places = BTreeSet::new();
+    for name in names {
+        let place = by_name
+            .get(name)
+            .ok_or_else(|| AnnotationError::Container {
+                annotation: names::CONTAINERS,
+                name: beginning(name, 63).to_owned(),
+                known: known(pod),
+            })?;
+        places.insert(*place);
+    }
     if places.is_empty() {
         return Err(AnnotationError::NoContainer { known: known(pod) });
     }
-    Ok(places)
+    Ok(places.into_iter().collect())
 }
 
 fn applatix(annotations: &Annotations<'_>) -> Result<AnnotationRequest, AnnotationError> {

@@ -380,8 +380,7 @@ fn mounted_path<'c, 'a>(
     check_path("subPath", &mount.name, &mount.sub_path)?;
     budget.spend(volume.as_str().len() + mount.sub_path.len())?;
     if mount.sub_path_expr.is_empty() {
-        let joined = volume.join(&mount.sub_path);
-        return Ok(Some(CleanPath::on_node(joined.as_str()).into_owned()));
+        return Ok(Some(volume.join(&mount.sub_path).resolved()));
     }
     let environment = environment.get_or_insert_with(|| Environment::of(container));
     let expanded = environment.expand(&mount.sub_path_expr);
@@ -389,6 +388,5 @@ fn mounted_path<'c, 'a>(
     let Some(known) = expanded.known() else {
         return Ok(None);
     };
-    let joined = volume.join(known);
-    Ok(Some(CleanPath::on_node(joined.as_str()).into_owned()))
+    Ok(Some(volume.join(known).resolved()))
 }

@@ -173,7 +173,10 @@ impl<'a> Builder<'a> {
         match self.pieces.last_mut() {
             Some(Piece::Known(last)) => last.push_str(text),
             Some(Piece::From(_) | Piece::Unset(_)) | None => {
-                self.pieces.push(Piece::Known(text.to_owned()));
+                // Most texts grow once: a name, and what comes after it.
+                let mut known = String::with_capacity(text.len() + 32);
+                known.push_str(text);
+                self.pieces.push(Piece::Known(known));
             }
         }
     }

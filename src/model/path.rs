@@ -94,6 +94,20 @@ impl<'a> CleanPath<'a> {
         }
     }
 
+    /// As [`Self::unlinked`].
+    pub fn as_unlinked(&self) -> CleanPath<'_> {
+        CleanPath(Cow::Borrowed(&*self.0)).unlinked()
+    }
+
+    /// This path as a node resolves it: see [`Self::on_node`].
+    #[must_use]
+    pub fn resolved(self) -> Self {
+        match may_have_link(&self.0) {
+            true => Self(Cow::Owned(cleaned(&self.0, follow))),
+            false => self,
+        }
+    }
+
     /// This path where its first components are links that many nodes have. Only for comparing paths: a node without
     /// them has both.
     pub fn usual(&self) -> CleanPath<'_> {
@@ -121,7 +135,11 @@ impl<'a> CleanPath<'a> {
 
     /// `self/sub`, cleaned; an empty `sub` gives `self`.
     pub fn join(&self, sub: &str) -> CleanPath<'static> {
-        CleanPath::new(&format!("{}/{sub}", self.0)).into_owned()
+        let joined = format!("{}/{sub}", self.0);
+        match is_clean(&joined) {
+            true => CleanPath(Cow::Owned(joined)),
+            false => CleanPath(Cow::Owned(cleaned(&joined, |_, _| {}))),
+        }
     }
 
     /// Whether `other` is this path or is below it.

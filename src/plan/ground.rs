@@ -134,7 +134,7 @@ static MODULES: CleanPath<'static> = at("/lib/modules");
 
 /// Whether a container's volume may be mounted at `path`. `node_path` is the hostPath it shows, if it is one.
 pub fn is_free(path: &CleanPath<'_>, node_path: Option<&CleanPath<'_>>) -> bool {
-    let path = &path.clone().unlinked();
+    let path = &path.as_unlinked();
     if MODULES.holds(path) {
         return node_path == Some(path);
     }

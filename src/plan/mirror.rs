@@ -213,7 +213,7 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
             return Err(Excess::Mirrored);
         }
         if let Some(at) = &node_path
-            && at.clone().unlinked() != path.clone().unlinked()
+            && at.as_unlinked() != path.as_unlinked()
         {
             let mount_path = Cow::Owned(at.as_str().to_owned());
             self.aliases.push(Wanted {
@@ -298,9 +298,9 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
         };
         let taken: &BTreeMap<CleanPath<'_>, Taken<'_, '_>> = &self.taken;
         let mut above = at.ancestors().skip(1);
-        let first_below = CleanPath::new(&format!("{at}/\u{1}")).into_owned();
+        let first_below = format!("{at}/\u{1}");
         let mut below = taken
-            .range(first_below..)
+            .range(CleanPath::new(&first_below)..)
             .take_while(|(path, _)| at.holds(path));
         above.any(|path| taken.get(&path).is_some_and(is_another))
             || below.any(|(_, taken)| is_another(taken))
@@ -468,7 +468,7 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
     }
 
     fn covers_daemon(&self, path: &CleanPath<'_>, node_path: Option<&CleanPath<'_>>) -> bool {
-        let unlinked = path.clone().unlinked();
+        let unlinked = path.as_unlinked();
         !ground::is_free(path, node_path) || self.own.iter().any(|at| at.is_on_the_way(&unlinked))
     }
 
