@@ -22,7 +22,7 @@ use crate::plan::container::{EnvEntry, Mount};
 use crate::plan::ground;
 use crate::plan::places::Places;
 use crate::plan::start_order::{Above, Asked, Source, StartOrder, Way, in_order};
-use crate::plan::sub_path::{Copies, SubPath};
+use crate::plan::sub_path::{Copies, SubPath, is_same_part};
 use crate::plan::trust::{self, Told};
 use crate::plan::wanted::{Wanted, mount_path};
 
@@ -441,7 +441,7 @@ impl<'o, 'p: 'o, 'a> MirrorBuilder<'o, 'p, 'a> {
                 let first = &mut self.wanted[*index].mount;
                 let mount = &wanted.mount;
                 if first.name == mount.name
-                    && first.sub_path == mount.sub_path
+                    && is_same_part(first.sub_path.as_deref(), mount.sub_path.as_deref())
                     && first.sub_path_expr == mount.sub_path_expr
                 {
                     first.read_only &= mount.read_only;

@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 use crate::json::{Text, from_str, object};
 use crate::model::expand::{Expanded, Piece, literal};
 use crate::model::notice::Why;
+use crate::model::path::CleanPath;
 use crate::model::view::VolumeMount;
 use crate::names;
 use crate::plan::container::EnvEntry;
@@ -193,4 +194,9 @@ fn refused_by_kubelet(sub_path: &str) -> Result<(), Why> {
     } else {
         Ok(())
     }
+}
+/// Whether two `subPath` are one, however they are spelled: `repo/` is `repo`.
+pub(super) fn is_same_part(one: Option<&str>, other: Option<&str>) -> bool {
+    let clean = |sub_path: Option<&str>| CleanPath::new(sub_path.unwrap_or("/")).into_owned();
+    one == other || clean(one) == clean(other)
 }

@@ -1,7 +1,10 @@
 //! Warnings about a plan for the Pod's author.
 
+use std::borrow::Cow;
+
 use crate::detect::docker_host::{DockerHost, DockerHosts};
 use crate::detect::installed::Installed;
+use crate::model::expand::Environment;
 use crate::model::notice::{Notice, Notices, told_name, told_names, told_path};
 use crate::model::path::CleanPath;
 use crate::model::place::{List, Place};
@@ -82,7 +85,11 @@ impl Planner<'_, '_, '_> {
             _ => return None,
         };
         let leads_here = match value.strip_prefix("unix://") {
-            Some(path) => self.is_daemons_socket(place, &CleanPath::new(path)),
+            Some(path) => match expanded(container, path) {
+                Some(path) => self.is_daemons_socket(place, &CleanPath::new(&path)),
+                // Only the kubelet knows.
+                None => return None,
+            },
             // A daemon, or a relay to one, that the Pod runs itself.
             None => docker_hosts.of(container) == DockerHost::InPod,
         };
@@ -95,7 +102,7 @@ impl Planner<'_, '_, '_> {
 
     /// Whether `path` in the container at `place` is the daemon's socket.
     fn is_daemons_socket(&self, place: Place, path: &CleanPath<'_>) -> bool {
-        let path = path.clone().unlinked();
+        let path = path.as_unlinked();
         let container = self.pod.container(place);
         let at = |text: &str| CleanPath::new(text).unlinked().into_owned();
         at(&self.shared_dir).holds(&path)
@@ -117,6 +124,15 @@ impl Planner<'_, '_, '_> {
                     leads_here && at(&mount.mount_path).holds(&path)
                 })
     }
+}
+
+/// `text` with the variables of `container` in it; `None` if one is not known here.
+fn expanded<'t>(container: &Container<'_>, text: &'t str) -> Option<Cow<'t, str>> {
+    if !text.contains('$') {
+        return Some(Cow::Borrowed(text));
+    }
+    let expanded = Environment::of(container).expand(text);
+    expanded.known().map(|known| Cow::Owned(known.to_owned()))
 }
 
 /// A warning if a container's context, and no `DOCKER_HOST`, chooses its daemon.
