@@ -10,7 +10,7 @@ use crate::manifest::{Document, pods};
 use crate::names::NO_NAME;
 use crate::review::offline::Setting;
 use crate::scan::evaluator::Evaluator;
-use crate::scan::finding::{Finding, Verdict, Workload};
+use crate::scan::finding::{Finding, How, Verdict, Workload};
 use crate::scan::result::Namespaces;
 use crate::scan::text::{Syntax, read};
 
@@ -88,8 +88,10 @@ fn still(
         // A denied Pod is told by whoever asked to have it injected.
         Verdict::Swapped | Verdict::Unseen | Verdict::Denied => false,
     };
+    // Another hostPath is no way to a runtime, and the Pod's own warnings tell of it.
+    let is_way = |finding: &&Finding| finding.how != How::HostPath;
     let mut told = Vec::new();
-    for finding in findings.iter().filter(is_left) {
+    for finding in findings.iter().filter(is_left).filter(is_way) {
         let at = finding.spot.as_ref().or(workload.spot.as_ref());
         let at = at.map_or(1, |spot| spot.line);
         if told.contains(&&finding.target) {

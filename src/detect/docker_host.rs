@@ -38,8 +38,17 @@ pub enum DockerHost {
 /// Where the containers of one Pod find their daemon.
 pub struct DockerHosts<'p, 'a> {
     pod: &'p Pod<'a>,
-    /// Names, in lower case, that the Pod's `hostAliases` give to the node. Read once: both can be many.
-    aliases: OnceCell<BTreeSet<String>>,
+    /// Read once: names of hosts and containers can both be many.
+    aliases: OnceCell<Aliases>,
+}
+
+/// Names, in lower case, of the Pod's `hostAliases`.
+#[derive(Default)]
+struct Aliases {
+    /// Of the node.
+    node: BTreeSet<String>,
+    /// Of the Pod itself. GitLab Runner gives such to its services.
+    pod: BTreeSet<String>,
 }
 
 impl<'p, 'a> DockerHosts<'p, 'a> {
@@ -103,7 +112,8 @@ impl<'p, 'a> DockerHosts<'p, 'a> {
             return Leads::Node;
         }
         // Only on a network of the Pod's own: the node's was told above.
-        match is_loopback(&host.trim_end_matches('.').to_ascii_lowercase()) {
+        let host = host.trim_end_matches('.').to_ascii_lowercase();
+        match is_loopback(&host) || self.aliases().pod.contains(&host) {
             true => Leads::InPod,
             false => Leads::Elsewhere,
         }
@@ -113,7 +123,7 @@ impl<'p, 'a> DockerHosts<'p, 'a> {
         let host = host.trim_end_matches('.').to_ascii_lowercase();
         is_node_name(self.pod, &host)
             || self.is_node_address(&host)
-            || self.aliases().contains(&host)
+            || self.aliases().node.contains(&host)
     }
 
     fn is_node_address(&self, host: &str) -> bool {
@@ -121,12 +131,19 @@ impl<'p, 'a> DockerHosts<'p, 'a> {
         is_machine(host) || self.pod.spec.host_network && is_loopback(host)
     }
 
-    fn aliases(&self) -> &BTreeSet<String> {
+    fn aliases(&self) -> &Aliases {
         self.aliases.get_or_init(|| {
-            let aliases = self.pod.spec.host_aliases.iter();
-            let of_node = aliases.filter(|alias| self.is_node_address(&alias.ip));
-            let names = of_node.flat_map(|alias| alias.hostnames.iter());
-            names.map(|name| name.to_ascii_lowercase()).collect()
+            let mut aliases = Aliases::default();
+            for alias in self.pod.spec.host_aliases.iter() {
+                let names = match &*alias.ip {
+                    ip if self.is_node_address(ip) => &mut aliases.node,
+                    ip if is_loopback(ip) => &mut aliases.pod,
+                    _ => continue,
+                };
+                let written = alias.hostnames.iter();
+                names.extend(written.map(|name| name.to_ascii_lowercase()));
+            }
+            aliases
         })
     }
 }
@@ -338,7 +355,7 @@ mod tests {
             let env = format!("[{}]", var(value));
             let of = |spec: &str| host_of_pod(spec, "", &env);
             assert_eq!(of(&aliases("172.17.0.1")), DockerHost::Node(0), "{value}");
-            assert_eq!(of(&aliases("127.0.0.1")), DockerHost::Elsewhere, "{value}");
+            assert_eq!(of(&aliases("127.0.0.1")), DockerHost::InPod, "{value}");
             let of_node = aliases("127.0.0.1") + HOST_NETWORK;
             assert_eq!(of(&of_node), DockerHost::Node(0), "{value}");
             assert_eq!(of(&aliases("10.0.0.7")), DockerHost::Elsewhere, "{value}");

@@ -32,6 +32,8 @@ const IN_THE_POD: &str = "localhost";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Published {
     pub index: usize,
+    /// Whether the variable is one of [`NAMES`].
+    pub is_sure: bool,
     /// The value with the Pod's address instead, if it can be written and the variable means nothing else.
     pub in_the_pod: Option<String>,
 }
@@ -56,7 +58,11 @@ pub fn on_the_node<'c>(
         }
         if is_sure && names_node(pod, &var.value) {
             let in_the_pod = Some(IN_THE_POD.to_owned());
-            return Some(Ok(Published { index, in_the_pod }));
+            return Some(Ok(Published {
+                index,
+                is_sure,
+                in_the_pod,
+            }));
         }
         let in_the_pod = match moved(container, var, &mut environment, budget) {
             Ok(moved) => moved?,
@@ -64,6 +70,7 @@ pub fn on_the_node<'c>(
         };
         Some(Ok(Published {
             index,
+            is_sure,
             in_the_pod: in_the_pod.filter(|_| is_sure),
         }))
     })
@@ -90,7 +97,8 @@ fn moved<'c, 'a>(
     if let Some(source) = var.value_from {
         return Ok(is_node_address(source).then(|| Some(IN_THE_POD.to_owned())));
     }
-    if !var.value.contains("$(") {
+    // What is made of DOCKER_HOST leads where that leads, and that is told of DOCKER_HOST.
+    if !var.value.contains("$(") || var.value.contains("$(DOCKER_HOST)") {
         return Ok(None);
     }
     let environment = environment.get_or_insert_with(|| Environment::of(container));

@@ -113,12 +113,18 @@ pub enum Notice {
         /// Whether that is known before the Pod runs.
         is_known: bool,
     },
-    /// `DOCKER_HOST` of these containers led to the node.
-    DockerHostReplaced { containers: Vec<String> },
+    /// `DOCKER_HOST` of these containers led to the node, or may have.
+    DockerHostReplaced {
+        containers: Vec<String>,
+        /// Whether that is known before the Pod runs.
+        is_known: bool,
+    },
     /// A variable named the node as the address of published ports, which are now in the Pod.
     Published {
         container: String,
         variable: String,
+        /// Whether it is known to be for published ports. `DOCKER_REGISTRY` may be for something else at the node.
+        is_sure: bool,
         /// Whether it names the Pod now.
         replaced: bool,
     },
@@ -235,23 +241,37 @@ impl Notice {
                 shortened(value, 26),
                 if *is_known { "leads" } else { "may lead" }
             ),
-            Self::DockerHostReplaced { containers } => of_containers(
+            Self::DockerHostReplaced {
                 containers,
-                "DOCKER_HOST, which led to the node, now leads to this Pod's own daemon",
+                is_known,
+            } => of_containers(
+                containers,
+                match is_known {
+                    true => {
+                        "DOCKER_HOST, which led to the node, now leads to this Pod's own daemon"
+                    }
+                    false => {
+                        "DOCKER_HOST, which may have led to the node, now leads to this Pod's own daemon"
+                    }
+                },
             ),
             Self::Published {
                 container,
                 variable,
+                is_sure,
                 replaced,
             } => {
                 let container = shortened(container, 24);
                 let variable = shortened(variable, 30);
-                match replaced {
-                    true => format!(
+                match (replaced, is_sure) {
+                    (true, _) => format!(
                         "{container}: {variable} now says localhost: published ports are in this Pod, not at the node"
                     ),
-                    false => format!(
+                    (false, true) => format!(
                         "{container}: {variable} is the node, but published ports are in this Pod: use localhost"
+                    ),
+                    (false, false) => format!(
+                        "{container}: {variable} is the node. Published ports are in this Pod: for them, use localhost"
                     ),
                 }
             }

@@ -7,10 +7,11 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use crate::detect::docker_host::DockerHosts;
 use crate::detect::installed::Installed;
 use crate::detect::mounts::{Finding, Swap};
 use crate::model::injection::Injection;
-use crate::model::notice::{Notice, Notices, told_name, told_names};
+use crate::model::notice::{Notice, Notices, told_name};
 use crate::model::place::Place;
 use crate::model::view::Pod;
 use crate::names;
@@ -18,6 +19,7 @@ use crate::names;
 use super::container::{EnvEntry, Mount};
 use super::planner::free::mounts_at;
 use super::planner::users::{own_context, tls_to_clear};
+use super::planner::warnings::replaced_hosts;
 use super::pod::{ContainerEdit, MountSwap, Plan};
 
 /// The plan for the ephemeral containers of a Pod with this daemon.
@@ -51,14 +53,9 @@ pub fn plan<'p>(
         uses.entry(place).or_default().docker_host = Some(index);
     }
     let mut notices = Notices::default();
-    let replaced = injection.replace_docker_host.iter();
-    let replaced = replaced.map(|(place, _)| &*pod.container(*place).name);
-    let replaced = told_names(replaced);
-    if !replaced.is_empty() {
-        notices.push(Notice::DockerHostReplaced {
-            containers: replaced,
-        });
-    }
+    let docker_hosts = DockerHosts::new(pod);
+    let replaced = &injection.replace_docker_host;
+    notices.extend(replaced_hosts(pod, &docker_hosts, replaced));
     let edits = uses.into_iter();
     let edits = edits.map(|(place, used)| edit(pod, place, used, installed, &mut notices));
     Plan {

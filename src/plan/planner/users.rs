@@ -116,6 +116,7 @@ impl<'p> Planner<'_, 'p, '_> {
             notices.push(Notice::Published {
                 container: told_name(&container.name),
                 variable: told_name(&container.env[published.index].name),
+                is_sure: published.is_sure,
                 replaced: wanted.is_some(),
             });
             let set = wanted.map(|value| (published.index, value));

@@ -10,7 +10,7 @@ use crate::model::path::CleanPath;
 use crate::model::place::{List, Place};
 use crate::model::sidecar_mode::SidecarMode;
 use crate::model::sockets::DEFAULT_SOCKET;
-use crate::model::view::Container;
+use crate::model::view::{Container, Pod};
 use crate::names;
 
 use crate::plan::planner::Planner;
@@ -48,12 +48,9 @@ impl Planner<'_, '_, '_> {
         if !added.is_empty() {
             notices.push(Notice::Added { containers: added });
         }
-        let replaced = &self.injection.replace_docker_host;
-        let hosts = named(&mut replaced.iter().map(|(place, _)| *place));
-        if !hosts.is_empty() {
-            notices.push(Notice::DockerHostReplaced { containers: hosts });
-        }
         let docker_hosts = DockerHosts::new(self.pod);
+        let replaced = &self.injection.replace_docker_host;
+        notices.extend(replaced_hosts(self.pod, &docker_hosts, replaced));
         for &place in self.users.as_slice() {
             if !self.replaced.contains(&place) {
                 notices.extend(self.host_elsewhere(place, &docker_hosts));
@@ -80,7 +77,7 @@ impl Planner<'_, '_, '_> {
         let container = self.pod.container(place);
         let value = match container.env_var(names::DOCKER_HOST) {
             None => return context_elsewhere(container),
-            Some(var) if var.value_from.is_none() && !var.value.is_empty() => &*var.value,
+            Some(var) if var.value_from.is_none() && !var.value.is_empty() => var.value.trim(),
             // A value that only the kubelet knows, or that Docker takes for unset.
             _ => return None,
         };
@@ -124,6 +121,33 @@ impl Planner<'_, '_, '_> {
                     leads_here && at(&mount.mount_path).holds(&path)
                 })
     }
+}
+
+/// That `DOCKER_HOST` of the containers at these places leads to the Pod's daemon now.
+pub(in crate::plan) fn replaced_hosts(
+    pod: &Pod<'_>,
+    docker_hosts: &DockerHosts<'_, '_>,
+    replaced: &[(Place, usize)],
+) -> impl Iterator<Item = Notice> {
+    let is_known = |place: Place| match docker_hosts.of(pod.container(place)) {
+        DockerHost::Node(_) => true,
+        DockerHost::Unset | DockerHost::InPod | DockerHost::Elsewhere | DockerHost::Unknown(_) => {
+            false
+        }
+    };
+    let places = replaced.iter().map(|(place, _)| *place);
+    let (known, unknown): (Vec<Place>, Vec<Place>) = places.partition(|place| is_known(*place));
+    [(known, true), (unknown, false)]
+        .into_iter()
+        .map(|(places, is_known)| {
+            let names = places.iter().map(|place| &*pod.container(*place).name);
+            (told_names(names), is_known)
+        })
+        .filter(|(containers, _)| !containers.is_empty())
+        .map(|(containers, is_known)| Notice::DockerHostReplaced {
+            containers,
+            is_known,
+        })
 }
 
 /// `text` with the variables of `container` in it; `None` if one is not known here.

@@ -1,7 +1,6 @@
 //! Hints from an image's name: what looks at the node's containers, or runs builds.
 
 use crate::decide::need::Need;
-use crate::detect::own_daemon::own_daemon;
 
 use crate::scan::risk::{Evidence, Rule, Weight};
 
@@ -57,7 +56,7 @@ pub(super) static ANOTHER_DAEMON: Rule = Rule {
     help: "Both are in the Pod's network and give containers the same addresses. Remove its own, or the mount of the \
            node's socket.",
     holds: |evidence| {
-        let (_, container) = own_daemon(evidence.pod)?;
+        let container = evidence.own_daemon?;
         Some(format!("container {}", container.name))
     },
 };

@@ -11,6 +11,7 @@ mod variables;
 
 use std::collections::BTreeSet;
 
+use crate::detect::own_daemon::own_daemon;
 use crate::model::view::{Container, Pod};
 
 use crate::scan::finding::Finding;
@@ -77,6 +78,8 @@ impl Weight {
 struct Evidence<'e, 'a> {
     pod: &'e Pod<'a>,
     container: &'e Container<'a>,
+    /// The first container of the Pod that runs a Docker daemon.
+    own_daemon: Option<&'e Container<'a>>,
     maker: &'e str,
     commands: Vec<DockerCommand>,
 }
@@ -115,6 +118,8 @@ pub fn of(pod: &Pod<'_>, maker: &str, findings: &[Finding], scripts: &str) -> Ve
         .iter()
         .filter_map(|finding| finding.container.as_deref())
         .collect();
+    // Once a Pod: each word of each container is looked at.
+    let own_daemon = own_daemon(pod).map(|(_, container)| container);
     let mut risks = Vec::new();
     let mut scripts = scripts;
     for (_, container) in pod.containers() {
@@ -131,6 +136,7 @@ pub fn of(pod: &Pod<'_>, maker: &str, findings: &[Finding], scripts: &str) -> Ve
         let evidence = Evidence {
             pod,
             container,
+            own_daemon,
             maker,
             commands: docker_commands(&text),
         };
