@@ -24,7 +24,7 @@ pub mod finding;
 pub mod given;
 mod helpers;
 mod host_paths;
-mod ignored;
+pub mod ignored;
 mod joined;
 mod kustomizations;
 pub mod live;
