@@ -13,6 +13,7 @@ mod charts;
 pub mod compare;
 mod composed;
 pub mod contents;
+mod copied;
 mod cores;
 mod encoded;
 pub mod evaluator;
