@@ -38,7 +38,7 @@ pub fn binds(
     leads: impl Fn(&str) -> bool,
     variables: impl Fn(&str) -> Vec<usize>,
 ) -> Vec<usize> {
-    let mut found = match text.contains('$') || text.contains("{{") {
+    let mut found = match text.contains(['$', '{', '+']) {
         true => variables(text),
         false => Vec::new(),
     };
