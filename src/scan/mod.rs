@@ -7,6 +7,7 @@
 mod account;
 mod asked;
 mod assigned;
+mod bare_hosts;
 pub mod baseline;
 pub mod candidate;
 mod charts;

@@ -9,6 +9,7 @@ use std::net::IpAddr;
 
 use crate::detect::machine::is_machine;
 
+use crate::scan::bare_hosts;
 use crate::scan::mentions::LineIndex;
 use crate::scan::placeholder;
 
@@ -63,8 +64,11 @@ pub fn binds(
                 let rest = &text[at + word.len()..];
                 let value = rest.trim_start_matches([' ', '=', ':', '"', '\'', '(']);
                 let start = at + word.len() + (rest.len() - value.len());
+                if !value.starts_with('/') || value.len() == rest.len() {
+                    continue;
+                }
                 let end = value.find(|c| !is_path_char(c)).unwrap_or(value.len());
-                if value.starts_with('/') && value.len() < rest.len() && leads(&value[..end]) {
+                if leads(&value[..end]) {
                     found.push(start);
                 }
             }
@@ -99,11 +103,12 @@ fn uncommented(text: &str, mut found: Vec<usize>) -> Vec<usize> {
 
 /// Every place of `text` that leads to a Docker daemon on another machine, which may be a node.
 pub fn daemons(text: &str) -> Vec<usize> {
+    let mut found = uncommented(text, bare_hosts::all(text));
     // Most texts have none.
-    if !text.contains("://") && !PORTS.iter().any(|port| text.contains(port)) {
-        return Vec::new();
+    if text.contains("://") || PORTS.iter().any(|port| text.contains(port)) {
+        found.extend(daemons_of(text, &mut Hosts::of(text)));
     }
-    daemons_of(text, &mut Hosts::of(text))
+    found
 }
 
 fn daemons_of(text: &str, hosts: &mut Hosts<'_>) -> Vec<usize> {
@@ -249,7 +254,7 @@ fn end_of_host(text: &str) -> usize {
 }
 
 /// An address of another machine, or something that is filled in later.
-fn may_be_a_node(host: &str) -> bool {
+pub(super) fn may_be_a_node(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     is_machine(host)
         || bare
@@ -260,7 +265,7 @@ fn may_be_a_node(host: &str) -> bool {
 
 /// Whether a host is a name that may be a node's: one that is no Service's, and none without a dot, as Services and a
 /// pipeline's containers have them.
-fn is_name(host: &str) -> bool {
+pub(super) fn is_name(host: &str) -> bool {
     let lower = host.trim_end_matches('.').to_ascii_lowercase();
     let is_service = lower.ends_with(".svc") || lower.ends_with(".cluster.local");
     let is_service = is_service || lower.contains(".svc.");
