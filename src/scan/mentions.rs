@@ -62,7 +62,7 @@ impl Named {
             Self::Socket => "a container runtime's socket",
             Self::Pipe => "a container runtime's named pipe",
             Self::HostPath => "a hostPath that leads to a container runtime",
-            Self::Bind => "a directory that holds a container runtime's socket",
+            Self::Bind => "a directory that leads to a container runtime",
             Self::Daemon => "a Docker daemon by its address",
         }
     }

@@ -33,6 +33,7 @@ pub mod live;
 mod loopback;
 mod loops;
 pub mod mentions;
+mod node_dirs;
 mod own;
 mod owners;
 pub(crate) mod parts;

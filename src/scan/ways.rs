@@ -11,6 +11,7 @@ use crate::detect::machine::is_machine;
 
 use crate::scan::bare_hosts;
 use crate::scan::mentions::LineIndex;
+use crate::scan::node_dirs;
 use crate::scan::placeholder;
 
 /// What a text has that makes a pair of paths a mount.
@@ -83,6 +84,7 @@ pub fn binds(
             }
         }
     }
+    found.extend(node_dirs::all(text));
     if !found.is_empty() {
         let lower = text.to_ascii_lowercase();
         if !MOUNTS.iter().any(|word| lower.contains(word)) {
