@@ -42,6 +42,23 @@ pub(super) fn all(text: &str) -> Vec<usize> {
     found
 }
 
+/// The lines that are ways once their colons are not escaped, as a `.properties` of Testcontainers has them:
+/// `docker.host=tcp\://10.0.0.4\:2375`.
+pub(super) fn escaped(text: &str, is_way: impl Fn(&str) -> bool) -> Vec<usize> {
+    let mut found = Vec::new();
+    if !text.contains("\\:") {
+        return found;
+    }
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        if line.contains("\\:") && is_way(&line.replace("\\:", ":")) {
+            found.push(start);
+        }
+        start += line.len();
+    }
+    found
+}
+
 /// Whether the variable between these is given such an address.
 fn is_given(before: &str, rest: &str) -> bool {
     const SIGNS: [char; 11] = [' ', '\t', '\n', '"', '\'', ',', ']', ':', '=', '?', ')'];

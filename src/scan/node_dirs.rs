@@ -60,6 +60,22 @@ pub(super) fn all(text: &str) -> Vec<usize> {
     found
 }
 
+/// Every place of `text` at which a task of ECS has a directory of its host that `leads` to a runtime:
+/// `"host": {"sourcePath": "/run"}`.
+pub(super) fn of_tasks(text: &str, leads: impl Fn(&str) -> bool) -> Vec<usize> {
+    const WORD: &str = "ourcePath";
+    let found = memchr::memmem::find_iter(text.as_bytes(), WORD).filter(|at| {
+        let rest = &text[at + WORD.len()..];
+        let value = rest.trim_start_matches([' ', '=', ':', '"', '\'']);
+        if value.len() == rest.len() || !value.starts_with('/') {
+            return false;
+        }
+        let path = &value[..value.find(|c| !is_part(c)).unwrap_or(value.len())];
+        leads(path) || is_above(path)
+    });
+    found.collect()
+}
+
 fn is_part(c: char) -> bool {
     c.is_ascii_alphanumeric() || "/._-".contains(c)
 }

@@ -15,10 +15,12 @@ use crate::scan::node_dirs;
 use crate::scan::placeholder;
 
 /// What a text has that makes a pair of paths a mount.
-const MOUNTS: [&str; 6] = [
+const MOUNTS: [&str; 8] = [
+    "binds",
     "docker",
     "podman",
     "nerdctl",
+    "runargs",
     "container",
     "volume",
     "mount",
@@ -85,6 +87,7 @@ pub fn binds(
         }
     }
     found.extend(node_dirs::all(text));
+    found.extend(node_dirs::of_tasks(text, &leads));
     if !found.is_empty() {
         let lower = text.to_ascii_lowercase();
         if !MOUNTS.iter().any(|word| lower.contains(word)) {
@@ -110,6 +113,10 @@ pub fn daemons(text: &str) -> Vec<usize> {
     if text.contains("://") || PORTS.iter().any(|port| text.contains(port)) {
         found.extend(daemons_of(text, &mut Hosts::of(text)));
     }
+    let escaped = bare_hosts::escaped(text, |line| {
+        !daemons_of(line, &mut Hosts::of(line)).is_empty()
+    });
+    found.extend(escaped);
     found
 }
 
@@ -388,6 +395,10 @@ mod tests {
             "volumes:\n  run:\n    driver_opts: {type: none, o: bind, device: /run}",
             "volumes:\n  - ${RUN_DIR}:/var/run",
             "volumes={'/var/run': {'bind': '/var/run', 'mode': 'rw'}}",
+            "{\"HostConfig\":{\"Binds\":[\"/var/run:/x\"]}}",
+            "{\"runArgs\":[\"-v\",\"/var/run:/x\"]}",
+            "extra_binds: [\"/run:/x\"]",
+            "\"volumes\":[{\"host\":{\"sourcePath\":\"/run\"}}]",
         ] {
             assert_eq!(binds(text, is_run, |_| Vec::new()).len(), 1, "{text}");
         }
@@ -446,6 +457,7 @@ mod tests {
             "export DOCKER_HOST=tcp://ip-10-0-0-5.ec2.internal:2375",
             "docker -H tcp://worker-1.example.org:2375 ps",
             "DOCKER_HOST: tcp://node.lan",
+            r"docker.host=tcp\://10.0.0.4\:2375",
         ] {
             assert_eq!(daemons(text).len(), 1, "{text}");
         }
