@@ -4,6 +4,7 @@
 //! `hostPathVolume(…)` go, and `podAnnotation(…)` come; the plugin mounts such a volume in every container.
 
 use std::ops::Range;
+use std::rc::Rc;
 
 use crate::manifest::PodRef;
 use crate::names::NO_NAME;
@@ -23,6 +24,7 @@ pub(super) fn migrate(context: &Context<'_>, text: &str, around: &Around) -> Mig
         name: Some(name),
         namespace: around.namespace.clone(),
         depth: around.depth + 1,
+        kept: Rc::clone(&around.kept),
     };
     let pipeline = groovy::read(text);
     let mut edits: Vec<(Range<usize>, String)> = Vec::new();
@@ -118,9 +120,16 @@ fn templates(
         pointer: String::new(),
         pod: Ok(&pod),
     };
-    let migration = match migration(context.policy, &setting, &found, Naming::Every, &|_, _| {
+    let judged = migration(context.policy, &setting, &found, Naming::Every, &|_, _| {
         None
-    }) {
+    });
+    if !matches!(judged, Ok(None))
+        && let Some(reason) = around.stays_as(JENKINS_AGENT, name)
+    {
+        done.refused.push(ByHand::ignored(line, what, reason));
+        return;
+    }
+    let migration = match judged {
         Ok(Some(migration)) => migration,
         Ok(None) => return,
         Err(refusal) => {

@@ -1,11 +1,15 @@
 //! What a scan still finds in a text that was changed: the forms that are not edited.
 
+use std::collections::BTreeMap;
+
 use crate::decide::asked_mounts::items;
 use crate::model::path::CleanPath;
 use crate::model::sockets::{DEFAULT_SOCKET, Sockets};
 use crate::names;
 use crate::scan::evaluator::Evaluator;
 use crate::scan::finding::{Finding, How, Verdict, Workload};
+use crate::scan::ignored;
+use crate::scan::result::Reading;
 use crate::scan::sources::values;
 use crate::scan::text;
 use crate::scan::text::Syntax;
@@ -26,15 +30,29 @@ const RENAMED: [&str; 8] = [
     values::KIND,
 ];
 
-/// What the policy would swap in `text`.
-pub(super) fn swapped(context: &Context<'_>, text: &str, syntax: Syntax) -> Vec<ByHand> {
+/// What comments in `text` say is to stay, as it is called (`Deployment/web`), each with the reason.
+pub fn kept(context: &Context<'_>, text: &str, syntax: Syntax) -> BTreeMap<String, String> {
+    if !ignored::may_be_in(text) {
+        return BTreeMap::new();
+    }
+    let ignored = read(context, text, syntax).ignored.into_iter();
+    ignored
+        .filter_map(|one| Some((one.object?, one.reason)))
+        .collect()
+}
+
+fn read(context: &Context<'_>, text: &str, syntax: Syntax) -> Reading {
     let evaluator = Evaluator {
         policy: context.policy.clone(),
         setting: context.setting.clone(),
         changes: false,
     };
-    let reading = text::read(&evaluator, context.namespaces, "", text, syntax);
-    reading
+    text::read(&evaluator, context.namespaces, "", text, syntax)
+}
+
+/// What the policy would swap in `text`.
+pub(super) fn swapped(context: &Context<'_>, text: &str, syntax: Syntax) -> Vec<ByHand> {
+    read(context, text, syntax)
         .workloads
         .iter()
         .filter_map(|workload| by_hand(text, workload, &context.policy.sockets))
@@ -74,6 +92,7 @@ fn by_hand(text: &str, workload: &Workload, sockets: &Sockets) -> Option<ByHand>
             first.target,
             annotations(&asked)
         ),
+        is_asked: false,
     })
 }
 

@@ -175,7 +175,15 @@ impl Plan {
                 false => CONTAINER.to_owned(),
             })
         };
-        let refused = match migration(context.policy, &setting, &pod, naming, &name) {
+        let judged = migration(context.policy, &setting, &pod, naming, &name);
+        if !matches!(judged, Ok(None))
+            && let Some(reason) = around.stays(&candidate)
+        {
+            parts.of_pod(&candidate, None);
+            self.refused.push(ByHand::ignored(line, what, reason));
+            return;
+        }
+        let refused = match judged {
             Ok(None) => None,
             Ok(Some(migration)) => match spot {
                 Ok((spot, _)) => {
@@ -207,6 +215,7 @@ impl Plan {
                 line,
                 what,
                 message,
+                is_asked: false,
             });
         }
     }
@@ -260,6 +269,7 @@ impl Plan {
                     line: told.line,
                     what: told.what,
                     message: by_hand(&migration, clash),
+                    is_asked: false,
                 }),
             }
         }

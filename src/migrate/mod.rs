@@ -17,14 +17,19 @@ mod same;
 mod spot;
 mod toml;
 
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
 use crate::decide::Policy;
 use crate::names::NO_NAME;
 use crate::review::offline::Setting;
 use crate::scan::candidate::Candidate;
 use crate::scan::result::Namespaces;
+use crate::scan::sources::jenkins::JENKINS_AGENT;
 use crate::scan::text::Syntax;
 
 pub use crate::migrate::comments::{Comment, comments};
+pub use crate::migrate::left::kept;
 pub use crate::migrate::lines::{LONE_RETURNS, Lines, has_lone_returns};
 pub use crate::migrate::pod::{Migration, Refusal, migration};
 pub use crate::migrate::same::{Difference, normal, same};
@@ -63,6 +68,7 @@ impl Changed {
                  annotations: {}",
                 self.annotations
             ),
+            is_asked: false,
         }
     }
 }
@@ -73,6 +79,7 @@ impl Migrated {
             line,
             what,
             message,
+            is_asked: false,
         });
     }
 }
@@ -99,6 +106,25 @@ pub struct ByHand {
     pub what: String,
     /// Why, and what to do.
     pub message: String,
+    /// Whether its author asked for that.
+    pub is_asked: bool,
+}
+
+impl ByHand {
+    /// What a comment says is to stay, for this reason.
+    fn ignored(line: u32, what: String, reason: &str) -> Self {
+        Self {
+            line,
+            what,
+            message: left_for(reason),
+            is_asked: true,
+        }
+    }
+}
+
+/// What is told of a Pod that a comment says is to stay.
+pub fn left_for(reason: &str) -> String {
+    format!("left: ignored by a comment ({reason})")
 }
 
 /// What is around a text.
@@ -110,6 +136,8 @@ struct Around {
     namespace: Option<String>,
     /// How many texts it is in.
     depth: usize,
+    /// What comments say is to stay, as it is called (`Deployment/web`), each with the reason.
+    kept: Rc<BTreeMap<String, String>>,
 }
 
 impl Around {
@@ -119,6 +147,18 @@ impl Around {
             (NO_NAME, Some(outer)) => outer,
             (own, _) => own,
         }
+    }
+
+    /// Why a comment says that a candidate is to stay, if one does.
+    fn stays(&self, candidate: &Candidate<'_>) -> Option<&str> {
+        self.stays_as(candidate.kind, self.name_of(candidate))
+    }
+
+    /// Why a comment says that what is called so is to stay; the Pods of a pipeline have its kind.
+    fn stays_as(&self, kind: &str, name: &str) -> Option<&str> {
+        let of = |kind: &str| self.kept.get(&format!("{kind}/{name}"));
+        let reason = of(kind).or_else(|| of(JENKINS_AGENT));
+        reason.map(String::as_str)
     }
 }
 
@@ -130,7 +170,21 @@ pub fn migrate(context: &Context<'_>, text: &str, syntax: Syntax) -> Migrated {
     if has_lone_returns(text) {
         return unedited(context, text, syntax);
     }
-    let mut done = within(context, text, syntax, &Around::default());
+    let kept = Rc::new(kept(context, text, syntax));
+    let around = Around {
+        kept: Rc::clone(&kept),
+        ..Around::default()
+    };
+    let mut done = within(context, text, syntax, &around);
+    // One that is called otherwise where it is changed is not changed either.
+    if !kept.is_empty() && left::kept(context, &done.text, syntax) != *kept {
+        let reasons: Vec<&str> = kept.values().map(String::as_str).collect();
+        let why = reasons.join("; ");
+        let undone = done.changed.drain(..);
+        let undone = undone.map(|changed| ByHand::ignored(changed.line, changed.what, &why));
+        done.refused.extend(undone);
+        text.clone_into(&mut done.text);
+    }
     let left = left::swapped(context, &done.text, syntax);
     let lines = Lines::between(text, &done.text);
     let is_told = |known: &[ByHand], one: &ByHand| known.iter().any(|known| known.what == one.what);

@@ -3,6 +3,8 @@
 //! A literal block keeps every line that is the same inside; a quoted string is written again as JSON
 //! writes it, where it was written so. Any other form is left to its author.
 
+use std::rc::Rc;
+
 use base64_simd::STANDARD;
 use serde_json::Value;
 
@@ -105,6 +107,7 @@ fn inner_texts(context: &Context<'_>, text: &str, around: &Around) -> Vec<Inner>
                             .map(str::to_owned)
                             .or_else(|| around.namespace.clone()),
                         depth: around.depth + 1,
+                        kept: Rc::clone(&around.kept),
                     },
                 });
             }

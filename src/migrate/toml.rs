@@ -18,7 +18,7 @@ use crate::scan::sources::toml_document;
 use crate::migrate::advice::{annotations, by_hand_since};
 use crate::migrate::pod::{Migration, migration};
 use crate::migrate::spot::Naming;
-use crate::migrate::{Around, Changed, Context, Migrated};
+use crate::migrate::{Around, ByHand, Changed, Context, Migrated};
 
 /// The table of a runner's annotations.
 const ANNOTATIONS: &str = "runners.kubernetes.pod_annotations";
@@ -66,9 +66,16 @@ fn one(
             .map(|pod| pod.as_ref())
             .map_err(Clone::clone),
     };
-    let migration = match migration(context.policy, &setting, &found, Naming::Every, &|_, _| {
+    let judged = migration(context.policy, &setting, &found, Naming::Every, &|_, _| {
         None
-    }) {
+    });
+    if !matches!(judged, Ok(None))
+        && let Some(reason) = around.stays(candidate)
+    {
+        done.refused.push(ByHand::ignored(line, what, reason));
+        return;
+    }
+    let migration = match judged {
         Ok(Some(migration)) => migration,
         Ok(None) => return,
         Err(refusal) => {

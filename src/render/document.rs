@@ -168,6 +168,7 @@ fn ignored(ignored: &Ignored) -> Value {
         line,
         reason,
         what,
+        object: _,
     } = ignored;
     json!({"place": place, "line": line, "reason": reason, "what": what})
 }

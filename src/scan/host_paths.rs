@@ -7,7 +7,6 @@
 
 use std::cell::LazyCell;
 
-use crate::scan::assigned;
 use crate::scan::joined::is_word;
 use crate::scan::mentions::{Words, paths};
 use crate::scan::placeholder;
@@ -17,6 +16,9 @@ const LONGEST: usize = 512;
 
 /// Bytes behind the word that are looked at, of brackets without an end.
 const LONGEST_BRACKETS: usize = 1024;
+
+/// What is looked for, without its first letter; Jsonnet's libraries have a function for the last.
+const WORDS: [&str; 3] = ["ostPath", "ost_path", "ostVolumeMount"];
 
 /// The `hostPath`s of a text.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -43,12 +45,8 @@ impl HostPaths {
     pub fn of(text: &str, words: &Words) -> Self {
         let mut found = Self::default();
         let has_path = LazyCell::new(|| words.has_path(text));
-        let names = LazyCell::new(|| {
-            assigned::names(text, |path| {
-                words.has_path(path) && words.first(path).is_none()
-            })
-        });
-        for word in ["ostPath", "ost_path"] {
+        let names = LazyCell::new(|| words.assigned(text));
+        for word in WORDS {
             for start in memchr::memmem::find_iter(text.as_bytes(), word) {
                 if !is_whole(text, start, word) {
                     continue;
@@ -59,7 +57,7 @@ impl HostPaths {
                 let (path, head) = first_path(&bare);
                 let is_path =
                     path.is_some_and(|path| words.lead(path) && words.first(path).is_none());
-                let has_name = || head.split(|c| !is_word(c)).any(|word| names.contains(word));
+                let has_name = || head.split(|c| !is_word(c)).any(|word| names.has(word));
                 let filled = filled(head, path.is_none());
                 let is_leading = is_path || has_name() || filled.is_some() && *has_path;
                 if is_leading {
@@ -74,7 +72,7 @@ impl HostPaths {
                 }
             }
         }
-        let has_name = |word: &str| names.contains(word);
+        let has_name = |word: &str| names.has(word);
         found.leading.extend(of_pipelines(text, words, has_name));
         found
     }

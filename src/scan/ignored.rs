@@ -10,9 +10,14 @@ use crate::scan::result::{Gap, Ignored, Reading, Why};
 /// What such a comment begins with.
 pub const MARK: &str = "dind-injector:ignore";
 
+/// Whether a text may have such a comment.
+pub fn may_be_in(text: &str) -> bool {
+    memchr::memmem::find(text.as_bytes(), MARK.as_bytes()).is_some()
+}
+
 /// Sets aside what `text` says is to be ignored in its `reading`.
 pub fn set_aside(text: &str, reading: &mut Reading) {
-    if memchr::memmem::find(text.as_bytes(), MARK.as_bytes()).is_none() {
+    if !may_be_in(text) {
         return;
     }
     let (reasons, mut gaps) = reasons(text);
@@ -33,6 +38,7 @@ pub fn set_aside(text: &str, reading: &mut Reading) {
                     line,
                     reason: reason.clone(),
                     what: what(&title.0, &title.1, &finding.target),
+                    object: Some(format!("{}/{}", title.0, title.1)),
                 });
             }
             reason.is_none()
@@ -59,6 +65,7 @@ pub fn set_aside(text: &str, reading: &mut Reading) {
                 line,
                 reason: reason.clone(),
                 what: gap.message.clone(),
+                object: None,
             });
         }
         reason.is_none()

@@ -15,8 +15,9 @@ use crate::model::path::CleanPath;
 use crate::model::sockets::{Leads, Sockets};
 use crate::model::sockets_table;
 
+use crate::scan::assigned::Names;
 use crate::scan::host_paths::HostPaths;
-use crate::scan::{asked, assigned, encoded, joined, ways};
+use crate::scan::{asked, encoded, joined, ways};
 
 /// What is looked for.
 #[derive(Clone, Debug)]
@@ -61,7 +62,7 @@ impl Named {
             Self::Socket => "a container runtime's socket",
             Self::Pipe => "a container runtime's named pipe",
             Self::HostPath => "a hostPath that leads to a container runtime",
-            Self::Bind => "a directory that holds a container runtime's socket",
+            Self::Bind => "a directory that leads to a container runtime",
             Self::Daemon => "a Docker daemon by its address",
         }
     }
@@ -172,6 +173,12 @@ impl Words {
         found
     }
 
+    /// The names to which a text gives a directory that leads to a runtime.
+    pub(super) fn assigned<'t>(&self, text: &'t str) -> Names<'t> {
+        let leads = |path: &str| self.has_path(path) && self.first(path).is_none();
+        Names::of(text, leads, |path| self.lead(path) && !self.has_path(path))
+    }
+
     /// Every place of a text that leads to a runtime without a socket's name: a directory that is bound into a
     /// container, a daemon by its address.
     pub fn ways(&self, text: &str) -> Vec<Mention> {
@@ -179,9 +186,7 @@ impl Words {
             return Vec::new();
         }
         let leads = |path: &str| self.has_path(path) && self.first(path).is_none();
-        let binds = ways::binds(text, leads, |text| {
-            assigned::bound(text, &assigned::names(text, leads))
-        });
+        let binds = ways::binds(text, leads, |text| self.assigned(text).bound(text, leads));
         let binds = binds.into_iter().map(|start| (start, Named::Bind));
         let daemons = ways::daemons(text).into_iter();
         let all = binds.chain(daemons.map(|start| (start, Named::Daemon)));

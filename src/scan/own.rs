@@ -16,6 +16,8 @@ use crate::model::view::Pod;
 use crate::names;
 
 use crate::scan::mentions::Words;
+use crate::scan::placeholder;
+use crate::scan::sources::assembly::items;
 
 /// What the start script's settings begin with.
 const SETTINGS: &str = "DIND_";
@@ -81,6 +83,7 @@ pub fn strings(
         words: OnceCell::new(),
         sockets,
     };
+    let is_alone = is_alone(pod, written);
     let mut found = Vec::new();
     for (place, container) in pod.containers() {
         let mounts = container.volume_mounts.iter();
@@ -88,20 +91,120 @@ pub fn strings(
         seen.emptied = own
             .map(|mount| CleanPath::new(&mount.mount_path).unlinked())
             .collect();
-        if seen.daemon.is_empty() && seen.emptied.is_empty() {
-            continue;
-        }
         let list = written
             .get("spec")
             .and_then(|spec| spec.get(place.list.field()));
-        let written = list.and_then(|list| list.get(place.index)?.as_object());
-        for (key, value) in written.into_iter().flatten() {
+        let written = list.and_then(|list| list.get(place.index));
+        if let Some(daemon) = written.filter(|own| is_alone && is_daemon(own)) {
+            seen.listens(daemon, &place.to_string(), &mut found);
+        }
+        if seen.daemon.is_empty() && seen.emptied.is_empty() {
+            continue;
+        }
+        let fields = written.and_then(Value::as_object);
+        for (key, value) in fields.into_iter().flatten() {
             if key != "volumeMounts" {
                 seen.look(value, &below(&place.to_string(), key), &mut found);
             }
         }
     }
     found
+}
+
+/// What a volume may be that has nothing of a node, and nothing that another object may have of it.
+const OF_THE_POD: [&str; 5] = [
+    "emptyDir",
+    "configMap",
+    "secret",
+    "downwardAPI",
+    "projected",
+];
+
+/// Whether a Pod has a daemon of its own, and sees none else by a path: it stands here with all of its volumes, and
+/// none is of the node or of another object, or filled in later.
+fn is_alone(pod: &Pod<'_>, written: &Map<String, Value>) -> bool {
+    let Some(Value::Object(spec)) = written.get("spec") else {
+        return false;
+    };
+    let lists = ["initContainers", "containers"];
+    let mut all = lists.iter().flat_map(|list| items(spec.get(*list)));
+    if !all.any(is_daemon) {
+        return false;
+    }
+    // `/proc/1/root` is the node's.
+    if spec
+        .get("hostPID")
+        .is_some_and(|own| *own != Value::Bool(false))
+    {
+        return false;
+    }
+    let volumes = || items(spec.get("volumes"));
+    let is_own = |volume: &Value| {
+        let fields = volume.as_object().into_iter().flatten();
+        let mut fields = fields.filter(|(key, _)| *key != "name").peekable();
+        fields.peek().is_some() && fields.all(|(key, _)| OF_THE_POD.contains(&key.as_str()))
+    };
+    if !volumes().all(is_own) {
+        return false;
+    }
+    // What is mounted, and is no volume here, comes with a patch or from a claim's template.
+    let names: HashSet<&str> = pod
+        .spec
+        .volumes
+        .iter()
+        .map(|volume| &*volume.name)
+        .collect();
+    let mut containers = pod.containers();
+    let is_known = containers.all(|(_, container)| {
+        let mut mounts = container.volume_mounts.iter();
+        mounts.all(|mount| names.contains(&*mount.name))
+    });
+    is_known && !spec.values().any(is_filled_in)
+}
+
+/// Whether a container runs a daemon, by its image or by what it starts.
+fn is_daemon(container: &Value) -> bool {
+    let image = container.get("image").and_then(Value::as_str);
+    let is_image = image.is_some_and(|image| image.contains("dind") || image.contains("buildkit"));
+    let starts = ["command", "args"].map(|field| items(container.get(field)).next());
+    let mut starts = starts.into_iter().flatten().filter_map(Value::as_str);
+    is_image || starts.any(|word| word.ends_with("dockerd") || word.ends_with("buildkitd"))
+}
+
+/// The path at which a daemon listens by an argument that says nothing else: `unix:///run/docker.sock`,
+/// `--host=unix://…`.
+fn address(word: &str) -> Option<&str> {
+    let flags = ["", "--host=", "--addr=", "-H=", "-H"];
+    let mut paths = flags
+        .iter()
+        .filter_map(|flag| word.strip_prefix(flag)?.strip_prefix("unix://"));
+    paths.find(|path| is_path(path))
+}
+
+/// The path that a probe tests for a socket, `test -S /run/docker.sock`, in one word or behind the `last` one.
+fn tested<'w>(last: Option<&str>, word: &'w str) -> Option<&'w str> {
+    let path = match word.split_whitespace().collect::<Vec<_>>()[..] {
+        ["test", "-S", path] | ["[", "-S", path, "]"] => path,
+        _ => Some(word).filter(|_| last == Some("-S"))?,
+    };
+    is_path(path).then_some(path)
+}
+
+fn is_path(text: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    text.starts_with('/') && text.chars().all(is_part)
+}
+
+/// Whether a string of a value is filled in later.
+fn is_filled_in(value: &Value) -> bool {
+    match value {
+        Value::String(text) => placeholder::is_in(text),
+        Value::Array(items) => items.iter().any(is_filled_in),
+        Value::Object(map) => map
+            .iter()
+            .any(|(key, value)| placeholder::is_in(key) || is_filled_in(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
 }
 
 /// What a container sees of a daemon of its Pod's own.
@@ -115,6 +218,34 @@ struct Seen<'p> {
 }
 
 impl Seen<'_> {
+    /// Takes where a daemon is told to listen, and what looks whether it does.
+    fn listens(&self, container: &Value, at: &str, found: &mut Vec<String>) {
+        let words = self.words.get_or_init(|| Words::of(self.sockets));
+        let is_socket = |path: &str| path.ends_with(".sock") && words.has_path(path);
+        let all = |list: Option<&Value>| -> Vec<String> {
+            let list = items(list).map(|word| word.as_str().unwrap_or_default().to_owned());
+            list.collect()
+        };
+        for field in ["command", "args"] {
+            for (index, word) in all(container.get(field)).iter().enumerate() {
+                if address(word).is_some_and(is_socket) {
+                    found.push(format!("{at}/{field}/{index}"));
+                }
+            }
+        }
+        for probe in ["startupProbe", "livenessProbe", "readinessProbe"] {
+            let command = container.get(probe).and_then(|probe| probe.get("exec"));
+            let command = all(command.and_then(|exec| exec.get("command")));
+            for (index, word) in command.iter().enumerate() {
+                let last = index.checked_sub(1).and_then(|last| command.get(last));
+                let tested = tested(last.map(String::as_str), word);
+                if address(word).or(tested).is_some_and(is_socket) {
+                    found.push(format!("{at}/{probe}/exec/command/{index}"));
+                }
+            }
+        }
+    }
+
     fn look(&self, value: &Value, at: &str, found: &mut Vec<String>) {
         match value {
             Value::String(text) if self.has_all(text) => found.push(at.to_owned()),

@@ -256,6 +256,8 @@ pub struct Ignored {
     pub reason: String,
     /// What was found there.
     pub what: String,
+    /// What makes the Pods that reach it, `Deployment/web`; none where only a text was found.
+    pub object: Option<String>,
 }
 
 /// What one text came to.

@@ -9,14 +9,18 @@ use std::net::IpAddr;
 
 use crate::detect::machine::is_machine;
 
+use crate::scan::bare_hosts;
 use crate::scan::mentions::LineIndex;
+use crate::scan::node_dirs;
 use crate::scan::placeholder;
 
 /// What a text has that makes a pair of paths a mount.
-const MOUNTS: [&str; 6] = [
+const MOUNTS: [&str; 8] = [
+    "binds",
     "docker",
     "podman",
     "nerdctl",
+    "runargs",
     "container",
     "volume",
     "mount",
@@ -38,7 +42,7 @@ pub fn binds(
     leads: impl Fn(&str) -> bool,
     variables: impl Fn(&str) -> Vec<usize>,
 ) -> Vec<usize> {
-    let mut found = match text.contains('$') || text.contains("{{") {
+    let mut found = match text.contains(['$', '{', '+']) {
         true => variables(text),
         false => Vec::new(),
     };
@@ -63,8 +67,11 @@ pub fn binds(
                 let rest = &text[at + word.len()..];
                 let value = rest.trim_start_matches([' ', '=', ':', '"', '\'', '(']);
                 let start = at + word.len() + (rest.len() - value.len());
+                if !value.starts_with('/') || value.len() == rest.len() {
+                    continue;
+                }
                 let end = value.find(|c| !is_path_char(c)).unwrap_or(value.len());
-                if value.starts_with('/') && value.len() < rest.len() && leads(&value[..end]) {
+                if leads(&value[..end]) {
                     found.push(start);
                 }
             }
@@ -79,6 +86,8 @@ pub fn binds(
             }
         }
     }
+    found.extend(node_dirs::all(text));
+    found.extend(node_dirs::of_tasks(text, &leads));
     if !found.is_empty() {
         let lower = text.to_ascii_lowercase();
         if !MOUNTS.iter().any(|word| lower.contains(word)) {
@@ -99,11 +108,16 @@ fn uncommented(text: &str, mut found: Vec<usize>) -> Vec<usize> {
 
 /// Every place of `text` that leads to a Docker daemon on another machine, which may be a node.
 pub fn daemons(text: &str) -> Vec<usize> {
+    let mut found = uncommented(text, bare_hosts::all(text));
     // Most texts have none.
-    if !text.contains("://") && !PORTS.iter().any(|port| text.contains(port)) {
-        return Vec::new();
+    if text.contains("://") || PORTS.iter().any(|port| text.contains(port)) {
+        found.extend(daemons_of(text, &mut Hosts::of(text)));
     }
-    daemons_of(text, &mut Hosts::of(text))
+    let escaped = bare_hosts::escaped(text, |line| {
+        !daemons_of(line, &mut Hosts::of(line)).is_empty()
+    });
+    found.extend(escaped);
+    found
 }
 
 fn daemons_of(text: &str, hosts: &mut Hosts<'_>) -> Vec<usize> {
@@ -249,7 +263,7 @@ fn end_of_host(text: &str) -> usize {
 }
 
 /// An address of another machine, or something that is filled in later.
-fn may_be_a_node(host: &str) -> bool {
+pub(super) fn may_be_a_node(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     is_machine(host)
         || bare
@@ -260,7 +274,7 @@ fn may_be_a_node(host: &str) -> bool {
 
 /// Whether a host is a name that may be a node's: one that is no Service's, and none without a dot, as Services and a
 /// pipeline's containers have them.
-fn is_name(host: &str) -> bool {
+pub(super) fn is_name(host: &str) -> bool {
     let lower = host.trim_end_matches('.').to_ascii_lowercase();
     let is_service = lower.ends_with(".svc") || lower.ends_with(".cluster.local");
     let is_service = is_service || lower.contains(".svc.");
@@ -381,6 +395,10 @@ mod tests {
             "volumes:\n  run:\n    driver_opts: {type: none, o: bind, device: /run}",
             "volumes:\n  - ${RUN_DIR}:/var/run",
             "volumes={'/var/run': {'bind': '/var/run', 'mode': 'rw'}}",
+            "{\"HostConfig\":{\"Binds\":[\"/var/run:/x\"]}}",
+            "{\"runArgs\":[\"-v\",\"/var/run:/x\"]}",
+            "extra_binds: [\"/run:/x\"]",
+            "\"volumes\":[{\"host\":{\"sourcePath\":\"/run\"}}]",
         ] {
             assert_eq!(binds(text, is_run, |_| Vec::new()).len(), 1, "{text}");
         }
@@ -439,6 +457,7 @@ mod tests {
             "export DOCKER_HOST=tcp://ip-10-0-0-5.ec2.internal:2375",
             "docker -H tcp://worker-1.example.org:2375 ps",
             "DOCKER_HOST: tcp://node.lan",
+            r"docker.host=tcp\://10.0.0.4\:2375",
         ] {
             assert_eq!(daemons(text).len(), 1, "{text}");
         }

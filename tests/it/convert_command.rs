@@ -882,3 +882,56 @@ fn what_a_scan_tells_of_a_file_that_is_named_is_told_by_convert_too() {
     let output = within(&folder, &["convert", "-f", "Jenkinsfile", "resources"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
 }
+
+#[test]
+fn what_a_comment_says_is_to_stay_is_left_with_its_reason() {
+    let folder = Folder::new("ignored-by-a-comment");
+    let other = pod("other", "/var/run/docker.sock");
+    let own = pod("web", "/var/run/docker.sock");
+    let mount = own.lines().find(|line| line.contains("- name: s")).unwrap();
+    let indent = &mount[..mount.find('-').unwrap()];
+    let comment = "# dind-injector:ignore SEC-123";
+    let above = own.replacen(mount, &format!("{indent}{comment}\n{mount}"), 1);
+    let behind = own.replacen(mount, &format!("{mount} {comment}"), 1);
+    for kept in [above, behind] {
+        for form in ["annotation", "sidecar"] {
+            fs::write(folder.0.join("web.yaml"), format!("{kept}---\n{other}")).unwrap();
+            let args = ["convert", "-f", "web.yaml", "--to", form, "--write"];
+            let output = within(&folder, &args);
+            let told = stderr(&output);
+            assert_eq!(output.status.code(), Some(1), "{form}: {told}");
+            let left = "Pod/web: left: ignored by a comment (SEC-123)\n";
+            assert!(told.contains(left), "{form}: {told}");
+            assert!(told.contains("warning: web.yaml:1: "), "{form}: {told}");
+            let text = folder.text("web.yaml");
+            assert!(text.starts_with(&kept), "{form}: {text}");
+            assert!(!text.ends_with(&other), "{form}: {text}");
+        }
+    }
+    let pipeline = "podTemplate(yaml: '''\napiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - name: c\n    image: i\n    volumeMounts:\n    # dind-injector:ignore SEC-7\n    - {name: d, mountPath: /var/run/docker.sock}\n  volumes:\n  - {name: d, hostPath: {path: /var/run/docker.sock}}\n''') { node(POD_LABEL) { sh 'docker ps' } }\n";
+    let runner = "[[runners]]\nexecutor = \"kubernetes\"\n[[runners.kubernetes.volumes.host_path]]\nname = \"d\"\n# dind-injector:ignore SEC-7\nmount_path = \"/var/run/docker.sock\"\n";
+    let nested = format!(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: files}}\ndata:\n  pod.yaml: |\n    {}\n",
+        kept_text(&own, mount, indent)
+            .trim_end()
+            .replace('\n', "\n    ")
+    );
+    for (name, text) in [
+        ("Jenkinsfile", pipeline),
+        ("config.toml", runner),
+        ("map.yaml", &nested),
+    ] {
+        fs::write(folder.0.join(name), text).unwrap();
+        let output = within(&folder, &["convert", "-f", name, "--write"]);
+        let told = stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{name}: {told}");
+        let left = "left: ignored by a comment (SEC-7)\n";
+        assert!(told.contains(left), "{name}: {told}");
+        assert_eq!(folder.text(name), text);
+    }
+}
+
+fn kept_text(pod: &str, mount: &str, indent: &str) -> String {
+    let comment = "# dind-injector:ignore SEC-7";
+    pod.replacen(mount, &format!("{indent}{comment}\n{mount}"), 1)
+}

@@ -71,6 +71,8 @@ fn cleaned(text: &str) -> String {
         // Where a Pod sees its own daemon; one that asks for it has the socket at its usual path.
         ("dind-injector.io/mounts", "data"),
         ("dind-injector.io/inject", "data"),
+        // A copy of the object, from which nothing runs.
+        ("last-applied-configuration", "data"),
     ]
     .into_iter()
     .fold(text.to_owned(), |text, (from, to)| text.replace(from, to))

@@ -65,10 +65,19 @@ fn one(
     let lines = Lines::between(text, &done.text);
     let mut told = HashSet::new();
     for refused in &done.refused {
-        outcome.is_refused = true;
+        let level = match refused.is_asked {
+            true => {
+                outcome.is_partial = true;
+                Level::Warning
+            }
+            false => {
+                outcome.is_refused = true;
+                Level::Error
+            }
+        };
         told.insert(refused.what.as_str());
         outcome.remarks.push(Remark {
-            level: Level::Error,
+            level,
             place: name.clone(),
             at: Some(At::before(refused.line, &lines)),
             message: format!("{}: {}", refused.what, refused.message),

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::convert::{ConvertError, convert};
 use crate::decide::Policy;
 use crate::manifest::{Document, Operation, PodRef, pods, read_with_positions};
-use crate::migrate::{Context, LONE_RETURNS, Lines, has_lone_returns, migrate};
+use crate::migrate::{Context, LONE_RETURNS, Lines, has_lone_returns, kept, left_for, migrate};
 use crate::names::NO_NAME;
 use crate::review::Action;
 use crate::review::offline::{Setting, changes, evaluate};
@@ -145,6 +145,12 @@ fn one(
     let mut made = Made::default();
     let mut planned = Vec::new();
     let mut is_refused = false;
+    let context = Context {
+        policy,
+        setting,
+        namespaces: &Namespaces::new(),
+    };
+    let kept = kept(&context, before, file.syntax);
     for document in documents {
         let mut operations: Vec<Operation> = Vec::new();
         let at = document.line;
@@ -152,8 +158,14 @@ fn one(
             .into_iter()
             .filter(|pod| !is_part(pod))
         {
-            made.pods
-                .insert(format!("{}/{}", pod.kind, pod.name.unwrap_or(NO_NAME)));
+            let what = format!("{}/{}", pod.kind, pod.name.unwrap_or(NO_NAME));
+            if let Some(reason) = kept.get(&what) {
+                let message = format!("{what}: {}", left_for(reason));
+                made.said.push((Level::Warning, at, message));
+                outcome.is_partial = true;
+                continue;
+            }
+            made.pods.insert(what);
             let judged = evaluate(policy, setting, &pod).and_then(|outcome| {
                 let own = changes(&pod.pointer, &outcome)?;
                 Ok((outcome, own))

@@ -18,6 +18,7 @@ use crate::scan::account::Known;
 use crate::scan::asked;
 use crate::scan::candidate::{Candidate, Object, candidates, each_item};
 use crate::scan::composed;
+use crate::scan::copied;
 use crate::scan::evaluator::{Judged, evaluate};
 use crate::scan::extent::Extent;
 use crate::scan::filled::{filled_in, given_here};
@@ -81,6 +82,7 @@ impl Reader<'_> {
         let names = self.words.is_in(text);
         // Once for all documents: there may be thousands.
         let has_answers = text.contains(MOUNTS);
+        let has_copies = copied::may_be_in(text);
         let look_inside = around.depth < MAX_TEXTS
             && (names
                 || embedded::may_be_in(text)
@@ -99,6 +101,9 @@ impl Reader<'_> {
                 true => asked::pointers(&document.value, &self.evaluator.policy.sockets),
                 false => Vec::new(),
             };
+            if has_copies {
+                accounted.extend(copied::pointers(&document.value));
+            }
             let (gaps, open) = (reading.gaps.len(), reading.open.len());
             let mut judged = Vec::new();
             let mut besides = Vec::new();
