@@ -4,7 +4,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::scan::joined::is_word;
+use crate::scan::chars::{is_path_char, is_word};
+use crate::text::ending;
 
 /// Bytes before a path in which the name is looked for.
 const BEFORE: usize = 128;
@@ -52,7 +53,7 @@ impl<'t> Names<'t> {
         while let Some(at) = memchr::memchr(b'/', &text.as_bytes()[end..]) {
             let start = end + at;
             let rest = &text[start..];
-            let length = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
+            let length = rest.find(|c| !is_path_char(c)).unwrap_or(rest.len());
             end = start + length;
             let (path, after) = rest.split_at(length);
             let before = before(text, start);
@@ -61,7 +62,7 @@ impl<'t> Names<'t> {
                 let name = head.strip_suffix(':').unwrap_or(head);
                 name.trim_end_matches(is_word).ends_with("${")
             });
-            if !is_default && before.ends_with(is_part) {
+            if !is_default && before.ends_with(is_path_char) {
                 continue;
             }
             // `/run/${APP}` is another directory.
@@ -155,16 +156,12 @@ impl<'t> Names<'t> {
         let Some(bases) = self.bases.get(name) else {
             return false;
         };
-        let length = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
+        let length = rest.find(|c| !is_path_char(c)).unwrap_or(rest.len());
         let (below, rest) = rest.split_at(length);
         below.starts_with('/')
             && is_target(rest.trim_start_matches(['"', '\'']))
             && bases.iter().any(|base| leads(&format!("{base}{below}")))
     }
-}
-
-fn is_part(c: char) -> bool {
-    c.is_ascii_alphanumeric() || "/._-".contains(c)
 }
 
 /// The text that is put behind a path: `'/var/' + 'run'`.
@@ -174,16 +171,12 @@ fn added(after: &str) -> Option<&str> {
     let rest = rest
         .trim_start_matches(' ')
         .strip_prefix(['"', '\'', '`'])?;
-    Some(&rest[..rest.find(|c| !is_part(c)).unwrap_or(rest.len())])
+    Some(&rest[..rest.find(|c| !is_path_char(c)).unwrap_or(rest.len())])
 }
 
 /// The line up to a byte of `text`, or as much of it as matters.
 fn before(text: &str, byte: usize) -> &str {
-    let mut from = byte.saturating_sub(BEFORE);
-    while !text.is_char_boundary(from) {
-        from += 1;
-    }
-    let line = &text[from..byte];
+    let line = ending(&text[..byte], BEFORE);
     &line[line.rfind('\n').map_or(0, |end| end + 1)..]
 }
 

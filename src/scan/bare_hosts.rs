@@ -5,7 +5,9 @@ use std::net::IpAddr;
 
 use crate::detect::machine::is_machine;
 
-use crate::scan::ways::{is_host, is_name, may_be_a_node};
+use crate::scan::chars::is_host;
+use crate::scan::ways::{is_name, may_be_a_node};
+use crate::text::{beginning, ending};
 
 /// Bytes before a flag in which its command is looked for.
 const BEFORE: usize = 128;
@@ -84,11 +86,7 @@ fn is_given(before: &str, rest: &str) -> bool {
 
 /// Whether the words that end here are a `docker` and its own options.
 fn is_of_docker(before: &str) -> bool {
-    let mut from = before.len().saturating_sub(BEFORE);
-    while !before.is_char_boundary(from) {
-        from += 1;
-    }
-    let words = before[from..]
+    let words = ending(before, BEFORE)
         .split(BETWEEN)
         .filter(|word| !word.is_empty());
     let words: Vec<&str> = words.filter(|word| *word != "-").collect();
@@ -112,11 +110,7 @@ struct Address<'t> {
 impl<'t> Address<'t> {
     /// The one that `text` begins with, if nothing but a quote or a blank ends it.
     fn of(text: &'t str) -> Option<Self> {
-        let mut longest = text.len().min(LONGEST);
-        while !text.is_char_boundary(longest) {
-            longest -= 1;
-        }
-        let text = &text[..longest];
+        let text = beginning(text, LONGEST);
         let (host, rest) = text.split_at(text.find(|c| !is_host(c)).unwrap_or(text.len()));
         let port = rest.strip_prefix(':');
         let digits = |port: &'t str| {

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::manifest::below;
 
-use crate::scan::joined::is_word;
+use crate::scan::chars::is_word;
 use crate::scan::result::{Gap, Open, Why};
 use crate::scan::sources::assembly::items;
 

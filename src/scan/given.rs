@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use crate::scan::joined::is_word;
+use crate::scan::chars::is_word;
 use crate::scan::mentions::{Words, unescaped};
 use crate::scan::result::{Gap, Open};
 use crate::scan::ways;

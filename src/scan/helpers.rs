@@ -5,8 +5,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::scan::chars::is_word;
 use crate::scan::given;
-use crate::scan::joined::is_word;
 use crate::scan::loops::tags;
 
 /// The chart's values, as a template calls them.

@@ -7,9 +7,10 @@
 
 use std::cell::LazyCell;
 
-use crate::scan::joined::is_word;
+use crate::scan::chars::is_word;
 use crate::scan::mentions::{Words, paths};
 use crate::scan::placeholder;
+use crate::text::beginning;
 
 /// Bytes behind the word that are looked at, of lines without an end.
 const LONGEST: usize = 512;
@@ -238,12 +239,7 @@ fn brackets_behind(text: &str, byte: usize) -> &str {
 
 /// What stands behind a byte, and no more than `longest` bytes of it.
 fn head(text: &str, byte: usize, longest: usize) -> &str {
-    let rest = text.get(byte..).unwrap_or_default();
-    let mut end = rest.len().min(longest);
-    while !rest.is_char_boundary(end) {
-        end -= 1;
-    }
-    &rest[..end]
+    beginning(text.get(byte..).unwrap_or_default(), longest)
 }
 
 /// What is filled in, where that ends in `head`: a path behind it is none of it. `is_all` says that there is none.

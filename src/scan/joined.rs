@@ -7,6 +7,8 @@
 
 use std::cell::LazyCell;
 
+use crate::scan::chars::is_word;
+
 /// Bytes of what is filled in that are looked at.
 const LONGEST: usize = 256;
 
@@ -46,11 +48,6 @@ pub fn names<'s>(text: &str, stems: impl Iterator<Item = &'s str> + Clone) -> Ve
         is_name.then_some(at)
     });
     found.collect()
-}
-
-/// Whether a variable's name may hold it.
-pub(super) fn is_word(c: char) -> bool {
-    c.is_ascii_alphanumeric() || c == '_'
 }
 
 fn is_last(head: &str, stem: &str) -> bool {

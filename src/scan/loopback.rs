@@ -9,9 +9,10 @@ use serde_json::Value;
 use crate::manifest::below;
 
 use crate::scan::candidate::Candidate;
+use crate::scan::chars::is_host;
 use crate::scan::result::{Gap, Why};
 use crate::scan::sources::assembly::items;
-use crate::scan::ways::{PORTS, is_host};
+use crate::scan::ways::PORTS;
 
 /// The gap of the first such string of a candidate.
 pub(super) fn gap(candidate: &Candidate<'_>) -> Option<Gap> {

@@ -16,6 +16,7 @@ use crate::model::sockets::{Leads, Sockets};
 use crate::model::sockets_table;
 
 use crate::scan::assigned::Names;
+use crate::scan::chars::is_path_char;
 use crate::scan::host_paths::HostPaths;
 use crate::scan::{asked, encoded, joined, ways};
 
@@ -280,10 +281,9 @@ impl Words {
 
 /// The absolute paths in a text, whatever is around them.
 pub fn paths(text: &str) -> impl Iterator<Item = &str> {
-    let is_part = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
     // A shell's default has a dash before it: `${DIR:-/run}`.
     let parts = text
-        .split(move |c| !is_part(c))
+        .split(move |c| !is_path_char(c))
         .map(|part| part.trim_start_matches('-'));
     parts.filter(|part| part.starts_with('/'))
 }

@@ -10,6 +10,7 @@ mod assigned;
 mod bare_hosts;
 pub mod baseline;
 pub mod candidate;
+mod chars;
 mod charts;
 pub mod compare;
 mod composed;

@@ -2,6 +2,9 @@
 //! `-v /:/host`, `source: /var/lib/docker`. They are short, and so stand for other things too: only as all of a volume
 //! do they count, and only those that a container is given for the whole node's sake. Pure.
 
+use crate::scan::chars::is_path_char;
+use crate::text::{beginning, ending};
+
 /// Bytes around a source in which its type is looked for.
 const NEAR: usize = 120;
 
@@ -25,7 +28,7 @@ pub(super) fn all(text: &str) -> Vec<usize> {
     for at in memchr::memmem::find_iter(text.as_bytes(), ":/") {
         // `"/":"/host"` of a shell.
         let source = text[..at].strip_suffix(['"', '\'']).unwrap_or(&text[..at]);
-        let (before, path) = source.split_at(source.trim_end_matches(is_part).len());
+        let (before, path) = source.split_at(source.trim_end_matches(is_path_char).len());
         let (before, path) = match path.strip_prefix("-v") {
             Some(path) => ("-v ", path),
             None => (before, path),
@@ -40,15 +43,11 @@ pub(super) fn all(text: &str) -> Vec<usize> {
     if text.contains("bind") {
         for word in SOURCES {
             for at in memchr::memmem::find_iter(text.as_bytes(), word) {
-                let from = at + word.len();
-                let value = text[from..].trim_start_matches([' ', '=', ':', '"', '\'']);
-                let is_given = text[from..].len() > value.len() && !text[..at].ends_with(is_part);
-                // What goes on is another word, and may be as long as the text.
-                if !is_given || !value.starts_with('/') {
+                let given = value_behind(&text[at + word.len()..]);
+                let given = given.filter(|_| !text[..at].ends_with(is_path_char));
+                let Some((path, rest)) = given else {
                     continue;
-                }
-                let path = &value[..value.find(|c| !is_part(c)).unwrap_or(value.len())];
-                let rest = &value[path.len()..];
+                };
                 let is_ended =
                     rest.is_empty() || rest.starts_with(['\n', '\r', ',', '"', '\'', '}', ' ']);
                 if is_ended && is_above(path) && is_bind(text, at) {
@@ -65,19 +64,20 @@ pub(super) fn all(text: &str) -> Vec<usize> {
 pub(super) fn of_tasks(text: &str, leads: impl Fn(&str) -> bool) -> Vec<usize> {
     const WORD: &str = "ourcePath";
     let found = memchr::memmem::find_iter(text.as_bytes(), WORD).filter(|at| {
-        let rest = &text[at + WORD.len()..];
-        let value = rest.trim_start_matches([' ', '=', ':', '"', '\'']);
-        if value.len() == rest.len() || !value.starts_with('/') {
-            return false;
-        }
-        let path = &value[..value.find(|c| !is_part(c)).unwrap_or(value.len())];
-        leads(path) || is_above(path)
+        let given = value_behind(&text[at + WORD.len()..]);
+        given.is_some_and(|(path, _)| leads(path) || is_above(path))
     });
     found.collect()
 }
 
-fn is_part(c: char) -> bool {
-    c.is_ascii_alphanumeric() || "/._-".contains(c)
+/// The path that the word before `rest` is given, and what stands behind it.
+fn value_behind(rest: &str) -> Option<(&str, &str)> {
+    let value = rest.trim_start_matches([' ', '=', ':', '"', '\'']);
+    // What goes on is another word, and may be as long as the text.
+    if value.len() == rest.len() || !value.starts_with('/') {
+        return None;
+    }
+    Some(value.split_at(value.find(|c| !is_path_char(c)).unwrap_or(value.len())))
 }
 
 fn is_above(path: &str) -> bool {
@@ -106,14 +106,8 @@ fn is_volume(before: &str) -> bool {
 
 /// Whether what is around a source says that it is bound.
 fn is_bind(text: &str, at: usize) -> bool {
-    let (mut from, mut to) = (at.saturating_sub(NEAR), text.len().min(at + NEAR));
-    while !text.is_char_boundary(from) {
-        from += 1;
-    }
-    while !text.is_char_boundary(to) {
-        to -= 1;
-    }
-    text[from..to].contains("bind")
+    let around = [ending(&text[..at], NEAR), beginning(&text[at..], NEAR)];
+    around.iter().any(|part| part.contains("bind"))
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use crate::model::sockets::{DEFAULT_SOCKET, Sockets};
 use crate::model::view::Pod;
 use crate::names;
 
+use crate::scan::chars::is_path_char;
 use crate::scan::mentions::Words;
 use crate::scan::placeholder;
 use crate::scan::sources::assembly::items;
@@ -191,8 +192,7 @@ fn tested<'w>(last: Option<&str>, word: &'w str) -> Option<&'w str> {
 }
 
 fn is_path(text: &str) -> bool {
-    let is_part = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
-    text.starts_with('/') && text.chars().all(is_part)
+    text.starts_with('/') && text.chars().all(is_path_char)
 }
 
 /// Whether a string of a value is filled in later.
@@ -269,9 +269,8 @@ impl Seen<'_> {
         if words.all(text).is_empty() {
             return false;
         }
-        let is_part = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
-        let parts = text.split_inclusive(|c| !is_part(c)).map(|part| {
-            let path = part.trim_end_matches(|c| !is_part(c));
+        let parts = text.split_inclusive(|c| !is_path_char(c)).map(|part| {
+            let path = part.trim_end_matches(|c| !is_path_char(c));
             match path.starts_with('/') && self.has(path) {
                 true => " ",
                 false => part,

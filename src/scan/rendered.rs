@@ -9,6 +9,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use crate::scan::account::in_no_answer;
+use crate::scan::chars::is_path_char;
 use crate::scan::mentions::{LineIndex, Mention, Named, Words, paths};
 use crate::scan::result::{Open, Reading};
 use crate::scan::told::{Told, beside};
@@ -227,8 +228,7 @@ fn has(line: &str, parts: &[&str]) -> bool {
 /// The word at a byte, as it may stand in a path.
 fn word(text: &str, byte: usize) -> &str {
     let rest = text.get(byte..).unwrap_or_default();
-    let is_part = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
-    &rest[..rest.find(|c| !is_part(c)).unwrap_or(rest.len())]
+    &rest[..rest.find(|c| !is_path_char(c)).unwrap_or(rest.len())]
 }
 
 /// What stands behind a byte, to the end of the second line after its own.

@@ -10,9 +10,11 @@ use std::net::IpAddr;
 use crate::detect::machine::is_machine;
 
 use crate::scan::bare_hosts;
+use crate::scan::chars::{is_host, is_path_char};
 use crate::scan::mentions::LineIndex;
 use crate::scan::node_dirs;
 use crate::scan::placeholder;
+use crate::text::ending;
 
 /// What a text has that makes a pair of paths a mount.
 const MOUNTS: [&str; 8] = [
@@ -168,11 +170,7 @@ fn daemons_of(text: &str, hosts: &mut Hosts<'_>) -> Vec<usize> {
 /// Where a host starts that is filled in later, before the `port` at a byte of `text`, in what says where a daemon is. A
 /// port of the machine that is mapped to one of Docker's is no host.
 fn filled_in(text: &str, at: usize, port: &str, hosts: &mut Hosts<'_>) -> Option<usize> {
-    let mut from = at.saturating_sub(LONGEST);
-    while !text.is_char_boundary(from) {
-        from += 1;
-    }
-    let line = &text[from..at];
+    let line = ending(&text[..at], LONGEST);
     let line = &line[line.rfind('\n').map_or(0, |end| end + 1)..];
     let host = &line[start_of_filled(line)?..];
     let start = at - host.len();
@@ -202,14 +200,6 @@ pub fn is_comment(line: &str) -> bool {
     const MARKS: [&str; 7] = ["#", "//", "/*", "* ", "--", ";", "<!--"];
     let line = line.trim_start();
     MARKS.iter().any(|mark| line.starts_with(mark))
-}
-
-fn is_path_char(c: char) -> bool {
-    c.is_ascii_alphanumeric() || "/._-".contains(c)
-}
-
-pub(super) fn is_host(c: char) -> bool {
-    c.is_ascii_alphanumeric() || ".-_".contains(c)
 }
 
 /// The path that `text` ends with. A shell's default has a dash before it, and a flag may be run together with it.
