@@ -13,6 +13,7 @@ use crate::decide::rules::Rules;
 use crate::detect::docker_host::{DockerHost, DockerHosts};
 use crate::detect::mounts;
 use crate::detect::mounts::{Agent, Finding, Reach};
+use crate::model::injection::HostToReplace;
 use crate::model::notice::{Notice, Notices, told_name, told_path};
 use crate::model::place::Place;
 use crate::model::view::{Container, Pod, VolumeMount};
@@ -152,7 +153,7 @@ impl<'p, 's, 'a> Evaluator<'p, 's, 'a> {
     }
 
     /// Evaluates every `DOCKER_HOST` that leads to the node, and returns those to replace.
-    pub fn docker_hosts(&mut self) -> Result<Vec<(Place, usize)>, Excess> {
+    pub fn docker_hosts(&mut self) -> Result<Vec<HostToReplace>, Excess> {
         let mut replace = Vec::new();
         let docker_hosts = DockerHosts::new(self.pod);
         for (place, container) in self.pod.containers() {
@@ -167,7 +168,11 @@ impl<'p, 's, 'a> Evaluator<'p, 's, 'a> {
             let rule = self.rule_for(Detection::TcpDockerHost)?;
             let effect = self.docker_host(rule, container, index, is_known);
             if effect == Effect::Swap {
-                replace.push((place, index));
+                replace.push(HostToReplace {
+                    place,
+                    index,
+                    is_known,
+                });
             }
             self.rule_matches.push(RuleMatch {
                 part: MatchedPart::Variable { place, index },

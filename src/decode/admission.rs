@@ -193,7 +193,7 @@ pub fn decode(body: &[u8]) -> Result<PodReview<'_>, ReviewError> {
     match Extent::of(body) {
         Extent::Around => around(body),
         Extent::Metadata => Ok(read::<_, IgnoredAny>(body, Object::NoConcern)?.0),
-        Extent::Whole => Ok(decode_both(body)?.0),
+        Extent::Whole => Ok(whole(body)?.0),
     }
 }
 
@@ -204,17 +204,19 @@ pub fn decode(body: &[u8]) -> Result<PodReview<'_>, ReviewError> {
 pub fn decode_both(body: &[u8]) -> Result<(PodReview<'_>, Option<Box<Pod<'_>>>), ReviewError> {
     match Extent::of(body) {
         Extent::Around | Extent::Metadata => Ok((decode(body)?, None)),
-        Extent::Whole => {
-            let (mut review, old) = read::<_, Box<Pod<'_>>>(body, Object::Pod)?;
-            Ok(match (review.scope, &mut review.pod, old) {
-                (Some(Scope::EphemeralContainers), Object::Pod(pod), Some(old)) => {
-                    keep_stored(pod, *old);
-                    (review, None)
-                }
-                (_, _, old) => (review, old),
-            })
-        }
+        Extent::Whole => whole(body),
     }
+}
+
+fn whole(body: &[u8]) -> Result<(PodReview<'_>, Option<Box<Pod<'_>>>), ReviewError> {
+    let (mut review, old) = read::<_, Box<Pod<'_>>>(body, Object::Pod)?;
+    Ok(match (review.scope, &mut review.pod, old) {
+        (Some(Scope::EphemeralContainers), Object::Pod(pod), Some(old)) => {
+            keep_stored(pod, *old);
+            (review, None)
+        }
+        (_, _, old) => (review, old),
+    })
 }
 
 /// Takes nothing but its ephemeral containers from an update of these: the registry drops the rest, after the mutating

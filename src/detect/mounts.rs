@@ -326,12 +326,11 @@ impl HostVolume<'_> {
             Shown::Unknown => (Arc::clone(&self.path), self.leads, false),
         };
         let reach = match leads {
-            _ if !is_known && sockets.socket_may_lie_below(&path) => Some(Reach::Unresolved),
             // The expression may be empty, and then the volume is mounted whole.
-            Some(Leads::Socket) if !is_known => Some(Reach::Unresolved),
-            Some(Leads::Socket) => Some(Reach::Socket(path.file_name().to_owned())),
+            _ if !is_known && sockets.socket_may_lie_at_or_below(&path) => Some(Reach::Unresolved),
+            Some(Leads::Socket) if is_known => Some(Reach::Socket(path.file_name().to_owned())),
             Some(Leads::Client) if is_known => Some(Reach::Client),
-            Some(Leads::Client) | None => None,
+            Some(Leads::Socket | Leads::Client) | None => None,
             Some(Leads::Directory) => Some(Reach::Directory),
             Some(Leads::Ancestor) => Some(Reach::Ancestor),
             Some(Leads::Runtime(runtime)) => Some(Reach::Runtime(runtime)),

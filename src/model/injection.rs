@@ -26,8 +26,7 @@ pub struct Injection<'o> {
     pub asked: Vec<AskedMount>,
     /// Whether the annotation asks to share `/tmp`, or not to.
     pub shared_tmp: Option<bool>,
-    /// `DOCKER_HOST` variables to replace, because they lead to the node over TCP.
-    pub replace_docker_host: Vec<(Place, usize)>,
+    pub replace_docker_host: Vec<HostToReplace>,
     /// Whether to replace variables that name the node as the address of published ports.
     pub replace_published: bool,
     /// Mounts of ephemeral containers that expect a socket where there is none.
@@ -35,4 +34,14 @@ pub struct Injection<'o> {
     /// The part of the Pod that can still be changed.
     pub scope: Scope,
     pub mode: SidecarMode,
+}
+
+/// A `DOCKER_HOST` to replace, because it leads to the node over TCP, or may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HostToReplace {
+    pub place: Place,
+    /// Of the variable in the container's `env`.
+    pub index: usize,
+    /// Whether that is known before the Pod runs.
+    pub is_known: bool,
 }

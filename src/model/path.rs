@@ -39,6 +39,16 @@ impl CleanPath<'static> {
     }
 }
 
+impl CleanPath<'static> {
+    /// As [`CleanPath::new`], of a text that nobody else needs.
+    pub fn of(path: String) -> Self {
+        match is_clean(&path) {
+            true => Self(Cow::Owned(path)),
+            false => Self(Cow::Owned(cleaned(&path, |_, _| {}))),
+        }
+    }
+}
+
 impl<'a> CleanPath<'a> {
     /// Cleans `path`. A relative path starts at `/`, as the kubelet takes a `mountPath`
     /// (`kubernetes/pkg/kubelet/kubelet_pods.go`, `makeMounts`).
@@ -135,11 +145,7 @@ impl<'a> CleanPath<'a> {
 
     /// `self/sub`, cleaned; an empty `sub` gives `self`.
     pub fn join(&self, sub: &str) -> CleanPath<'static> {
-        let joined = format!("{}/{sub}", self.0);
-        match is_clean(&joined) {
-            true => CleanPath(Cow::Owned(joined)),
-            false => CleanPath(Cow::Owned(cleaned(&joined, |_, _| {}))),
-        }
+        CleanPath::of(format!("{}/{sub}", self.0))
     }
 
     /// Whether `other` is this path or is below it.

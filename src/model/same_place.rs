@@ -37,7 +37,7 @@ pub(super) fn other_names(
     let holder = (text == "/mnt/stateful_partition").then(|| "/".to_owned());
     let names = [link, source.map(|rest| format!("/var{rest}")), holder];
     let names = names.into_iter().flatten();
-    names.map(|name| CleanPath::new(&name).into_owned())
+    names.map(CleanPath::of)
 }
 
 /// What is below `/var` of a deployment.

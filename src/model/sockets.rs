@@ -131,7 +131,7 @@ impl Sockets {
 
     /// Whether file systems of containers are mounted in the data of runtimes at, above or below `path`.
     pub fn has_mounts(&self, path: &CleanPath<'_>) -> bool {
-        has_mounts_as(path) || other_names(path).any(|path| has_mounts_as(&path))
+        by_any_name(path, has_mounts_as)
     }
 
     /// The file names of the Docker sockets at `path`, or directly below it if it can be swapped whole.
@@ -157,31 +157,32 @@ impl Sockets {
 
     /// Whether a known path may be below `path`, so that a `subPath` decides.
     pub fn may_lie_below(&self, path: &CleanPath<'_>) -> bool {
-        self.may_lie_below_as(path) || other_names(path).any(|path| self.may_lie_below_as(&path))
+        by_any_name(path, |path| {
+            self.docker.iter().any(|socket| path.holds(socket))
+                || self.storage.iter().any(|folder| path.holds(folder))
+                || holds_by_link(path)
+                || look_up(path).below.anything
+                || path.is_near_processes()
+        })
     }
 
-    fn may_lie_below_as(&self, path: &CleanPath<'_>) -> bool {
-        self.docker.iter().any(|socket| path.holds(socket))
-            || self.storage.iter().any(|folder| path.holds(folder))
-            || holds_by_link(path)
-            || look_up(path).below.anything
-            || path.is_near_processes()
+    /// Whether `path` is a socket, or one may be below it. `/proc/<pid>/root` may lead to any.
+    pub fn socket_may_lie_at_or_below(&self, path: &CleanPath<'_>) -> bool {
+        by_any_name(path, |path| {
+            let known = look_up(path);
+            self.docker.iter().any(|socket| path.holds(socket))
+                || holds_by_link(path)
+                || known.is_kind(Kind::DockerSocket)
+                || known.below.docker
+                || known.below.runtime.is_some()
+                || path.is_near_processes()
+        })
     }
+}
 
-    /// Whether a socket may be below `path`. `/proc/<pid>/root` may lead to any.
-    pub fn socket_may_lie_below(&self, path: &CleanPath<'_>) -> bool {
-        let may = |path: &CleanPath<'_>| self.socket_may_lie_below_as(path);
-        may(path) || other_names(path).any(|path| may(&path))
-    }
-
-    fn socket_may_lie_below_as(&self, path: &CleanPath<'_>) -> bool {
-        let below = look_up(path).below;
-        self.docker.iter().any(|socket| path.holds(socket))
-            || holds_by_link(path)
-            || below.docker
-            || below.runtime.is_some()
-            || path.is_near_processes()
-    }
+/// Whether something holds for a path by one of its names.
+fn by_any_name(path: &CleanPath<'_>, holds: impl Fn(&CleanPath<'_>) -> bool) -> bool {
+    holds(path) || other_names(path).any(|path| holds(&path))
 }
 
 fn has_mounts_as(path: &CleanPath<'_>) -> bool {

@@ -7,7 +7,6 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use crate::detect::docker_host::DockerHosts;
 use crate::detect::installed::Installed;
 use crate::detect::mounts::{Finding, Swap};
 use crate::model::injection::Injection;
@@ -49,13 +48,11 @@ pub fn plan<'p>(
             .mounts
             .push((mount, is_directory));
     }
-    for &(place, index) in &injection.replace_docker_host {
-        uses.entry(place).or_default().docker_host = Some(index);
+    for replaced in &injection.replace_docker_host {
+        uses.entry(replaced.place).or_default().docker_host = Some(replaced.index);
     }
     let mut notices = Notices::default();
-    let docker_hosts = DockerHosts::new(pod);
-    let replaced = &injection.replace_docker_host;
-    notices.extend(replaced_hosts(pod, &docker_hosts, replaced));
+    notices.extend(replaced_hosts(pod, &injection.replace_docker_host));
     let edits = uses.into_iter();
     let edits = edits.map(|(place, used)| edit(pod, place, used, installed, &mut notices));
     Plan {

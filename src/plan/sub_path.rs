@@ -195,8 +195,8 @@ fn refused_by_kubelet(sub_path: &str) -> Result<(), Why> {
         Ok(())
     }
 }
+
 /// Whether two `subPath` are one, however they are spelled: `repo/` is `repo`.
 pub(super) fn is_same_part(one: Option<&str>, other: Option<&str>) -> bool {
-    let clean = |sub_path: Option<&str>| CleanPath::new(sub_path.unwrap_or("/")).into_owned();
-    one == other || clean(one) == clean(other)
+    CleanPath::new(one.unwrap_or_default()) == CleanPath::new(other.unwrap_or_default())
 }

@@ -87,7 +87,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
                 injection
                     .replace_docker_host
                     .iter()
-                    .map(|(place, _)| *place),
+                    .map(|replaced| replaced.place),
             )
             .chain(seen_at.as_slice().iter().copied())
             .collect();
@@ -141,7 +141,7 @@ impl<'i, 'p, 'a> Planner<'i, 'p, 'a> {
             replaced: injection
                 .replace_docker_host
                 .iter()
-                .map(|(at, _)| *at)
+                .map(|replaced| replaced.place)
                 .collect(),
             swapped: injection
                 .swap

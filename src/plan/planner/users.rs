@@ -52,9 +52,10 @@ impl<'p> Planner<'_, 'p, '_> {
                 self.add_asked(asked);
             }
         }
-        for (place, index) in &self.injection.replace_docker_host {
+        for replaced in &self.injection.replace_docker_host {
             let host = self.docker_host();
-            self.edit(*place).set_env.push((*index, host));
+            let edit = self.edit(replaced.place);
+            edit.set_env.push((replaced.index, host));
         }
         for index in 0..self.users.as_slice().len() {
             let place = self.users.as_slice()[index];

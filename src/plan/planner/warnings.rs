@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::detect::docker_host::{DockerHost, DockerHosts};
 use crate::detect::installed::Installed;
 use crate::model::expand::Environment;
+use crate::model::injection::HostToReplace;
 use crate::model::notice::{Notice, Notices, told_name, told_names, told_path};
 use crate::model::path::CleanPath;
 use crate::model::place::{List, Place};
@@ -48,9 +49,9 @@ impl Planner<'_, '_, '_> {
         if !added.is_empty() {
             notices.push(Notice::Added { containers: added });
         }
-        let docker_hosts = DockerHosts::new(self.pod);
         let replaced = &self.injection.replace_docker_host;
-        notices.extend(replaced_hosts(self.pod, &docker_hosts, replaced));
+        notices.extend(replaced_hosts(self.pod, replaced));
+        let docker_hosts = DockerHosts::new(self.pod);
         for &place in self.users.as_slice() {
             if !self.replaced.contains(&place) {
                 notices.extend(self.host_elsewhere(place, &docker_hosts));
@@ -123,31 +124,19 @@ impl Planner<'_, '_, '_> {
     }
 }
 
-/// That `DOCKER_HOST` of the containers at these places leads to the Pod's daemon now.
+/// That `DOCKER_HOST` of these containers leads to the Pod's daemon now.
 pub(in crate::plan) fn replaced_hosts(
     pod: &Pod<'_>,
-    docker_hosts: &DockerHosts<'_, '_>,
-    replaced: &[(Place, usize)],
+    replaced: &[HostToReplace],
 ) -> impl Iterator<Item = Notice> {
-    let is_known = |place: Place| match docker_hosts.of(pod.container(place)) {
-        DockerHost::Node(_) => true,
-        DockerHost::Unset | DockerHost::InPod | DockerHost::Elsewhere | DockerHost::Unknown(_) => {
-            false
-        }
-    };
-    let places = replaced.iter().map(|(place, _)| *place);
-    let (known, unknown): (Vec<Place>, Vec<Place>) = places.partition(|place| is_known(*place));
-    [(known, true), (unknown, false)]
-        .into_iter()
-        .map(|(places, is_known)| {
-            let names = places.iter().map(|place| &*pod.container(*place).name);
-            (told_names(names), is_known)
-        })
-        .filter(|(containers, _)| !containers.is_empty())
-        .map(|(containers, is_known)| Notice::DockerHostReplaced {
+    [true, false].into_iter().filter_map(|is_known| {
+        let replaced = replaced.iter().filter(|host| host.is_known == is_known);
+        let containers = told_names(replaced.map(|host| &*pod.container(host.place).name));
+        (!containers.is_empty()).then_some(Notice::DockerHostReplaced {
             containers,
             is_known,
         })
+    })
 }
 
 /// `text` with the variables of `container` in it; `None` if one is not known here.
