@@ -52,14 +52,19 @@ one_run_at_a_time() {
     flock --nonblock "$RUN_LOCK" || die 'another run is going on'
 }
 
+# Two nodes would share names, networks and a cgroup. One that was kept is its user's to end; what a killed run left goes.
+no_other_node() {
+    one_run_at_a_time
+    ! node_is_up || [[ ! -e $NODE_STATE/kept ]] || die 'a node was left up (tests/e2e/run down removes it)'
+    cluster_down
+}
+
 cluster_up() {
     [[ $(id -u) == 0 ]] || die 'a node needs root (or name a cluster: E2E_KUBECONFIG=…)'
     need ip 'tests/e2e/install-deps installs it'
     need iptables 'tests/e2e/install-deps installs it'
     need nft 'tests/e2e/install-deps installs it'
     need openssl 'tests/e2e/install-deps installs it'
-    # What a killed run may have left.
-    cluster_down
     mkdir -p "$NODE_STATE"/{logs,pki,config,cni,plugins,pod-logs,volume-plugins}
     echo "$E2E_BIN" >"$NODE_STATE/binaries"
     echo "$NODE" >"$NODE_STATE/kind"

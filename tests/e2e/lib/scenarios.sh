@@ -26,6 +26,8 @@ run_scenarios() {
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
     trap finish EXIT
+    # Remains of a killed run that this one removes would count as a change of the machine.
+    foreign || no_other_node
     foreign || remember_machine
     RESULTS=$(mktemp -d)
     # First what can take minutes, so that no node waits for it.
