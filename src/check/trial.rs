@@ -13,6 +13,7 @@ use crate::check::questions::NETWORK_PATH;
 use crate::check::read::Unread;
 use crate::check::selector::Labels;
 use crate::manifest::pods;
+use crate::model::cluster::Placement;
 use crate::model::sidecar_mode::SidecarMode;
 use crate::names;
 use crate::policy_file::Config;
@@ -159,6 +160,7 @@ pub fn expected(
         namespace_labels: labels.clone(),
         user: user.to_owned(),
         groups: groups.to_vec(),
+        placement: Placement::default(),
     };
     let document = pod();
     let found = pods(&document);

@@ -11,6 +11,7 @@ use crate::manifest::{pods, read_with_positions};
 use crate::model::subject::NamespaceLabels;
 use crate::review::offline::Setting;
 
+use crate::cli::nodes::NodesArgs;
 use crate::cli::policy::PolicyArgs;
 use crate::cli::{CliError, Exit, beyond, input};
 
@@ -22,6 +23,7 @@ Examples:
   kubectl get pod build-7 -o yaml | dind-injector explain -f - --config policy.yaml
   dind-injector explain -f agent.yaml --namespace-label dind-injector.io/injection=enabled \\
       --as system:serviceaccount:ci:jenkins -o json
+  kubectl get nodes,runtimeclasses -o yaml | dind-injector explain -f pod.yaml --nodes -
 
 Without --config the policy is the one of the offline commands, which swaps everywhere.
 
@@ -44,6 +46,8 @@ pub struct ExplainArgs {
     /// Group of that user; repeatable
     #[arg(long = "as-group", value_name = "GROUP")]
     groups: Vec<String>,
+    #[command(flatten)]
+    nodes: NodesArgs,
     /// How to write the result
     #[arg(short, long, value_enum, default_value_t = Format::Text)]
     output: Format,
@@ -77,6 +81,7 @@ pub fn run(args: ExplainArgs, out: &mut dyn Write, err: &mut dyn Write) -> Resul
         namespace_label,
         user,
         groups,
+        nodes,
         output,
     } = args;
     let policy = policy.offline()?;
@@ -85,6 +90,7 @@ pub fn run(args: ExplainArgs, out: &mut dyn Write, err: &mut dyn Write) -> Resul
         namespace_labels: NamespaceLabels::from_iter(namespace_label),
         user,
         groups,
+        placement: nodes.placement(&filename)?,
     };
     let mut explanations: Vec<Explanation> = Vec::new();
     let mut exit = Exit::Done;

@@ -12,6 +12,7 @@ use crate::review::Action;
 use crate::review::offline::{OfflineError, Setting, changes, evaluate};
 
 use crate::cli::flag_name::namespace;
+use crate::cli::nodes::NodesArgs;
 use crate::cli::policy::PolicyArgs;
 use crate::cli::rewrite::Manifests;
 use crate::cli::{CliError, Exit, output};
@@ -37,6 +38,8 @@ pub struct InjectArgs {
     /// Default namespace for Pods that set none
     #[arg(short, long, value_name = "NAME", default_value = "default", value_parser = namespace)]
     namespace: String,
+    #[command(flatten)]
+    nodes: NodesArgs,
     #[command(flatten)]
     policy: PolicyArgs,
 }
@@ -69,11 +72,13 @@ pub fn run(args: InjectArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result
         manifests,
         output: format,
         namespace,
+        nodes,
         policy,
     } = args;
     let policy = policy.offline()?;
     let setting = Setting {
         namespace,
+        placement: nodes.placement(&manifests.filename)?,
         ..Setting::default()
     };
     // With the document each, as it was: of one that is left out, no patch is written.

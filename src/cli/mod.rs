@@ -20,6 +20,7 @@ mod invoked;
 mod live;
 mod logs;
 mod man;
+mod nodes;
 mod output;
 mod policy;
 mod progress;
@@ -107,6 +108,9 @@ pub enum CliError {
     /// An input that cannot be read.
     #[error(transparent)]
     Input(#[from] input::InputError),
+    /// The nodes.
+    #[error(transparent)]
+    Nodes(#[from] nodes::NodesError),
     /// The policy.
     #[error(transparent)]
     Policy(#[from] policy::PolicyError),

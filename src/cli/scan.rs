@@ -30,6 +30,7 @@ use crate::scan::result::{Basis, Report};
 use crate::scan::walk::Look;
 
 use crate::cli::live::{ConnectError, LiveArgs};
+use crate::cli::nodes::NodesArgs;
 use crate::cli::policy::PolicyArgs;
 use crate::cli::progress::{Bar, Progress};
 use crate::cli::watch::WatchArgs;
@@ -78,6 +79,8 @@ pub struct ScanArgs {
     paths: Vec<String>,
     #[command(flatten)]
     live: LiveArgs,
+    #[command(flatten)]
+    nodes: NodesArgs,
     #[command(flatten)]
     policy: PolicyArgs,
     /// Another policy file: show what changes for whom, under this one in place of --config
@@ -183,6 +186,7 @@ pub fn run(args: ScanArgs, out: &mut dyn Write) -> Result<Exit, CliError> {
     let ScanArgs {
         paths,
         live,
+        nodes,
         policy,
         output: format,
         summary,
@@ -201,7 +205,10 @@ pub fn run(args: ScanArgs, out: &mut dyn Write) -> Result<Exit, CliError> {
     }
     let mut evaluator = Evaluator {
         policy: policy.offline()?,
-        setting: Setting::default(),
+        setting: Setting {
+            placement: nodes.placement(&paths)?,
+            ..Setting::default()
+        },
         changes: format == Format::Html,
     };
     let baseline_file = baseline;

@@ -35,7 +35,7 @@ const GRACE: Grace = Grace {
 pub struct WatchArgs {
     /// Scan a cluster again and again, and serve the page, /metrics, /livez and /readyz. Without
     /// --config the policy is that of `serve` without one
-    #[arg(long, conflicts_with_all = ["paths", "output", "fail_on", "allow_incomplete"])]
+    #[arg(long, conflicts_with_all = ["paths", "output", "fail_on", "allow_incomplete", "nodes"])]
     watch: bool,
     /// Address of the page, health checks and metrics (plain HTTP)
     #[arg(long, value_name = "ADDRESS", default_value = "[::]:8080")]

@@ -8,6 +8,7 @@ pub(crate) mod client;
 pub(crate) mod events;
 pub(crate) mod known;
 pub(crate) mod limit;
+pub(crate) mod listed;
 pub(crate) mod namespaces;
 pub(crate) mod node_object;
 pub(crate) mod object_name;
@@ -22,6 +23,7 @@ pub use crate::cluster::client::{
 };
 pub use crate::cluster::events::{EventArgs, EventQueue, EventWriter, open_events};
 pub use crate::cluster::known::KnownCluster;
+pub use crate::cluster::listed::{ListedError, listed};
 pub use crate::cluster::namespaces::{KnownNamespaces, NamespaceWatch, watch_namespaces};
 pub(crate) use crate::cluster::pace::{Backoff, jittered};
 pub use crate::cluster::placement::{

@@ -64,14 +64,7 @@ impl KnownPlacement {
     fn change_nodes(&self, change: Change<NodeObject>) {
         let old = self.0.nodes.load_full().unwrap_or_default();
         let new = match change {
-            Change::All(all) => {
-                let all = all.into_iter().filter_map(|node| {
-                    let name = node.name()?.to_owned();
-                    let (hostname, kind) = node.into_kind()?;
-                    Some((name, hostname, kind))
-                });
-                Some(all.collect())
-            }
+            Change::All(all) => Some(nodes(all)),
             Change::Applied(node) => {
                 let Some(name) = node.name().map(str::to_owned) else {
                     return;
@@ -91,7 +84,7 @@ impl KnownPlacement {
     fn change_runtime_classes(&self, change: Change<ApiClass>) {
         let old = self.0.runtime_classes.load_full().unwrap_or_default();
         let new: RuntimeClasses = match change {
-            Change::All(all) => all.into_iter().filter_map(entry).collect(),
+            Change::All(all) => runtime_classes(all),
             Change::Applied(class) => {
                 let mut classes = RuntimeClasses::clone(&old);
                 classes.extend(entry(class));
@@ -105,6 +98,19 @@ impl KnownPlacement {
         };
         self.0.runtime_classes.store(Some(Arc::new(new)));
     }
+}
+
+pub(super) fn nodes(all: Vec<NodeObject>) -> Nodes {
+    let all = all.into_iter().filter_map(|node| {
+        let name = node.name()?.to_owned();
+        let (hostname, kind) = node.into_kind()?;
+        Some((name, hostname, kind))
+    });
+    all.collect()
+}
+
+pub(super) fn runtime_classes(all: Vec<ApiClass>) -> RuntimeClasses {
+    all.into_iter().filter_map(entry).collect()
 }
 
 fn entry(class: ApiClass) -> Option<(String, RuntimeClass)> {

@@ -11,6 +11,7 @@ use crate::decide::Policy;
 use crate::json::{Text, from_str};
 pub use crate::manifest::kinds::owner_of;
 use crate::manifest::{Operation, OperationError, PodRef, ShapeError, operations};
+use crate::model::cluster::Placement;
 use crate::model::scope::Scope;
 use crate::model::subject::{
     CONTROLLER_GROUPS, NamespaceLabels, Requester, Subject, controller_of,
@@ -29,6 +30,8 @@ pub struct Setting {
     /// The user that creates Pods. Those of a workload are created by its controller.
     pub user: String,
     pub groups: Vec<String>,
+    /// Its nodes and RuntimeClasses.
+    pub placement: Placement,
 }
 
 /// Why a Pod cannot be evaluated or changed.
@@ -101,7 +104,8 @@ pub fn view<T>(
         Some(&setting.namespace_labels),
         requester,
         owner,
-    );
+    )
+    .placed(setting.placement.clone());
     Ok(look(&subject, &view))
 }
 

@@ -32,6 +32,7 @@ use crate::scan::result::{Elsewhere, Gap, Open};
 
 use crate::cli::convert::remark::Remark;
 use crate::cli::live::ConnectError;
+use crate::cli::nodes::NodesArgs;
 use crate::cli::policy::PolicyArgs;
 use crate::cli::replace::{ReplaceError, replace};
 use crate::cli::{CliError, Exit, output};
@@ -75,6 +76,8 @@ pub struct ConvertArgs {
     /// Label of every namespace; repeatable
     #[arg(long, value_name = "KEY=VALUE", value_parser = crate::cli::explain::label)]
     namespace_label: Vec<(String, String)>,
+    #[command(flatten)]
+    nodes: NodesArgs,
     #[command(flatten)]
     policy: PolicyArgs,
     #[command(flatten)]
@@ -174,6 +177,7 @@ pub fn run(args: ConvertArgs, out: &mut dyn Write, err: &mut dyn Write) -> Resul
         exclude,
         namespace,
         namespace_label,
+        nodes,
         policy,
         cluster,
     } = args;
@@ -185,6 +189,7 @@ pub fn run(args: ConvertArgs, out: &mut dyn Write, err: &mut dyn Write) -> Resul
     let setting = Setting {
         namespace,
         namespace_labels: NamespaceLabels::from_iter(namespace_label),
+        placement: nodes.placement(&filename)?,
         ..Setting::default()
     };
     let (labels, unseen) = match cluster.is_asked() {

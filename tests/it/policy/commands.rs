@@ -156,6 +156,84 @@ fn explain_says_which_profile_was_passed_over_and_why() {
     assert!(out.contains(said), "{out}");
 }
 
+/// As `kubectl get nodes,runtimeclasses -o yaml` writes them, of a cluster with one node.
+fn nodes(has_user_namespaces: bool) -> String {
+    format!(
+        "apiVersion: v1
+kind: List
+items:
+- apiVersion: v1
+  kind: Node
+  metadata: {{name: a, labels: {{kubernetes.io/os: linux}}}}
+  status:
+    nodeInfo: {{operatingSystem: linux}}
+    runtimeHandlers: [{{name: '', features: {{userNamespaces: {has_user_namespaces}}}}}]
+"
+    )
+}
+
+#[test]
+fn every_offline_command_passes_over_what_the_nodes_that_it_is_given_cannot_run() {
+    let at = "tests/golden/userns/plain.yaml";
+    let policy = [
+        "--config",
+        "tests/golden/userns/policy.yaml",
+        "--nodes",
+        "-",
+    ];
+    for (command, told) in [
+        (
+            &["explain", "-f", at][..],
+            "  passed over: no node has user namespaces, which rules out userns\n",
+        ),
+        (&["inject", "-f", at][..], "      privileged: true\n"),
+        (
+            &["convert", "-f", at, "--to", "sidecar"][..],
+            "    privileged: true\n",
+        ),
+        (
+            &["scan", at, "-o", "json"][..],
+            "no node has user namespaces",
+        ),
+    ] {
+        let command = [command, &policy[..]].concat();
+        let able = text(&run(&command, &nodes(true)).stdout);
+        let unable = text(&run(&command, &nodes(false)).stdout);
+        assert!(unable.contains(told), "{command:?}: {unable}");
+        assert!(!able.contains(told), "{command:?}: {able}");
+        let unknown = run(&command[..command.len() - 2], "");
+        assert_eq!(text(&unknown.stdout), able, "{command:?}");
+    }
+}
+
+#[test]
+fn a_list_of_nodes_that_is_something_else_says_what_to_give() {
+    let at = "tests/golden/userns/plain.yaml";
+    for (input, told) in [
+        (
+            "",
+            "--nodes stdin: it is empty; give it what `kubectl get nodes,runtimeclasses -o yaml` writes",
+        ),
+        (
+            "{apiVersion: v1, kind: Pod, metadata: {name: p}}",
+            "--nodes stdin: v1 Pod p is no Node and no RuntimeClass; give it",
+        ),
+        ("a: [", "stdin:1"),
+    ] {
+        let output = run(&["explain", "-f", at, "--nodes", "-"], input);
+        assert_eq!(output.status.code(), Some(2));
+        let err = text(&output.stderr);
+        assert!(err.contains(told), "{err}");
+    }
+    let output = run(&["explain", "-f", "-", "--nodes", "-"], "");
+    assert_eq!(output.status.code(), Some(2));
+    let err = text(&output.stderr);
+    assert!(
+        err.contains("only one of --nodes and the manifests can be standard input"),
+        "{err}"
+    );
+}
+
 #[test]
 fn explain_lets_no_name_steer_the_terminal() {
     let pod = r#"{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a\u001b[2Jb"}, "spec": {
