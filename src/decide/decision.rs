@@ -13,7 +13,7 @@ use crate::detect::mounts::{Finding, Reach};
 use crate::detect::own_daemon;
 use crate::model::asked::AskedMount;
 use crate::model::injection::Injection;
-use crate::model::notice::{Notices, told_name};
+use crate::model::notice::{Notice, Notices, told_name};
 use crate::model::place::Place;
 use crate::model::scope::Scope;
 use crate::model::view::Pod;
@@ -194,11 +194,9 @@ impl<'p> Case<'p, '_, '_> {
             )
         } else {
             if let Some((_, container)) = own_daemon::own_daemon(evaluator.pod) {
-                evaluator.say(format!(
-                    "container {} runs a Docker daemon beside the one that this Pod gets: they share a network, where both \
-                     give containers the same addresses; remove one of the two",
-                    told_name(&container.name)
-                ));
+                evaluator.notices.push(Notice::SecondDaemon {
+                    container: told_name(&container.name),
+                });
             }
             let seen = Seen {
                 pod: evaluator.pod,
@@ -219,12 +217,9 @@ impl<'p> Case<'p, '_, '_> {
                 && let Some((_, container)) =
                     containers.find(|(_, container)| container.security_context.privileged)
             {
-                evaluator.say(format!(
-                    "container {} is privileged, and in the user namespace of profile {} not root on the node; if it has \
-                     to be, use another profile",
-                    told_name(&container.name),
-                    profile.name
-                ));
+                evaluator.notices.push(Notice::PrivilegedInNamespace {
+                    container: told_name(&container.name),
+                });
             }
             self.passed_over = passed_over;
             let (resources, storage) = fit::sizes(rule, profile, &request)?;

@@ -135,6 +135,7 @@ impl<'p> Evaluator<'p, '_, '_> {
 
     /// What becomes of mounts of the node's client that are not swapped, because nothing is (`is_left`) or their rule
     /// swaps nothing: they are paths of the node like any other. Who may write to one writes a program that the node runs.
+    /// That of an ephemeral container is never swapped, since it may not use `subPath`.
     pub fn clients(&mut self, findings: &[Finding], is_left: bool) -> Result<(), Excess> {
         for at in 0..self.rule_matches.len() {
             let RuleMatch {
@@ -146,7 +147,7 @@ impl<'p> Evaluator<'p, '_, '_> {
             let MatchedPart::Mount(index) = part else {
                 continue;
             };
-            let is_swapped = effect == Effect::Swap && !is_left;
+            let is_swapped = effect == Effect::Swap && !is_left && self.scope == Scope::Creation;
             if detection != Detection::Client || is_swapped {
                 continue;
             }

@@ -10,14 +10,12 @@
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use crate::json::{Text, from_str, object};
 use crate::names;
 
-use crate::detect::machine::{is_loopback, is_machine};
+use crate::detect::machine::{is_loopback, is_machine, may_be_loopback, may_be_machine};
+use crate::detect::value_from::{FromPod, LONGEST_NAME, from_pod};
 use crate::model::expand::{Environment, Expanded, Piece};
 use crate::model::view::{Container, EnvVar, Pod};
 
@@ -108,22 +106,47 @@ impl<'p, 'a> DockerHosts<'p, 'a> {
         if host.contains(UNKNOWN) || host.contains('%') && !host.contains(':') {
             return Leads::Unknown;
         }
-        if self.is_node(host) {
+        let host = host.trim_end_matches('.').to_ascii_lowercase();
+        if self.is_node(&host) {
             return Leads::Node;
         }
+        if let Some((start, rest)) = host.split_once(OTHER)
+            && !(start.is_empty() && rest.is_empty())
+        {
+            let end = rest.rsplit(OTHER).next().unwrap_or_default();
+            return match self.may_be_node(&host, start, end) {
+                true => Leads::Unknown,
+                false => Leads::Elsewhere,
+            };
+        }
         // Only on a network of the Pod's own: the node's was told above.
-        let host = host.trim_end_matches('.').to_ascii_lowercase();
         match is_loopback(&host) || self.aliases().pod.contains(&host) {
             true => Leads::InPod,
             false => Leads::Elsewhere,
         }
     }
 
+    /// `host` is in lower case.
     fn is_node(&self, host: &str) -> bool {
-        let host = host.trim_end_matches('.').to_ascii_lowercase();
-        is_node_name(self.pod, &host)
-            || self.is_node_address(&host)
-            || self.aliases().node.contains(&host)
+        is_node_name(self.pod, host)
+            || self.is_node_address(host)
+            || self.aliases().node.contains(host)
+    }
+
+    /// Whether `host`, of which something between `start` and `end` is not known, may be the node's name or address. 172.17.0
+    /// and a number is.
+    fn may_be_node(&self, host: &str, start: &str, end: &str) -> bool {
+        let is_of_address = |c: char| matches!(c, '0'..='9' | 'a'..='f' | 'x' | '.' | ':' | OTHER);
+        let is = |name: &str| {
+            let rest = name.strip_prefix(start);
+            rest.is_some_and(|rest| rest.ends_with(end))
+        };
+        host.chars().all(is_of_address)
+            || may_be_machine(is)
+            || self.pod.spec.host_network && may_be_loopback(is)
+            || node_names(self.pod).any(|name| is(&name.to_ascii_lowercase()))
+            // Such a name may be any, and there may be many.
+            || !self.aliases().node.is_empty()
     }
 
     fn is_node_address(&self, host: &str) -> bool {
@@ -150,29 +173,40 @@ impl<'p, 'a> DockerHosts<'p, 'a> {
 
 /// Whether the Pod itself says that `host`, in lower case, is its node's name.
 pub(super) fn is_node_name(pod: &Pod<'_>, host: &str) -> bool {
+    node_names(pod).any(|name| name.eq_ignore_ascii_case(host))
+}
+
+/// What the Pod itself says that its node is called.
+fn node_names<'p>(pod: &'p Pod<'_>) -> impl Iterator<Item = &'p str> {
     let spec = &pod.spec;
-    let node = [
+    let names = [
         Some(&*spec.node_name),
         spec.node_selector.get("kubernetes.io/hostname"),
     ];
-    let mut names = node.into_iter().flatten();
-    names.any(|name| !name.is_empty() && name.eq_ignore_ascii_case(host))
+    let names = names.into_iter().flatten();
+    names.filter(|name| (1..=LONGEST_NAME).contains(&name.len()))
 }
 
 /// Replaces the node's address in a text. No variable contains this character.
 const NODE: char = '\u{1}';
 /// Replaces a value that only the kubelet knows.
 const UNKNOWN: char = '\u{2}';
-/// Replaces a value that cannot be an address of the node.
+/// Replaces a value that is no address of the node by itself.
 const OTHER: char = '\u{3}';
 
 /// The variable's value, with [`NODE`], [`UNKNOWN`] or [`OTHER`] for each part that is not known here; `None`
 /// if it would grow too long.
 fn text_of(pod: &Pod<'_>, container: &Container<'_>, var: &EnvVar<'_>) -> Option<String> {
-    if let Some(source) = var.value_from {
-        return Some(stand_in(pod, source).to_string());
-    }
     let known = |text: &str| text.replace([NODE, UNKNOWN, OTHER], " ");
+    let of_source = |source: &RawValue| match from_pod(pod, source) {
+        FromPod::Node => NODE.to_string(),
+        FromPod::Text(text) => known(text),
+        FromPod::Other => OTHER.to_string(),
+        FromPod::Unknown => UNKNOWN.to_string(),
+    };
+    if let Some(source) = var.value_from {
+        return Some(of_source(source));
+    }
     if !var.value.contains('$') {
         return Some(known(&var.value));
     }
@@ -183,7 +217,7 @@ fn text_of(pod: &Pod<'_>, container: &Container<'_>, var: &EnvVar<'_>) -> Option
     for piece in pieces {
         match piece {
             Piece::Known(part) => text.push_str(&known(&part)),
-            Piece::From(source) => text.push(stand_in(pod, source)),
+            Piece::From(source) => text.push_str(&of_source(source)),
             // It may come from a ConfigMap or Secret of `envFrom`, whose keys are not known here.
             Piece::Unset(_) if container.env_from.is_some() => text.push(UNKNOWN),
             // A Service's address, or not set at all.
@@ -217,74 +251,11 @@ fn host_of(host_port: &str) -> &str {
     }
 }
 
-#[derive(Default, Deserialize)]
-#[serde(
-    remote = "Self",
-    default,
-    rename_all = "camelCase",
-    bound(deserialize = "'de: 'a")
-)]
-struct Source<'a> {
-    field_ref: Option<FieldRef<'a>>,
-    resource_field_ref: Option<IgnoredAny>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(
-    remote = "Self",
-    default,
-    rename_all = "camelCase",
-    bound(deserialize = "'de: 'a")
-)]
-struct FieldRef<'a> {
-    field_path: Text<'a>,
-}
-
-object!(Source<'a>, FieldRef<'a>);
-
-/// Whether a `valueFrom` gives the node's address or name.
-pub(super) fn is_node_address(source: &RawValue) -> bool {
-    let source: Result<Source<'_>, _> = from_str(source.get());
-    let field = source.ok().and_then(|source| source.field_ref);
-    field.is_some_and(|field| {
-        matches!(
-            &*field.field_path,
-            "status.hostIP" | "status.hostIPs" | "spec.nodeName"
-        )
-    })
-}
-
-/// The character that replaces the value of a `valueFrom`.
-fn stand_in(pod: &Pod<'_>, source: &RawValue) -> char {
-    let Ok(source) = from_str::<Source<'_>>(source.get()) else {
-        return UNKNOWN;
-    };
-    let Some(field) = &source.field_ref else {
-        // A number; or else a key of a ConfigMap or Secret.
-        return if source.resource_field_ref.is_some() {
-            OTHER
-        } else {
-            UNKNOWN
-        };
-    };
-    match &*field.field_path {
-        "status.hostIP" | "status.hostIPs" | "spec.nodeName" => NODE,
-        "status.podIP" | "status.podIPs" if pod.spec.host_network => NODE,
-        "status.podIP"
-        | "status.podIPs"
-        | "metadata.name"
-        | "metadata.namespace"
-        | "metadata.uid"
-        | "spec.serviceAccountName" => OTHER,
-        // The value of a label or annotation can be anything.
-        _ => UNKNOWN,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::json::from_str;
 
     fn host_of_pod(spec: &str, more: &str, env: &str) -> DockerHost {
         let json = format!(r#"{{"spec":{{{spec}"containers":[{{{more}"env":{env}}}]}}}}"#);
@@ -458,6 +429,42 @@ mod tests {
         ] {
             let env = format!("[{}]", var(value));
             assert_eq!(host(&env), DockerHost::Elsewhere, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_part_that_is_not_known_never_hides_the_node() {
+        let cpu = r#"{"name":"N","valueFrom":{"resourceFieldRef":{"resource":"limits.cpu"}}}"#;
+        let uid = r#"{"name":"U","valueFrom":{"fieldRef":{"fieldPath":"metadata.uid"}}}"#;
+        let of = |spec: &str, value: &str| {
+            host_of_pod(spec, "", &format!("[{cpu},{uid},{}]", var(value)))
+        };
+        for value in [
+            "tcp://172.17.0.$(N):2375",
+            "tcp://$(N):2375",
+            "tcp://$(N).17.0.1",
+            "tcp://172.17.0.$(FOO_SERVICE_PORT):2375",
+            "tcp://$(A)$(B):2375",
+            "tcp://[::ffff:ac11:$(FOO_SERVICE_PORT)]:2375",
+            "tcp://host.docker.$(WHAT):2375",
+        ] {
+            assert_eq!(of("", value), DockerHost::Unknown(2), "{value}");
+        }
+        for value in ["tcp://$(N).0.0.1:2375", "tcp://local$(X)"] {
+            assert_eq!(of(HOST_NETWORK, value), DockerHost::Unknown(2), "{value}");
+        }
+        let by_name = r#""nodeName":"Node-1","#;
+        assert_eq!(of(by_name, "tcp://node$(X)"), DockerHost::Unknown(2));
+        let alias = r#""hostAliases":[{"ip":"172.17.0.1","hostnames":["d"]}],"#;
+        assert_eq!(of(alias, "tcp://dind-$(U)"), DockerHost::Unknown(2));
+        for value in [
+            "tcp://dind-$(U):2375",
+            "tcp://$(U).dind.svc:2375",
+            "tcp://$(DIND_SERVICE_HOST).:2375",
+            "tcp://dind:$(N)",
+            "$(DIND_PORT)",
+        ] {
+            assert_eq!(of("", value), DockerHost::Elsewhere, "{value}");
         }
     }
 

@@ -24,9 +24,26 @@ const MACHINE: [&str; 12] = [
     "host.orb.internal",
 ];
 
+/// Names of the loopback address, as distributions write them into /etc/hosts.
+const LOOPBACK: [&str; 8] = [
+    "localhost",
+    "localhost.localdomain",
+    "localhost4",
+    "localhost4.localdomain4",
+    "localhost6",
+    "localhost6.localdomain6",
+    "ip6-localhost",
+    "ip6-loopback",
+];
+
 /// Whether `host`, in lower case, is a name by which any Pod reaches the machine of its node.
 pub(super) fn is_machine_name(host: &str) -> bool {
     MACHINE.contains(&host)
+}
+
+/// Whether `is` holds for such a name.
+pub(super) fn may_be_machine(is: impl Fn(&str) -> bool) -> bool {
+    MACHINE.into_iter().any(is)
 }
 
 /// Whether `host`, in lower case, is a name or an address by which any Pod reaches the machine of its node.
@@ -44,20 +61,14 @@ fn of_v4(address: IpAddr) -> Option<Ipv4Addr> {
 
 /// Whether it is a loopback or unspecified address: empty, `localhost`, 127.0.0.0/8, 0.0.0.0, ::1.
 pub(super) fn is_loopback(host: &str) -> bool {
-    let is_named = matches!(
-        host,
-        // As distributions write them into /etc/hosts.
-        "" | "localhost"
-            | "localhost.localdomain"
-            | "localhost4"
-            | "localhost4.localdomain4"
-            | "localhost6"
-            | "localhost6.localdomain6"
-            | "ip6-localhost"
-            | "ip6-loopback"
-    ) || host.ends_with(".localhost");
+    let is_named = host.is_empty() || LOOPBACK.contains(&host) || host.ends_with(".localhost");
     let ip = address(host).and_then(of_v4);
     is_named || ip.is_some_and(|ip| ip.is_loopback() || ip.octets()[0] == 0)
+}
+
+/// Whether `is` holds for a name of the loopback address.
+pub(super) fn may_be_loopback(is: impl Fn(&str) -> bool) -> bool {
+    LOOPBACK.into_iter().any(is)
 }
 
 /// An address in any form that `getaddrinfo` accepts: 127.1, 0x7f000001, 2130706433, ::1%lo, and ::1:2375

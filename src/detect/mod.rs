@@ -10,3 +10,4 @@ pub mod machine;
 pub mod mounts;
 pub mod own_daemon;
 pub mod published;
+mod value_from;

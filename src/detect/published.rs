@@ -8,8 +8,9 @@ use crate::model::expand::{Environment, Expanded, Piece, literal};
 use crate::model::view::{Container, EnvVar, Pod};
 use crate::names;
 
-use super::docker_host::{is_node_address, is_node_name};
+use super::docker_host::is_node_name;
 use super::machine::is_machine_name;
+use super::value_from::is_node_address;
 
 /// Variables that mean nothing else. Others with `DOCKER` in their name may.
 pub const NAMES: [&str; 6] = [

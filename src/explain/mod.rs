@@ -168,7 +168,7 @@ fn explanation(
         outcome: word,
         reason,
         rule: outcome.rule.map(str::to_owned),
-        profile: change.map(|change| change.profile.to_owned()),
+        profile: change.and_then(|change| change.profile).map(str::to_owned),
         profiles_passed_over: outcome
             .passed_over
             .iter()

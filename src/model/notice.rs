@@ -150,6 +150,10 @@ pub enum Notice {
         /// What rules out which profile.
         because: String,
     },
+    /// A container runs a daemon beside the one that the Pod gets. Both give containers the same addresses.
+    SecondDaemon { container: String },
+    /// A privileged container of a Pod that gets a user namespace.
+    PrivilegedInNamespace { container: String },
     /// Any other message of the policy.
     Policy(String),
 }
@@ -171,6 +175,8 @@ impl Notice {
             Self::SocketByDirectory { .. } => "debugging",
             Self::AnnotationIgnored { .. } => "annotation-ignored",
             Self::AnotherProfile { .. } => "another-profile",
+            Self::SecondDaemon { .. } => "second-daemon",
+            Self::PrivilegedInNamespace { .. } => "privileged-container",
             Self::Policy(_) => "left-alone",
         }
     }
@@ -314,6 +320,14 @@ impl Notice {
             Self::AnotherProfile { used, because } => {
                 format!("profile {} is used, since {because}", shortened(used, 20))
             }
+            Self::SecondDaemon { container } => of_containers(
+                std::slice::from_ref(container),
+                "runs a Docker daemon on the network of its new one; remove one of the two",
+            ),
+            Self::PrivilegedInNamespace { container } => of_containers(
+                std::slice::from_ref(container),
+                "is privileged inside of its user namespace alone; if it needs more, use another profile",
+            ),
             Self::Policy(text) => text.clone(),
         };
         match shortened(&text, LONGEST) {
@@ -387,6 +401,22 @@ pub enum Why {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_to_do_is_said_whole_however_long_a_name_is() {
+        for name in ["a", &"n".repeat(63)] {
+            let container = told_name(name);
+            let second = Notice::SecondDaemon {
+                container: container.clone(),
+            };
+            assert!(second.text().ends_with("remove one of the two"), "{second}");
+            let privileged = Notice::PrivilegedInNamespace { container };
+            assert!(
+                privileged.text().ends_with("use another profile"),
+                "{privileged}"
+            );
+        }
+    }
 
     #[test]
     fn what_is_said_again_is_neither_kept_nor_counted() {

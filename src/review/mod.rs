@@ -91,8 +91,8 @@ impl Action<'_> {
 #[derive(Debug)]
 pub struct Change<'p> {
     pub patch: Patch,
-    /// The profile of the sidecar.
-    pub profile: &'p str,
+    /// The profile of the sidecar; `None` if the Pod had one before, which its author may have written.
+    pub profile: Option<&'p str>,
     /// The containers that use the Pod's own daemon now.
     pub containers: Vec<String>,
 }
@@ -166,7 +166,8 @@ fn within<'p>(
                 .filter(|place| installed.as_ref().is_none_or(|i| i.place != *place))
                 .map(|place| pod.container(place).name.to_string())
                 .collect();
-            let profile = injection.profile.name.as_str();
+            let is_new = installed.is_none();
+            let profile = is_new.then_some(injection.profile.name.as_str());
             notices = plan.notices.then(notices);
             if patch.is_empty() {
                 Action::Left(Reason::AlreadyInjected)

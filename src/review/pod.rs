@@ -116,7 +116,7 @@ pub(super) fn answer<'r>(
     let containers = change.map_or_else(Vec::new, |change| told(&change.containers));
     let audited = containers.join(",");
     let rule = outcome.rule.unwrap_or_default();
-    let profile = change.map_or("", |change| change.profile);
+    let profile = change.and_then(|change| change.profile).unwrap_or_default();
     let over: Vec<String> = outcome
         .passed_over
         .iter()

@@ -10,10 +10,10 @@
 use crate::budget;
 use crate::decide::Policy;
 use crate::decide::denial::Denial;
-use crate::decide::matcher::Detection;
 use crate::decide::reason::Reason;
 use crate::decide::rule_match::{Effect, MatchedPart};
 use crate::decode::admission::{Object, PodReview, decode_both};
+use crate::detect::mounts::Reach;
 use crate::model::cluster::Cluster;
 use crate::model::notice::{Notices, told_name, told_path};
 use crate::model::view::{Container, Pod};
@@ -68,19 +68,22 @@ fn verified<'p>(outcome: Outcome<'p>, review: &PodReview<'_>) -> Outcome<'p> {
     }
 }
 
-/// The first way to the node's daemon that was to be swapped.
+/// The first way to the node's daemon that was to be swapped, or its client: who may write to that one writes a program
+/// that the node runs.
 fn unswapped(outcome: &Outcome<'_>, pod: &Pod<'_>) -> Option<Denial> {
     let mut rule_matches = outcome.rule_matches.iter();
-    let rule_match = rule_matches.find(|rule_match| {
-        rule_match.effect == Effect::Swap && rule_match.detection != Detection::Client
-    })?;
+    let rule_match = rule_matches.find(|rule_match| rule_match.effect == Effect::Swap)?;
     let (place, what) = match rule_match.part {
         MatchedPart::Mount(index) => {
             let finding = outcome.findings.get(index)?;
             let volume = pod.spec.volumes.get(finding.volume)?;
             let path = volume.node_path();
-            let path = path.map(|path| told_path(path).into_owned());
-            (finding.place, path.unwrap_or_default())
+            let path = path.map(told_path).unwrap_or_default();
+            let what = match finding.reach == Reach::Client {
+                true => format!("its client {path}"),
+                false => path.into_owned(),
+            };
+            (finding.place, what)
         }
         MatchedPart::Variable { place, index: _ } => (place, names::DOCKER_HOST.to_owned()),
         MatchedPart::Annotations => return None,

@@ -150,8 +150,9 @@ fn look_ahead(
         rule: outcome.rule.unwrap_or_default().to_owned(),
         profile: change
             .as_ref()
-            .map(|change| change.profile.to_owned())
-            .unwrap_or_default(),
+            .and_then(|change| change.profile)
+            .unwrap_or_default()
+            .to_owned(),
         containers: change.map_or_else(Vec::new, |change| told_containers(&change.containers)),
         warnings,
         steps: outcome.steps,

@@ -180,6 +180,30 @@ fn what_has_nothing_to_do_with_docker_is_left_and_a_pod_without_a_daemon_gets_no
     assert_eq!(passed.after, Err("EphemeralContainer".to_owned()));
 }
 
+#[test]
+fn the_nodes_client_is_a_path_of_the_node_also_beside_what_is_swapped() {
+    let policy = Config::from_yaml(&preset_text("enforce")).unwrap();
+    let policy = policy.policy();
+    let pod = json!({"metadata": {"name": "build"}, "spec": {
+        "containers": [{"name": "build", "image": "docker:28-cli", "volumeMounts": [
+            {"name": "sock", "mountPath": "/var/run/docker.sock"}]}],
+        "volumes": [
+            {"name": "sock", "hostPath": {"path": "/var/run/docker.sock"}},
+            {"name": "client", "hostPath": {"path": "/usr/bin/docker"}},
+        ],
+    }});
+    let mut pod = pass_under(policy, &pod, Scope::Creation).after.unwrap();
+    for env in [
+        json!([{"name": "DOCKER_HOST", "value": "tcp://172.17.0.1:2375"}]),
+        json!([]),
+    ] {
+        pod["spec"]["ephemeralContainers"] = json!([{"name": "debug", "image": "a", "env": env, "volumeMounts": [
+            {"name": "client", "mountPath": "/x"}]}]);
+        let passed = pass_under(policy, &pod, Scope::EphemeralContainers);
+        assert_eq!(passed.after, Err("HostPath".to_owned()), "{env}");
+    }
+}
+
 /// The registry drops what else such an update says, but the mutating webhooks are asked before.
 #[test]
 fn an_update_cannot_forge_the_pod_that_it_is_of() {

@@ -365,7 +365,7 @@ impl Pass<'_> {
                 (
                     Verdict::Changed {
                         rule,
-                        profile: profile.to_owned(),
+                        profile: profile.unwrap_or_default().to_owned(),
                         containers,
                     },
                     Some(after),

@@ -145,6 +145,13 @@ fn a_pod_with_its_sidecar_is_let_through_and_what_was_added_to_it_is_not() {
         verify(&asking()),
         (true, "NotReached".to_owned(), String::new())
     );
+    // But a program of the node that it may write is one.
+    let (allowed, reason, message) = verify(&with_socket(asking(), "/usr/bin/docker"));
+    assert_eq!((allowed, &*reason), (false, "Unswapped"));
+    assert!(
+        message.contains("(its client /usr/bin/docker)"),
+        "{message}"
+    );
     let mut broken = after;
     broken["spec"]["initContainers"][0]
         .as_object_mut()

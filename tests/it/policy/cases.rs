@@ -260,7 +260,7 @@ fn through_engine(case: &Case, policy: &Policy, pod: &Value) -> (Came, Option<Va
             (
                 "changed",
                 "Injected",
-                change.profile,
+                change.profile.unwrap_or_default(),
                 String::new(),
                 Some(patched),
             )
