@@ -329,6 +329,7 @@ mod tests {
             policy: &Policy::offline(),
             setting: &Setting::default(),
             namespaces: &Namespaces::new(),
+            patches: &[],
         };
         migrate(&context, text, &Around::default())
     }
