@@ -1088,3 +1088,14 @@ fn an_overlay_of_another_base_counts_for_nothing() {
     assert_eq!(folder.text("base/d.yaml"), BASE);
     assert!(!folder.text("alone/d.yaml").contains("docker.sock"));
 }
+
+#[test]
+fn the_first_volume_outside_of_a_pod_template_is_the_line_that_is_named() {
+    let folder = Folder::new("line-of-a-volume");
+    let text = "import a.b\n\ndef call() {\n  def vols = [hostPathVolume(hostPath: '/var/run/docker.sock', \
+                mountPath: '/var/run/docker.sock')]\n  podTemplate(volumes: vols) { node(POD_LABEL) { } }\n}\n";
+    fs::write(folder.0.join("agent.groovy"), text).unwrap();
+    let output = within(&folder, &["convert", "-f", "agent.groovy"]);
+    let told = stderr(&output);
+    assert!(told.starts_with("error: agent.groovy:4: "), "{told}");
+}
