@@ -12,13 +12,14 @@ use crate::manifest::kinds;
 use crate::manifest::{Document, Operation, PodRef, below, read_with_positions};
 use crate::scan::candidate::{Candidate, candidates};
 use crate::scan::parts::chunks;
+use crate::scan::sources::jenkins::JENKINS_AGENT;
 use crate::scan::sources::tekton::Beside;
 
 use crate::migrate::advice::{self, CONTAINER, by_hand};
 use crate::migrate::pod::{Migration, migration};
 use crate::migrate::spot::{self, Naming, Spot};
 use crate::migrate::touched::Touched;
-use crate::migrate::{Around, ByHand, Changed, Context, Migrated, Patch, nested};
+use crate::migrate::{Around, ByHand, Changed, Context, Migrated, Patch, heirs, nested};
 
 pub(super) fn migrate(context: &Context<'_>, text: &str, around: &Around) -> Migrated {
     let Ok(documents) = read_with_positions(text) else {
@@ -331,7 +332,7 @@ impl Parts {
     }
 }
 
-/// Which patches of kustomizations would do something else after the migration.
+/// What else would come out otherwise after the migration: other agents, and what kustomizations lay over it.
 fn clashes(
     patches: &[&Patch],
     document: &Document,
@@ -339,14 +340,18 @@ fn clashes(
     migration: &Migration,
     spot: &Spot,
 ) -> Option<String> {
+    let mounts = mounts_of(candidate, migration);
+    let base = candidate.pointers.base();
+    let strangers =
+        (candidate.kind == JENKINS_AGENT).then(|| heirs::strangers(&document.value, base, &mounts));
     if patches.is_empty() {
-        return None;
+        return strangers.flatten();
     }
-    let mounts = mounts_of(candidate, migration).into_iter();
-    let gone = mounts.chain(volumes_of(candidate, migration));
+    let gone = mounts.into_iter().chain(volumes_of(candidate, migration));
     let (Spot::Map(at) | Spot::List(at)) = spot;
     let keys = migration.annotations.iter().map(|(key, _)| *key).collect();
-    Touched::of(&document.value, gone, at, keys).clashes(patches)
+    let touched = Touched::of(&document.value, gone, at, keys);
+    strangers.flatten().or_else(|| touched.clashes(patches))
 }
 
 fn mounts_of(candidate: &Candidate<'_>, migration: &Migration) -> BTreeSet<String> {

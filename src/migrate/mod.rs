@@ -8,6 +8,7 @@
 mod advice;
 mod comments;
 mod groovy;
+mod heirs;
 mod left;
 mod lines;
 mod manifest;
