@@ -111,7 +111,13 @@ fn templates(
         .or(around.name.as_deref())
         .unwrap_or(NO_NAME);
     let what = format!("{JENKINS_AGENT}/{name}");
-    let line = template.line.max(1);
+    // Volumes outside of a template begin with the first of them.
+    let first = template.volumes.first().map_or(1, |volume| volume.line);
+    let line = if template.line == 0 {
+        first
+    } else {
+        template.line
+    };
     let setting = context.setting(around.namespace.as_deref());
     let found = PodRef {
         kind: "Pod",

@@ -13,6 +13,7 @@ use crate::scan::result::Reading;
 use crate::scan::sources::values;
 use crate::scan::text;
 use crate::scan::text::Syntax;
+use crate::text::shortened;
 
 use crate::migrate::advice::{CONTAINER, annotations, has_name};
 use crate::migrate::{ByHand, Context};
@@ -80,7 +81,17 @@ fn by_hand(text: &str, workload: &Workload, sockets: &Sockets) -> Option<ByHand>
         (names::INJECT, "true".to_owned()),
         (names::CONTAINERS, containers.join(",")),
     ];
-    asked.extend(mounts(&swapped, sockets).map(|mounts| (names::MOUNTS, mounts)));
+    let mut lost = String::new();
+    match mounts(&swapped, sockets) {
+        Mounts::Default => {}
+        Mounts::Asked(list) => asked.push((names::MOUNTS, list)),
+        Mounts::Lost(list) => {
+            let list = shortened(&list, 200);
+            lost = format!(
+                ". No annotation can carry where its containers see it ({list}): change the mount"
+            );
+        }
+    }
     // As a swap leaves it.
     asked.push((names::SHARED_TMP, "false".to_owned()));
     Some(ByHand {
@@ -88,7 +99,7 @@ fn by_hand(text: &str, workload: &Workload, sockets: &Sockets) -> Option<ByHand>
         what: format!("{}/{}", workload.kind, workload.name),
         message: format!(
             "by hand: this form is not edited. Remove the mounts of {} and their volume, and give the Pods these \
-             annotations: {}",
+             annotations: {}{lost}",
             first.target,
             annotations(&asked)
         ),
@@ -96,9 +107,18 @@ fn by_hand(text: &str, workload: &Workload, sockets: &Sockets) -> Option<ByHand>
     })
 }
 
-/// Where the Pods have it, if they do not have it where the annotation alone puts it; none where their containers
-/// differ in that, since a person names those.
-fn mounts(swapped: &[&Finding], sockets: &Sockets) -> Option<String> {
+/// Where the Pods have it.
+enum Mounts {
+    /// Where the annotation alone puts it; or their containers differ in that, since a person names those.
+    Default,
+    /// As the annotation of the mounts says it.
+    Asked(String),
+    /// As no annotation says it.
+    Lost(String),
+}
+
+/// Where the Pods have what is swapped.
+fn mounts(swapped: &[&Finding], sockets: &Sockets) -> Mounts {
     let of = |container: &Option<String>| -> Vec<String> {
         let own = swapped.iter().filter(|one| one.container == *container);
         own.filter_map(|one| {
@@ -107,8 +127,11 @@ fn mounts(swapped: &[&Finding], sockets: &Sockets) -> Option<String> {
         })
         .collect()
     };
-    let first = of(&swapped.first()?.container);
-    let is_default = match swapped.first()?.mount_path.as_deref() {
+    let Some(one) = swapped.first() else {
+        return Mounts::Default;
+    };
+    let first = of(&one.container);
+    let is_default = match one.mount_path.as_deref() {
         Some(path) => {
             first.len() == 1
                 && CleanPath::on_node(path).as_str() == CleanPath::on_node(DEFAULT_SOCKET).as_str()
@@ -116,6 +139,12 @@ fn mounts(swapped: &[&Finding], sockets: &Sockets) -> Option<String> {
         None => true,
     };
     let is_alike = swapped.iter().all(|one| of(&one.container) == first);
+    if is_default || !is_alike {
+        return Mounts::Default;
+    }
     let list = first.join(",");
-    (!is_default && is_alike && items(&list, sockets).is_ok()).then_some(list)
+    match items(&list, sockets) {
+        Ok(_) => Mounts::Asked(list),
+        Err(_) => Mounts::Lost(list),
+    }
 }

@@ -12,12 +12,14 @@ use crate::manifest::kinds;
 use crate::manifest::{Document, Operation, PodRef, below, read_with_positions};
 use crate::scan::candidate::{Candidate, candidates};
 use crate::scan::parts::chunks;
+use crate::scan::sources::jenkins::JENKINS_AGENT;
 use crate::scan::sources::tekton::Beside;
 
 use crate::migrate::advice::{self, CONTAINER, by_hand};
 use crate::migrate::pod::{Migration, migration};
 use crate::migrate::spot::{self, Naming, Spot};
-use crate::migrate::{Around, ByHand, Changed, Context, Migrated, nested};
+use crate::migrate::touched::Touched;
+use crate::migrate::{Around, ByHand, Changed, Context, Migrated, Patch, heirs, nested};
 
 pub(super) fn migrate(context: &Context<'_>, text: &str, around: &Around) -> Migrated {
     let Ok(documents) = read_with_positions(text) else {
@@ -187,14 +189,26 @@ impl Plan {
             Ok(None) => None,
             Ok(Some(migration)) => match spot {
                 Ok((spot, _)) => {
+                    let told = Changed {
+                        line,
+                        what,
+                        namespace: setting.namespace,
+                        annotations: advice::annotations(&migration.annotations),
+                    };
+                    // No patch reaches into a text in a text.
+                    let patches = if around.depth == 0 {
+                        context.patches
+                    } else {
+                        &[]
+                    };
+                    if let Some(why) = clashes(patches, document, &candidate, &migration, &spot) {
+                        parts.of_pod(&candidate, None);
+                        self.refused.push(told.undone(line, &why));
+                        return;
+                    }
                     parts.of_pod(&candidate, Some(&migration));
                     planned.push(Planned {
-                        told: Changed {
-                            line,
-                            what,
-                            namespace: setting.namespace,
-                            annotations: advice::annotations(&migration.annotations),
-                        },
+                        told,
                         candidate,
                         migration,
                         spot,
@@ -316,6 +330,28 @@ impl Parts {
             }
         }
     }
+}
+
+/// What else would come out otherwise after the migration: other agents, and what kustomizations lay over it.
+fn clashes(
+    patches: &[&Patch],
+    document: &Document,
+    candidate: &Candidate<'_>,
+    migration: &Migration,
+    spot: &Spot,
+) -> Option<String> {
+    let mounts = mounts_of(candidate, migration);
+    let base = candidate.pointers.base();
+    let strangers =
+        (candidate.kind == JENKINS_AGENT).then(|| heirs::strangers(&document.value, base, &mounts));
+    if patches.is_empty() {
+        return strangers.flatten();
+    }
+    let gone = mounts.into_iter().chain(volumes_of(candidate, migration));
+    let (Spot::Map(at) | Spot::List(at)) = spot;
+    let keys = migration.annotations.iter().map(|(key, _)| *key).collect();
+    let touched = Touched::of(&document.value, gone, at, keys);
+    strangers.flatten().or_else(|| touched.clashes(patches))
 }
 
 fn mounts_of(candidate: &Candidate<'_>, migration: &Migration) -> BTreeSet<String> {

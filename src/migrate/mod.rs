@@ -8,14 +8,17 @@
 mod advice;
 mod comments;
 mod groovy;
+mod heirs;
 mod left;
 mod lines;
 mod manifest;
 mod nested;
+mod patch;
 mod pod;
 mod same;
 mod spot;
 mod toml;
+mod touched;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -31,6 +34,7 @@ use crate::scan::text::Syntax;
 pub use crate::migrate::comments::{Comment, comments};
 pub use crate::migrate::left::kept;
 pub use crate::migrate::lines::{LONE_RETURNS, Lines, has_lone_returns};
+pub use crate::migrate::patch::{Patch, Target};
 pub use crate::migrate::pod::{Migration, Refusal, migration};
 pub use crate::migrate::same::{Difference, normal, same};
 pub use crate::migrate::spot::Naming;
@@ -44,6 +48,8 @@ pub struct Context<'c> {
     pub setting: &'c Setting,
     /// The labels of namespaces that are known.
     pub namespaces: &'c Namespaces,
+    /// What kustomizations lay over the text's objects.
+    pub patches: &'c [&'c Patch],
 }
 
 /// What became of a text.

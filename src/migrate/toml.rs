@@ -329,11 +329,27 @@ mod tests {
             policy: &Policy::offline(),
             setting: &Setting::default(),
             namespaces: &Namespaces::new(),
+            patches: &[],
         };
         migrate(&context, text, &Around::default())
     }
 
     const VOLUME: &str = "[[runners.kubernetes.volumes.host_path]]\nname = \"d\"\nmount_path = \"/var/run/docker.sock\"\n";
+
+    #[test]
+    fn a_mount_path_that_is_filled_in_later_is_left_to_its_author() {
+        let volume = VOLUME.replace("/var/run/docker.sock", "{{ .Values.sock }}");
+        let text = format!(
+            "[[runners]]\nexecutor = \"kubernetes\"\n{volume}host_path = \"/var/run/docker.sock\"\n"
+        );
+        let done = migrated(&text);
+        assert_eq!(done.text, text);
+        let message = &done.refused[0].message;
+        assert!(
+            message.contains("which no annotation can carry"),
+            "{message}"
+        );
+    }
 
     #[test]
     fn annotations_come_into_the_table_that_a_runner_has() {

@@ -325,7 +325,7 @@ impl Tree {
 }
 
 /// The file of the kustomization in a folder that `one` names.
-fn base(folder: &Path, one: &str) -> Option<PathBuf> {
+pub fn base(folder: &Path, one: &str) -> Option<PathBuf> {
     let real = fs::canonicalize(folder.join(one)).ok()?;
     let names = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
     let mut files = names.iter().map(|name| real.join(name));

@@ -29,7 +29,7 @@ mod helpers;
 mod host_paths;
 pub mod ignored;
 mod joined;
-mod kustomizations;
+pub mod kustomizations;
 pub mod live;
 mod loopback;
 mod loops;

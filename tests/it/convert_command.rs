@@ -935,3 +935,167 @@ fn kept_text(pod: &str, mount: &str, indent: &str) -> String {
     let comment = "# dind-injector:ignore SEC-7";
     pod.replacen(mount, &format!("{indent}{comment}\n{mount}"), 1)
 }
+
+/// A base with one Deployment, which has the socket and a volume of its own, and an overlay of it.
+fn overlaid(name: &str, overlay: &str) -> Folder {
+    let folder = Folder::new(name);
+    for inner in ["base", "prod"] {
+        fs::create_dir(folder.0.join(inner)).unwrap();
+    }
+    fs::write(folder.0.join("base/d.yaml"), BASE).unwrap();
+    let base = "resources: [d.yaml]\n";
+    fs::write(folder.0.join("base/kustomization.yaml"), base).unwrap();
+    let prod = format!("resources: [../base]\n{overlay}");
+    fs::write(folder.0.join("prod/kustomization.yaml"), prod).unwrap();
+    folder
+}
+
+const BASE: &str = "
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  selector: {matchLabels: {a: b}}
+  template:
+    metadata: {labels: {a: b}}
+    spec:
+      containers:
+        - name: web
+          image: docker
+          volumeMounts:
+            - name: sock
+              mountPath: /var/run/docker.sock
+            - name: data
+              mountPath: /data
+      volumes:
+        - name: sock
+          hostPath: {path: /var/run/docker.sock}
+        - name: data
+          emptyDir: {}
+";
+
+/// An entry of `patches` for the Deployment, with these lines.
+fn operations(lines: &str) -> String {
+    let lines = lines.replace('\n', "\n      ");
+    format!("patches:\n  - target: {{kind: Deployment, name: web}}\n    patch: |-\n      {lines}\n")
+}
+
+#[test]
+fn what_an_overlay_patches_by_index_or_by_a_name_that_goes_is_refused() {
+    let spec = "/spec/template/spec";
+    for (name, overlay, said) in [
+        (
+            "index",
+            operations(&format!("- {{op: remove, path: {spec}/volumes/0}}")),
+            "prod/kustomization.yaml:5 counts on what is at /spec/template/spec/volumes/0,",
+        ),
+        (
+            "index-of-a-mount",
+            operations(&format!(
+                "- {{op: add, path: /spec/replicas, value: 2}}\n- op: replace\n  path: \
+                 {spec}/containers/0/volumeMounts/1/mountPath\n  value: /srv"
+            )),
+            "prod/kustomization.yaml:6 counts on what is at",
+        ),
+        (
+            "metadata",
+            operations("- {op: replace, path: /spec/template/metadata, value: {labels: {a: b}}}"),
+            "prod/kustomization.yaml:5 has /spec/template/metadata for itself,",
+        ),
+        (
+            "mount",
+            operations(&format!(
+                "- op: add\n  path: {spec}/containers/0/volumeMounts/-\n  value: {{name: sock, mountPath: /x}}"
+            )),
+            "prod/kustomization.yaml:5 counts on \"sock\",",
+        ),
+        (
+            "merge",
+            "patches:\n  - path: side.yaml\n".to_owned(),
+            "prod/side.yaml:1 counts on \"sock\",",
+        ),
+        (
+            "merge-of-old",
+            "patchesStrategicMerge: [side.yaml]\n".to_owned(),
+            "prod/side.yaml:1 counts on \"sock\",",
+        ),
+        (
+            "renamed",
+            "namePrefix: a-\npatchesJson6902:\n  - target: {kind: Deployment, name: a-web}\n    path: by-index.json\n"
+                .to_owned(),
+            "prod/by-index.json:1 counts on what is at",
+        ),
+    ] {
+        let folder = overlaid(&format!("overlay-{name}"), &overlay);
+        let side = "kind: Deployment\nmetadata: {name: web}\nspec: {template: {spec: {containers: [{name: helper, \
+                    volumeMounts: [{name: sock, mountPath: /var/run/docker.sock}]}]}}}\n";
+        fs::write(folder.0.join("prod/side.yaml"), side).unwrap();
+        let by_index = format!("[{{\"op\": \"remove\", \"path\": \"{spec}/volumes/0\"}}]");
+        fs::write(folder.0.join("prod/by-index.json"), by_index).unwrap();
+        // The overlay is found where the base alone is named, too.
+        for files in [&["base", "prod"][..], &["base"], &["base/d.yaml"], &["."]] {
+            let mut args = vec!["convert", "--write", "--keep-going", "-f"];
+            args.extend(files);
+            let output = within(&folder, &args);
+            let told = stderr(&output);
+            assert_eq!(output.status.code(), Some(1), "{name} {files:?}: {told}");
+            assert!(told.contains("base/d.yaml:2: Deployment/web: the patch at "), "{name}: {told}");
+            assert!(told.contains(said), "{name} {files:?}: {told}");
+            assert_eq!(folder.text("base/d.yaml"), BASE, "{name}");
+        }
+    }
+}
+
+#[test]
+fn an_overlay_that_counts_on_nothing_that_goes_keeps_no_base_from_being_converted() {
+    let spec = "/spec/template/spec";
+    for (name, overlay) in [
+        (
+            "image",
+            operations(&format!("- {{op: replace, path: {spec}/containers/0/image, value: x}}")),
+        ),
+        (
+            "end",
+            operations(&format!("- {{op: add, path: {spec}/volumes/-, value: {{name: x, emptyDir: {{}}}}}}")),
+        ),
+        (
+            "other",
+            operations(&format!("- {{op: remove, path: {spec}/volumes/0}}")).replace("web", "other"),
+        ),
+        (
+            "merge",
+            "patchesStrategicMerge:\n  - |-\n    kind: Deployment\n    metadata: {name: web}\n    spec: {replicas: 2}\n"
+                .to_owned(),
+        ),
+    ] {
+        let folder = overlaid(&format!("overlay-alike-{name}"), &overlay);
+        let output = within(&folder, &["convert", "--write", "-f", "base", "prod"]);
+        let told = stderr(&output);
+        assert_eq!(output.status.code(), Some(0), "{name}: {told}");
+        let base = folder.text("base/d.yaml");
+        assert!(!base.contains("docker.sock"), "{name}: {base}");
+    }
+}
+
+#[test]
+fn an_overlay_of_another_base_counts_for_nothing() {
+    let patch = operations("- {op: remove, path: /spec/template/spec/volumes/0}");
+    let folder = overlaid("overlay-of-another", &patch);
+    fs::create_dir(folder.0.join("alone")).unwrap();
+    fs::write(folder.0.join("alone/d.yaml"), BASE).unwrap();
+    let output = within(&folder, &["convert", "--write", "--keep-going", "-f", "."]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(folder.text("base/d.yaml"), BASE);
+    assert!(!folder.text("alone/d.yaml").contains("docker.sock"));
+}
+
+#[test]
+fn the_first_volume_outside_of_a_pod_template_is_the_line_that_is_named() {
+    let folder = Folder::new("line-of-a-volume");
+    let text = "import a.b\n\ndef call() {\n  def vols = [hostPathVolume(hostPath: '/var/run/docker.sock', \
+                mountPath: '/var/run/docker.sock')]\n  podTemplate(volumes: vols) { node(POD_LABEL) { } }\n}\n";
+    fs::write(folder.0.join("agent.groovy"), text).unwrap();
+    let output = within(&folder, &["convert", "-f", "agent.groovy"]);
+    let told = stderr(&output);
+    assert!(told.starts_with("error: agent.groovy:4: "), "{told}");
+}

@@ -271,6 +271,7 @@ fn every_diff_of_the_migration_is_made_by_convert() {
                     policy: &policy,
                     setting: &Setting::default(),
                     namespaces: &Namespaces::new(),
+                    patches: &[],
                 };
                 let done = migrate(&evaluator, &before, syntax);
                 assert_eq!(done.refused, [], "{before}");

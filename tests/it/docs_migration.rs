@@ -162,6 +162,7 @@ impl Folder {
                     policy: &Policy::offline(),
                     setting: &Setting::default(),
                     namespaces: &Namespaces::new(),
+                    patches: &[],
                 },
                 text,
                 Syntax::Manifest,

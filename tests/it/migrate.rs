@@ -69,6 +69,7 @@ impl Case {
             policy: &self.policy,
             setting: &setting(),
             namespaces: &Namespaces::new(),
+            patches: &[],
         };
         migrate(&context, text, self.syntax)
     }

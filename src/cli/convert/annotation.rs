@@ -1,6 +1,7 @@
 //! Files to the annotation: what is changed, what is refused, and what still reaches a node's runtime.
 
 use std::collections::HashSet;
+use std::path::Path;
 
 use crate::decide::Policy;
 use crate::migrate::{Context, Lines, comments, migrate};
@@ -11,6 +12,7 @@ use crate::scan::text;
 use crate::scan::text::Syntax;
 
 use crate::cli::beyond;
+use crate::cli::convert::overlays::Overlays;
 use crate::cli::convert::remark::{At, Level, Remark};
 use crate::cli::convert::{File, Outcome, Rewritten, left};
 
@@ -41,27 +43,23 @@ pub(super) fn rewrite(
         }
     }
     let mut outcome = Outcome::default();
+    let overlays = Overlays::around(files.iter().map(|file| Path::new(&file.name)));
     for file in files {
-        one(policy, setting, &context, &namespaces, file, &mut outcome);
+        let patches = overlays.patches(Path::new(&file.name));
+        let under = Context {
+            policy,
+            setting,
+            namespaces: &namespaces,
+            patches: &patches,
+        };
+        one(&under, &context, file, &mut outcome);
     }
     outcome
 }
 
-fn one(
-    policy: &Policy,
-    setting: &Setting,
-    context: &Evaluator,
-    namespaces: &Namespaces,
-    file: &File,
-    outcome: &mut Outcome,
-) {
+fn one(under: &Context<'_>, context: &Evaluator, file: &File, outcome: &mut Outcome) {
     let File { name, text, syntax } = file;
-    let under = Context {
-        policy,
-        setting,
-        namespaces,
-    };
-    let done = migrate(&under, text, *syntax);
+    let done = migrate(under, text, *syntax);
     let lines = Lines::between(text, &done.text);
     let mut told = HashSet::new();
     for refused in &done.refused {
@@ -83,7 +81,7 @@ fn one(
             message: format!("{}: {}", refused.what, refused.message),
         });
     }
-    let reading = left::read(context, namespaces, file, &done.text);
+    let reading = left::read(context, under.namespaces, file, &done.text);
     left::note(file, &reading, &lines, outcome, |workload, what| {
         (!told.contains(what))
             .then(|| beyond::still_reaches(workload, workload.main_finding(), what))

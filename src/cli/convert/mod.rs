@@ -7,6 +7,7 @@
 mod annotation;
 mod cluster;
 mod left;
+mod overlays;
 mod read;
 mod remark;
 mod sidecar;

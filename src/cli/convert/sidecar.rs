@@ -79,6 +79,7 @@ fn note_left(policy: &Policy, setting: &Setting, file: &File, made: &Made, outco
                 policy,
                 setting,
                 namespaces: &namespaces,
+                patches: &[],
             };
             let done = migrate(&context, &file.text, file.syntax);
             let changed = done.changed.into_iter().map(|changed| changed.what);
@@ -149,6 +150,7 @@ fn one(
         policy,
         setting,
         namespaces: &Namespaces::new(),
+        patches: &[],
     };
     let kept = kept(&context, before, file.syntax);
     for document in documents {

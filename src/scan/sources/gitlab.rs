@@ -62,7 +62,9 @@ pub fn candidates<'d>(document: &'d Value, head: Object<'d>, pointer: &str) -> V
         for (index, volume) in items(volumes).enumerate() {
             let at = format!("{at}/volumes/host_path/{index}");
             // The runner mounts a path at itself where only one of the two is given.
-            let (host, mount) = (text(volume, "host_path"), text(volume, "mount_path"));
+            // One that is filled in later is there all the same, and is not the other one.
+            let path = |key: &str| volume.get(key).and_then(Value::as_str);
+            let (host, mount) = (path("host_path"), path("mount_path"));
             let (Some(host), Some(mount)) = (host.or(mount), mount.or(host)) else {
                 continue;
             };
@@ -176,6 +178,16 @@ mod tests {
             found[0].pointers.outer("/spec/containers/1/volumeMounts/0"),
             at
         );
+    }
+
+    #[test]
+    fn a_path_that_is_filled_in_later_is_not_the_other_one() {
+        let volume = json!({"host_path": "/run/docker.sock", "mount_path": "{{ .Values.sock }}"});
+        let document = json!({"runners": [{"kubernetes": {"volumes": {"host_path": [volume]}}}]});
+        let found = candidates(&document, Object::of(&document), "");
+        let spec = &found[0].pod.as_ref().unwrap()["spec"];
+        let mount = &spec["containers"][0]["volumeMounts"][0]["mountPath"];
+        assert_eq!(mount, "{{ .Values.sock }}");
     }
 
     #[test]

@@ -41,12 +41,40 @@ fn walk<'d>(value: &'d Value, at: &str, depth: usize, found: &mut Vec<Candidate<
         }
         Value::Object(map) => {
             found.extend(template(map, at));
+            found.extend(heirs(map, at));
             for (key, value) in map {
                 walk(value, &below(at, key), depth + 1, found);
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
+}
+
+/// The additional agents of the chart, which have what `agent` has and they do not say.
+pub fn agents(values: &Map<String, Value>) -> Option<&Map<String, Value>> {
+    values.get("agent")?.as_object()?;
+    values.get("additionalAgents")?.as_object()
+}
+
+/// Whether an agent has volumes of its own, in place of those of `agent`; an empty list is none.
+pub fn has_volumes(agent: &Value) -> bool {
+    let own = agent.get("volumes").and_then(Value::as_array);
+    own.is_some_and(|own| !own.is_empty())
+}
+
+/// The additional agents that have the volumes of `agent`.
+fn heirs<'d>(values: &'d Map<String, Value>, at: &str) -> Vec<Candidate<'d>> {
+    let agent = values.get("agent").and_then(Value::as_object);
+    let all = agents(values).into_iter().flatten();
+    let heirs = all.filter(|(_, heir)| !has_volumes(heir));
+    let candidates = heirs.filter_map(|(key, heir)| {
+        let name = heir.get("podName").and_then(Value::as_str);
+        Some(Candidate {
+            name: Cow::Borrowed(name.unwrap_or(key)),
+            ..template(agent?, &below(at, "agent"))?
+        })
+    });
+    candidates.collect()
 }
 
 /// A mount of the node's files, and where it stands.

@@ -153,6 +153,11 @@ impl<'d> Search<'d> {
     }
 
     fn push(&mut self, pod: Cow<'d, Map<String, Value>>, pointers: Pointers) {
+        let is_hook = self.head.kind.is_empty() && pointers.base() == self.root;
+        let pod = match is_hook.then(|| hooked(&pod)).flatten() {
+            Some(pod) => Cow::Owned(pod),
+            None => pod,
+        };
         let named = |pod: &Map<String, Value>| {
             let metadata = pod.get("metadata").and_then(|all| all.get("name"));
             let name = metadata.or_else(|| pod.get("name"))?;
@@ -190,6 +195,27 @@ impl<'d> Search<'d> {
             annotations: None,
         });
     }
+}
+
+/// The template of a runner's container hooks with the names that its containers will have: `$job` stands for what the
+/// hook calls `job`. Source: actions/runner-container-hooks, `packages/k8s/src/k8s/utils.ts`.
+fn hooked(template: &Map<String, Value>) -> Option<Map<String, Value>> {
+    let own = |container: &Value| {
+        let name = container.get("name")?.as_str()?.strip_prefix('$')?;
+        // A variable of a shell has capitals, and is filled in as a whole.
+        let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        (!name.is_empty() && name.chars().all(is_name)).then(|| name.to_owned())
+    };
+    let list = template.get("spec")?.get("containers")?.as_array()?;
+    list.iter().find_map(own)?;
+    let mut template = template.clone();
+    let list = template.get_mut("spec")?.get_mut("containers")?;
+    for container in list.as_array_mut()? {
+        if let (Some(name), Some(fields)) = (own(container), container.as_object_mut()) {
+            fields.insert("name".to_owned(), name.into());
+        }
+    }
+    Some(template)
 }
 
 /// `pointers` without what is none of the Pod's in its `spec`, which stands at `at`.
