@@ -5,6 +5,7 @@
 //! differ. What could not be looked at is part of the result, never left out.
 
 mod account;
+mod addresses;
 mod asked;
 mod assigned;
 mod bare_hosts;
@@ -41,6 +42,7 @@ pub(crate) mod parts;
 pub mod percent;
 mod placeholder;
 mod places;
+mod pods_at;
 mod program;
 mod rendered;
 pub mod result;

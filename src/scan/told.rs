@@ -19,6 +19,16 @@ pub(super) fn beside(text: &str, mention: Mention) -> String {
     }
 }
 
+/// Says of a daemon that a text names, if that is what a gap is of, that it is of the Pod to which the text belongs.
+pub(super) fn of_pod(gap: &mut Gap, pod: &str) {
+    let noun = Named::Daemon.noun();
+    let named = format!("names {noun}");
+    // One of a Pod inside of the text has that one's name.
+    if gap.why == Why::NamesDaemon && gap.message.starts_with(&named) {
+        gap.message = format!("{pod}: {named}; it may be a node's");
+    }
+}
+
 /// The gaps, one for each line.
 #[derive(Default)]
 pub(super) struct Told {
@@ -64,6 +74,15 @@ impl Told {
             },
             mentions: Some(line),
         });
+    }
+
+    /// A daemon by its address, in what belongs to a Pod of this name.
+    pub(super) fn push_daemon(&mut self, line: u32, pod: &str) {
+        let before = self.gaps.len();
+        self.push(line, Named::Daemon, "");
+        if let Some(gap) = self.gaps.get_mut(before) {
+            of_pod(gap, pod);
+        }
     }
 
     pub(super) fn gaps(self) -> Vec<Gap> {

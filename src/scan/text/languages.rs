@@ -47,7 +47,9 @@ impl Reader<'_> {
                 reading.seen.documents = 1;
                 let gap = self.unparsed(text, error.line, error.to_string());
                 reading.gaps.extend(gap);
-                reading.gaps.extend(account::of_text(self.words, text, &[]));
+                reading
+                    .gaps
+                    .extend(account::of_text(self.words, text, &[], &[]));
             }
         }
         reading
@@ -71,7 +73,7 @@ impl Reader<'_> {
         }
         reading
             .gaps
-            .extend(account::of_text(self.words, text, &known));
+            .extend(account::of_text(self.words, text, &known, &[]));
         reading
     }
 

@@ -7,15 +7,17 @@ mod documents;
 mod languages;
 mod pipeline;
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::path::Path;
 
 use serde_json::Value;
 
 use crate::manifest;
+use crate::names::NO_NAME;
 
 use crate::scan::account;
-use crate::scan::candidate::{Object, candidates};
+use crate::scan::candidate::{Candidate, Object, candidates};
 use crate::scan::evaluator::Evaluator;
 use crate::scan::given;
 use crate::scan::helpers::Variables;
@@ -28,7 +30,7 @@ use crate::scan::placeholder;
 use crate::scan::rendered::Rendered;
 use crate::scan::result::{Gap, Namespaces, Open, Reading, Why};
 use crate::scan::sources::tekton::Beside;
-use crate::scan::sources::{embedded, gitlab, groovy, heredoc, terraform, volume};
+use crate::scan::sources::{embedded, gitlab, groovy, heredoc, terraform, values, volume};
 
 /// What a text is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -224,6 +226,30 @@ struct Around<'a> {
     depth: usize,
 }
 
+impl<'a> Around<'a> {
+    /// A candidate of the text, with what it does not say of itself.
+    fn placed(&'a self, mut candidate: Candidate<'a>) -> Candidate<'a> {
+        if let Some(kind) = self.kind {
+            candidate.kind = kind;
+        }
+        if candidate.scripts.is_empty() {
+            candidate.scripts = Cow::Borrowed(self.scripts);
+        }
+        if candidate.kind == values::KIND
+            && let Some((kind, name)) = &self.owner
+        {
+            candidate.kind = kind;
+            candidate.name = Cow::Owned(format!("{name}/{}", candidate.name));
+        }
+        if candidate.name == NO_NAME
+            && let Some(name) = &self.name
+        {
+            candidate.name = Cow::Borrowed(name);
+        }
+        candidate
+    }
+}
+
 /// Texts in texts end here.
 const MAX_TEXTS: usize = 3;
 
@@ -257,7 +283,7 @@ impl Reader<'_> {
 
     fn other(&self, text: &str) -> Reading {
         Reading {
-            gaps: account::of_text(self.words, text, &[]),
+            gaps: account::of_text(self.words, text, &[], &[]),
             open: self.open(text),
             ..Reading::default()
         }
