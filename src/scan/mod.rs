@@ -29,6 +29,7 @@ pub mod given;
 mod helpers;
 mod host_paths;
 pub mod ignored;
+mod interpolated;
 mod joined;
 mod kustomizations;
 pub mod live;
