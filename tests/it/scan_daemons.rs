@@ -154,3 +154,24 @@ fn an_address_in_a_pod_that_was_read_is_told_as_the_pods() {
     assert!(ended.out.contains(told), "{}", ended.out);
     assert!(!ended.out.contains("not read as a Pod"), "{}", ended.out);
 }
+
+#[test]
+fn an_address_that_a_program_puts_together_is_told() {
+    for (name, text) in [
+        (
+            "a.py",
+            "c = docker.DockerClient(base_url=f\"tcp://{os.environ['HOST_IP']}:2375\")\n",
+        ),
+        (
+            "a.go",
+            "var c = WithHost(fmt.Sprintf(\"tcp://%s:2375\", os.Getenv(\"HOST_IP\")))\n",
+        ),
+        (
+            "A.java",
+            "class A { String h = \"tcp://\" + System.getenv(\"HOST_IP\") + \":2375\"; }\n",
+        ),
+    ] {
+        let ended = Dir::new().with(name, text).scan(&[name]);
+        assert_eq!(ended.status, 2, "{text}{}", ended.out);
+    }
+}
