@@ -173,7 +173,7 @@ pub fn of_text(
     for mention in mentions {
         let known = match mention.what {
             Named::Daemon => &read,
-            Named::Socket | Named::Pipe | Named::HostPath | Named::Bind => &all,
+            Named::Socket | Named::Pipe | Named::HostPath | Named::Bind | Named::Switch => &all,
         };
         let line = lines.number(mention.start);
         if !is_in(known, mention.start) && !told.has(line) {
@@ -292,7 +292,9 @@ impl Accounted {
     fn holds(&self, mention: Mention) -> bool {
         let ranges = match mention.what {
             Named::Daemon => &self.of_daemons,
-            Named::Socket | Named::Pipe | Named::HostPath | Named::Bind => &self.ranges,
+            Named::Socket | Named::Pipe | Named::HostPath | Named::Bind | Named::Switch => {
+                &self.ranges
+            }
         };
         is_in(ranges, mention.start)
     }

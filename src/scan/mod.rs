@@ -50,6 +50,7 @@ pub mod result;
 pub mod risk;
 pub(crate) mod sources;
 mod strings;
+mod switches;
 pub mod text;
 mod told;
 pub mod walk;

@@ -54,7 +54,7 @@ impl Told {
             place: String::new(),
             line: Some(line),
             why: match what {
-                Named::Socket => Why::NamesSocket,
+                Named::Socket | Named::Switch => Why::NamesSocket,
                 Named::Pipe => Why::NamesPipe,
                 Named::HostPath | Named::Bind => Why::HostPath,
                 Named::Daemon => Why::NamesDaemon,
@@ -66,6 +66,7 @@ impl Told {
                 ),
                 Named::HostPath => format!("has {} {place}; no Pod that was found mounts it", what.noun()),
                 Named::Bind => format!("binds {} {place}; no Pod that was found mounts it", what.noun()),
+                Named::Switch => format!("turns on {}; no Pod that was found has it", what.noun()),
                 Named::Daemon => format!("names {} {place}; it may be a node's", what.noun()),
                 Named::Pipe => format!(
                     "names {} {place}; a Windows container keeps it: no Docker daemon takes its place",

@@ -101,7 +101,7 @@ pub fn binds(
 }
 
 /// Those of `found` that are in no comment.
-fn uncommented(text: &str, mut found: Vec<usize>) -> Vec<usize> {
+pub(super) fn uncommented(text: &str, mut found: Vec<usize>) -> Vec<usize> {
     if !found.is_empty() {
         let lines = LineIndex::of(text);
         found.retain(|at| !is_comment(lines.line(*at)));

@@ -34,6 +34,7 @@ mod scan_helm;
 mod scan_live;
 mod scan_never_silent;
 mod scan_own;
+mod scan_switches;
 mod scan_watch;
 mod scan_written;
 mod server;
