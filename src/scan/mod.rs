@@ -6,6 +6,7 @@
 
 mod account;
 mod addresses;
+mod agent_env;
 mod asked;
 mod assigned;
 mod bare_hosts;

@@ -10,12 +10,13 @@ use serde_json::Value;
 use crate::manifest;
 use crate::manifest::{Document, Problem, ReadError};
 use crate::model::subject::NamespaceLabels;
-use crate::names::{MOUNTS, NO_NAME};
+use crate::names::{DOCKER_HOST, MOUNTS, NO_NAME};
 use crate::review::offline::Setting;
 
 use crate::scan::account;
 use crate::scan::account::Known;
 use crate::scan::addresses;
+use crate::scan::agent_env;
 use crate::scan::asked;
 use crate::scan::candidate::{Candidate, Object, candidates, each_item};
 use crate::scan::composed;
@@ -84,6 +85,7 @@ impl Reader<'_> {
         let names = self.words.is_in(text);
         // Once for all documents: there may be thousands.
         let has_answers = text.contains(MOUNTS);
+        let has_addresses = text.contains(DOCKER_HOST);
         let has_copies = copied::may_be_in(text);
         let look_inside = around.depth < MAX_TEXTS
             && (names
@@ -103,6 +105,9 @@ impl Reader<'_> {
                 true => asked::pointers(&document.value, &self.evaluator.policy.sockets),
                 false => Vec::new(),
             };
+            if has_addresses {
+                accounted.extend(agent_env::pointers(&document.value));
+            }
             if has_copies {
                 accounted.extend(copied::pointers(&document.value));
             }

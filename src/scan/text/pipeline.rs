@@ -48,6 +48,7 @@ impl Reader<'_> {
             part.seen.documents = 0;
             merge(&mut reading, part, Lines::Plus(block.line - 1));
         }
+        known.extend(pipeline.seen);
         for (path, line) in pipeline.files {
             reading.elsewhere.push(Elsewhere {
                 gap: Gap {
