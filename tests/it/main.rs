@@ -29,6 +29,7 @@ mod scan_beside;
 mod scan_command;
 mod scan_corpus;
 mod scan_daemons;
+mod scan_fenced;
 mod scan_given;
 mod scan_helm;
 mod scan_live;

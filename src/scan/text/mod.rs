@@ -30,7 +30,7 @@ use crate::scan::placeholder;
 use crate::scan::rendered::Rendered;
 use crate::scan::result::{Gap, Namespaces, Open, Reading, Why};
 use crate::scan::sources::tekton::Beside;
-use crate::scan::sources::{embedded, gitlab, groovy, heredoc, terraform, values, volume};
+use crate::scan::sources::{embedded, fenced, gitlab, groovy, heredoc, terraform, values, volume};
 
 /// What a text is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub enum Syntax {
     Toml,
     /// Terraform.
     Terraform,
-    /// A shell script.
+    /// A shell script, or another text with manifests in blocks.
     Shell,
     /// Anything else: only what it names is looked at.
     Other,
@@ -198,7 +198,13 @@ pub fn guessed(text: &str, words: &Words) -> Syntax {
         })
     };
     match syntax_of(text) {
-        Syntax::Manifest if has_field("apiVersion") && has_field("kind") => Syntax::Manifest,
+        Syntax::Manifest if has_field("apiVersion") && has_field("kind") => {
+            let is_around = !fenced::read(text).is_empty() && manifest::read(text).is_err();
+            match is_around {
+                true => Syntax::Shell,
+                false => Syntax::Manifest,
+            }
+        }
         Syntax::Manifest if heredoc::looks_like(text) => Syntax::Shell,
         Syntax::Manifest => Syntax::Other,
         syntax @ (Syntax::Groovy
