@@ -6,17 +6,19 @@
 //! is commented out today is uncommented tomorrow, and a hint in a comment is often the only one that
 //! a template has. Pure.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use serde_json::Value;
 
-use crate::manifest::{Document, Positions, below};
-use crate::names;
+use crate::manifest::{Document, Positions};
 
+use crate::scan::addresses;
 use crate::scan::asked;
-use crate::scan::extent::innermost;
+use crate::scan::extent::{innermost, is_below};
 use crate::scan::mentions::{LineIndex, Mention, Named, Words};
 use crate::scan::places::Places;
+use crate::scan::pods_at::PodsAt;
 use crate::scan::result::Gap;
 use crate::scan::strings;
 use crate::scan::strings::Found;
@@ -27,6 +29,13 @@ use crate::scan::told::{Told, beside};
 pub struct Known {
     /// The pointers to what was found or read on its own: everything below is accounted for.
     pub accounted: Vec<String>,
+    /// The pointers among these to what belongs to a Pod that was found. A daemon that it names by its address is
+    /// another way than those that were found.
+    pub told: Vec<String>,
+    /// The pointers to the addresses of daemons that were found.
+    pub addresses: Vec<String>,
+    /// The Pods that were judged, for people, each with the pointers to what belongs to it.
+    pub pods: Vec<(String, Vec<String>)>,
     /// The pointers to what was judged as a Pod, found or not: a path of the node in it is told where
     /// it matters.
     pub judged: Vec<String>,
@@ -34,6 +43,18 @@ pub struct Known {
     pub beside: Vec<String>,
     /// The pointers to what a Pod that was judged gives to containers that it makes: these may run in the node's daemon.
     pub handed: Vec<String>,
+}
+
+impl Known {
+    /// The name of the Pod that what is at a pointer belongs to.
+    pub fn pod(&self, pointer: &str) -> Option<&str> {
+        if self.beside.iter().any(|at| is_below(pointer, at)) {
+            return None;
+        }
+        let belongs = |extent: &Vec<String>| extent.iter().any(|at| is_below(pointer, at));
+        let pod = self.pods.iter().find(|(_, extent)| belongs(extent));
+        pod.map(|(name, _)| name.as_str())
+    }
 }
 
 /// The documents of a text, and what is known of them.
@@ -68,6 +89,10 @@ pub fn of_documents(words: &Words, all: &Documents<'_>, places: &mut Places<'_>)
     if raw.is_empty() && values.is_empty() {
         return Vec::new();
     }
+    let pods = match raw.iter().any(|mention| mention.what == Named::Daemon) {
+        true => PodsAt::of(documents, known, places),
+        false => PodsAt::default(),
+    };
     let known = accounted(documents, known, elsewhere, places);
     let mut items: Vec<Item> = values
         .into_iter()
@@ -79,7 +104,13 @@ pub fn of_documents(words: &Words, all: &Documents<'_>, places: &mut Places<'_>)
     for mention in raw {
         // What a Pod that was judged runs, it runs in the daemon that it has.
         let is_judged = mention.what == Named::Bind && known.judges(mention.start);
-        if known.holds(mention.start) || is_judged {
+        if known.holds(mention) || is_judged {
+            continue;
+        }
+        if mention.what == Named::Daemon
+            && let Some(pod) = pods.name(mention.start)
+        {
+            told.push_daemon(lines.number(mention.start), pod);
             continue;
         }
         let at = items.partition_point(|item| item.range.start <= mention.start);
@@ -118,20 +149,34 @@ pub fn of_documents(words: &Words, all: &Documents<'_>, places: &mut Places<'_>)
     told.gaps()
 }
 
-/// The gaps of any other text. `known` are the bytes that are accounted for.
-pub fn of_text(words: &Words, text: &str, known: &[Range<usize>]) -> Vec<Gap> {
+/// The gaps of any other text. `known` are the bytes that are accounted for, `scripts` those of what the Pods run that
+/// were found: a daemon that it names by its address is another way than theirs.
+pub fn of_text(
+    words: &Words,
+    text: &str,
+    known: &[Range<usize>],
+    scripts: &[Range<usize>],
+) -> Vec<Gap> {
     let mut told = Told::default();
     let mentions = words.every(text);
     if mentions.is_empty() {
         return Vec::new();
     }
     let own = asked::bytes(text).into_iter();
-    let known = own.chain(known.iter().cloned());
-    let known = innermost(known.map(|bytes| (bytes, true)).collect());
+    let read = own.chain(known.iter().cloned()).map(|bytes| (bytes, true));
+    let read: Vec<_> = read.collect();
+    let all = read.iter().cloned();
+    let all = all.chain(scripts.iter().map(|bytes| (bytes.clone(), true)));
+    let all = innermost(all.collect());
+    let read = innermost(read);
     let lines = LineIndex::of(text);
     for mention in mentions {
+        let known = match mention.what {
+            Named::Daemon => &read,
+            Named::Socket | Named::Pipe | Named::HostPath | Named::Bind | Named::Switch => &all,
+        };
         let line = lines.number(mention.start);
-        if !is_in(&known, mention.start) && !told.has(line) {
+        if !is_in(known, mention.start) && !told.has(line) {
             told.push(line, mention.what, &beside(text, mention));
         }
     }
@@ -236,14 +281,22 @@ fn is_anchored(positions: &Positions, text: &str, pointer: &str) -> bool {
 /// What of a text is accounted for.
 struct Accounted {
     ranges: Vec<Range<usize>>,
+    /// The same for addresses of daemons.
+    of_daemons: Vec<Range<usize>>,
     /// What was judged as a Pod.
     pods: Vec<Range<usize>>,
     texts: Vec<String>,
 }
 
 impl Accounted {
-    fn holds(&self, byte: usize) -> bool {
-        is_in(&self.ranges, byte)
+    fn holds(&self, mention: Mention) -> bool {
+        let ranges = match mention.what {
+            Named::Daemon => &self.of_daemons,
+            Named::Socket | Named::Pipe | Named::HostPath | Named::Bind | Named::Switch => {
+                &self.ranges
+            }
+        };
+        is_in(ranges, mention.start)
     }
 
     fn judges(&self, byte: usize) -> bool {
@@ -265,17 +318,25 @@ fn accounted(
 ) -> Accounted {
     let elsewhere = elsewhere.iter().cloned();
     let mut ranges: Vec<_> = elsewhere.map(|range| (range, true)).collect();
+    let mut of_daemons = ranges.clone();
     let mut pods = Vec::new();
     let mut texts = Vec::new();
     let mut before = 0;
+    let nothing = Known::default();
     for (index, document) in documents.iter().enumerate() {
-        let pointers = known.get(index).map_or(&[][..], |known| &known.accounted);
-        let judged = known.get(index).map_or(&[][..], |known| &known.judged);
-        let beside = known.get(index).map_or(&[][..], |known| &known.beside);
+        let Known {
+            accounted: pointers,
+            told,
+            addresses: found,
+            pods: _,
+            judged,
+            beside,
+            handed,
+        } = known.get(index).unwrap_or(&nothing);
         let Some(positions) = places.positions(index) else {
             continue;
         };
-        let handed = known.get(index).map_or(&[][..], |known| &known.handed);
+        let told: HashSet<&String> = told.iter().collect();
         let nodes = |pointers: &[String]| -> Vec<_> {
             let found = pointers.iter().filter_map(|pointer| positions.get(pointer));
             found.map(|one| (one.node.clone(), false)).collect()
@@ -287,11 +348,16 @@ fn accounted(
             pods.extend(positions.get(pointer).map(|one| (one.node.clone(), true)));
             let mut expanded = Vec::new();
             if let Some(value) = document.value.pointer(pointer) {
-                addresses(value, pointer, &mut expanded);
+                addresses::expanded(value, pointer, &mut expanded);
             }
             let nodes = expanded.iter().filter_map(|one| positions.get(one));
-            ranges.extend(nodes.map(|position| (position.node.clone(), true)));
+            let nodes = nodes.map(|position| (position.node.clone(), true));
+            let nodes: Vec<_> = nodes.collect();
+            ranges.extend(nodes.iter().cloned());
+            of_daemons.extend(nodes);
         }
+        let found = found.iter().filter_map(|one| positions.get(one));
+        of_daemons.extend(found.map(|position| (position.node.clone(), true)));
         for pointer in pointers {
             if let Some(value) = document.value.pointer(pointer) {
                 strings(value, &mut texts);
@@ -303,38 +369,20 @@ fn accounted(
                 } else {
                     position.node.start
                 };
-                ranges.push((start..position.node.end, true));
+                let range = (start..position.node.end, true);
+                if !told.contains(pointer) {
+                    of_daemons.push(range.clone());
+                }
+                ranges.push(range);
             }
         }
         before = positions.get("").map_or(before, |all| all.node.end);
     }
     Accounted {
         ranges: innermost(ranges),
+        of_daemons: innermost(of_daemons),
         pods: innermost(pods),
         texts,
-    }
-}
-
-/// The pointers to addresses of daemons in the Pods of a value that the kubelet fills in: where they lead was judged
-/// with the Pod.
-fn addresses(value: &Value, at: &str, found: &mut Vec<String>) {
-    match value {
-        Value::Array(items) => {
-            for (index, item) in items.iter().enumerate() {
-                addresses(item, &below(at, &index.to_string()), found);
-            }
-        }
-        Value::Object(map) => {
-            let text = |key: &str| map.get(key).and_then(Value::as_str);
-            let address = text("value").filter(|_| text("name") == Some(names::DOCKER_HOST));
-            if address.is_some_and(|address| address.contains("$(")) {
-                found.push(below(at, "value"));
-            }
-            for (key, value) in map {
-                addresses(value, &below(at, key), found);
-            }
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 

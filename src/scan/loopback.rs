@@ -14,27 +14,28 @@ use crate::scan::result::{Gap, Why};
 use crate::scan::sources::assembly::items;
 use crate::scan::ways::PORTS;
 
-/// The gap of the first such string of a candidate.
-pub(super) fn gap(candidate: &Candidate<'_>) -> Option<Gap> {
-    let spec = candidate.pod.as_ref().ok()?.get("spec")?;
-    if spec.get("hostNetwork") != Some(&Value::Bool(true)) {
-        return None;
-    }
+/// A gap for each such string of a candidate, in place of a file its pointer.
+pub(super) fn gaps(candidate: &Candidate<'_>) -> Vec<Gap> {
+    let spec = candidate.pod.as_ref().ok().and_then(|pod| pod.get("spec"));
+    let Some(spec) = spec.filter(|spec| spec.get("hostNetwork") == Some(&Value::Bool(true))) else {
+        return Vec::new();
+    };
     let lists = ["initContainers", "containers"];
     let all = || lists.iter().flat_map(|list| items(spec.get(*list)));
     let is_daemon = |text: &str| text.contains("dind") || text.contains("dockerd");
-    if all().any(|container| first(container, "", &is_daemon).is_some()) {
-        return None;
+    let mut found = Vec::new();
+    all().for_each(|container| look(container, "", &is_daemon, &mut found));
+    if !found.is_empty() {
+        return Vec::new();
     }
-    let found = lists.iter().find_map(|list| {
-        let mut containers = items(spec.get(*list)).enumerate();
-        containers.find_map(|(index, container)| {
+    for list in lists {
+        for (index, container) in items(spec.get(list)).enumerate() {
             let at = format!("/spec/{list}/{index}");
-            first(container, &at, &names_loopback)
-        })
-    })?;
-    Some(Gap {
-        place: candidate.pointers.outer(&found),
+            look(container, &at, &names_loopback, &mut found);
+        }
+    }
+    let gaps = found.iter().map(|pointer| Gap {
+        place: candidate.pointers.outer(pointer),
         line: None,
         why: Why::NamesDaemon,
         message: format!(
@@ -43,22 +44,25 @@ pub(super) fn gap(candidate: &Candidate<'_>) -> Option<Gap> {
             candidate.kind, candidate.name
         ),
         mentions: None,
-    })
+    });
+    gaps.collect()
 }
 
-/// The pointer of the first string of a value that is one.
-fn first(value: &Value, at: &str, is_one: &dyn Fn(&str) -> bool) -> Option<String> {
+/// Takes the pointers of the strings of a value that are such.
+fn look(value: &Value, at: &str, is_one: &dyn Fn(&str) -> bool, found: &mut Vec<String>) {
     match value {
-        Value::String(text) => is_one(text).then(|| at.to_owned()),
+        Value::String(text) if is_one(text) => found.push(at.to_owned()),
         Value::Array(list) => {
-            let mut list = list.iter().enumerate();
-            list.find_map(|(index, value)| first(value, &format!("{at}/{index}"), is_one))
+            for (index, value) in list.iter().enumerate() {
+                look(value, &format!("{at}/{index}"), is_one, found);
+            }
         }
         Value::Object(map) => {
-            let mut map = map.iter();
-            map.find_map(|(key, value)| first(value, &below(at, key), is_one))
+            for (key, value) in map {
+                look(value, &below(at, key), is_one, found);
+            }
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) => None,
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 

@@ -18,7 +18,7 @@ use crate::model::sockets_table;
 use crate::scan::assigned::Names;
 use crate::scan::chars::is_path_char;
 use crate::scan::host_paths::HostPaths;
-use crate::scan::{asked, encoded, joined, ways};
+use crate::scan::{asked, encoded, joined, switches, ways};
 
 /// What is looked for.
 #[derive(Clone, Debug)]
@@ -54,6 +54,8 @@ pub enum Named {
     Bind,
     /// A Docker daemon, by its address.
     Daemon,
+    /// A tool's own switch for a runtime's socket.
+    Switch,
 }
 
 impl Named {
@@ -65,6 +67,7 @@ impl Named {
             Self::HostPath => "a hostPath that leads to a container runtime",
             Self::Bind => "a directory that leads to a container runtime",
             Self::Daemon => "a Docker daemon by its address",
+            Self::Switch => "a switch that mounts a container runtime's socket",
         }
     }
 }
@@ -181,7 +184,7 @@ impl Words {
     }
 
     /// Every place of a text that leads to a runtime without a socket's name: a directory that is bound into a
-    /// container, a daemon by its address.
+    /// container, a daemon by its address, a tool's switch.
     pub fn ways(&self, text: &str) -> Vec<Mention> {
         if self.is_prose {
             return Vec::new();
@@ -190,7 +193,9 @@ impl Words {
         let binds = ways::binds(text, leads, |text| self.assigned(text).bound(text, leads));
         let binds = binds.into_iter().map(|start| (start, Named::Bind));
         let daemons = ways::daemons(text).into_iter();
+        let switches = ways::uncommented(text, switches::all(text)).into_iter();
         let all = binds.chain(daemons.map(|start| (start, Named::Daemon)));
+        let all = all.chain(switches.map(|start| (start, Named::Switch)));
         all.map(|(start, what)| Mention { start, what }).collect()
     }
 

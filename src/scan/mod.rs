@@ -5,6 +5,8 @@
 //! differ. What could not be looked at is part of the result, never left out.
 
 mod account;
+mod addresses;
+mod agent_env;
 mod asked;
 mod assigned;
 mod bare_hosts;
@@ -28,6 +30,7 @@ pub mod given;
 mod helpers;
 mod host_paths;
 pub mod ignored;
+mod interpolated;
 mod joined;
 pub mod kustomizations;
 pub mod live;
@@ -41,12 +44,14 @@ pub(crate) mod parts;
 pub mod percent;
 mod placeholder;
 mod places;
+mod pods_at;
 mod program;
 mod rendered;
 pub mod result;
 pub mod risk;
 pub(crate) mod sources;
 mod strings;
+mod switches;
 pub mod text;
 mod told;
 pub mod walk;

@@ -160,8 +160,9 @@ impl<'m> Written<'m> {
         let around = around(line);
         let is_written =
             |made: &str| has(made, &around) && words.iter().all(|word| made.contains(word));
-        // A daemon whose host was filled in, and is a Service's, is none that is named.
-        let is_filled = line.contains("{{") && mentions.iter().all(|one| one.what == Named::Daemon);
+        // A daemon whose host was filled in, and is a Service's, is none that is named; nor is a switch that is off.
+        let is_filled_in = |one: &Mention| matches!(one.what, Named::Daemon | Named::Switch);
+        let is_filled = line.contains("{{") && mentions.iter().all(is_filled_in);
         take(&mut self.named, &mut self.left, is_written)
             || is_filled && take(&mut self.others, &mut self.left, |made| has(made, &around))
     }

@@ -306,8 +306,37 @@ pub struct Elsewhere {
 impl Elsewhere {
     /// Whether it is the file at `path`, from wherever one looks.
     pub fn is(&self, path: &Path) -> bool {
-        path.ends_with(self.path.trim_start_matches(['.', '/']))
+        let name = self.path.trim_start_matches(['.', '/']);
+        path.ends_with(name) || is_filled_in_to(name, path)
     }
+}
+
+/// Whether a name with parts that are filled in later, `pods/${kind}.yaml`, may become that of the file at `path`.
+fn is_filled_in_to(name: &str, path: &Path) -> bool {
+    let (Some((first, rest)), Some(path)) = (name.split_once("${"), path.to_str()) else {
+        return false;
+    };
+    // A library's resources are named from their folder on.
+    let first = match first.contains('/') {
+        true => first.to_owned(),
+        false => format!("resources/{first}"),
+    };
+    let fixed = rest
+        .split("${")
+        .map(|part| part.split_once('}').map_or("", |(_, fixed)| fixed));
+    let mut fixed: Vec<&str> = fixed.collect();
+    let last = fixed.pop().unwrap_or_default();
+    let starts = path.match_indices(&first);
+    let mut starts = starts.filter(|(at, _)| *at == 0 || path[..*at].ends_with('/'));
+    starts.any(|(at, _)| {
+        let mut rest = &path[at + first.len()..];
+        let is_in_order = fixed.iter().all(|part| {
+            let found = rest.split_once(part);
+            rest = found.map_or(rest, |(_, rest)| rest);
+            found.is_some()
+        });
+        is_in_order && rest.len() > last.len() && rest.ends_with(last)
+    })
 }
 
 /// Namespaces whose labels are known.
@@ -389,5 +418,35 @@ impl Summary {
         counts
             .find(|(v, _)| *v == verdict)
             .map_or(0, |(_, count)| count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_is_filled_in_is_that_of_a_file() {
+        for (name, path, expected) in [
+            ("pods/${c.kind}.yaml", "lib/resources/pods/plain.yaml", true),
+            ("pods/${c.kind}.yaml", "pods/plain.yaml", true),
+            ("ci/${a}/pod-${b}.yaml", "x/ci/one/pod-two.yaml", true),
+            ("${kind}.yaml", "lib/resources/plain.yaml", true),
+            ("pods/${kind}.yaml", "lib/resources/pods/plain.yml", false),
+            (
+                "pods/${kind}.yaml",
+                "lib/resources/mypods/plain.yaml",
+                false,
+            ),
+            ("pods/${kind}.yaml", "lib/resources/pods/.yaml", false),
+            ("${kind}.yaml", "deploy/plain.yaml", false),
+            ("pods/plain.yaml", "pods/other.yaml", false),
+        ] {
+            assert_eq!(
+                is_filled_in_to(name, Path::new(path)),
+                expected,
+                "{name} {path}"
+            );
+        }
     }
 }

@@ -67,10 +67,6 @@ impl<'d> Search<'d, '_> {
                     } else if let Some(path) = value.as_str().filter(|_| is_of_socket(key)) {
                         self.directory(path, at);
                     }
-                    // OpenShift's builds; a template may fill it in.
-                    if key == EXPOSED && !matches!(value, Value::Bool(false)) {
-                        self.node(at.clone(), key);
-                    }
                     if holds_text(value) {
                         self.value(value, at);
                     }
@@ -176,9 +172,6 @@ impl<'d> Search<'d, '_> {
         }
     }
 }
-
-/// What OpenShift calls it to give a build the node's socket.
-const EXPOSED: &str = "exposeDockerSocket";
 
 /// What kubectl notes of an object: it is judged itself.
 const COPY: &str = "/kubectl.kubernetes.io~1last-applied-configuration";

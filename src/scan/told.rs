@@ -19,6 +19,16 @@ pub(super) fn beside(text: &str, mention: Mention) -> String {
     }
 }
 
+/// Says of a daemon that a text names, if that is what a gap is of, that it is of the Pod to which the text belongs.
+pub(super) fn of_pod(gap: &mut Gap, pod: &str) {
+    let noun = Named::Daemon.noun();
+    let named = format!("names {noun}");
+    // One of a Pod inside of the text has that one's name.
+    if gap.why == Why::NamesDaemon && gap.message.starts_with(&named) {
+        gap.message = format!("{pod}: {named}; it may be a node's");
+    }
+}
+
 /// The gaps, one for each line.
 #[derive(Default)]
 pub(super) struct Told {
@@ -44,7 +54,7 @@ impl Told {
             place: String::new(),
             line: Some(line),
             why: match what {
-                Named::Socket => Why::NamesSocket,
+                Named::Socket | Named::Switch => Why::NamesSocket,
                 Named::Pipe => Why::NamesPipe,
                 Named::HostPath | Named::Bind => Why::HostPath,
                 Named::Daemon => Why::NamesDaemon,
@@ -56,6 +66,7 @@ impl Told {
                 ),
                 Named::HostPath => format!("has {} {place}; no Pod that was found mounts it", what.noun()),
                 Named::Bind => format!("binds {} {place}; no Pod that was found mounts it", what.noun()),
+                Named::Switch => format!("turns on {}; no Pod that was found has it", what.noun()),
                 Named::Daemon => format!("names {} {place}; it may be a node's", what.noun()),
                 Named::Pipe => format!(
                     "names {} {place}; a Windows container keeps it: no Docker daemon takes its place",
@@ -64,6 +75,15 @@ impl Told {
             },
             mentions: Some(line),
         });
+    }
+
+    /// A daemon by its address, in what belongs to a Pod of this name.
+    pub(super) fn push_daemon(&mut self, line: u32, pod: &str) {
+        let before = self.gaps.len();
+        self.push(line, Named::Daemon, "");
+        if let Some(gap) = self.gaps.get_mut(before) {
+            of_pod(gap, pod);
+        }
     }
 
     pub(super) fn gaps(self) -> Vec<Gap> {

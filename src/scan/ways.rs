@@ -11,6 +11,7 @@ use crate::detect::machine::is_machine;
 
 use crate::scan::bare_hosts;
 use crate::scan::chars::{is_host, is_path_char};
+use crate::scan::interpolated;
 use crate::scan::mentions::LineIndex;
 use crate::scan::node_dirs;
 use crate::scan::placeholder;
@@ -100,7 +101,7 @@ pub fn binds(
 }
 
 /// Those of `found` that are in no comment.
-fn uncommented(text: &str, mut found: Vec<usize>) -> Vec<usize> {
+pub(super) fn uncommented(text: &str, mut found: Vec<usize>) -> Vec<usize> {
     if !found.is_empty() {
         let lines = LineIndex::of(text);
         found.retain(|at| !is_comment(lines.line(*at)));
@@ -134,14 +135,21 @@ fn daemons_of(text: &str, hosts: &mut Hosts<'_>) -> Vec<usize> {
             let after = rest.strip_prefix(port);
             after.is_some_and(|after| !after.starts_with(|c: char| c.is_ascii_digit()))
         });
+        let sum = interpolated::sum(rest).filter(|_| host.is_empty());
+        let has_port = has_port || sum.as_ref().is_some_and(|sum| sum.has_port);
+        let is_put_together = || match &sum {
+            Some(sum) => !is_own(sum.host),
+            None => interpolated::is_host(host, rest),
+        };
         let is_way = match scheme[start..].to_ascii_lowercase().as_str() {
             "tcp" => {
-                (may_be_a_node(host) || is_name(host))
+                (may_be_a_node(host) || is_name(host) || is_put_together())
                     && (has_port || hosts.is_beside(at, |of| of.is_host))
             }
             "http" | "https" => {
                 may_be_a_node(host) && (has_port || hosts.is_beside(at, |of| of.is_variable))
                     || is_name(host) && has_port && hosts.is_beside(at, |of| of.is_variable)
+                    || has_port && is_put_together()
             }
             "ssh" => is_another(host) && hosts.is_beside(at, |of| of.is_host),
             _ => false,
@@ -245,6 +253,7 @@ fn end_of_host(text: &str) -> usize {
             }
             '{' | '(' | '[' => depth += 1,
             '}' | ')' | ']' if depth > 0 => depth -= 1,
+            '#' if text[at..].starts_with("#{") => {}
             _ if depth > 0 || is_host(c) || matches!(c, '$' | '%') => {}
             _ => return at,
         }
@@ -282,6 +291,18 @@ pub(super) fn is_name(host: &str) -> bool {
 
 /// Whether all of a host is filled in later, and not by the Pod's own address or by a Service.
 fn is_filled_in(host: &str) -> bool {
+    let is_variable = host.strip_prefix('$').is_some_and(|name| {
+        !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    });
+    let is_whole = host.ends_with(['}', ')', ']'])
+        && host.starts_with(['$', '{', '%'])
+        && host.matches(['{', '(']).count() <= 2;
+    let is_command = host.len() > 2 && host.starts_with('`') && host.ends_with('`');
+    (is_variable || is_command || is_whole && placeholder::is_in(host)) && !is_own(host)
+}
+
+/// Whether a text has a word of the Pod's own address, or of a Service's.
+pub(super) fn is_own(text: &str) -> bool {
     const OWN: [&str; 6] = [
         "localhost",
         "127.0.0.1",
@@ -290,16 +311,8 @@ fn is_filled_in(host: &str) -> bool {
         "service_host",
         ":-docker",
     ];
-    let lower = host.to_ascii_lowercase();
-    let is_variable = host.strip_prefix('$').is_some_and(|name| {
-        !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-    });
-    let is_whole = host.ends_with(['}', ')', ']'])
-        && host.starts_with(['$', '{', '%'])
-        && host.matches(['{', '(']).count() <= 2;
-    let is_command = host.len() > 2 && host.starts_with('`') && host.ends_with('`');
-    (is_variable || is_command || is_whole && placeholder::is_in(host))
-        && !OWN.iter().any(|word| lower.contains(word))
+    let lower = text.to_ascii_lowercase();
+    OWN.iter().any(|word| lower.contains(word))
 }
 
 /// Whether a host of `ssh://` is another machine.

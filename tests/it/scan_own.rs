@@ -118,3 +118,39 @@ fn what_is_no_pod_names_a_line_of_its_own() {
     let told = "(line 12 names a runtime's socket)";
     assert!(ended.out.contains(told), "{}", ended.out);
 }
+
+#[test]
+fn the_docker_host_of_an_agents_own_form_goes_with_what_it_mounts() {
+    const GIVEN: &str = "unix:///var/run/docker.sock";
+    let jenkins = format!(
+        "podTemplate(containers: [containerTemplate(name: 'd', image: 'docker', envVars: [containerEnvVar(key: \
+         'DOCKER_HOST', value: '{GIVEN}')])],\n  volumes: [hostPathVolume(mountPath: '/var/run/docker.sock', hostPath: \
+         '/var/run/docker.sock')]) {{ node(POD_LABEL) {{ sh 'x' }} }}\n"
+    );
+    let casc = format!(
+        "jenkins:\n  clouds:\n  - kubernetes:\n      templates:\n      - name: d\n        containers:\n        - name: \
+         jnlp\n          image: x\n          envVars:\n          - envVar: {{key: DOCKER_HOST, value: \"{GIVEN}\"}}\n        \
+         volumes:\n        - hostPathVolume: {{hostPath: /var/run/docker.sock, mountPath: /var/run/docker.sock}}\n"
+    );
+    let toml = TOML.replace(
+        "  executor",
+        &format!("  environment = [\"DOCKER_HOST={GIVEN}\"]\n  executor"),
+    );
+    for (name, text) in [
+        ("Jenkinsfile", &jenkins),
+        ("casc.yaml", &casc),
+        ("config.toml", &toml),
+    ] {
+        let dir = Dir::new().with(name, text);
+        let before = dir.scan(&[name]);
+        assert_eq!(before.status, 1, "{name}: {}", before.out);
+        // Of a socket that it does not mount, that is not said.
+        let other = text.replacen(GIVEN, "unix:///run/podman/podman.sock", 1);
+        let ended = Dir::new().with(name, &other).scan(&[name]);
+        assert_eq!(ended.status, 2, "{name}: {}", ended.out);
+        let converted = dir.convert(&["-f", name, "--write"]);
+        assert_eq!(converted.status, 0, "{name}: {}", converted.err);
+        let after = dir.scan(&[name]);
+        assert_eq!(after.status, 0, "{name}: {}", after.out);
+    }
+}

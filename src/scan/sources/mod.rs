@@ -9,6 +9,7 @@ pub mod argo;
 pub mod assembly;
 pub mod drone;
 pub mod embedded;
+pub mod fenced;
 pub mod gitlab;
 pub mod groovy;
 pub mod halves;

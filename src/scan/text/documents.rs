@@ -10,17 +10,19 @@ use serde_json::Value;
 use crate::manifest;
 use crate::manifest::{Document, Problem, ReadError};
 use crate::model::subject::NamespaceLabels;
-use crate::names::{MOUNTS, NO_NAME};
+use crate::names::{DOCKER_HOST, MOUNTS, NO_NAME};
 use crate::review::offline::Setting;
 
 use crate::scan::account;
 use crate::scan::account::Known;
+use crate::scan::addresses;
+use crate::scan::agent_env;
 use crate::scan::asked;
 use crate::scan::candidate::{Candidate, Object, candidates, each_item};
 use crate::scan::composed;
 use crate::scan::copied;
 use crate::scan::evaluator::{Judged, evaluate};
-use crate::scan::extent::Extent;
+use crate::scan::extent::{Extent, is_below};
 use crate::scan::filled::{filled_in, given_here};
 use crate::scan::finding::Workload;
 use crate::scan::loopback;
@@ -31,8 +33,9 @@ use crate::scan::result::{Gap, Reading, Why};
 use crate::scan::sources::assembly::items;
 use crate::scan::sources::jenkins::JENKINS_AGENT;
 use crate::scan::sources::tekton::Beside;
-use crate::scan::sources::{embedded, halves, kustomization, packed, values, volume};
+use crate::scan::sources::{embedded, halves, kustomization, packed, volume};
 use crate::scan::text::{Around, MAX_TEXTS, Reader, first_mention, syntax_of};
+use crate::scan::told;
 
 impl Reader<'_> {
     pub(super) fn manifest(&self, text: &str, around: &Around<'_>) -> Reading {
@@ -82,6 +85,7 @@ impl Reader<'_> {
         let names = self.words.is_in(text);
         // Once for all documents: there may be thousands.
         let has_answers = text.contains(MOUNTS);
+        let has_addresses = text.contains(DOCKER_HOST);
         let has_copies = copied::may_be_in(text);
         let look_inside = around.depth < MAX_TEXTS
             && (names
@@ -101,28 +105,42 @@ impl Reader<'_> {
                 true => asked::pointers(&document.value, &self.evaluator.policy.sockets),
                 false => Vec::new(),
             };
+            if has_addresses {
+                accounted.extend(agent_env::pointers(&document.value));
+            }
             if has_copies {
                 accounted.extend(copied::pointers(&document.value));
             }
             let (gaps, open) = (reading.gaps.len(), reading.open.len());
-            let mut judged = Vec::new();
-            let mut besides = Vec::new();
-            let mut handed = Vec::new();
+            let mut here = Known::default();
             for candidate in candidates(&document.value, &beside) {
+                let candidate = around.placed(candidate);
                 reading.seen.pods += 1;
                 let parts = candidate.others.clone();
                 let before = (found.len(), reading.gaps.len());
-                judged.extend(candidate.extent.iter().cloned());
-                besides.extend(candidate.pointers.besides().iter().cloned());
-                handed.extend(handed_on(&candidate));
+                here.judged.extend(candidate.extent.iter().cloned());
+                here.beside
+                    .extend(candidate.pointers.besides().iter().cloned());
+                here.handed.extend(handed_on(&candidate));
+                let name = format!("{} {}", candidate.kind, candidate.name);
+                here.pods.push((name, candidate.extent.clone()));
                 let filled = filled_in(&candidate, &document.value);
-                let of_node = loopback::gap(&candidate);
-                accounted.extend(self.candidate(candidate, around, &mut found, reading));
+                let of_node = loopback::gaps(&candidate);
+                let told = self.candidate(candidate, around, &mut found, reading);
+                let new = reading.gaps.get(before.1);
+                if new.is_none_or(|gap| gap.why != Why::NotAPod) {
+                    here.told.extend(told.iter().cloned());
+                }
+                accounted.extend(told);
+                let addresses = addresses::found(&found[before.0..], &document.value);
                 if found.len() > before.0 {
                     others.extend(parts);
                 }
                 let is_told = (found.len(), reading.gaps.len()) != before;
-                reading.gaps.extend(of_node.filter(|_| !is_told));
+                let mut of_node = of_node.into_iter();
+                let is_found = |gap: &Gap| addresses.iter().any(|at| is_below(&gap.place, at));
+                reading.gaps.extend(of_node.find(|gap| !is_found(gap)));
+                here.addresses.extend(addresses);
                 if !is_told && !filled.is_empty() {
                     match self.whole_has_path() {
                         true => reading.gaps.extend(filled.into_iter().map(given_here)),
@@ -164,31 +182,21 @@ impl Reader<'_> {
                     });
                 }
             }
+            here.accounted = accounted;
             if look_inside {
                 each_item(&document.value, &mut |item, pointer| {
-                    let inside = self.inside(
-                        item,
-                        pointer,
-                        index,
-                        &mut places,
-                        (&accounted, &besides),
-                        around,
-                        reading,
-                    );
-                    accounted.extend(inside);
+                    let inside =
+                        self.inside(item, pointer, index, &mut places, &here, around, reading);
+                    here.accounted.extend(inside);
                 });
             }
-            known.push(Known {
-                accounted,
-                judged,
-                beside: besides,
-                handed,
-            });
+            known.push(here);
         }
         // A task that a run elsewhere runs is told with the run.
         for index in others {
             if let Some(known) = known.get_mut(index) {
                 known.accounted.push("/spec".to_owned());
+                known.told.push("/spec".to_owned());
             }
         }
         let found = paths(&reading.workloads[before..]);
@@ -226,28 +234,11 @@ impl Reader<'_> {
     /// Judges a candidate. Returns the pointers to what is accounted for by that.
     pub(super) fn candidate<'a>(
         &self,
-        mut candidate: Candidate<'a>,
+        candidate: Candidate<'a>,
         around: &'a Around<'_>,
         found: &mut Vec<Workload>,
         reading: &mut Reading,
     ) -> Vec<String> {
-        if let Some(kind) = around.kind {
-            candidate.kind = kind;
-        }
-        if candidate.scripts.is_empty() {
-            candidate.scripts = Cow::Borrowed(around.scripts);
-        }
-        if candidate.kind == values::KIND
-            && let Some((kind, name)) = &around.owner
-        {
-            candidate.kind = kind;
-            candidate.name = Cow::Owned(format!("{name}/{}", candidate.name));
-        }
-        if candidate.name == NO_NAME
-            && let Some(name) = &around.name
-        {
-            candidate.name = Cow::Borrowed(name);
-        }
         let setting = self.setting(&candidate, around);
         let judged = match evaluate(self.evaluator, &setting, &candidate) {
             Ok(judged) => judged,
@@ -320,16 +311,16 @@ impl Reader<'_> {
         pointer: &str,
         document: usize,
         places: &mut Places<'_>,
-        (accounted, beside): (&[String], &[String]),
+        known: &Known,
         around: &Around<'_>,
         reading: &mut Reading,
     ) -> Vec<String> {
-        let extent = LazyCell::new(|| Extent::of(accounted, beside));
+        let extent = LazyCell::new(|| Extent::of(&known.accounted, &known.beside));
         let head = Object::of(item);
         let mut read = Vec::new();
         for inner in embedded::texts(item, pointer, self.words) {
             // Laid over a Pod that was found, and told with it.
-            if accounted.contains(&inner.pointer) {
+            if known.accounted.contains(&inner.pointer) {
                 continue;
             }
             let outer = (head.name != NO_NAME).then_some(head.name);
@@ -354,12 +345,16 @@ impl Reader<'_> {
             if !embedded::is_pod_like(text) && part.gaps.iter().any(Gap::is_unread) {
                 part.gaps.retain(|gap| !gap.is_unread());
                 if part.workloads.is_empty() {
-                    part.gaps = account::of_text(self.words, text, &[]);
+                    part.gaps = account::of_text(self.words, text, &[], &[]);
                 }
             }
             // What a Pod that was found runs is told with it.
             if extent.holds(&inner.pointer) {
-                part.gaps.retain(|gap| !gap.is_named());
+                part.gaps
+                    .retain(|gap| !gap.is_named() || gap.why == Why::NamesDaemon);
+            }
+            if let Some(pod) = known.pod(&inner.pointer) {
+                part.gaps.iter_mut().for_each(|gap| told::of_pod(gap, pod));
             }
             part.seen.documents = 0;
             read.push(inner.pointer.clone());

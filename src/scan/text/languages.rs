@@ -1,12 +1,13 @@
 //! Texts of other languages that hold documents: TOML, HCL, shell scripts. Pure.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::scan::account;
 use crate::scan::parts::merge;
 use crate::scan::places::{Lines, Places};
 use crate::scan::result::{Gap, Reading, Why};
-use crate::scan::sources::{heredoc, terraform, toml_document};
+use crate::scan::sources::{fenced, heredoc, terraform, toml_document};
 use crate::scan::text::{Around, Reader, first_mention};
 
 impl Reader<'_> {
@@ -47,31 +48,48 @@ impl Reader<'_> {
                 reading.seen.documents = 1;
                 let gap = self.unparsed(text, error.line, error.to_string());
                 reading.gaps.extend(gap);
-                reading.gaps.extend(account::of_text(self.words, text, &[]));
+                reading
+                    .gaps
+                    .extend(account::of_text(self.words, text, &[], &[]));
             }
         }
         reading
     }
 
-    /// The manifests in a shell script; what else it names is told.
+    /// The manifests in a shell script, or in blocks of another text; what else it names is told.
     pub(super) fn shell(&self, text: &str, around: &Around<'_>) -> Reading {
         let mut reading = Reading::default();
         reading.seen.documents = 1;
         let mut known = Vec::new();
-        for one in heredoc::read(text) {
-            let mut part = self.manifest(&one.text, around);
+        let inner = heredoc::read(text);
+        let inner = inner
+            .into_iter()
+            .map(|one| (Cow::Owned(one.text), one.before, one.bytes));
+        let mut inner: Vec<_> = inner.collect();
+        // A fence of a script's comment is none; in any other text, a here-document may stand in one.
+        if !text.starts_with("#!") {
+            let mut fenced = fenced::read(text);
+            fenced.retain(|one| {
+                let mut others = inner.iter();
+                !others.any(|(_, _, bytes)| one.bytes.contains(&bytes.start))
+            });
+            let fenced = fenced.into_iter();
+            inner.extend(fenced.map(|one| (Cow::Borrowed(one.text), one.before, one.bytes)));
+        }
+        for (inner, before, bytes) in inner {
+            let mut part = self.manifest(&inner, around);
             part.seen.documents = 0;
             // What is no manifest is told by what it names.
             if part.workloads.is_empty() {
                 part.gaps.retain(|gap| !gap.is_unread() && !gap.is_named());
             } else {
-                known.push(one.bytes);
+                known.push(bytes);
             }
-            merge(&mut reading, part, Lines::Plus(one.before));
+            merge(&mut reading, part, Lines::Plus(before));
         }
         reading
             .gaps
-            .extend(account::of_text(self.words, text, &known));
+            .extend(account::of_text(self.words, text, &known, &[]));
         reading
     }
 

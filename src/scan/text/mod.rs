@@ -7,15 +7,17 @@ mod documents;
 mod languages;
 mod pipeline;
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::path::Path;
 
 use serde_json::Value;
 
 use crate::manifest;
+use crate::names::NO_NAME;
 
 use crate::scan::account;
-use crate::scan::candidate::{Object, candidates};
+use crate::scan::candidate::{Candidate, Object, candidates};
 use crate::scan::evaluator::Evaluator;
 use crate::scan::given;
 use crate::scan::helpers::Variables;
@@ -28,7 +30,7 @@ use crate::scan::placeholder;
 use crate::scan::rendered::Rendered;
 use crate::scan::result::{Gap, Namespaces, Open, Reading, Why};
 use crate::scan::sources::tekton::Beside;
-use crate::scan::sources::{embedded, gitlab, groovy, heredoc, terraform, volume};
+use crate::scan::sources::{embedded, fenced, gitlab, groovy, heredoc, terraform, values, volume};
 
 /// What a text is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +43,7 @@ pub enum Syntax {
     Toml,
     /// Terraform.
     Terraform,
-    /// A shell script.
+    /// A shell script, or another text with manifests in blocks.
     Shell,
     /// Anything else: only what it names is looked at.
     Other,
@@ -196,7 +198,13 @@ pub fn guessed(text: &str, words: &Words) -> Syntax {
         })
     };
     match syntax_of(text) {
-        Syntax::Manifest if has_field("apiVersion") && has_field("kind") => Syntax::Manifest,
+        Syntax::Manifest if has_field("apiVersion") && has_field("kind") => {
+            let is_around = !fenced::read(text).is_empty() && manifest::read(text).is_err();
+            match is_around {
+                true => Syntax::Shell,
+                false => Syntax::Manifest,
+            }
+        }
         Syntax::Manifest if heredoc::looks_like(text) => Syntax::Shell,
         Syntax::Manifest => Syntax::Other,
         syntax @ (Syntax::Groovy
@@ -222,6 +230,30 @@ struct Around<'a> {
     scripts: &'a str,
     /// How many texts it is in.
     depth: usize,
+}
+
+impl<'a> Around<'a> {
+    /// A candidate of the text, with what it does not say of itself.
+    fn placed(&'a self, mut candidate: Candidate<'a>) -> Candidate<'a> {
+        if let Some(kind) = self.kind {
+            candidate.kind = kind;
+        }
+        if candidate.scripts.is_empty() {
+            candidate.scripts = Cow::Borrowed(self.scripts);
+        }
+        if candidate.kind == values::KIND
+            && let Some((kind, name)) = &self.owner
+        {
+            candidate.kind = kind;
+            candidate.name = Cow::Owned(format!("{name}/{}", candidate.name));
+        }
+        if candidate.name == NO_NAME
+            && let Some(name) = &self.name
+        {
+            candidate.name = Cow::Borrowed(name);
+        }
+        candidate
+    }
 }
 
 /// Texts in texts end here.
@@ -257,7 +289,7 @@ impl Reader<'_> {
 
     fn other(&self, text: &str) -> Reading {
         Reading {
-            gaps: account::of_text(self.words, text, &[]),
+            gaps: account::of_text(self.words, text, &[], &[]),
             open: self.open(text),
             ..Reading::default()
         }

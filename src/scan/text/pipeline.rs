@@ -48,6 +48,7 @@ impl Reader<'_> {
             part.seen.documents = 0;
             merge(&mut reading, part, Lines::Plus(block.line - 1));
         }
+        known.extend(pipeline.seen);
         for (path, line) in pipeline.files {
             reading.elsewhere.push(Elsewhere {
                 gap: Gap {
@@ -84,18 +85,16 @@ impl Reader<'_> {
         let assigned = assigned.filter(|(value, _)| found.contains(value.as_str()));
         known.extend(assigned.map(|(_, bytes)| bytes));
         // What runs in a Pod that was found is told with it, but no Pod that it makes.
-        if !reading.workloads.is_empty() {
-            let scripts = pipeline.scripts.into_iter();
-            known.extend(scripts.filter(|bytes| {
-                let script = text.get(bytes.clone()).unwrap_or_default();
-                !["hostPath", "containers:"]
+        let mut scripts = pipeline.scripts;
+        scripts.retain(|bytes| {
+            let script = text.get(bytes.clone()).unwrap_or_default();
+            !reading.workloads.is_empty()
+                && !["hostPath", "containers:"]
                     .iter()
                     .any(|word| script.contains(word))
-            }));
-        }
-        reading
-            .gaps
-            .extend(account::of_text(self.words, text, &known));
+        });
+        let gaps = account::of_text(self.words, text, &known, &scripts);
+        reading.gaps.extend(gaps);
         reading
     }
 
@@ -145,6 +144,7 @@ impl Reader<'_> {
         let mut found = Vec::new();
         let mut known = Vec::new();
         let before = reading.gaps.len();
+        let candidate = around.placed(candidate);
         self.candidate(candidate, around, &mut found, reading);
         for gap in reading.gaps.iter_mut().skip(before) {
             let volume = volume_at(&std::mem::take(&mut gap.place));

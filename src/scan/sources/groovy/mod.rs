@@ -8,6 +8,9 @@ mod values;
 
 use std::ops::Range;
 
+use crate::names;
+
+use crate::scan::agent_env::Seen;
 use crate::scan::sources::NodeVolume;
 use crate::scan::sources::groovy::tokens::{Kind, Token, is, tokens};
 use crate::scan::sources::groovy::values::{Variables, argument_at, path, positional, variables};
@@ -25,6 +28,8 @@ pub struct Pipeline {
     pub assigned: Vec<(String, Range<usize>)>,
     /// The bytes of what the pipeline runs in its containers.
     pub scripts: Vec<Range<usize>>,
+    /// The bytes of each `DOCKER_HOST` whose socket its template mounts.
+    pub seen: Vec<Range<usize>>,
     /// Files with a Pod that the pipeline names, each with its line.
     pub files: Vec<(String, u32)>,
 }
@@ -47,6 +52,10 @@ pub struct Template {
     pub name: Option<String>,
     /// Its `hostPathVolume(…)`.
     pub volumes: Vec<NodeVolume>,
+    /// Each `DOCKER_HOST` that it has its containers be given, with its bytes.
+    pub addresses: Vec<(String, Range<usize>)>,
+    /// Its annotations.
+    pub annotations: Vec<(String, String)>,
     /// Its `containerTemplate(…)`: name, image, command, arguments.
     pub containers: Vec<[String; 4]>,
     /// The line on which it starts.
@@ -85,6 +94,13 @@ pub fn read(text: &str) -> Pipeline {
                     }
                     ("hostPathVolume" | "HostPathVolume", true) => {
                         template.volumes.extend(volume(&tokens, index, &variables));
+                    }
+                    ("envVar" | "containerEnvVar", true) => {
+                        template.addresses.extend(address(&tokens, index));
+                    }
+                    ("podAnnotation", true) => {
+                        let of = |name| argument(&tokens, index, name).unwrap_or_default().0;
+                        template.annotations.push((of("key"), of("value")));
                     }
                     ("containerTemplate", true) => {
                         let of = |name| argument(&tokens, index, name).unwrap_or_default().0;
@@ -141,7 +157,15 @@ fn volume(tokens: &[Token], index: usize, variables: &Variables<'_>) -> Option<N
 }
 
 impl Pipeline {
-    fn keep(&mut self, template: Template) {
+    fn keep(&mut self, mut template: Template) {
+        let mounts = template.volumes.iter();
+        let seen = Seen {
+            mounts: mounts.map(|volume| volume.mount_path.clone()).collect(),
+            annotations: std::mem::take(&mut template.annotations),
+        };
+        let addresses = std::mem::take(&mut template.addresses).into_iter();
+        let own = addresses.filter(|(address, _)| seen.has(address));
+        self.seen.extend(own.map(|(_, bytes)| bytes));
         if !template.volumes.is_empty() {
             self.templates.push(template);
         }
@@ -220,6 +244,18 @@ fn end_of_call(tokens: &[Token], index: usize) -> u32 {
         }
     }
     tokens.last().map_or(1, |token| token.line)
+}
+
+/// The `DOCKER_HOST` that the call at `index` gives, with its bytes.
+fn address(tokens: &[Token], index: usize) -> Option<(String, Range<usize>)> {
+    let (name, _) = argument(tokens, index, "key")?;
+    let value = tokens.get(argument_at(tokens, index, "value")?)?;
+    match &value.kind {
+        Kind::Text { text, .. } if name == names::DOCKER_HOST => {
+            Some((text.clone(), value.bytes.clone()))
+        }
+        Kind::Text { .. } | Kind::Word(_) | Kind::Sign(_) => None,
+    }
 }
 
 /// The string that the call at `index` is given as `name:`, with its line.
