@@ -51,22 +51,24 @@ struct FieldRef<'a> {
 
 object!(Source<'a>, FieldRef<'a>);
 
+/// The field of the Pod that a `valueFrom` gives.
+fn field(source: &RawValue) -> Option<Text<'_>> {
+    let source: Source<'_> = from_str(source.get()).ok()?;
+    Some(source.field_ref?.field_path)
+}
+
+fn is_of_node(field: &str) -> bool {
+    matches!(field, "status.hostIP" | "status.hostIPs" | "spec.nodeName")
+}
+
 /// Whether a `valueFrom` gives the node's address or name.
 pub(super) fn is_node_address(source: &RawValue) -> bool {
-    let source: Result<Source<'_>, _> = from_str(source.get());
-    let field = source.ok().and_then(|source| source.field_ref);
-    field.is_some_and(|field| {
-        matches!(
-            &*field.field_path,
-            "status.hostIP" | "status.hostIPs" | "spec.nodeName"
-        )
-    })
+    field(source).is_some_and(|field| is_of_node(&field))
 }
 
 /// What `source` gives a container of `pod`.
 pub(super) fn from_pod<'p>(pod: &'p Pod<'_>, source: &RawValue) -> FromPod<'p> {
-    let field = from_str::<Source<'_>>(source.get()).ok();
-    let Some(field) = field.and_then(|source| source.field_ref) else {
+    let Some(field) = field(source) else {
         // A key of a ConfigMap or Secret; or a number of bytes, and 2886795265 is 172.17.0.1.
         return FromPod::Unknown;
     };
@@ -76,8 +78,8 @@ pub(super) fn from_pod<'p>(pod: &'p Pod<'_>, source: &RawValue) -> FromPod<'p> {
         1..=LONGEST_NAME => FromPod::Text(name),
         _ => FromPod::Unknown,
     };
-    match &*field.field_path {
-        "status.hostIP" | "status.hostIPs" | "spec.nodeName" => FromPod::Node,
+    match &*field {
+        field if is_of_node(field) => FromPod::Node,
         "status.podIP" | "status.podIPs" if pod.spec.host_network => FromPod::Node,
         "status.podIP" | "status.podIPs" | "metadata.uid" => FromPod::Other,
         "metadata.name" => name(&pod.metadata().name),

@@ -26,7 +26,7 @@ pub use crate::manifest::error::{Problem, ReadError};
 pub use crate::manifest::flow::{Flow, Spacing, to_flow, to_flow_entry};
 pub(crate) use crate::manifest::operation::index;
 pub use crate::manifest::operation::{Operation, OperationError, operations};
-pub(crate) use crate::manifest::pointer::{below, push_token, tokens};
+pub(crate) use crate::manifest::pointer::{below, push_token, rest_below, tokens};
 pub use crate::manifest::position::{Origin, Position, Positions};
 pub use crate::manifest::workload::{PodRef, ShapeError, pods};
 pub use crate::manifest::write::{Layout, to_block, to_yaml};

@@ -15,6 +15,12 @@ pub(crate) fn tokens(pointer: &str) -> impl Iterator<Item = Cow<'_, str>> {
     })
 }
 
+/// What follows `outer` in a pointer that is the same or leads to something below it.
+pub(crate) fn rest_below<'p>(pointer: &'p str, outer: &str) -> Option<&'p str> {
+    let rest = pointer.strip_prefix(outer)?;
+    (rest.is_empty() || rest.starts_with('/')).then_some(rest)
+}
+
 /// `pointer/key`.
 pub(crate) fn below(pointer: &str, key: &str) -> String {
     let mut below = String::with_capacity(pointer.len() + 1 + key.len());

@@ -6,6 +6,8 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use crate::manifest::pointer::rest_below;
+
 /// How a node came to be where it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
@@ -75,8 +77,8 @@ impl Positions {
     pub fn below(self, pointer: &str) -> Self {
         let nodes = self.by_pointer.into_iter();
         let inner = nodes.filter_map(|(at, position)| {
-            let rest = at.strip_prefix(pointer)?;
-            (rest.is_empty() || rest.starts_with('/')).then(|| (rest.to_owned(), position))
+            let rest = rest_below(&at, pointer)?.to_owned();
+            Some((rest, position))
         });
         Self {
             by_pointer: inner.collect(),

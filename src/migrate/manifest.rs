@@ -342,16 +342,18 @@ fn clashes(
 ) -> Option<String> {
     let mounts = mounts_of(candidate, migration);
     let base = candidate.pointers.base();
-    let strangers =
-        (candidate.kind == JENKINS_AGENT).then(|| heirs::strangers(&document.value, base, &mounts));
-    if patches.is_empty() {
-        return strangers.flatten();
+    let strangers = match candidate.kind == JENKINS_AGENT {
+        true => heirs::strangers(&document.value, base, &mounts),
+        false => None,
+    };
+    if strangers.is_some() || patches.is_empty() {
+        return strangers;
     }
     let gone = mounts.into_iter().chain(volumes_of(candidate, migration));
     let (Spot::Map(at) | Spot::List(at)) = spot;
     let keys = migration.annotations.iter().map(|(key, _)| *key).collect();
     let touched = Touched::of(&document.value, gone, at, keys);
-    strangers.flatten().or_else(|| touched.clashes(patches))
+    touched.clashes(patches)
 }
 
 fn mounts_of(candidate: &Candidate<'_>, migration: &Migration) -> BTreeSet<String> {

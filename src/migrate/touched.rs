@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::manifest::tokens;
+use crate::manifest::{rest_below, tokens};
 use crate::scan::candidate::Object;
 
 use crate::migrate::patch::{Change, Patch, Step};
@@ -129,17 +129,18 @@ impl<'d> Touched<'d> {
             let is_insertion = step.op == "add" && (last == "-" || last.parse::<usize>().is_ok());
             for (list, is_emptied) in &self.lists {
                 let is_end = path.strip_prefix(list.as_str()) == Some("/-");
-                if is_in(path, list) && !(step.op == "add" && is_end && !is_emptied) {
+                if rest_below(path, list).is_some() && !(step.op == "add" && is_end && !is_emptied)
+                {
                     return Some(Clash::Item(path));
                 }
-                if is_in(list, path) && !is_insertion {
+                if rest_below(list, path).is_some() && !is_insertion {
                     return Some(Clash::Item(path));
                 }
             }
             let key = path.strip_prefix(self.annotations.as_str());
             let key = key.and_then(|rest| tokens(rest).next());
             let is_own = key.is_some_and(|key| self.keys.contains(&key.as_ref()));
-            if is_own || is_in(&self.annotations, path) && !is_insertion {
+            if is_own || rest_below(&self.annotations, path).is_some() && !is_insertion {
                 return Some(Clash::Annotations(path));
             }
         }
@@ -232,12 +233,6 @@ impl<'d> Touched<'d> {
         }
         all.values().find_map(|value| self.merged(value))
     }
-}
-
-/// Whether `pointer` is `outer`, or below it.
-fn is_in(pointer: &str, outer: &str) -> bool {
-    let rest = pointer.strip_prefix(outer);
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 #[cfg(test)]

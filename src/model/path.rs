@@ -37,9 +37,7 @@ impl CleanPath<'static> {
     pub fn is_clean(&self) -> bool {
         is_clean(&self.0)
     }
-}
 
-impl CleanPath<'static> {
     /// As [`CleanPath::new`], of a text that nobody else needs.
     pub fn of(path: String) -> Self {
         match is_clean(&path) {

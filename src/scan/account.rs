@@ -11,11 +11,11 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use crate::manifest::{Document, Positions};
+use crate::manifest::{Document, Positions, rest_below};
 
 use crate::scan::addresses;
 use crate::scan::asked;
-use crate::scan::extent::{innermost, is_below};
+use crate::scan::extent::innermost;
 use crate::scan::mentions::{LineIndex, Mention, Named, Words};
 use crate::scan::places::Places;
 use crate::scan::pods_at::PodsAt;
@@ -48,10 +48,17 @@ pub struct Known {
 impl Known {
     /// The name of the Pod that what is at a pointer belongs to.
     pub fn pod(&self, pointer: &str) -> Option<&str> {
-        if self.beside.iter().any(|at| is_below(pointer, at)) {
+        if self
+            .beside
+            .iter()
+            .any(|at| rest_below(pointer, at).is_some())
+        {
             return None;
         }
-        let belongs = |extent: &Vec<String>| extent.iter().any(|at| is_below(pointer, at));
+        let belongs = |extent: &Vec<String>| {
+            let mut extent = extent.iter();
+            extent.any(|at| rest_below(pointer, at).is_some())
+        };
         let pod = self.pods.iter().find(|(_, extent)| belongs(extent));
         pod.map(|(name, _)| name.as_str())
     }

@@ -4,20 +4,21 @@
 use serde_json::{Map, Value};
 
 use crate::decide::asked_mounts::mount_paths;
-use crate::manifest::below;
 use crate::model::path::CleanPath;
 use crate::model::sockets::DEFAULT_SOCKET;
 use crate::names;
 
+use crate::scan::nodes;
 use crate::scan::sources::assembly::items;
-
-/// As deep as any configuration is nested.
-const MAX_DEPTH: usize = 24;
+use crate::scan::sources::jenkins::MAX_DEPTH;
 
 /// The pointers to such paths in a document.
 pub(super) fn pointers(document: &Value) -> Vec<String> {
     let mut found = Vec::new();
-    walk(document, "", 0, &mut found);
+    nodes::mappings(document, "", MAX_DEPTH, &mut |map, at| {
+        of_jenkins(map, at, &mut found);
+        of_gitlab(map, at, &mut found);
+    });
     found
 }
 
@@ -52,27 +53,6 @@ impl Seen {
             let path = CleanPath::new(path).unlinked();
             path == socket || parent.as_ref() == Some(&path)
         })
-    }
-}
-
-fn walk(value: &Value, at: &str, depth: usize, found: &mut Vec<String>) {
-    if depth > MAX_DEPTH {
-        return;
-    }
-    match value {
-        Value::Array(items) => {
-            for (index, item) in items.iter().enumerate() {
-                walk(item, &format!("{at}/{index}"), depth + 1, found);
-            }
-        }
-        Value::Object(map) => {
-            of_jenkins(map, at, found);
-            of_gitlab(map, at, found);
-            for (key, value) in map {
-                walk(value, &below(at, key), depth + 1, found);
-            }
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use crate::manifest::{PodRef, ShapeError, pods};
+use crate::manifest::{PodRef, ShapeError, pods, rest_below};
 use crate::names::NO_NAME;
 
 use crate::scan::extent::Extent;
@@ -77,12 +77,9 @@ impl Pointers {
 
     /// The document's pointer; by the longest part that holds it.
     pub fn outer(&self, pointer: &str) -> String {
-        let below = |inner: &str| {
-            let rest = pointer.strip_prefix(inner)?;
-            (rest.is_empty() || rest.starts_with('/')).then_some(rest)
-        };
         let parts = self.parts.iter();
-        let known = parts.filter_map(|(inner, outer)| Some((inner.len(), outer, below(inner)?)));
+        let known = parts
+            .filter_map(|(inner, outer)| Some((inner.len(), outer, rest_below(pointer, inner)?)));
         match known.max_by_key(|(length, _, _)| *length) {
             Some((_, outer, rest)) => format!("{outer}{rest}"),
             None if self.parts.is_empty() => format!("{}{pointer}", self.base),
@@ -174,10 +171,7 @@ pub fn candidates<'d>(document: &'d Value, beside: &Beside<'d>) -> Vec<Candidate
     let mut known = pods(document).into_iter().peekable();
     let mut found = Vec::new();
     each_item(document, &mut |item, pointer| {
-        let of_item = |pod: &PodRef<'_>| {
-            let rest = pod.pointer.strip_prefix(pointer);
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
+        let of_item = |pod: &PodRef<'_>| rest_below(&pod.pointer, pointer).is_some();
         let mut is_workload = false;
         while let Some(pod) = known.next_if(of_item) {
             found.push(Candidate {

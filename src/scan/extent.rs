@@ -34,12 +34,6 @@ impl<'k> Extent<'k> {
     }
 }
 
-/// Whether a pointer is `at` or leads to something below that.
-pub fn is_below(pointer: &str, at: &str) -> bool {
-    let rest = pointer.strip_prefix(at);
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
 /// The bytes that are accounted for, in their order: each byte as the innermost range says that has it.
 pub fn innermost(mut ranges: Vec<(Range<usize>, bool)>) -> Vec<Range<usize>> {
     // Of two that are the same, the one that is accounted for is the inner one.

@@ -20,7 +20,7 @@ use crate::scan::ignored;
 use crate::scan::mentions::Words;
 use crate::scan::program::{folder_name, printed};
 use crate::scan::result::{Gap, Reading, Unmade, Why};
-use crate::scan::sources::kustomization::{Uses, is_file};
+use crate::scan::sources::kustomization::{FILES, Uses, is_file};
 
 const UNBUILT: Unmade = Unmade {
     why: Why::Kustomization,
@@ -327,7 +327,6 @@ impl Tree {
 /// The file of the kustomization in a folder that `one` names.
 pub fn base(folder: &Path, one: &str) -> Option<PathBuf> {
     let real = fs::canonicalize(folder.join(one)).ok()?;
-    let names = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
-    let mut files = names.iter().map(|name| real.join(name));
+    let mut files = FILES.iter().map(|name| real.join(name));
     files.find(|file| file.is_file())
 }

@@ -6,10 +6,9 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 
-use crate::manifest::below;
-
 use crate::scan::candidate::Candidate;
 use crate::scan::chars::is_host;
+use crate::scan::nodes;
 use crate::scan::result::{Gap, Why};
 use crate::scan::sources::assembly::items;
 use crate::scan::ways::PORTS;
@@ -24,14 +23,14 @@ pub(super) fn gaps(candidate: &Candidate<'_>) -> Vec<Gap> {
     let all = || lists.iter().flat_map(|list| items(spec.get(*list)));
     let is_daemon = |text: &str| text.contains("dind") || text.contains("dockerd");
     let mut found = Vec::new();
-    all().for_each(|container| look(container, "", &is_daemon, &mut found));
+    all().for_each(|container| nodes::strings(container, "", &is_daemon, &mut found));
     if !found.is_empty() {
         return Vec::new();
     }
     for list in lists {
         for (index, container) in items(spec.get(list)).enumerate() {
             let at = format!("/spec/{list}/{index}");
-            look(container, &at, &names_loopback, &mut found);
+            nodes::strings(container, &at, &names_loopback, &mut found);
         }
     }
     let gaps = found.iter().map(|pointer| Gap {
@@ -46,24 +45,6 @@ pub(super) fn gaps(candidate: &Candidate<'_>) -> Vec<Gap> {
         mentions: None,
     });
     gaps.collect()
-}
-
-/// Takes the pointers of the strings of a value that are such.
-fn look(value: &Value, at: &str, is_one: &dyn Fn(&str) -> bool, found: &mut Vec<String>) {
-    match value {
-        Value::String(text) if is_one(text) => found.push(at.to_owned()),
-        Value::Array(list) => {
-            for (index, value) in list.iter().enumerate() {
-                look(value, &format!("{at}/{index}"), is_one, found);
-            }
-        }
-        Value::Object(map) => {
-            for (key, value) in map {
-                look(value, &below(at, key), is_one, found);
-            }
-        }
-        Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
 }
 
 /// Whether a text names a Docker daemon on the machine itself, which in the node's network is the node.

@@ -38,6 +38,7 @@ mod loopback;
 mod loops;
 pub mod mentions;
 mod node_dirs;
+mod nodes;
 mod own;
 mod owners;
 pub(crate) mod parts;

@@ -17,6 +17,7 @@ use crate::names;
 
 use crate::scan::chars::is_path_char;
 use crate::scan::mentions::Words;
+use crate::scan::nodes;
 use crate::scan::placeholder;
 use crate::scan::sources::assembly::items;
 
@@ -105,7 +106,8 @@ pub fn strings(
         let fields = written.and_then(Value::as_object);
         for (key, value) in fields.into_iter().flatten() {
             if key != "volumeMounts" {
-                seen.look(value, &below(&place.to_string(), key), &mut found);
+                let at = below(&place.to_string(), key);
+                nodes::strings(value, &at, &|text| seen.has_all(text), &mut found);
             }
         }
     }
@@ -243,23 +245,6 @@ impl Seen<'_> {
                     found.push(format!("{at}/{probe}/exec/command/{index}"));
                 }
             }
-        }
-    }
-
-    fn look(&self, value: &Value, at: &str, found: &mut Vec<String>) {
-        match value {
-            Value::String(text) if self.has_all(text) => found.push(at.to_owned()),
-            Value::Array(items) => {
-                for (index, item) in items.iter().enumerate() {
-                    self.look(item, &format!("{at}/{index}"), found);
-                }
-            }
-            Value::Object(map) => {
-                for (key, value) in map {
-                    self.look(value, &below(at, key), found);
-                }
-            }
-            Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
     }
 

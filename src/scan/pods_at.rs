@@ -5,9 +5,10 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use crate::manifest::{Document, Positions, below};
+use crate::manifest::{Document, MAX_DEPTH, Positions};
 
 use crate::scan::account::Known;
+use crate::scan::nodes;
 use crate::scan::places::Places;
 
 /// The Pods of a text that were judged, and their containers, by their bytes.
@@ -76,26 +77,13 @@ fn containers(
     positions: &Positions,
     found: &mut Vec<(Range<usize>, String)>,
 ) {
-    match value {
-        Value::Array(items) => {
-            for (index, item) in items.iter().enumerate() {
-                containers(item, &below(at, &index.to_string()), pod, positions, found);
-            }
+    nodes::mappings(value, at, MAX_DEPTH, &mut |map, at| {
+        let name = map.get("name").and_then(Value::as_str);
+        let name = name.filter(|_| map.contains_key("image"));
+        if let Some(name) = name
+            && let Some(position) = positions.get(at)
+        {
+            found.push((position.node.clone(), format!("{pod}, container {name}")));
         }
-        Value::Object(map) => {
-            let name = map.get("name").and_then(Value::as_str);
-            let name = name.filter(|_| map.contains_key("image"));
-            if let Some(name) = name
-                && let Some(position) = positions.get(at)
-            {
-                found.push((position.node.clone(), format!("{pod}, container {name}")));
-            }
-            for (key, value) in map {
-                if value.is_array() || value.is_object() {
-                    containers(value, &below(at, key), pod, positions, found);
-                }
-            }
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
+    });
 }

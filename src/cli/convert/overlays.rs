@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::manifest::{Document, read_with_positions};
 use crate::migrate::{Patch, Target};
 use crate::scan::kustomizations::base;
-use crate::scan::sources::kustomization::{Uses, is_file};
+use crate::scan::sources::kustomization::{FILES, Uses, is_file};
 
 /// Folders that are looked into for kustomizations.
 const MOST_FOLDERS: usize = 2000;
@@ -115,8 +115,7 @@ fn inner(folder: &Path) -> Vec<PathBuf> {
 
 /// The kustomization's files of a folder.
 fn kustomizations(folder: PathBuf) -> impl Iterator<Item = PathBuf> {
-    let names = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
-    let files = names.into_iter().map(move |name| folder.join(name));
+    let files = FILES.into_iter().map(move |name| folder.join(name));
     files.filter(|file| file.is_file())
 }
 

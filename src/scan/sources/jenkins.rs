@@ -13,41 +13,24 @@ use crate::manifest::below;
 use crate::names::NO_NAME;
 
 use crate::scan::candidate::{Candidate, Object, Pointers};
+use crate::scan::nodes;
 
 /// What such a template is shown as.
 pub const JENKINS_AGENT: &str = "Jenkins agent";
 
 /// As deep as any configuration is nested.
-const MAX_DEPTH: usize = 24;
+pub const MAX_DEPTH: usize = 24;
 
 /// The templates of a document that is no Kubernetes object.
 pub fn candidates<'d>(document: &'d Value, head: Object<'d>, pointer: &str) -> Vec<Candidate<'d>> {
     let mut found = Vec::new();
     if head.kind.is_empty() {
-        walk(document, pointer, 0, &mut found);
-    }
-    found
-}
-
-fn walk<'d>(value: &'d Value, at: &str, depth: usize, found: &mut Vec<Candidate<'d>>) {
-    if depth > MAX_DEPTH {
-        return;
-    }
-    match value {
-        Value::Array(items) => {
-            for (index, item) in items.iter().enumerate() {
-                walk(item, &format!("{at}/{index}"), depth + 1, found);
-            }
-        }
-        Value::Object(map) => {
+        nodes::mappings(document, pointer, MAX_DEPTH, &mut |map, at| {
             found.extend(template(map, at));
             found.extend(heirs(map, at));
-            for (key, value) in map {
-                walk(value, &below(at, key), depth + 1, found);
-            }
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        });
     }
+    found
 }
 
 /// The additional agents of the chart, which have what `agent` has and they do not say.

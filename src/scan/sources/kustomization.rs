@@ -49,13 +49,13 @@ const FIELDS: [&str; 24] = [
     "vars",
 ];
 
+/// The names of the file that kustomize looks for in a folder, in that order.
+pub const FILES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+
 /// Whether kustomize looks for a file of this name.
 pub fn is_file(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str());
-    matches!(
-        name,
-        Some("kustomization.yaml" | "kustomization.yml" | "Kustomization")
-    )
+    name.is_some_and(|name| FILES.contains(&name))
 }
 
 impl Uses {

@@ -8,7 +8,7 @@ use std::ops::Range;
 use serde_json::Value;
 
 use crate::manifest;
-use crate::manifest::{Document, Problem, ReadError};
+use crate::manifest::{Document, Problem, ReadError, rest_below};
 use crate::model::subject::NamespaceLabels;
 use crate::names::{DOCKER_HOST, MOUNTS, NO_NAME};
 use crate::review::offline::Setting;
@@ -22,7 +22,7 @@ use crate::scan::candidate::{Candidate, Object, candidates, each_item};
 use crate::scan::composed;
 use crate::scan::copied;
 use crate::scan::evaluator::{Judged, evaluate};
-use crate::scan::extent::{Extent, is_below};
+use crate::scan::extent::Extent;
 use crate::scan::filled::{filled_in, given_here};
 use crate::scan::finding::Workload;
 use crate::scan::loopback;
@@ -138,7 +138,11 @@ impl Reader<'_> {
                 }
                 let is_told = (found.len(), reading.gaps.len()) != before;
                 let mut of_node = of_node.into_iter();
-                let is_found = |gap: &Gap| addresses.iter().any(|at| is_below(&gap.place, at));
+                let is_found = |gap: &Gap| {
+                    addresses
+                        .iter()
+                        .any(|at| rest_below(&gap.place, at).is_some())
+                };
                 reading.gaps.extend(of_node.find(|gap| !is_found(gap)));
                 here.addresses.extend(addresses);
                 if !is_told && !filled.is_empty() {
